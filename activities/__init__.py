@@ -1,0 +1,1 @@
+"""What workflows may ask of the world: orders, evidence, quotes, the ledger."""

@@ -1,0 +1,1 @@
+"""Settings: pydantic models, YAML profiles, environment, secrets. Unknown keys are refused with the fix named."""

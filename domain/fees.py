@@ -1,0 +1,67 @@
+"""Kalshi's quadratic fee, exactly.
+
+Trade fee = rate · C · P · (1 − P), rounded **up** to $0.0001, where C is contracts and P the price in dollars.
+Taker rate 0.07 × the series' multiplier; makers pay a quarter of it only on series that say so.
+The change in balance is then floored to the member's unit ($0.0001 for direct members, $0.01 for others);
+what the floor takes is a *rounding fee*, and an accumulator per order gives back each whole cent it gathers.
+Source: docs.kalshi.com/getting_started/fee_rounding; base rate from recorded fills (0.52 → 0.0175, 0.99 → 0.0007).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.money import ceil_div, from_micros, to_micros
+
+_FEE_UNIT = 100  # $0.0001 in micros
+_CENT = 10_000  # $0.01 in micros
+_QUADRATIC_TO_UNIT = 10**20  # micros^4 (1e-24 dollars) to 1e-4 dollars
+
+
+@dataclass(frozen=True, slots=True)
+class FeeSchedule:
+    """Rates as exact decimals: `taker` 0.07, `maker` 0 or 0.0175; `unit` the member's balance unit in dollars."""
+
+    taker: Decimal = Decimal("0.07")
+    maker: Decimal = Decimal("0")
+    unit: Decimal = Decimal("0.0001")
+
+    def trade_fee(self, price: Decimal, size: Decimal, *, maker: bool = False) -> Decimal:
+        """Fee in dollars of one fill of `size` contracts at `price`, before the rounding fee."""
+        rate = to_micros(self.maker if maker else self.taker)
+        return from_micros(quadratic_fee(rate, to_micros(price), to_micros(size)))
+
+
+def quadratic_fee(rate: int, price: int, size: int) -> int:
+    """Trade fee in micro-dollars; `rate`, `price` and `size` in micros. Rounded up to $0.0001.
+
+    >>> quadratic_fee(70_000, 520_000, 1_000_000)
+    17500
+    """
+    exact = rate * size * price * (1_000_000 - price)
+    return ceil_div(exact, _QUADRATIC_TO_UNIT) * _FEE_UNIT
+
+
+@dataclass(slots=True)
+class RoundingAccumulator:
+    """The rounding fees of one order, and the whole cents given back.
+
+    `unit` is the member's balance unit in micro-dollars: 100 (direct) or 10,000 (others).
+    """
+
+    unit: int = _FEE_UNIT
+    gathered: int = 0
+
+    def charge(self, revenue: int, trade_fee: int) -> int:
+        """Net fee in micro-dollars of one fill.
+
+        `revenue` is the signed change in cash before fees, in micro-dollars rounded down (negative for a buy);
+        `trade_fee` the quadratic fee. Returns trade fee + rounding fee − refund.
+        """
+        change = revenue - trade_fee
+        rounding = change % self.unit  # floor: Python's modulo is never negative here
+        self.gathered += rounding
+        refund = self.gathered // _CENT * _CENT if self.gathered > _CENT else 0
+        self.gathered -= refund
+        return trade_fee + rounding - refund

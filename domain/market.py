@@ -1,0 +1,73 @@
+"""Where trades happen: venues, instruments, and the venue's rules for one market."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+from enum import StrEnum
+
+from domain.fees import FeeSchedule
+
+
+class Venue(StrEnum):
+    KALSHI = "kalshi"
+    POLYMARKET = "polymarket"
+    HYPERLIQUID = "hyperliquid"
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRange:
+    """Prices from `start` to `end` (dollars, both included) move in steps of `step`."""
+
+    start: Decimal
+    end: Decimal
+    step: Decimal
+
+
+CENT_GRID = (PriceRange(Decimal("0.01"), Decimal("0.99"), Decimal("0.01")),)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketSpec:
+    """The venue's rules for one market's YES instrument.
+
+    `event` groups markets whose YES contracts exclude each other. `payoff` is what one share pays if it wins.
+    """
+
+    venue: Venue
+    market: str
+    event: str
+    title: str
+    fees: FeeSchedule
+    price_ranges: tuple[PriceRange, ...] = CENT_GRID
+    size_step: Decimal = Decimal("0.01")
+    min_size: Decimal = Decimal("1")
+    payoff: Decimal = Decimal("1")
+    open: bool = True
+
+    def range_of(self, price: Decimal) -> PriceRange | None:
+        for band in self.price_ranges:
+            if band.start <= price <= band.end:
+                return band
+        return None
+
+    def on_grid(self, price: Decimal) -> bool:
+        band = self.range_of(price)
+        return band is not None and (price - band.start) % band.step == 0
+
+    def nearest(self, price: Decimal) -> Decimal:
+        """The grid price closest to `price`, clamped to the market's range."""
+        low, high = self.price_ranges[0].start, self.price_ranges[-1].end
+        if price <= low:
+            return low
+        if price >= high:
+            return high
+        band = self.range_of(price)
+        if band is None:  # between two bands: the end of the lower one
+            return max(b.end for b in self.price_ranges if b.end < price)
+        steps = ((price - band.start) / band.step + Decimal("0.5")).to_integral_value(ROUND_FLOOR)
+        return band.start + steps * band.step
+
+    def step_at(self, price: Decimal) -> Decimal:
+        band = self.range_of(price)
+        return band.step if band is not None else self.price_ranges[-1].step

@@ -1,0 +1,129 @@
+"""Orders: the ticket that fully determines the bytes sent, and the four ways a submit can end."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from domain.market import Venue
+
+# A fixed namespace makes ids a pure function of (intent, leg, attempt). Never change it: venues remember ids.
+_ORDER_NAMESPACE = uuid.UUID("7d0c9c1e-52a0-5d6b-9f27-1f6f4f2d7a11")
+
+
+class Side(StrEnum):
+    """Direction on the YES instrument."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class TimeInForce(StrEnum):
+    IOC = "immediate_or_cancel"
+    FOK = "fill_or_kill"
+    GTC = "good_till_canceled"
+
+
+class Purpose(StrEnum):
+    """Why the order exists; part of the story, and of nothing the venue sees."""
+
+    OPEN = "open"  # leg A
+    HEDGE = "hedge"  # leg B as planned
+    COMPLETE = "complete"  # buy what is still missing on the other leg
+    UNWIND = "unwind"  # sell what stands alone
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTicket:
+    """One order, complete: the venue's body is a pure function of this.
+
+    `leg` is the leg's name in the intent ("A", "B"); `attempt` counts orders of that leg from 1. An attempt
+    number is used again only to send the same ticket again; a different order takes the next number.
+    """
+
+    intent_id: str
+    leg: str
+    attempt: int
+    purpose: Purpose
+    venue: Venue
+    market: str
+    side: Side
+    size: Decimal
+    limit: Decimal
+    tif: TimeInForce = TimeInForce.IOC
+    post_only: bool = False
+
+    @property
+    def client_order_id(self) -> str:
+        return client_order_id(self.intent_id, self.leg, self.attempt)
+
+
+def client_order_id(intent_id: str, leg: str, attempt: int) -> str:
+    """UUIDv5 of intent, leg and attempt: letters, digits and dashes only (a dot is refused by Kalshi)."""
+    return str(uuid.uuid5(_ORDER_NAMESPACE, f"{intent_id}/{leg}/{attempt}"))
+
+
+class Verdict(StrEnum):
+    ACCEPTED = "accepted"  # the venue has it; `filled` says how much traded at once
+    REJECTED = "rejected"  # the venue refused, provably without effect
+    DENIED = "denied"  # we refused; nothing was sent
+    UNKNOWN = "unknown"  # only evidence can tell
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The top of one market's book as the venue gave it: levels best first, (price, size) in dollars and shares.
+
+    `asked_at` / `answered_at` are our wall clock in microseconds around the read.
+    """
+
+    market: str
+    bids: tuple[tuple[Decimal, Decimal], ...]
+    asks: tuple[tuple[Decimal, Decimal], ...]
+    asked_at: int
+    answered_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitResult:
+    """How one submit ended.
+
+    `code` is a stable word (`stale`, `moved`, `late`, `order_already_exists`, `insufficient_balance`, `timeout`, …),
+    `detail` a sentence for people. `landed` is set on UNKNOWN when the venue proved the order arrived (a duplicate
+    answer) without saying what became of it: absence must then never be concluded.
+    `sent` says whether bytes may have left. `quote` is what the recheck saw, if there was one.
+    """
+
+    verdict: Verdict
+    code: str = ""
+    detail: str = ""
+    order_id: str | None = None
+    filled: Decimal = Decimal(0)
+    remaining: Decimal = Decimal(0)
+    average_price: Decimal | None = None
+    average_fee: Decimal | None = None
+    landed: bool = False
+    sent: bool = True
+    quote: Quote | None = None
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Conditions checked in the same step that sends the order.
+
+    `not_after` is a deadline in wall-clock microseconds. With `recheck`, the venue's book is read first and the
+    order goes out only if the read took no longer than `max_quote_age_ms` and `min_depth` shares stand at the
+    ticket's limit or better.
+    """
+
+    not_after: int
+    recheck: bool = False
+    max_quote_age_ms: int = 500
+    min_depth: Decimal = Decimal(0)

@@ -1,0 +1,1 @@
+"""The Postgres record of intents, orders, fills, positions and cash: schema, migrations, reads, writes."""

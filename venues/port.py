@@ -1,0 +1,64 @@
+"""The port to a venue: what activities and ingest may ask, whichever venue answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from domain.evidence import Fill, OrderEvidence
+from domain.market import MarketSpec
+from domain.orders import OrderTicket, Quote, SubmitResult
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """A working order as the venue lists it."""
+
+    order_id: str
+    client_order_id: str
+    market: str
+    remaining: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One venue account at one moment: cash in dollars, signed YES shares by market, working orders, all fills."""
+
+    cash: Decimal
+    positions: dict[str, Decimal]
+    open_orders: tuple[OpenOrder, ...]
+    fills: tuple[Fill, ...]
+
+
+class VenueClient(Protocol):
+    """What a trade needs of a venue. Reads raise `Unavailable` when they could not be asked, `Rejected` when refused.
+
+    `submit` never raises for an outcome: it returns one of the four verdicts. `cancel` proves nothing about fills.
+    """
+
+    async def submit(self, ticket: OrderTicket) -> SubmitResult: ...
+
+    async def cancel(self, market: str, order_id: str) -> None: ...
+
+    async def evidence(
+        self, ticket: OrderTicket, *, order_id: str | None, sent_at: int, grace_ms: int
+    ) -> OrderEvidence:
+        """The venue's word on one order, fills included.
+
+        `sent_at` is when the last copy left (wall-clock microseconds). ABSENT is answered only when a complete
+        listing, provably fresher than `sent_at + grace_ms`, lacks the order; before that it is UNSEEN.
+        """
+        ...
+
+    async def quote(self, market: str) -> Quote: ...
+
+    async def market(self, market: str) -> MarketSpec: ...
+
+    async def cash(self) -> Decimal: ...
+
+    async def account(self) -> Account: ...
+
+    def body(self, ticket: OrderTicket) -> bytes:
+        """The exact bytes `submit` sends for this ticket: a pure function of it."""
+        ...

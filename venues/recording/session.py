@@ -1,0 +1,57 @@
+"""A session: the markets of one event and everything that happened to their books, in exchange-time order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from domain.market import MarketSpec
+
+BidSide = Literal["yes", "no"]
+"""Kalshi keeps bids only: YES bids, and NO bids (a NO bid at p is a YES ask at 1 − p)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookReset:
+    """The whole book of one market. Levels are (price, size) in micros, prices on their own side, any order.
+
+    The first event of every market; a later one means the recorder lost track and started over (a gap before it).
+    """
+
+    at: int  # exchange time, microseconds since the epoch
+    market: str
+    yes: tuple[tuple[int, int], ...]
+    no: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BookDelta:
+    """A signed change of one level. `price` in micros on its own side, `delta` in micro-contracts."""
+
+    at: int
+    market: str
+    side: BidSide
+    price: int
+    delta: int
+
+
+SessionEvent = BookReset | BookDelta
+
+
+class Session(Protocol):
+    """`events()` may be called again and yields the same events every time, ordered by `at`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def markets(self) -> Sequence[MarketSpec]: ...
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def end(self) -> int: ...
+
+    def events(self) -> Iterator[SessionEvent]: ...

@@ -1,0 +1,1 @@
+"""Temporal workflows and the lifecycle they run. Deterministic; imports only `domain`."""
