@@ -1,0 +1,38 @@
+"""What a strategy said besides an intent: an opportunity it saw and did not take, and the gate that was shut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Gate(StrEnum):
+    """Every reason for silence. The value is the stable word in reports and metrics."""
+
+    NOT_READY = "not_ready"  # a book of the pair has no snapshot yet, or the feed is down
+    GAPPED = "gapped"  # a sequence gap or a recorder's restart; the book is not trusted until resynced
+    CROSSED = "crossed"  # a book whose best bid is at or above its best ask
+    STALE = "stale"  # a book last changed too long before the deciding event
+    SKEWED = "skewed"  # the two books are of different instants
+    LAGGED = "lagged"  # the frame was under way for too long
+    SHALLOW = "shallow"  # depth runs out before the smallest size
+    OPEN_TRADE = "open_trade"  # the pair already has as many open trades as allowed
+    NO_DURABLE_START = "no_durable_start"  # the workflow could not be started: no record, no trade
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """An opportunity (a profit after all fees) that was not taken.
+
+    One opportunity lasts from the event that opens the edge to the event that closes it, and counts once for each
+    gate that was shut meanwhile. `edge` is the profit in dollars seen for `size` shares; `at` exchange microseconds.
+    """
+
+    strategy: str
+    pair: str
+    gate: Gate
+    detail: str
+    edge: Decimal
+    size: Decimal
+    at: int

@@ -1,0 +1,14 @@
+"""The names that processes agree on without importing each other's code."""
+
+TRADE_WORKFLOW = "Trade"
+TRADE_QUEUE = "surefoot-trades"
+
+UPDATE_UNWIND = "unwind"  # OperatorCommand -> str: what will be done; refused by a validator when it cannot be
+SIGNAL_FORCE_FLAT = "force_flat"  # OperatorCommand: the same, accepted even while no worker is up
+SIGNAL_ORDER_UPDATE = "order_update"  # client order id: the venue said something new about this order
+QUERY_RECORD = "record"  # -> TradeRecord: the trade as it stands now
+
+SEARCH_STATE = "TradeState"  # Keyword
+SEARCH_UNHEDGED = "UnhedgedShares"  # Double; an index for people, never read back into arithmetic
+SEARCH_MARKETS = "Markets"  # KeywordList
+SEARCH_STRATEGY = "Strategy"  # Keyword
