@@ -1,0 +1,197 @@
+"""Everything that can be set, and what it may be.
+
+Values are exact: money is a Decimal written as text, times are whole milliseconds. Secrets are never values here: a key
+is the path of a file, a password part of a DSN that is never printed.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from domain.intent import LegPolicy
+from domain.limits import GateLimits, PairParams
+
+FROM_SESSION: Literal["from session"] = "from session"
+
+Port = int
+"""A TCP port on loopback; 0 means: choose a free one, and keep it for the next start."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+
+class Live(Section):
+    """The two deliberate steps without which no order reaches a real exchange."""
+
+    enabled: bool = False
+    i_accept_the_risk: str | None = None
+
+
+class Postgres(Section):
+    """The ledger's database: `dsn` of a server of yours, or null for one kept in the state folder."""
+
+    dsn: str | None = Field(default=None, repr=False)
+    port: Port = Field(default=0, ge=0, le=65535)
+
+
+class Temporal(Section):
+    """`address` (host:port) of a cluster of yours, or null for a development server kept in the state folder.
+
+    `binary` names the `temporal` executable; null looks on PATH, then beside the Python interpreter.
+    `db` is the development server's file; null puts it in the state folder.
+    """
+
+    address: str | None = None
+    namespace: str = Field(default="default", min_length=1)
+    binary: str | None = None
+    port: Port = Field(default=0, ge=0, le=65535)
+    ui_port: Port = Field(default=0, ge=0, le=65535)
+    db: Path | None = None
+
+
+class Kalshi(Section):
+    """The real exchange, used only in mode live. The default is Kalshi's demo environment.
+
+    Source: docs.kalshi.com/getting_started/api_environments; demo and production keys are not interchangeable.
+    """
+
+    base_url: str = "https://external-api.demo.kalshi.co/trade-api/v2"
+    ws_url: str = "wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2"
+    key_id: str | None = None
+    private_key_file: Path | None = None
+    connect_timeout_ms: int = Field(default=2_000, gt=0)
+    read_timeout_ms: int = Field(default=5_000, gt=0)
+
+
+class PaperSession(Section):
+    """What the paper exchange plays once all is up; `recording` null leaves it idle until `surefoot play`.
+
+    `recording` is a folder, a file or `synth:SEED`; `from` and `to` bound the window, `speed` multiplies its pace.
+    """
+
+    recording: str | None = None
+    game: str | None = None
+    from_: str | None = Field(default=None, alias="from")
+    to: str | None = None
+    speed: float = Field(default=1.0, gt=0, le=1_000)
+
+
+class Paper(Section):
+    """The exchange simulator. `member_unit` is the balance unit in dollars: 0.0001 for direct members, else 0.01."""
+
+    port: Port = Field(default=0, ge=0, le=65535)
+    opening_cash: Decimal = Field(default=Decimal("10000"), ge=0)
+    member_unit: Decimal = Decimal("0.0001")
+    faults_file: Path | None = None
+    read_lag_ms: int = Field(default=0, ge=0)
+    seed: int = 0
+    session: PaperSession = PaperSession()
+
+
+class Worker(Section):
+    """The trade worker. Keep `max_cached_workflows` above the trades ever open at once: eviction means full replay.
+
+    `graceful_shutdown_ms` must exceed the longest activity, or a stop turns orders in flight into unknowns.
+    """
+
+    max_concurrent_workflow_tasks: int = Field(default=100, gt=0)
+    max_concurrent_activities: int = Field(default=100, gt=0)
+    max_cached_workflows: int = Field(default=1_000, gt=0)
+    task_timeout_ms: int = Field(default=2_000, ge=100)
+    sticky_timeout_ms: int = Field(default=1_000, ge=100)
+    graceful_shutdown_ms: int = Field(default=10_000, ge=0)
+
+
+class Metrics(Section):
+    """Prometheus ports on loopback, one a process; `*_sdk` carry the Temporal SDK's own metrics."""
+
+    temporal: Port = Field(default=0, ge=0, le=65535)
+    paper: Port = Field(default=0, ge=0, le=65535)
+    worker: Port = Field(default=0, ge=0, le=65535)
+    worker_sdk: Port = Field(default=0, ge=0, le=65535)
+    ingest: Port = Field(default=0, ge=0, le=65535)
+    ingest_sdk: Port = Field(default=0, ge=0, le=65535)
+
+
+class Logging(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(Section):
+    """The whole configuration of one state folder; `config.load.load` builds it and names the source of each value."""
+
+    state_dir: Path = Path(".surefoot")
+    mode: Literal["paper", "live"] = "paper"
+    live: Live = Live()
+    postgres: Postgres = Postgres()
+    temporal: Temporal = Temporal()
+    kalshi: Kalshi = Kalshi()
+    paper: Paper = Paper()
+    pairs: Literal["from session"] | tuple[tuple[str, str], ...] = FROM_SESSION
+    strategy: PairParams = PairParams()
+    gates: GateLimits = GateLimits()
+    policy: LegPolicy = LegPolicy()
+    worker: Worker = Worker()
+    metrics: Metrics = Metrics()
+    logging: Logging = Logging()
+
+    @model_validator(mode="after")
+    def _live_is_deliberate(self) -> Self:
+        if self.mode != "live":
+            return self
+        missing = []
+        if not self.live.enabled:
+            missing.append("live.enabled: true")
+        if self.live.i_accept_the_risk != "kalshi":
+            missing.append('live.i_accept_the_risk: "kalshi"')
+        if not self.kalshi.key_id:
+            missing.append("kalshi.key_id")
+        if self.kalshi.private_key_file is None:
+            missing.append("kalshi.private_key_file (the path of a PEM file)")
+        if self.pairs == FROM_SESSION:
+            missing.append("pairs: an explicit list of [market, market]")
+        if missing:
+            raise ValueError(
+                f"mode live sends real orders and is refused until these are set too: {'; '.join(missing)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sane(self) -> Self:
+        strategy, policy, gates = self.strategy, self.policy, self.gates
+        if not Decimal(0) < strategy.min_size <= strategy.max_size:
+            raise ValueError(
+                f"strategy sizes {strategy.min_size} to {strategy.max_size} shares: "
+                "min_size must be above 0 and not above max_size"
+            )
+        if self.paper.member_unit not in (Decimal("0.0001"), Decimal("0.01")):
+            raise ValueError(f"paper.member_unit {self.paper.member_unit}: Kalshi knows 0.0001 and 0.01 dollars")
+        negative = [
+            name
+            for name, value in (
+                ("strategy.ttl_ms", strategy.ttl_ms - 1),
+                ("policy.leg_b_slack", policy.leg_b_slack),
+                ("policy.loss_budget", policy.loss_budget),
+                ("policy.dust", policy.dust),
+                ("policy.max_quote_age_ms", policy.max_quote_age_ms - 1),
+                ("policy.max_leg_delay_ms", policy.max_leg_delay_ms - 1),
+                ("policy.absence_grace_ms", policy.absence_grace_ms),
+                ("policy.evidence_poll_ms", policy.evidence_poll_ms - 1),
+                ("gates.max_book_age_ms", gates.max_book_age_ms - 1),
+                ("gates.max_skew_ms", gates.max_skew_ms),
+                ("gates.max_lag_ms", gates.max_lag_ms - 1),
+                ("gates.max_open_per_pair", gates.max_open_per_pair - 1),
+            )
+            if value < 0
+        ]
+        if negative:
+            raise ValueError(f"{', '.join(negative)}: too small; times and counts start at 1, money at 0")
+        for pair in () if self.pairs == FROM_SESSION else self.pairs:
+            if pair[0] == pair[1]:
+                raise ValueError(f"pairs: {pair[0]} is paired with itself; a pair is two different markets")
+        return self

@@ -1,0 +1,1 @@
+"""The command line: one file a group of commands, thin; the work is done in the rooms."""

@@ -1,0 +1,129 @@
+"""Our metrics, defined once, and the loopback page every process shows them on: `/metrics` and `/healthz`.
+
+Values are for watching and alerting only; none is ever read back into a decision.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+if TYPE_CHECKING:
+    from temporalio.runtime import Runtime
+
+_MICROSECONDS = (1e-6, 2e-6, 3e-6, 5e-6, 7e-6, 10e-6, 15e-6, 20e-6, 30e-6, 50e-6, 100e-6, 250e-6, 1e-3, 5e-3, 25e-3)
+_MILLISECONDS = (
+    1e-3,
+    2e-3,
+    5e-3,
+    10e-3,
+    15e-3,
+    20e-3,
+    30e-3,
+    40e-3,
+    60e-3,
+    100e-3,
+    250e-3,
+    500e-3,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+)
+
+FRAMES = Counter("surefoot_frames", "Exchange frames taken in", ["type"])
+DECISION = Histogram("surefoot_decision_seconds", "Frame taken in to decision made", buckets=_MICROSECONDS)
+FEED_UP = Gauge("surefoot_feed_up", "1 while the market data feed is connected and its books are trusted")
+INTENTS = Counter("surefoot_intents", "Intents emitted", ["strategy"])
+SUPPRESSED = Counter("surefoot_suppressed", "Opportunities not taken, by the gate that was shut", ["gate"])
+START = Histogram("surefoot_start_seconds", "Intent to durable workflow start acknowledged", buckets=_MILLISECONDS)
+TRADES = Gauge("surefoot_trades", "Trades by state", ["state"])
+UNHEDGED = Gauge("surefoot_unhedged_shares", "Filled shares whose other side is not filled, over all open trades")
+UNHEDGED_NOTIONAL_SECONDS = Counter("surefoot_unhedged_notional_seconds", "Dollars unhedged times seconds, summed")
+SUBMIT = Histogram("surefoot_submit_seconds", "Order sent to answer taken in", ["verdict"], buckets=_MILLISECONDS)
+FIRST_BYTE = Histogram("surefoot_intent_to_send_seconds", "Intent decided to leg A sent", buckets=_MILLISECONDS)
+
+Health = Callable[[], str | None]
+"""None while the process is well, else what is wrong, in a few words."""
+
+
+class MetricsServer:
+    """A running page; `port` is the one it listens on."""
+
+    def __init__(self, server: ThreadingHTTPServer) -> None:
+        self._server = server
+        self._thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="metrics", daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def serve(port: int, registry: CollectorRegistry = REGISTRY, health: Health | None = None) -> MetricsServer:
+    """Serves `/metrics` and `/healthz` on 127.0.0.1:port (0: any) from a thread of its own.
+
+    `/healthz` answers 200 `ok`, or 503 and the words of `health`. Raises `OSError` if the port is taken.
+    """
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/healthz":
+                trouble = health() if health is not None else None
+                self._answer(503 if trouble else 200, (trouble or "ok").encode() + b"\n", "text/plain; charset=utf-8")
+            elif self.path == "/metrics":
+                self._answer(200, generate_latest(registry), CONTENT_TYPE_LATEST)
+            else:
+                self._answer(404, b"only /metrics and /healthz live here\n", "text/plain; charset=utf-8")
+
+        def _answer(self, status: int, body: bytes, kind: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Scrapes are not news."""
+
+    return MetricsServer(ThreadingHTTPServer(("127.0.0.1", port), Page))
+
+
+def temporal_runtime(port: int) -> Runtime:
+    """A Temporal SDK runtime that shows the SDK's own metrics on 127.0.0.1:port.
+
+    Make one a process, at most, and pass it to `Client.connect(runtime=…)`.
+    """
+    # The SDK's native library costs tens of megabytes; the paper exchange imports this module and needs none of it.
+    from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig  # noqa: PLC0415
+
+    return Runtime(
+        telemetry=TelemetryConfig(
+            metrics=PrometheusConfig(
+                bind_address=f"127.0.0.1:{port}",
+                counters_total_suffix=True,
+                unit_suffix=True,
+                durations_as_seconds=True,
+                histogram_bucket_overrides={
+                    name: _MILLISECONDS
+                    for name in (
+                        "temporal_workflow_task_schedule_to_start_latency",
+                        "temporal_activity_schedule_to_start_latency",
+                        "temporal_activity_execution_latency",
+                        "temporal_request_latency",
+                        "temporal_workflow_endtoend_latency",
+                    )
+                },
+            )
+        )
+    )

@@ -1,0 +1,1 @@
+"""Everything on one machine: Postgres, Temporal, paper exchange, worker, ingest; started, watched and stopped."""

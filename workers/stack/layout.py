@@ -1,0 +1,238 @@
+"""The state folder: what lies where, and `load_stack`, how a child process learns its endpoints and settings.
+
+state_dir/
+├── settings.json     effective settings of the last start (0600: a DSN may hold a password)
+├── stack.json        run id, ports, endpoints, processes with start times (0600)
+├── lock              held by the supervisor while it lives
+├── postgres/         the embedded server's data
+├── temporal.db       the Temporal development server's history (SQLite, WAL)
+├── paper/            the paper exchange's journal
+├── keys/             paper key pair, database password (folder 0700, secrets 0600)
+├── logs/             PROCESS.log JSON lines, PROCESS.err raw stderr
+└── reports/          saved reports
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import ValidationError
+
+from config.settings import Settings
+from domain.errors import BadInput, Unavailable
+
+PAPER_KEY_ID = "surefoot-paper"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths inside one state folder. Creating one touches nothing; `prepare` makes the folders."""
+
+    root: Path
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "settings.json"
+
+    @property
+    def stack(self) -> Path:
+        return self.root / "stack.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    @property
+    def postgres(self) -> Path:
+        return self.root / "postgres"
+
+    @property
+    def temporal_db(self) -> Path:
+        return self.root / "temporal.db"
+
+    @property
+    def paper(self) -> Path:
+        return self.root / "paper"
+
+    @property
+    def keys(self) -> Path:
+        return self.root / "keys"
+
+    @property
+    def paper_private_key(self) -> Path:
+        return self.keys / "paper_private.pem"
+
+    @property
+    def paper_public_key(self) -> Path:
+        return self.keys / "paper_public.pem"
+
+    @property
+    def postgres_password(self) -> Path:
+        return self.keys / "postgres.password"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    def log(self, process: str) -> Path:
+        return self.logs / f"{process}.log"
+
+    def err(self, process: str) -> Path:
+        """Where a child's raw stdout and stderr go: tracebacks from before logging was set up."""
+        return self.logs / f"{process}.err"
+
+    def prepare(self) -> None:
+        """Makes all folders with their permissions. Raises `BadInput` if the state folder cannot be written."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            for folder in (self.postgres, self.paper, self.logs, self.reports):
+                folder.mkdir(exist_ok=True)
+            self.keys.mkdir(mode=0o700, exist_ok=True)
+            self.keys.chmod(0o700)
+        except OSError as error:
+            raise BadInput(
+                f"state folder {self.root}: {error.strerror} ({error.filename}); "
+                "expected a folder that can be written; choose another with --state-dir",
+                "state_dir",
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What a process needs to know of a started stack.
+
+    `venue_base_url`, `venue_ws_url`, `key_id` and `private_key_file` are the exchange's, paper or real by `mode`;
+    `paper_admin_url` is null in mode live. Metrics ports are on 127.0.0.1, by process: `paper`, `worker`, `ingest`,
+    `temporal`, and `worker_sdk`, `ingest_sdk` for the Temporal SDK's own.
+    """
+
+    run_id: str
+    state_dir: Path
+    settings: Settings
+    postgres_dsn: str = field(repr=False)
+    temporal_address: str
+    temporal_namespace: str
+    temporal_ui_url: str | None
+    paper_base_url: str | None
+    paper_ws_url: str | None
+    paper_admin_url: str | None
+    venue_base_url: str
+    venue_ws_url: str
+    key_id: str
+    private_key_file: Path
+    metrics_ports: Mapping[str, int]
+    ports: Mapping[str, int]
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.state_dir)
+
+    @property
+    def live(self) -> bool:
+        return self.settings.mode == "live"
+
+
+def load_stack(state_dir: Path) -> Stack:
+    """The endpoints and settings of the stack last started in `state_dir`; it need not be running now.
+
+    Raises `Unavailable` if no stack was ever started there, `BadInput` if its files are damaged.
+    """
+    layout = Layout(state_dir.absolute())
+    document = read_stack_file(layout)
+    endpoints = document.get("endpoints")
+    if not isinstance(endpoints, dict):
+        raise Unavailable(
+            f"no stack was started in {layout.root}; run `surefoot up`, or name its folder with --state-dir",
+            "no_stack",
+        )
+    try:
+        settings = Settings.model_validate_json(layout.settings.read_bytes())
+        live = settings.mode == "live"
+        venue = settings.kalshi
+        return Stack(
+            run_id=document["run_id"],
+            state_dir=layout.root,
+            settings=settings,
+            postgres_dsn=_with_password(endpoints["postgres"], layout)
+            if settings.postgres.dsn is None
+            else settings.postgres.dsn,
+            temporal_address=endpoints["temporal"],
+            temporal_namespace=settings.temporal.namespace,
+            temporal_ui_url=endpoints.get("temporal_ui"),
+            paper_base_url=endpoints.get("paper"),
+            paper_ws_url=endpoints.get("paper_ws"),
+            paper_admin_url=endpoints.get("paper_admin"),
+            venue_base_url=venue.base_url if live else endpoints["paper"],
+            venue_ws_url=venue.ws_url if live else endpoints["paper_ws"],
+            key_id=(venue.key_id or "") if live else PAPER_KEY_ID,
+            private_key_file=venue.private_key_file
+            if live and venue.private_key_file is not None
+            else layout.paper_private_key,
+            metrics_ports=endpoints["metrics"],
+            ports=document["ports"],
+        )
+    except (OSError, KeyError, TypeError, ValidationError) as error:
+        raise BadInput(
+            f"{layout.stack} or {layout.settings.name} is damaged ({type(error).__name__}: {_first_line(error)}); "
+            "run `surefoot up` again, which writes both anew",
+            "stack_file",
+        ) from None
+
+
+def read_stack_file(layout: Layout) -> dict[str, Any]:
+    """stack.json as it stands; empty if there is none. Raises `BadInput` if it is not JSON."""
+    try:
+        document = json.loads(layout.stack.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise BadInput(f"{layout.stack}: {error.strerror}; expected a readable file", "stack_file") from None
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise BadInput(
+            f"{layout.stack} is not a JSON object; stop what still runs by hand, delete the file, run `surefoot up`",
+            "stack_file",
+        )
+    return document
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replaces a file at once, readable by its owner alone, on disk before this returns."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    write_private(path, json.dumps(document, indent=1, default=str).encode() + b"\n")
+
+
+def _with_password(dsn: str, layout: Layout) -> str:
+    """The embedded server's DSN as stored has no password; it lies in the keys folder."""
+    password = layout.postgres_password.read_text(encoding="ascii").strip()
+    parts = urlsplit(dsn)
+    user, host = parts.netloc.split("@", 1)
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password)}@{host}"))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0]
