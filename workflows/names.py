@@ -12,3 +12,10 @@ SEARCH_STATE = "TradeState"  # Keyword
 SEARCH_UNHEDGED = "UnhedgedShares"  # Double; an index for people, never read back into arithmetic
 SEARCH_MARKETS = "Markets"  # KeywordList
 SEARCH_STRATEGY = "Strategy"  # Keyword
+
+SUBMIT_ORDER = "submit_order"
+FIND_EVIDENCE = "find_evidence"
+TAKE_QUOTE = "take_quote"
+CANCEL_ORDER = "cancel_order"
+SETTLE_TRADE = "settle_trade"
+RECORD_TRADE = "record_trade"

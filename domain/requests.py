@@ -1,0 +1,70 @@
+"""What a workflow hands to an activity: one frozen message per question, so histories stay readable and stable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain.evidence import OrderEvidence
+from domain.intent import Intent
+from domain.orders import Guard, OrderTicket
+from domain.trade import TradeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitRequest:
+    """Send one order. `opening` carries the intent with the first order of a trade: all legs are validated first."""
+
+    ticket: OrderTicket
+    guard: Guard
+    opening: Intent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRequest:
+    """Ask the venue what became of one order; see `venues.port.VenueClient.evidence` for `sent_at` and `grace_ms`."""
+
+    ticket: OrderTicket
+    order_id: str | None
+    sent_at: int
+    grace_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    ticket: OrderTicket
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteRequest:
+    venue: str
+    market: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettleRequest:
+    """Read the final word on every order of a trade that is about to close, and write the trade into the ledger."""
+
+    intent: Intent
+    record: TradeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The evidence behind a trade, order by order; `record` is what the ledger now holds.
+
+    `agrees` is false when the venue counts other fills than the trade did: nothing was closed, the trade adopts
+    the venue's counts and goes on.
+    """
+
+    agrees: bool
+    evidence: tuple[OrderEvidence, ...]
+    record: TradeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRequest:
+    """Write a trade that is not about to close (parked, waiting for a person) into the ledger."""
+
+    intent: Intent
+    record: TradeRecord

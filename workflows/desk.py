@@ -1,0 +1,48 @@
+"""The desk: all a trade may ask of the world. In production it is Temporal; in rehearsal a fake on virtual time.
+
+The lifecycle is ordinary async code against this port, so the same coroutine runs in both.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from domain.evidence import OrderEvidence
+from domain.intent import Intent
+from domain.orders import Guard, OrderTicket, Quote, SubmitResult
+from domain.requests import Settlement
+from domain.trade import TradeRecord
+
+
+class Desk(Protocol):
+    """Every call may take long, and the process may die during any of them; none may be inferred to have failed.
+
+    `submit` returns UNKNOWN for whatever it cannot prove. `evidence` and `quote` return None when the venue could
+    not be asked in time; asking again is safe. `settle` and `record` come back only when the ledger has it.
+    """
+
+    def now(self) -> int:
+        """Microseconds since the epoch, on the trade's own clock."""
+        ...
+
+    async def pause(self, ms: int) -> None:
+        """Wait, but no longer than until the next message arrives for this trade."""
+        ...
+
+    async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult: ...
+
+    async def evidence(
+        self, ticket: OrderTicket, order_id: str | None, sent_at: int, grace_ms: int
+    ) -> OrderEvidence | None: ...
+
+    async def cancel(self, ticket: OrderTicket, order_id: str) -> None: ...
+
+    async def quote(self, venue: str, market: str) -> Quote | None: ...
+
+    async def settle(self, intent: Intent, record: TradeRecord) -> Settlement: ...
+
+    async def record(self, intent: Intent, record: TradeRecord) -> None: ...
+
+    def show(self, record: TradeRecord) -> None:
+        """Let people see where the trade stands: search attributes and details; never waits."""
+        ...

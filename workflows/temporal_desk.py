@@ -1,0 +1,151 @@
+"""The desk as Temporal gives it: every call an activity, every wait a durable timer.
+
+Order activities have one attempt and are never local: a result that does not come back (a dead worker, a timeout)
+is UNKNOWN, never failed. Reads are retried by Temporal within a bounded time and then answered with None.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.common import Priority, RetryPolicy, SearchAttributeKey
+from temporalio.exceptions import ActivityError
+
+from domain.evidence import OrderEvidence
+from domain.intent import Intent
+from domain.money import plain
+from domain.orders import Guard, OrderTicket, Purpose, Quote, SubmitResult, Verdict
+from domain.requests import (
+    CancelRequest,
+    EvidenceRequest,
+    QuoteRequest,
+    RecordRequest,
+    Settlement,
+    SettleRequest,
+    SubmitRequest,
+)
+from domain.trade import TradeRecord, TradeState
+from workflows import names
+
+STATE = SearchAttributeKey.for_keyword(names.SEARCH_STATE)
+UNHEDGED = SearchAttributeKey.for_float(names.SEARCH_UNHEDGED)
+
+_ONCE = RetryPolicy(maximum_attempts=1)
+_READ = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=2))
+_SUBMIT_TIMEOUT = timedelta(seconds=15)
+_LOST_WORKER = timedelta(seconds=2)  # no heartbeat for this long: the worker is gone, the outcome unknown
+_READ_TIMEOUT = timedelta(seconds=10)
+_READ_BUDGET = timedelta(seconds=30)
+_SETTLE_TIMEOUT = timedelta(seconds=30)
+
+T = TypeVar("T")
+
+
+class TemporalDesk:
+    """Implements `workflows.desk.Desk` inside a workflow. `wake` is called by message handlers."""
+
+    def __init__(self) -> None:
+        self._messages = 0
+        self._shown = (TradeState.LEG_A, 0.0)  # what the starter put into the search attributes
+
+    def wake(self) -> None:
+        self._messages += 1
+
+    def now(self) -> int:
+        return workflow.time_ns() // 1000
+
+    async def pause(self, ms: int) -> None:
+        heard = self._messages
+        try:
+            await workflow.wait_condition(lambda: self._messages != heard, timeout=timedelta(milliseconds=ms))
+        except asyncio.TimeoutError:
+            return
+
+    async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
+        try:
+            return await workflow.execute_activity(
+                names.SUBMIT_ORDER,
+                SubmitRequest(ticket=ticket, guard=guard, opening=opening),
+                result_type=SubmitResult,
+                start_to_close_timeout=_SUBMIT_TIMEOUT,
+                heartbeat_timeout=_LOST_WORKER,
+                retry_policy=_ONCE,
+                priority=Priority(priority_key=2 if ticket.purpose is Purpose.OPEN else 1),
+                summary=f"{ticket.purpose} {ticket.side} {plain(ticket.size)} {ticket.market} at {plain(ticket.limit)}",
+            )
+        except ActivityError as error:
+            cause = type(error.cause).__name__ if error.cause else "no cause given"
+            return SubmitResult(Verdict.UNKNOWN, "no_answer", f"the worker did not answer ({cause})", at=self.now())
+
+    async def evidence(
+        self, ticket: OrderTicket, order_id: str | None, sent_at: int, grace_ms: int
+    ) -> OrderEvidence | None:
+        request = EvidenceRequest(ticket=ticket, order_id=order_id, sent_at=sent_at, grace_ms=grace_ms)
+        return await self._read(names.FIND_EVIDENCE, request, OrderEvidence)
+
+    async def quote(self, venue: str, market: str) -> Quote | None:
+        return await self._read(names.TAKE_QUOTE, QuoteRequest(venue=venue, market=market), Quote)
+
+    async def cancel(self, ticket: OrderTicket, order_id: str) -> None:
+        """Best effort: a cancel's answer proves nothing, only the counts read after it do."""
+        try:
+            await workflow.execute_activity(
+                names.CANCEL_ORDER,
+                CancelRequest(ticket=ticket, order_id=order_id),
+                start_to_close_timeout=_READ_TIMEOUT,
+                retry_policy=_ONCE,
+            )
+        except ActivityError as error:
+            workflow.logger.warning("cancel not confirmed", extra={"cause": str(error.cause)})
+
+    async def settle(self, intent: Intent, record: TradeRecord) -> Settlement:
+        return await workflow.execute_activity(
+            names.SETTLE_TRADE,
+            SettleRequest(intent=intent, record=record),
+            result_type=Settlement,
+            start_to_close_timeout=_SETTLE_TIMEOUT,
+            retry_policy=_READ,  # without end: a trade closes only on evidence, and on the ledger's word
+        )
+
+    async def record(self, intent: Intent, record: TradeRecord) -> None:
+        await workflow.execute_activity(
+            names.RECORD_TRADE,
+            RecordRequest(intent=intent, record=record),
+            start_to_close_timeout=_SETTLE_TIMEOUT,
+            retry_policy=_READ,
+        )
+
+    def show(self, record: TradeRecord) -> None:
+        """State and unhedged shares as search attributes, the story as the UI's current details."""
+        unhedged = float(record.residual)  # an index for people; never read back
+        if (record.state, unhedged) != self._shown:
+            self._shown = (record.state, unhedged)
+            workflow.upsert_search_attributes([STATE.value_set(record.state.value), UNHEDGED.value_set(unhedged)])
+        workflow.set_current_details(details_of(record))
+
+    async def _read(self, name: str, request: object, result_type: type[T]) -> T | None:
+        try:
+            return await workflow.execute_activity(
+                name,
+                request,
+                result_type=result_type,
+                start_to_close_timeout=_READ_TIMEOUT,
+                schedule_to_close_timeout=_READ_BUDGET,
+                retry_policy=_READ,
+            )
+        except ActivityError as error:
+            workflow.logger.warning("the venue could not be asked", extra={"asked": name, "cause": str(error.cause)})
+            return None
+
+
+def details_of(record: TradeRecord) -> str:
+    """The trade in Markdown: where it stands and how it came there."""
+    ending = f", {record.outcome}" if record.outcome is not None else ""
+    head = (
+        f"**{record.state}**{ending} · hedged {plain(record.hedged)} · unwound {plain(record.unwound)} · "
+        f"standing alone {plain(record.residual)} · P&L ${record.pnl:.4f}"
+    )
+    return "\n".join([head, "", *(f"- {step.text}" for step in record.steps[-40:])])

@@ -1,0 +1,58 @@
+"""The durable workflow that carries one intent to a final state. Platform concerns only; the life is `lifecycle`."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from domain.intent import Intent
+from domain.operator import OperatorCommand
+from domain.trade import TradeRecord
+from workflows import names
+from workflows.lifecycle import Trade
+from workflows.temporal_desk import TemporalDesk
+
+
+@workflow.defn(name=names.TRADE_WORKFLOW)
+class TradeWorkflow:
+    """Input: the intent, which is also its id. Result: the trade's final record."""
+
+    @workflow.init
+    def __init__(self, intent: Intent) -> None:
+        self._desk = TemporalDesk()
+        self._trade = Trade(intent, self._desk)
+
+    @workflow.run
+    async def run(self, intent: Intent) -> TradeRecord:
+        record = await self._trade.run()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return record
+
+    @workflow.update(name=names.UPDATE_UNWIND)
+    def unwind(self, command: OperatorCommand) -> str:
+        answer = self._trade.unwind(command)
+        self._desk.wake()
+        return answer
+
+    @unwind.validator
+    def _may_unwind(self, command: OperatorCommand) -> None:
+        self._trade.may_unwind(command)
+
+    @workflow.signal(name=names.SIGNAL_FORCE_FLAT)
+    def force_flat(self, command: OperatorCommand) -> None:
+        """The same wish while no worker is up to validate it: done if it still can be, else told in the story."""
+        try:
+            self._trade.may_unwind(command)
+        except ValueError as refusal:
+            self._trade.tell(f"{command.author} asked to unwind ({command.reason}), too late: {refusal}")
+        else:
+            self._trade.unwind(command)
+        self._desk.wake()
+
+    @workflow.signal(name=names.SIGNAL_ORDER_UPDATE)
+    def order_update(self, client_order_id: str) -> None:
+        """The venue's user channel spoke of an order. Nothing is believed from it; it only ends a wait early."""
+        self._desk.wake()
+
+    @workflow.query(name=names.QUERY_RECORD)
+    def record(self) -> TradeRecord:
+        return self._trade.record()
