@@ -1,0 +1,164 @@
+"""From what came back of a submit to what it proves.
+
+A refusal is believed only where the venue said no in its own words; everything that leaves a doubt is UNKNOWN and only
+evidence may settle it. A verdict speaks of *this* sending alone: after an earlier copy ended UNKNOWN, a refusal of a
+later copy (no balance left, trading paused) says nothing about the earlier one.
+
+| seen | verdict | landed | sent | code | why |
+|---|---|---|---|---|---|
+| 201, an order of ours | accepted | – | yes | | counts say what traded; accepted does not mean resting |
+| 201, unreadable or another order's | unknown | yes | yes | unparseable | the venue took it; how it went is not known |
+| 400 in the venue's words | rejected | – | yes | its code | `insufficient_balance`, `invalid_price`, … |
+| 401 in the venue's words | rejected | – | yes | its code | wrong key, or a clock off (`header_timestamp_expired`) |
+| 403 in the venue's words | rejected | – | yes | its code | the key may not trade |
+| 404 in the venue's words | rejected | – | yes | its code | no such market |
+| 409 `order_already_exists` | unknown | yes | yes | order_already_exists | an earlier copy arrived; fate not said |
+| 409 `fill_or_kill_insufficient_resting_volume` | rejected | – | yes | its code | killed whole; the id is used up |
+| 409 `trading_is_paused` | rejected | – | yes | its code | halted; repeating does not help |
+| 409 any other code | rejected | – | yes | its code | an unknown code is a refusal (docs: order_errors) |
+| 410 in the venue's words | rejected | – | yes | its code | a retired endpoint |
+| 429 in the venue's words | rejected | – | yes | rate_limited | turned away at the door |
+| 400…429 above, unreadable body | unknown | no | yes | unparseable | something before the venue may have said it |
+| 408 | unknown | no | yes | http_408 | the venue gave up waiting; it may still have run |
+| 5xx | unknown | no | yes | http_5xx | it may have run before failing |
+| any other status | unknown | no | yes | http_… | not a documented answer |
+| answer timed out | unknown | no | yes | timeout | it may have run |
+| connection lost after sending began | unknown | no | yes | disconnected | it may have run |
+| connection refused or never made | unknown | no | no | refused | nothing left; send the same bytes again |
+
+Sources: docs.kalshi.com/getting_started/order_errors and answers recorded on the demo exchange on 2026-06-11.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx
+import msgspec
+
+from domain.errors import Rejected, SurefootError, Unavailable
+from domain.orders import SubmitResult, Verdict
+from venues.kalshi.messages import CreatedOrder
+
+DEFINITE = frozenset({400, 401, 403, 404, 409, 410, 429})
+"""Statuses that are a refusal when the venue itself wrote the body."""
+
+DUPLICATE = "order_already_exists"
+RATE_LIMITED = "rate_limited"
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+"""Failures before the first byte of a request left."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiError:
+    """An error body, whichever of the four shapes it came in. `code` is the venue's, case kept; "" if it gave none."""
+
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}" if self.code else self.message
+
+
+class _Inner(msgspec.Struct, frozen=True):
+    code: str = ""
+    message: str = ""
+    details: str = ""
+
+
+class _Body(msgspec.Struct, frozen=True):
+    """`{"error": {…}}`, `{"error": "text"}`, flat `{"code", "message", "details"}` or `{"msg"}`."""
+
+    error: _Inner | str | None = None
+    code: str = ""
+    message: str = ""
+    details: str = ""
+    msg: str = ""
+
+
+_BODY = msgspec.json.Decoder(_Body)
+_CREATED = msgspec.json.Decoder(CreatedOrder)
+
+
+def parse_error(status: int, body: bytes) -> ApiError | None:
+    """The venue's own words, or None if the body is none of the shapes it writes."""
+    try:
+        seen = _BODY.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if isinstance(seen.error, str):
+        text = seen.error
+        code = RATE_LIMITED if status == httpx.codes.TOO_MANY_REQUESTS else ""
+        return ApiError(code, text) if text else None
+    inner = seen.error or _Inner(seen.code, seen.message, seen.details)
+    if inner.code or inner.message:
+        text = f"{inner.message} ({inner.details})" if inner.details else inner.message
+        return ApiError(inner.code, text or inner.code)
+    return ApiError("", seen.msg) if seen.msg else None
+
+
+def judge_answer(client_order_id: str, status: int, body: bytes, at: int) -> SubmitResult:
+    """What an HTTP answer to a submit proves. `at` is our wall clock in microseconds."""
+    if status == httpx.codes.CREATED:
+        return _judge_created(client_order_id, body, at)
+    error = parse_error(status, body)
+    if status in DEFINITE:
+        if error is None:
+            return _unknown("unparseable", f"HTTP {status} with a body the venue does not write", at)
+        code = RATE_LIMITED if status == httpx.codes.TOO_MANY_REQUESTS else error.code or f"http_{status}"
+        if status == httpx.codes.CONFLICT and code == DUPLICATE:
+            return _unknown(
+                code, "an earlier copy of this order arrived; its fate is in the order list", at, landed=True
+            )
+        return SubmitResult(Verdict.REJECTED, code, f"HTTP {status}: {error}", at=at)
+    said = f": {error}" if error else ""
+    return _unknown(f"http_{status}", f"HTTP {status}{said}; the order may or may not have run", at)
+
+
+def judge_failure(failure: httpx.HTTPError, at: int) -> SubmitResult:
+    """What a failed exchange of bytes proves: never that nothing happened, unless nothing left."""
+    name = type(failure).__name__
+    if isinstance(failure, NOT_SENT):
+        return _unknown("refused", f"no connection to the venue ({name}: {failure}); nothing was sent", at, sent=False)
+    if isinstance(failure, httpx.TimeoutException):
+        return _unknown("timeout", f"no answer in time ({name}); the order may or may not have run", at)
+    return _unknown("disconnected", f"the connection was lost ({name}: {failure}); the order may have run", at)
+
+
+def read_refusal(what: str, status: int, body: bytes) -> SurefootError:
+    """The error of a read or a cancel that was answered with anything but success.
+
+    `Rejected` if the venue refused in its own words; `Unavailable` for 408, 429, 5xx and anything unreadable: asking
+    again later is safe."""
+    error = parse_error(status, body)
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        return Unavailable(f"{what}: HTTP 429, asked too often; ask again later", RATE_LIMITED)
+    if status in DEFINITE and error is not None:
+        return Rejected(f"{what}: HTTP {status}, {error}", error.code or f"http_{status}")
+    said = f", {error}" if error else ""
+    return Unavailable(f"{what}: HTTP {status}{said}; ask again later", f"http_{status}")
+
+
+def _judge_created(client_order_id: str, body: bytes, at: int) -> SubmitResult:
+    try:
+        order = _CREATED.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as unreadable:
+        return _unknown(
+            "unparseable", f"HTTP 201 that cannot be read ({unreadable}); the order is there", at, landed=True
+        )
+    if order.client_order_id is not None and order.client_order_id != client_order_id:
+        detail = f"HTTP 201 names order {order.client_order_id}; expected {client_order_id}"
+        return _unknown("unparseable", detail, at, landed=True)
+    return SubmitResult(
+        Verdict.ACCEPTED,
+        order_id=order.order_id,
+        filled=order.fill_count,
+        remaining=order.remaining_count,
+        average_price=order.average_fill_price,
+        average_fee=order.average_fee_paid,
+        at=order.ts_ms * 1000 or at,
+    )
+
+
+def _unknown(code: str, detail: str, at: int, *, landed: bool = False, sent: bool = True) -> SubmitResult:
+    return SubmitResult(Verdict.UNKNOWN, code, detail, landed=landed, sent=sent, at=at)

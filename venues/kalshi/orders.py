@@ -1,0 +1,78 @@
+"""The bytes of an order: a pure function of its ticket, so a repeated submit sends the very same ones."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from domain.errors import Denied
+from domain.money import Inexact, plain, to_micros
+from domain.orders import OrderTicket, Side, TimeInForce
+from venues.kalshi.frames import COUNT_UNIT, ONE, PRICE_UNIT, count_text, price_text
+
+CREATE_PATH = "/portfolio/events/orders"
+
+# Fields in the order they go on the wire; never reorder: a resumed trade must produce the bytes it already sent.
+_FIELDS = (
+    "ticker",
+    "client_order_id",
+    "side",
+    "count",
+    "price",
+    "time_in_force",
+    "self_trade_prevention_type",
+    "post_only",
+    "cancel_order_on_pause",
+    "exchange_index",
+)
+
+
+def order_body(ticket: OrderTicket) -> bytes:
+    """JSON of `POST /portfolio/events/orders` (V2): BUY is a bid, SELL an ask on the one YES book.
+
+    Price has four decimals, count two, both as strings (the venue refuses numbers). `exchange_index` −1 lets the venue
+    route by ticker; an order that would meet our own is cancelled (`taker_at_cross`). Raises `Denied` with code
+    `off_tick` or `bad_size` for a value the wire cannot carry, and `bad_order` for a combination the venue refuses.
+    """
+    if ticket.post_only and ticket.tif is not TimeInForce.GTC:
+        raise Denied(
+            f"post-only with {ticket.tif.value} can never trade nor rest; expected {TimeInForce.GTC.value}", "bad_order"
+        )
+    values: tuple[str | bool | int, ...] = (
+        ticket.market,
+        ticket.client_order_id,
+        "bid" if ticket.side is Side.BUY else "ask",
+        _count(ticket.size),
+        _price(ticket.limit, ticket.market),
+        ticket.tif.value,
+        "taker_at_cross",
+        ticket.post_only,
+        False,
+        -1,
+    )
+    return msgspec.json.encode(dict(zip(_FIELDS, values, strict=True)))
+
+
+def _price(limit: Decimal, market: str) -> str:
+    try:
+        micros = to_micros(limit)
+    except (Inexact, ArithmeticError, ValueError):
+        micros = -1
+    if not 0 < micros < ONE or micros % PRICE_UNIT:
+        raise Denied(
+            f"price {plain(limit)} of {market} cannot be sent; expected above 0, below 1, in steps of 0.0001: "
+            "take the nearest price on the market's grid",
+            "off_tick",
+        )
+    return price_text(micros)
+
+
+def _count(size: Decimal) -> str:
+    try:
+        micros = to_micros(size)
+    except (Inexact, ArithmeticError, ValueError):
+        micros = -1
+    if micros <= 0 or micros % COUNT_UNIT:
+        raise Denied(f"size {plain(size)} cannot be sent; expected above 0 in steps of 0.01 contract", "bad_size")
+    return count_text(micros)

@@ -1,0 +1,190 @@
+"""From the venue's messages to the domain's words. Raises `Unavailable` where a message lacks what money rests on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from domain.errors import Unavailable
+from domain.evidence import Fill, OrderEvidence, OrderStatus
+from domain.fees import FeeSchedule
+from domain.market import CENT_GRID, MarketSpec, PriceRange, Venue
+from domain.orders import Quote, Side
+from venues.kalshi.messages import (
+    Balance,
+    Event,
+    FillMessage,
+    FillRow,
+    Level,
+    Levels,
+    Market,
+    Order,
+    Series,
+)
+
+BASE_TAKER_RATE = Decimal("0.07")
+_ONE = Decimal(1)
+_ZERO = Decimal(0)
+_CENTS = Decimal(100)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+# Share of the taker rate a maker pays, by the series' fee_type (specification, series model).
+_MAKER_SHARE = {
+    "quadratic": Decimal(0),
+    "quadratic_with_maker_fees": Decimal("0.25"),
+    "quadratic_with_combo_maker_fees": Decimal("0.5"),
+}
+_DONE = frozenset({"executed", "canceled"})
+
+
+def micros_of(text: str) -> int:
+    """ISO-8601 with zone (`2026-06-11T06:29:47.42784Z`, any number of decimals) to microseconds since the epoch."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Unavailable(f"the venue wrote the time {text!r}; expected ISO-8601 with a zone", "unparseable")
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def side_of(message: FillRow | FillMessage | Order) -> Side:
+    """Direction on the YES book, from `book_side`, else `outcome_side`, else the deprecated `action` and `side`."""
+    if message.book_side in ("bid", "ask"):
+        return Side.BUY if message.book_side == "bid" else Side.SELL
+    if message.outcome_side in ("yes", "no"):
+        return Side.BUY if message.outcome_side == "yes" else Side.SELL
+    if message.action in ("buy", "sell") and message.side in ("yes", "no"):
+        # Selling NO is buying YES.
+        return Side.BUY if (message.action == "buy") == (message.side == "yes") else Side.SELL
+    raise Unavailable(
+        f"order {message.order_id}: the venue gave no direction; expected book_side bid or ask", "unparseable"
+    )
+
+
+def fill_from_row(row: FillRow, client_order_id: str) -> Fill:
+    """A REST fill. Kalshi's fills are final on match; the row does not name the client order id, so the caller does."""
+    trade_id = row.trade_id or row.fill_id
+    market = row.ticker or row.market_ticker
+    if not trade_id or not market:
+        raise Unavailable(f"a fill of order {row.order_id} lacks its id or its market", "unparseable")
+    at = micros_of(row.created_time) if row.created_time else (row.ts or 0) * 1_000_000
+    return Fill(
+        venue=Venue.KALSHI,
+        trade_id=trade_id,
+        order_id=row.order_id,
+        client_order_id=client_order_id,
+        market=market,
+        side=side_of(row),
+        price=row.yes_price_dollars,
+        size=row.count_fp,
+        fee=row.fee_cost,
+        at=at,
+        taker=row.is_taker,
+    )
+
+
+def fill_from_stream(message: FillMessage) -> Fill | None:
+    """A fill from the `fill` channel, or None if it does not carry its fee (then REST must be asked)."""
+    if message.fee_cost is None:
+        return None
+    at = message.ts_ms * 1000 if message.ts_ms is not None else (message.ts or 0) * 1_000_000
+    return Fill(
+        venue=Venue.KALSHI,
+        trade_id=message.trade_id,
+        order_id=message.order_id,
+        client_order_id=message.client_order_id or "",
+        market=message.market_ticker,
+        side=side_of(message),
+        price=message.yes_price_dollars,
+        size=message.count_fp,
+        fee=message.fee_cost,
+        at=at,
+        taker=message.is_taker,
+    )
+
+
+def order_evidence(order: Order, client_order_id: str, fills: tuple[Fill, ...], *, fresh_at: int) -> OrderEvidence:
+    """What a listed order proves. `executed` and `canceled` are DONE; `resting`, and any word not known, RESTING.
+
+    A lagging read shows a finished order as resting; for an order that cannot rest the caller polls on."""
+    done = order.status in _DONE
+    return OrderEvidence(
+        client_order_id=client_order_id,
+        status=OrderStatus.DONE if done else OrderStatus.RESTING,
+        order_id=order.order_id,
+        filled=order.fill_count_fp,
+        remaining=_ZERO if done else order.remaining_count_fp,
+        fills=fills,
+        fresh_at=fresh_at,
+        at=micros_of(order.last_update_time) if order.last_update_time else 0,
+    )
+
+
+def quote_from_levels(market: str, levels: Levels, *, asked_at: int, answered_at: int) -> Quote:
+    """Bids from the YES side, asks from the NO side at 1 − p, each best first whatever order they came in."""
+    bids = sorted(_sound(market, levels.yes_dollars), reverse=True)
+    asks = sorted((_ONE - price, size) for price, size in _sound(market, levels.no_dollars))
+    return Quote(market, tuple(bids), tuple(asks), asked_at=asked_at, answered_at=answered_at)
+
+
+def cash_of(balance: Balance) -> Decimal:
+    """Dollars over all shards, exact where the venue says so. An order needs them on its market's own shard."""
+    if balance.balance_dollars is not None:
+        return balance.balance_dollars
+    if balance.balance_breakdown:
+        return sum((shard.balance for shard in balance.balance_breakdown), _ZERO)
+    return Decimal(balance.balance) / _CENTS
+
+
+def fee_schedule(event: Event, series: Series, unit: Decimal) -> FeeSchedule:
+    """Rates of an event: the series' type and multiplier unless the event overrides them.
+
+    A fee type this code does not know (`flat` among them: its table is not public) is charged at the highest known
+    rates, and so is a missing multiplier: too dear a guess costs a trade, too cheap a one costs money."""
+    kind = event.fee_type_override or series.fee_type or ""
+    multiplier = series.fee_multiplier if event.fee_multiplier_override is None else event.fee_multiplier_override
+    share = _MAKER_SHARE.get(kind)
+    if share is None or multiplier is None:
+        taker = BASE_TAKER_RATE * max(multiplier or _ONE, _ONE)
+        return FeeSchedule(taker=taker, maker=taker, unit=unit)
+    taker = BASE_TAKER_RATE * multiplier
+    return FeeSchedule(taker=taker, maker=taker * share, unit=unit)
+
+
+def market_spec(market: Market, fees: FeeSchedule) -> MarketSpec:
+    """The rules of one market. Bands are cut to the prices an order can have: above 0 and below 1."""
+    bands = tuple(
+        PriceRange(
+            start=band.start + band.step if band.start <= 0 else band.start,
+            end=band.end - band.step if band.end >= 1 else band.end,
+            step=band.step,
+        )
+        for band in market.price_ranges or ()
+        if band.step > 0
+    )
+    whole = market.fractional_trading_enabled is False
+    step = _ONE if whole else Decimal("0.01")
+    title = f"{market.title} — {market.yes_sub_title}" if market.yes_sub_title else market.title
+    return MarketSpec(
+        venue=Venue.KALSHI,
+        market=market.ticker,
+        event=market.event_ticker,
+        title=title,
+        fees=fees,
+        price_ranges=tuple(sorted(bands, key=lambda band: band.start)) or CENT_GRID,
+        size_step=step,
+        min_size=step,
+        payoff=market.notional_value_dollars or _ONE,
+        open=market.status == "active",
+    )
+
+
+def _sound(market: str, levels: list[Level] | None) -> list[Level]:
+    for price, size in levels or ():
+        if not (price.is_finite() and size.is_finite() and 0 <= price <= 1 and size >= 0):
+            raise Unavailable(
+                f"the book of {market} lists {size} at {price}; expected a price from 0 to 1", "unparseable"
+            )
+    return [(price, size) for price, size in levels or () if size > 0]
