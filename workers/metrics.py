@@ -36,6 +36,14 @@ _MILLISECONDS = (
     10.0,
 )
 
+_SDK_LATENCIES = (  # the SDK's own buckets are too coarse below 50 ms
+    "temporal_workflow_task_schedule_to_start_latency",
+    "temporal_activity_schedule_to_start_latency",
+    "temporal_activity_execution_latency",
+    "temporal_request_latency",
+    "temporal_workflow_endtoend_latency",
+)
+
 FRAMES = Counter("surefoot_frames", "Exchange frames taken in", ["type"])
 DECISION = Histogram("surefoot_decision_seconds", "Frame taken in to decision made", buckets=_MICROSECONDS)
 FEED_UP = Gauge("surefoot_feed_up", "1 while the market data feed is connected and its books are trusted")
@@ -114,16 +122,7 @@ def temporal_runtime(port: int) -> Runtime:
                 counters_total_suffix=True,
                 unit_suffix=True,
                 durations_as_seconds=True,
-                histogram_bucket_overrides={
-                    name: _MILLISECONDS
-                    for name in (
-                        "temporal_workflow_task_schedule_to_start_latency",
-                        "temporal_activity_schedule_to_start_latency",
-                        "temporal_activity_execution_latency",
-                        "temporal_request_latency",
-                        "temporal_workflow_endtoend_latency",
-                    )
-                },
+                histogram_bucket_overrides=dict.fromkeys(_SDK_LATENCIES, _MILLISECONDS),
             )
         )
     )

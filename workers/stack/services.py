@@ -1,0 +1,119 @@
+"""Which processes a stack has, in the order they start: postgres, temporal, paper, worker, ingest."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from config.settings import Settings
+from workers.stack.layout import Layout
+from workers.stack.ports import HOST
+from workers.stack.postgres import EmbeddedPostgres, check_server, stored_dsn
+from workers.stack.processes import ProcessSpec
+from workers.stack.temporal import TemporalServer, check_cluster, find_binary, set_up_namespace
+
+Say = Callable[[str], None]
+_METRICS = ("temporal", "paper", "worker", "worker_sdk", "ingest", "ingest_sdk")
+
+
+def wanted_ports(settings: Settings) -> dict[str, int]:
+    """Name → configured port (0: choose) of every server this stack will run."""
+    wanted: dict[str, int] = {}
+    if settings.postgres.dsn is None:
+        wanted["postgres"] = settings.postgres.port
+    if settings.temporal.address is None:
+        wanted["temporal"] = settings.temporal.port
+        wanted["temporal_ui"] = settings.temporal.ui_port
+    if settings.mode == "paper":
+        wanted["paper"] = settings.paper.port
+    configured = settings.metrics.model_dump()
+    return wanted | {f"metrics_{name}": configured[name] for name in _METRICS}
+
+
+def endpoints(settings: Settings, ports: Mapping[str, int]) -> dict[str, Any]:
+    """What stack.json tells the children; no value is a secret."""
+    found: dict[str, Any] = {"metrics": {name: ports[f"metrics_{name}"] for name in _METRICS}}
+    found["postgres"] = stored_dsn(ports["postgres"]) if "postgres" in ports else None
+    if settings.temporal.address is None:
+        found["temporal"] = f"{HOST}:{ports['temporal']}"
+        found["temporal_ui"] = f"http://{HOST}:{ports['temporal_ui']}"
+    else:
+        found["temporal"] = settings.temporal.address
+    if "paper" in ports:
+        origin = f"{HOST}:{ports['paper']}"
+        found["paper"] = f"http://{origin}/trade-api/v2"
+        found["paper_ws"] = f"ws://{origin}/trade-api/ws/v2"
+        found["paper_admin"] = f"http://{origin}"
+    return found
+
+
+async def services(layout: Layout, settings: Settings, ports: Mapping[str, int], say: Say) -> list[ProcessSpec]:
+    """The process list of these settings; servers configured elsewhere are checked here instead of started.
+
+    Raises `Unavailable` or `BadInput` when one of those does not answer or a binary is missing.
+    """
+    specs: list[ProcessSpec] = []
+    if settings.postgres.dsn is None:
+        specs.append(EmbeddedPostgres(layout, ports["postgres"], say).spec())
+    else:
+        await check_server(settings.postgres.dsn)
+    binary = find_binary(settings.temporal.binary)
+    if settings.temporal.address is None:
+        server = TemporalServer(
+            layout,
+            binary,
+            port=ports["temporal"],
+            ui_port=ports["temporal_ui"],
+            metrics_port=ports["metrics_temporal"],
+            namespace=settings.temporal.namespace,
+            db=settings.temporal.db,
+        )
+        specs.append(server.spec())
+    else:
+        address, namespace = settings.temporal.address, settings.temporal.namespace
+        await asyncio.to_thread(check_cluster, binary, address)
+        await asyncio.to_thread(set_up_namespace, binary, address, namespace, retention=False)
+    if settings.mode == "paper":
+        specs.append(python_process(layout, "paper", "workers.paper_process", ports["metrics_paper"]))
+    grace = settings.worker.graceful_shutdown_ms / 1_000 + 5
+    specs.append(python_process(layout, "worker", "workers.trade_worker", ports["metrics_worker"], grace))
+    specs.append(python_process(layout, "ingest", "workers.ingest_host", ports["metrics_ingest"], grace))
+    return specs
+
+
+def python_process(
+    layout: Layout, name: str, module: str, metrics_port: int, stop_timeout: float = 15.0
+) -> ProcessSpec:
+    """One of our own processes, well once `/healthz` on its metrics port answers 200."""
+    return ProcessSpec(
+        name=name,
+        argv=(sys.executable, "-m", module, "--state-dir", str(layout.root)),
+        output=layout.err(name),
+        log=layout.log(name),
+        healthy=answers_healthz(metrics_port),
+        stop_timeout=stop_timeout,
+    )
+
+
+def answers_healthz(port: int) -> Callable[[], Awaitable[bool]]:
+    async def healthy() -> bool:
+        return await get_status(port, "/healthz") == 200
+
+    return healthy
+
+
+async def get_status(port: int, path: str) -> int:
+    """The HTTP status of a loopback page, 0 if nobody answers within a second."""
+    try:
+        async with asyncio.timeout(1):
+            reader, writer = await asyncio.open_connection(HOST, port)
+            try:
+                writer.write(f"GET {path} HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode())
+                await writer.drain()
+                return int((await reader.readline()).split()[1])
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, ValueError, IndexError):
+        return 0
