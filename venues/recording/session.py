@@ -55,3 +55,28 @@ class Session(Protocol):
     def end(self) -> int: ...
 
     def events(self) -> Iterator[SessionEvent]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSession:
+    """A session held in memory: what every reader and the generator return.
+
+    `log` is ordered by `at`; the first event of every market is a BookReset. `notes` says, for people, what the
+    reader found and did (rows put in order, quarantined lines, agreement with the recorded quotes).
+    """
+
+    name: str
+    markets: tuple[MarketSpec, ...]
+    log: tuple[SessionEvent, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def start(self) -> int:
+        return self.log[0].at if self.log else 0
+
+    @property
+    def end(self) -> int:
+        return self.log[-1].at if self.log else 0
+
+    def events(self) -> Iterator[SessionEvent]:
+        return iter(self.log)

@@ -1,0 +1,126 @@
+"""One instrument's order book in scaled integers: the form the hot path keeps and strategies look at.
+
+Prices in micros of a dollar on the YES side, sizes in micro-contracts. Times in microseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from domain.money import MICRO
+
+Level = tuple[int, int]
+"""(price, size) in micros."""
+
+
+class Book:
+    """A YES book: bids, and asks that are NO bids seen from the YES side (ask = 1 − NO bid).
+
+    `best_bid` and `best_ask` are kept current; reading them costs nothing. A change costs a dictionary update, and a
+    scan of one side only when its best level disappears. `version` counts changes and never goes back, so equal
+    versions mean equal levels. `ready` is false until the first snapshot; `gapped` is true from a lost message to
+    the next snapshot, and the levels are then only what was last believed.
+
+    `exchange_at` is the exchange's time of the last change, `received_at` ours; both only as given by the caller.
+    """
+
+    __slots__ = (
+        "_ask_levels",
+        "_ask_levels_at",
+        "_bid_levels",
+        "_bid_levels_at",
+        "asks",
+        "best_ask",
+        "best_bid",
+        "bids",
+        "exchange_at",
+        "gapped",
+        "market",
+        "ready",
+        "received_at",
+        "version",
+    )
+
+    def __init__(self, market: str) -> None:
+        self.market = market
+        self.bids: dict[int, int] = {}
+        self.asks: dict[int, int] = {}
+        self.best_bid: int | None = None
+        self.best_ask: int | None = None
+        self.version = 0
+        self.exchange_at = 0
+        self.received_at = 0
+        self.ready = False
+        self.gapped = False
+        self._bid_levels: tuple[Level, ...] = ()
+        self._bid_levels_at = 0
+        self._ask_levels: tuple[Level, ...] = ()
+        self._ask_levels_at = 0
+
+    def reset(self, yes: Iterable[Level], no: Iterable[Level], exchange_at: int, received_at: int) -> None:
+        """Replace everything by a snapshot: YES bids and NO bids, each (price on its own side, size) in micros."""
+        self.bids = {price: size for price, size in yes if size > 0}
+        self.asks = {MICRO - price: size for price, size in no if size > 0}
+        self.best_bid = max(self.bids, default=None)
+        self.best_ask = min(self.asks, default=None)
+        self.version += 1
+        self.exchange_at = exchange_at
+        self.received_at = received_at
+        self.ready = True
+        self.gapped = False
+
+    def change_bid(self, price: int, delta: int, exchange_at: int, received_at: int) -> bool:
+        """Change the YES bid at `price` by `delta`. False, and the book is gapped, if the level would fall below 0."""
+        left = self.bids.get(price, 0) + delta
+        if left > 0:
+            self.bids[price] = left
+            if self.best_bid is None or price > self.best_bid:
+                self.best_bid = price
+        elif left == 0:
+            self.bids.pop(price, None)
+            if price == self.best_bid:
+                self.best_bid = max(self.bids, default=None)
+        else:
+            self.gapped = True
+            return False
+        self.version += 1
+        self.exchange_at = exchange_at
+        self.received_at = received_at
+        return True
+
+    def change_ask(self, price: int, delta: int, exchange_at: int, received_at: int) -> bool:
+        """Change the YES ask at `price` (1 − the NO bid's price) by `delta`; otherwise as `change_bid`."""
+        left = self.asks.get(price, 0) + delta
+        if left > 0:
+            self.asks[price] = left
+            if self.best_ask is None or price < self.best_ask:
+                self.best_ask = price
+        elif left == 0:
+            self.asks.pop(price, None)
+            if price == self.best_ask:
+                self.best_ask = min(self.asks, default=None)
+        else:
+            self.gapped = True
+            return False
+        self.version += 1
+        self.exchange_at = exchange_at
+        self.received_at = received_at
+        return True
+
+    def crossed(self) -> bool:
+        """Whether the best bid is at or above the best ask: a state no exchange shows, so the book is not believed."""
+        return self.best_bid is not None and self.best_ask is not None and self.best_bid >= self.best_ask
+
+    def bid_levels(self) -> tuple[Level, ...]:
+        """Bids best (highest) first; sorted once a version."""
+        if self._bid_levels_at != self.version:
+            self._bid_levels = tuple(sorted(self.bids.items(), reverse=True))
+            self._bid_levels_at = self.version
+        return self._bid_levels
+
+    def ask_levels(self) -> tuple[Level, ...]:
+        """Asks best (lowest) first; sorted once a version."""
+        if self._ask_levels_at != self.version:
+            self._ask_levels = tuple(sorted(self.asks.items()))
+            self._ask_levels_at = self.version
+        return self._ask_levels

@@ -1,0 +1,147 @@
+"""One door to every recording: a folder of CSVs, a file of tops, a session file, or a seeded synthetic session."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from domain.errors import BadInput
+from domain.market import MarketSpec
+from venues.recording import session_file, synth
+from venues.recording.choose import default_window
+from venues.recording.kalshi_csv import read_stretches, rebuild
+from venues.recording.numbers import iso
+from venues.recording.quarantine import Quarantine
+from venues.recording.session import RecordedSession, SessionEvent
+from venues.recording.snapshots import events_of, read_tops
+from venues.recording.tickers import game_markets, market, teams
+from venues.recording.window import between, cut
+
+_MARKET_FILE = re.compile(r"Kalshi_([A-Z]{2,4})(?:_[A-Z0-9_]+)?\.csv(?:\.gz)?")
+_TOPS_FILE = re.compile(r"orderbook_snapshots_\d{8}\.csv(?:\.gz)?")
+
+
+def open_recording(
+    source: str,
+    *,
+    game: str | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    whole: bool = False,
+    tolerate: bool = False,
+    quarantine: Path | None = None,
+) -> RecordedSession:
+    """The session in `source`, whole or between two moments.
+
+    `source` is a folder of Kalshi CSVs (`game` "TOR-CHA" names its two files), a CSV of tops
+    (`orderbook_snapshots_….csv.gz`, `game` "SEA-NE"), a session file (`….session.jsonl.gz`) or `synth:SEED`.
+    `start` and `end` are ISO times or HH:MM[:SS] UTC of the recording's day; the books at `start` are what everything
+    before built. With neither, a recording longer than two minutes is cut to `default_window`, unless `whole`.
+
+    A line that cannot be read raises BadInput with its place. With `tolerate` such lines are written to the file
+    `quarantine` instead, counted in the session's notes, and the market's book starts over after each.
+    Raises BadInput also for anything missing, naming what exists.
+    """
+    if tolerate and quarantine is None:
+        raise BadInput("reading tolerantly needs a quarantine file, so that no line is lost; name one", "no_quarantine")
+    kept = Quarantine(quarantine if tolerate else None)
+    session = _read(source, game, kept)
+    kept.write()
+    if kept.lines:
+        note = f"{len(kept.lines)} lines set aside in {kept.path}; the first: {kept.lines[0]}"
+        session = RecordedSession(session.name, session.markets, session.log, (*session.notes, note))
+    if start is not None or end is not None or whole:
+        return cut(session, start, end)
+    first, last = default_window(session)
+    if (first, last) == (session.start, session.end):
+        return session
+    note = f"playing {iso(first)} to {iso(last)}, the stretch of at most two minutes with most to take"
+    chosen = between(session, first, last)
+    return RecordedSession(chosen.name, chosen.markets, chosen.log, (*chosen.notes, note))
+
+
+def _read(source: str, game: str | None, quarantine: Quarantine) -> RecordedSession:
+    path = Path(source)
+    if source.startswith("synth:"):
+        _no_game(source, game)
+        return synth.make(_seed(source))
+    if path.is_dir():
+        return _folder(path, game, quarantine)
+    if not path.exists():
+        raise BadInput(f"{source} does not exist; expected {_ACCEPTED}{_beside(path)}", "missing")
+    if path.name.endswith((".session.jsonl.gz", ".session.jsonl")):
+        _no_game(source, game)
+        return session_file.read(path)
+    if _TOPS_FILE.fullmatch(path.name):
+        return _tops(path, game, quarantine)
+    if _MARKET_FILE.fullmatch(path.name):
+        raise BadInput(f"{source} is one market's file; give its folder {path.parent} and the game", "one_market")
+    raise BadInput(f"{source} is no recording this program knows; expected {_ACCEPTED}", "unknown_source")
+
+
+_ACCEPTED = (
+    "a folder of Kalshi_<TEAM>….csv.gz files, an orderbook_snapshots_<date>.csv.gz, a *.session.jsonl.gz or synth:SEED"
+)
+
+
+def _seed(source: str) -> int:
+    text = source.removeprefix("synth:")
+    if not text.isdecimal():
+        raise BadInput(f"{source!r} has no seed; expected synth: and a whole number, such as synth:7", "bad_seed")
+    return int(text)
+
+
+def _no_game(source: str, game: str | None) -> None:
+    if game is not None:
+        raise BadInput(f"{source} holds one game; leave out the game ({game})", "bad_game")
+
+
+def _beside(path: Path) -> str:
+    """What the nearest existing folder offers instead."""
+    if not path.parent.is_dir():
+        return ""
+    names = sorted(entry.name for entry in path.parent.iterdir())[:12]
+    return f". {path.parent} holds {', '.join(names)}" if names else f". {path.parent} is empty"
+
+
+def _folder(folder: Path, game: str | None, quarantine: Quarantine) -> RecordedSession:
+    files = {found[1]: path for path in sorted(folder.iterdir()) if (found := _MARKET_FILE.fullmatch(path.name))}
+    known = ", ".join(files) or "no Kalshi_<TEAM>….csv.gz"
+    if game is None:
+        raise BadInput(f"{folder} holds {known}; name the game as two of them, such as TOR-CHA", "no_game")
+    pair = teams(game)
+    for team in pair:
+        if team not in files:
+            raise BadInput(f"{folder} has no recording of {team} (game {game}); it holds {known}", "no_market")
+    stretches = {team: read_stretches(files[team], quarantine) for team in pair}
+    at = min(rows[0].changes[0].at for rows in stretches.values())
+    markets = game_markets(*pair, at=at, file=files[pair[0]].name)
+    log: list[SessionEvent] = []
+    notes: list[str] = []
+    for spec, rows in zip(markets, stretches.values(), strict=True):
+        book = rebuild(rows, spec.market)
+        log.extend(book.events)
+        notes.append(
+            f"{spec.market}: {book.changes} changes, recorded best ask met after "
+            f"{book.asks_agreed / book.changes:.2%}, {book.reordered} rows put in order, recorder restarted {book.restarts} times"
+        )
+    log.sort(key=lambda event: event.at)
+    return RecordedSession(f"{pair[0]}-{pair[1]}", markets, tuple(log), tuple(notes))
+
+
+def _tops(path: Path, game: str | None, quarantine: Quarantine) -> RecordedSession:
+    if game is None:
+        raise BadInput(f"{path.name}: name the game as two teams, such as SEA-NE", "no_game")
+    pair = teams(game)
+    tops = read_tops(path, quarantine)
+    known = sorted({top.ticker for top in tops})
+    markets: list[MarketSpec] = []
+    for team, other in (pair, pair[::-1]):
+        ticker = next((ticker for ticker in known if ticker.endswith(f"-{team}")), None)
+        if ticker is None:
+            raise BadInput(
+                f"{path.name} has no market of {team} (game {game}); it holds {', '.join(known)}", "no_market"
+            )
+        markets.append(market(ticker, ticker.removesuffix(f"-{team}"), f"{team} beats {other}"))
+    log = events_of(tops, tuple(spec.market for spec in markets))
+    return RecordedSession(f"{pair[0]}-{pair[1]}", tuple(markets), log)
