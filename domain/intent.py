@@ -97,12 +97,16 @@ class Intent:
 
     @property
     def worst_cost(self) -> Decimal:
-        """The most this trade may ever have out at once: limits with slack, fees, and the loss budget."""
-        total = self.policy.loss_budget
+        """The most this trade may ever have out at once.
+
+        As planned, limits with slack and fees. A repair may pay more than planned, up to break-even (the payoff)
+        and the loss budget beyond it: the edge is not a cushion, it is the first thing a repair spends.
+        """
+        planned = Decimal(0)
         for leg in self.legs:
             worst = min(leg.limit + self.policy.leg_b_slack, Decimal(1))
-            total += worst * leg.size + leg.fees.trade_fee(Decimal("0.5"), leg.size) + leg.fees.unit * 100
-        return total
+            planned += worst * leg.size + leg.fees.trade_fee(Decimal("0.5"), leg.size) + leg.fees.unit * 100
+        return max(planned, self.payoff * self.size) + self.policy.loss_budget
 
 
 def canonical(value: Any) -> str:
@@ -110,7 +114,7 @@ def canonical(value: Any) -> str:
 
     def encode(item: Any) -> str:
         if isinstance(item, Decimal):
-            return plain(item.normalize())
+            return plain(item.normalize() if item else Decimal(0))  # −0 equals 0
         raise TypeError(f"{type(item).__name__} has no canonical form")
 
     return json.dumps(asdict(value), sort_keys=True, separators=(",", ":"), default=encode)

@@ -63,8 +63,10 @@ class MarketSpec:
         if price >= high:
             return high
         band = self.range_of(price)
-        if band is None:  # between two bands: the end of the lower one
-            return max(b.end for b in self.price_ranges if b.end < price)
+        if band is None:  # between two bands
+            below = max(b.end for b in self.price_ranges if b.end < price)
+            above = min(b.start for b in self.price_ranges if b.start > price)
+            return below if price - below <= above - price else above
         steps = ((price - band.start) / band.step + Decimal("0.5")).to_integral_value(ROUND_FLOOR)
         return band.start + steps * band.step
 

@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 MICRO = 1_000_000
 PICO = 1_000_000_000_000
 
-_MICRO_STEP = Decimal(1).scaleb(-6)
+_MOST_DIGITS = 15
 
 
 class Inexact(ValueError):
@@ -32,11 +32,12 @@ def decimal(text: str) -> Decimal:
 
 
 def to_micros(value: Decimal | str) -> int:
-    """Dollars or shares to micros, exactly. Raises `Inexact` if more than six decimal places would be lost."""
+    """Dollars or shares to micros, exactly. Raises `Inexact` for what six decimal places or 1e15 cannot hold."""
     number = decimal(value) if isinstance(value, str) else value
-    scaled = number.scaleb(6)
-    whole = int(scaled)
-    if scaled != whole:
+    if not number.is_finite() or number.adjusted() >= _MOST_DIGITS:
+        raise Inexact(f"{number} is not an amount; expected a finite number below 1e{_MOST_DIGITS}")
+    whole = int(number.scaleb(6))
+    if number != Decimal(whole).scaleb(-6):  # compared unscaled: scaling a long number rounds it first
         raise Inexact(f"{number} has more than six decimal places; money here is exact to 0.000001")
     return whole
 

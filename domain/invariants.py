@@ -1,0 +1,299 @@
+"""What must hold after any run. Each is a pure function that says whether it holds and, if not, exactly what differs.
+
+    | name                       | promise                                                                         |
+    |----------------------------|---------------------------------------------------------------------------------|
+    | same_bytes                 | no order id left, or arrived, with two bodies; nothing arrived unrecorded       |
+    | fills_match                | every venue fill is in the ledger once, with the same numbers, and the reverse  |
+    | shares_accounted           | filled = hedged + unwound + declared residual, for every trade at rest          |
+    | no_orphan_orders           | no working venue order without an open trade; no closed trade with an open order|
+    | cash_and_positions_balance | opening + entries = the venue's cash; positions equal; P&L = what fills say     |
+    | reservation_covered        | no trade ever had more at risk, or more cash out, than it had reserved          |
+
+`holds` is None when the question could not be asked (no venue snapshot): never true by absence. A contradiction
+found in the ledger alone makes it false even then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeVar
+
+from domain.evidence import Fill, FillStatus
+from domain.exposure import peak_cash_out, realised_pnl, split
+from domain.market import Venue
+from domain.money import plain
+from domain.snapshot import Arrival, LedgerFacts, TradeFacts, VenueSnapshot
+from domain.trade import Outcome, TradeState
+
+AT_REST = frozenset({TradeState.CLOSED, TradeState.HEDGED, TradeState.MISSED, TradeState.STUCK})
+"""States whose record claims to know all of its fills. On the way, the ledger may know fills the record does not."""
+
+_Key = TypeVar("_Key", bound=tuple[str, ...])
+
+_NO_VENUE = "not judged: no venue snapshot; the exchange must be reachable to compare with it"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`violations` names every id and number that differs; `note` says on what a partial judgement rests."""
+
+    name: str
+    holds: bool | None
+    violations: tuple[str, ...] = ()
+    note: str = ""
+
+
+def check_all(
+    ledger: LedgerFacts, venue: VenueSnapshot | None, arrivals: Iterable[Arrival] | None = None
+) -> tuple[Finding, ...]:
+    """All six, in the order of this module's table."""
+    return (
+        same_bytes(ledger, arrivals),
+        fills_match(ledger, venue),
+        shares_accounted(ledger),
+        no_orphan_orders(ledger, venue),
+        cash_and_positions_balance(ledger, venue),
+        reservation_covered(ledger),
+    )
+
+
+def same_bytes(ledger: LedgerFacts, arrivals: Iterable[Arrival] | None = None) -> Finding:
+    """No order was sent twice with different bytes, and what arrived was recorded before it left."""
+    bodies: dict[str, set[str]] = {}
+    copies: Counter[str] = Counter()
+    for send in ledger.sends:
+        bodies.setdefault(send.client_order_id, set()).add(send.sha256)
+        copies[send.client_order_id] += 1
+    wrong = [
+        f"order {order} left with {len(digests)} different bodies: {', '.join(sorted(digests))}"
+        for order, digests in bodies.items()
+        if len(digests) > 1
+    ]
+    for arrival in arrivals or ():
+        order = arrival.client_order_id or "(no client order id)"
+        if len(set(arrival.sha256)) > 1:
+            wrong.append(f"order {order} arrived with different bodies: {', '.join(sorted(set(arrival.sha256)))}")
+        if unrecorded := set(arrival.sha256) - bodies.get(arrival.client_order_id, set()):
+            wrong.append(f"order {order} arrived with a body never recorded as sent: {', '.join(sorted(unrecorded))}")
+        if arrival.times > copies[arrival.client_order_id]:
+            recorded = copies[arrival.client_order_id]
+            wrong.append(f"order {order} arrived {arrival.times} times, recorded as sent {recorded} times")
+    note = "" if arrivals is not None else "judged by the ledger's record of what left; no audit of what arrived"
+    return Finding("same_bytes", not wrong, tuple(wrong), note)
+
+
+def fills_match(ledger: LedgerFacts, venue: VenueSnapshot | None) -> Finding:
+    """Every fill of the venue is in the ledger exactly once, with the same numbers, and the reverse."""
+    wrong = [f"the ledger has fill {_key_text(key)} {n} times" for key, n in _counts(ledger.fills).items() if n > 1]
+    if venue is None:
+        return _unjudged("fills_match", wrong)
+    wrong += [
+        f"{venue.venue} lists fill {_key_text(key)} {n} times" for key, n in _counts(venue.fills).items() if n > 1
+    ]
+    ours = {_key(fill): fill for fill in ledger.fills if fill.venue is venue.venue}
+    theirs = {_key(fill): fill for fill in venue.fills}
+    for key, fill in theirs.items():
+        mine = ours.get(key)
+        if mine is None:
+            if fill.status is not FillStatus.VOID:
+                wrong.append(f"{venue.venue} lists fill {_key_text(key)} ({_terms(fill)}); the ledger lacks it")
+        elif _terms(mine) != _terms(fill):
+            wrong.append(f"fill {_key_text(key)}: {venue.venue} says {_terms(fill)}, the ledger {_terms(mine)}")
+    wrong += [
+        f"the ledger has fill {_key_text(key)} ({_terms(fill)}); {venue.venue} does not list it"
+        for key, fill in ours.items()
+        if key not in theirs and fill.status is not FillStatus.VOID
+    ]
+    return Finding("fills_match", not wrong, tuple(wrong))
+
+
+def shares_accounted(ledger: LedgerFacts) -> Finding:
+    """filled = hedged + unwound + declared residual for every trade at rest, and its outcome says the same."""
+    wrong: list[str] = []
+    grouped = ledger.fills_by_intent()
+    for trade in ledger.trades:
+        fills = grouped.get(trade.intent.id, [])
+        try:
+            actual = split(trade.intent, fills)
+        except ValueError as stray:
+            wrong.append(f"trade {trade.intent.id}: {stray}")
+            continue
+        if trade.state not in AT_REST:
+            continue
+        declared = (trade.hedged, trade.unwound, trade.residual)
+        counted = (actual.hedged, actual.unwound, actual.residual)
+        if declared != counted:
+            wrong.append(
+                f"trade {trade.intent.id} ({trade.state}): its fills are {_shares(*counted)} = {plain(actual.filled)} "
+                f"filled, it declares {_shares(*declared)}"
+            )
+        if (contradiction := _outcome_contradiction(trade)) is not None:
+            wrong.append(f"trade {trade.intent.id}: {contradiction}")
+    known = {trade.intent.id for trade in ledger.trades}
+    wrong += [
+        f"{len(fills)} fills belong to intent {intent_id}, which has no trade in the ledger"
+        for intent_id, fills in grouped.items()
+        if intent_id not in known
+    ]
+    return Finding("shares_accounted", not wrong, tuple(wrong))
+
+
+def no_orphan_orders(ledger: LedgerFacts, venue: VenueSnapshot | None) -> Finding:
+    """Every working order belongs to a trade that is still open, and a closed trade has no order left open."""
+    states = {trade.intent.id: trade.state for trade in ledger.trades}
+    owners = {order.client_order_id: order.ticket.intent_id for order in ledger.orders}
+    wrong: list[str] = []
+    for order in ledger.orders:
+        state = states.get(order.ticket.intent_id)
+        if state is None:
+            wrong.append(f"order {order.client_order_id} belongs to {order.ticket.intent_id}, which has no trade")
+        elif state is TradeState.CLOSED and order.open:
+            wrong.append(
+                f"order {order.client_order_id} is not settled, but its trade {order.ticket.intent_id} is closed"
+            )
+    if venue is None:
+        return _unjudged("no_orphan_orders", wrong)
+    for working in venue.working:
+        owner = owners.get(working.client_order_id)
+        what = f"{venue.venue} works order {working.order_id} ({plain(working.remaining)} left on {working.market})"
+        if owner is None:
+            wrong.append(f"{what}: no order of ours has its client id {working.client_order_id or '(none)'}")
+        elif states.get(owner) is TradeState.CLOSED:
+            wrong.append(f"{what}: its trade {owner} is closed")
+    return Finding("no_orphan_orders", not wrong, tuple(wrong))
+
+
+def cash_and_positions_balance(ledger: LedgerFacts, venue: VenueSnapshot | None) -> Finding:
+    """Opening cash and every entry add up to the venue's cash; positions agree; booked P&L is what the fills say."""
+    wrong = _entries_against_fills(ledger) + _positions_against_fills(ledger) + _pnl_against_fills(ledger)
+    if venue is None:
+        return _unjudged("cash_and_positions_balance", wrong)
+    entries = [entry for entry in ledger.cash if entry.venue is venue.venue]
+    openings = [entry for entry in entries if entry.kind == "opening"]
+    if len(openings) != 1:
+        wrong.append(f"{venue.venue} has {len(openings)} opening balances in the ledger; expected exactly one")
+    booked = sum((entry.amount for entry in entries), Decimal(0))
+    if booked != venue.cash:
+        wrong.append(
+            f"{venue.venue} holds ${plain(venue.cash)}, the ledger adds up to ${plain(booked)}: "
+            f"${plain(venue.cash - booked)} unexplained"
+        )
+    ours = {market: shares for (where, market), shares in ledger.positions.items() if where is venue.venue}
+    for market in sorted(set(ours) | set(venue.positions)):
+        theirs, mine = venue.positions.get(market, Decimal(0)), ours.get(market, Decimal(0))
+        if theirs != mine:
+            wrong.append(f"{market}: {venue.venue} holds {plain(theirs)} shares, the ledger {plain(mine)}")
+    return Finding("cash_and_positions_balance", not wrong, tuple(wrong))
+
+
+def reservation_covered(ledger: LedgerFacts) -> Finding:
+    """No revision of a trade had more at risk than reserved; its cash out never passed its largest reservation."""
+    wrong: list[str] = []
+    grouped = ledger.fills_by_intent()
+    for trade in ledger.trades:
+        wrong += [
+            f"trade {trade.intent.id} revision {held.revision}: ${plain(held.exposed)} at risk, "
+            f"${plain(held.reserved)} reserved"
+            for held in trade.reservations
+            if held.exposed > held.reserved
+        ]
+        peak = peak_cash_out(grouped.get(trade.intent.id, []))
+        most = max((held.reserved for held in trade.reservations), default=Decimal(0))
+        if peak > most:
+            wrong.append(f"trade {trade.intent.id} had ${plain(peak)} out, and never more than ${plain(most)} reserved")
+    return Finding("reservation_covered", not wrong, tuple(wrong))
+
+
+# ---------------------------------------------------------------------- parts
+
+
+def _entries_against_fills(ledger: LedgerFacts) -> list[str]:
+    expected: dict[tuple[Venue, str, str], Decimal] = {}
+    for fill in ledger.fills:
+        ref = f"{fill.trade_id}/{fill.order_id}"
+        expected[fill.venue, "fill", ref] = fill.cash
+        if fill.status is FillStatus.VOID:
+            expected[fill.venue, "void", ref] = -fill.cash
+    booked = {(entry.venue, entry.kind, entry.ref): entry.amount for entry in ledger.cash if entry.kind != "opening"}
+    return _differences(expected, booked, "cash entry {}: fills say ${}, booked ${}")
+
+
+def _positions_against_fills(ledger: LedgerFacts) -> list[str]:
+    held: dict[tuple[Venue, str], Decimal] = {}
+    for fill in ledger.fills:
+        if fill.status is not FillStatus.VOID:
+            held[fill.venue, fill.market] = held.get((fill.venue, fill.market), Decimal(0)) + fill.shares
+    return _differences(held, ledger.positions, "position {}: fills say {}, the ledger {}")
+
+
+def _pnl_against_fills(ledger: LedgerFacts) -> list[str]:
+    wrong: list[str] = []
+    grouped = ledger.fills_by_intent()
+    for trade in ledger.trades:
+        if trade.state is not TradeState.CLOSED:
+            continue
+        try:
+            earned = realised_pnl(trade.intent, grouped.get(trade.intent.id, []))
+        except ValueError:
+            continue  # shares_accounted names the stray fill
+        if earned != trade.pnl:
+            wrong.append(f"trade {trade.intent.id} books ${plain(trade.pnl)}; its fills earned ${plain(earned)}")
+    return wrong
+
+
+def _outcome_contradiction(trade: TradeFacts) -> str | None:
+    """Why the outcome cannot be, given the declared shares; None if it can. Dust is the policy's."""
+    dust, outcome = trade.intent.policy.dust, trade.outcome
+    shares = _shares(trade.hedged, trade.unwound, trade.residual)
+    if trade.state is TradeState.CLOSED and outcome is None:
+        return "closed without an outcome"
+    if outcome is not None and outcome is not Outcome.RESIDUAL and trade.residual > dust:
+        return f"outcome {outcome} leaves {plain(trade.residual)} shares standing alone"
+    filled = trade.hedged + trade.unwound + trade.residual
+    impossible = (
+        (outcome in (Outcome.MISSED, Outcome.DENIED) and filled > dust)
+        or (outcome is Outcome.HEDGED and (trade.hedged <= 0 or trade.unwound > 0))
+        or (outcome is Outcome.UNWOUND and (trade.hedged > 0 or trade.unwound <= 0))
+        or (outcome is Outcome.REDUCED and (trade.hedged <= 0 or trade.unwound <= 0))
+        or (outcome is Outcome.RESIDUAL and trade.residual <= 0)
+    )
+    return f"outcome {outcome} contradicts {shares}" if impossible else None
+
+
+def _differences(expected: Mapping[_Key, Decimal], seen: Mapping[_Key, Decimal], text: str) -> list[str]:
+    """One line for each key whose two amounts differ; an absent key counts as zero."""
+    zero = Decimal(0)
+    return [
+        text.format("/".join(key), plain(expected.get(key, zero)), plain(seen.get(key, zero)))
+        for key in sorted(set(expected) | set(seen))
+        if expected.get(key, zero) != seen.get(key, zero)
+    ]
+
+
+def _unjudged(name: str, wrong: list[str]) -> Finding:
+    return Finding(name, False if wrong else None, tuple(wrong), _NO_VENUE)
+
+
+def _key(fill: Fill) -> tuple[str, str, str]:
+    return (fill.venue, fill.trade_id, fill.order_id)
+
+
+def _key_text(key: tuple[str, str, str]) -> str:
+    return "/".join(key)
+
+
+def _counts(fills: Iterable[Fill]) -> Counter[tuple[str, str, str]]:
+    return Counter(_key(fill) for fill in fills)
+
+
+def _terms(fill: Fill) -> str:
+    void = ", void" if fill.status is FillStatus.VOID else ""
+    numbers = (plain(number.normalize()) for number in (fill.size, fill.price, fill.fee))
+    return "{} {} {} at {} fee {}{}".format(fill.side, fill.market, *numbers, void)
+
+
+def _shares(hedged: Decimal, unwound: Decimal, residual: Decimal) -> str:
+    return f"hedged {plain(hedged)} + unwound {plain(unwound)} + residual {plain(residual)}"
