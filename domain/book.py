@@ -70,7 +70,8 @@ class Book:
         self.gapped = False
 
     def change_bid(self, price: int, delta: int, exchange_at: int, received_at: int) -> bool:
-        """Change the YES bid at `price` by `delta`. False, and the book is gapped, if the level would fall below 0."""
+        """Change the YES bid at `price` by `delta`. False, and nothing is changed, if the level would fall below 0:
+        a message was lost before."""
         left = self.bids.get(price, 0) + delta
         if left > 0:
             self.bids[price] = left
@@ -81,7 +82,6 @@ class Book:
             if price == self.best_bid:
                 self.best_bid = max(self.bids, default=None)
         else:
-            self.gapped = True
             return False
         self.version += 1
         self.exchange_at = exchange_at
@@ -100,7 +100,6 @@ class Book:
             if price == self.best_ask:
                 self.best_ask = min(self.asks, default=None)
         else:
-            self.gapped = True
             return False
         self.version += 1
         self.exchange_at = exchange_at

@@ -11,6 +11,7 @@ class PairParams:
     """The two-market pair strategy. `margin` is dollars a share that must remain after all fees.
 
     Sizes are shares; `ttl_ms` is how long after its decision an intent may still send leg A.
+    A tenth of a cent covers fees rounded up at every level; the smallest recorded edge was half a cent a share.
     """
 
     margin: Decimal = Decimal("0.001")
@@ -25,9 +26,16 @@ class GateLimits:
 
     `max_skew_ms` bounds how far apart the last changes of a pair's two books may lie; `max_lag_ms` how long a
     frame may have been under way (receive minus exchange time); `max_open_per_pair` how many trades may be open.
+
+    Where the defaults come from: in a recorded NBA game on Kalshi with 61,000 book changes in 12 minutes, all 20
+    after-fee opportunities opened with the two books' last changes at most 0.18 s apart and stayed within 0.40 s;
+    books whose recorder had died stood 700 s and more apart and promised 58 dollars a hundred shares. A half second
+    between keeps all of the former and none of the latter, and refuses neighbouring samples of a recording taken
+    once a second. Age matters where a third party's event decides; two seconds is several times the longest pause of
+    a book that trades.
     """
 
     max_book_age_ms: int = 2_000
-    max_skew_ms: int = 1_000
+    max_skew_ms: int = 500
     max_lag_ms: int = 1_000
     max_open_per_pair: int = 1

@@ -80,7 +80,7 @@ def takeable(session: RecordedSession) -> list[Spell]:
             quote is not None
             and quote.size >= smallest
             and abs(a.exchange_at - b.exchange_at) <= limits.max_skew_ms * 1000
-            and not (a.crossed() or b.crossed() or a.gapped or b.gapped)
+            and not (a.crossed() or b.crossed())
         )
         if open_now and opened is None:
             opened = event.at

@@ -121,9 +121,10 @@ def _folder(folder: Path, game: str | None, quarantine: Quarantine) -> RecordedS
     for spec, rows in zip(markets, stretches.values(), strict=True):
         book = rebuild(rows, spec.market)
         log.extend(book.events)
+        met = book.asks_agreed / book.changes
         notes.append(
-            f"{spec.market}: {book.changes} changes, recorded best ask met after "
-            f"{book.asks_agreed / book.changes:.2%}, {book.reordered} rows put in order, recorder restarted {book.restarts} times"
+            f"{spec.market}: {book.changes} changes, recorded best ask met after {met:.2%} of them, "
+            f"{book.reordered} rows put in order, recorder restarted {book.restarts} times"
         )
     log.sort(key=lambda event: event.at)
     return RecordedSession(f"{pair[0]}-{pair[1]}", markets, tuple(log), tuple(notes))

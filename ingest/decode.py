@@ -1,0 +1,175 @@
+"""Kalshi's order-book frames to typed events, as cheaply as Python can.
+
+One msgspec pass over the bytes; prices, sizes and the second of the time stamp are looked up in caches, since a book
+says the same few hundred texts over and over. Events hold only numbers and strings and are not tracked by the garbage
+collector. Frames of other types are passed over, but their sequence number is kept: the venue counts them too.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import msgspec
+
+from domain.money import MICRO
+
+_PLACES = 6
+
+
+class Malformed(ValueError):
+    """An order-book frame that cannot be believed. The message says what was seen and what was expected."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
+    """The whole book of `market`: YES bids and NO bids, (price on its own side, size) in micros. It has no time."""
+
+    sid: int
+    seq: int
+    market: str
+    yes: tuple[tuple[int, int], ...]
+    no: tuple[tuple[int, int], ...]
+
+
+class Delta(msgspec.Struct, frozen=True, gc=False):
+    """A signed change of one level: a bid or an ask at `price` micros on the **YES** side; `at` exchange time in µs."""
+
+    sid: int
+    seq: int
+    market: str
+    bid: bool
+    price: int
+    delta: int
+    at: int
+
+
+class Other(msgspec.Struct, frozen=True, gc=False):
+    """Any other message of the feed. `seq` is 0 where the message has none."""
+
+    sid: int
+    seq: int
+    kind: str
+
+
+class _Body(msgspec.Struct, gc=False):
+    market_ticker: str = ""
+    price_dollars: str = ""
+    delta_fp: str = ""
+    side: str = ""
+    ts: str | int = ""
+    ts_ms: int = 0
+    yes_dollars_fp: tuple[tuple[str, str], ...] = ()
+    no_dollars_fp: tuple[tuple[str, str], ...] = ()
+
+
+class _Frame(msgspec.Struct, gc=False):
+    type: str = ""
+    sid: int = 0
+    seq: int = 0
+    msg: _Body | None = None
+
+
+class _Head(msgspec.Struct, gc=False):
+    type: str = ""
+    sid: int = 0
+    seq: int = 0
+
+
+_frame = msgspec.json.Decoder(_Frame)
+_head = msgspec.json.Decoder(_Head)
+
+
+def decode(raw: bytes, *, yes_price: bool) -> Delta | Snapshot | Other:
+    """One frame. `yes_price` says how NO levels are written: at the YES price, or (False) on their own side.
+
+    Raises Malformed for bytes that are no JSON object, and for an order-book message with a missing or absurd field.
+    """
+    try:
+        frame = _frame.decode(raw)
+    except msgspec.DecodeError as wrong:
+        return _other(raw, wrong)
+    body = frame.msg
+    if frame.type == "orderbook_delta" and body is not None:
+        price = price_micros(body.price_dollars)
+        if body.side == "yes":
+            bid = True
+        elif body.side == "no":
+            bid = False
+            if not yes_price:
+                price = MICRO - price
+        else:
+            raise Malformed(f"side {body.side!r}; expected yes or no")
+        at = time_micros(body.ts) if isinstance(body.ts, str) and body.ts else body.ts_ms * 1000
+        if at <= 0 or not body.market_ticker:
+            raise Malformed("an orderbook_delta without market_ticker or ts")
+        return Delta(frame.sid, frame.seq, body.market_ticker, bid, price, size_micros(body.delta_fp), at)
+    if frame.type == "orderbook_snapshot" and body is not None:
+        if not body.market_ticker:
+            raise Malformed("an orderbook_snapshot without market_ticker")
+        yes = tuple((price_micros(price), _standing(size)) for price, size in body.yes_dollars_fp)
+        no = tuple((price_micros(price), _standing(size)) for price, size in body.no_dollars_fp)
+        if yes_price:
+            no = tuple((MICRO - price, size) for price, size in no)
+        return Snapshot(frame.sid, frame.seq, body.market_ticker, yes, no)
+    if frame.type in ("orderbook_delta", "orderbook_snapshot"):
+        raise Malformed(f"an {frame.type} without msg")
+    return Other(frame.sid, frame.seq, frame.type)
+
+
+def _other(raw: bytes, wrong: msgspec.DecodeError) -> Other:
+    """A frame of another channel may use our field names with other types; only its head matters here."""
+    try:
+        head = _head.decode(raw)
+    except msgspec.DecodeError:
+        raise Malformed(f"not a message: {wrong}") from None
+    if head.type in ("orderbook_delta", "orderbook_snapshot"):
+        raise Malformed(f"{head.type}: {wrong}") from None
+    return Other(head.sid, head.seq, head.type)
+
+
+@lru_cache(maxsize=32_768)
+def price_micros(text: str) -> int:
+    """`0.4700` → 470000; strictly between 0 and 1 dollar."""
+    value = _micros(text)
+    if not 0 < value < MICRO:
+        raise Malformed(f"price {text!r}; expected dollars between 0 and 1 such as 0.4700")
+    return value
+
+
+@lru_cache(maxsize=65_536)
+def size_micros(text: str) -> int:
+    """`-3.00` → -3000000 micro-contracts; at most a billion contracts either way."""
+    value = _micros(text[1:]) if text.startswith("-") else _micros(text)
+    if value > 1_000_000_000 * MICRO:
+        raise Malformed(f"size {text!r}; expected contracts such as -3.00")
+    return -value if text.startswith("-") else value
+
+
+def _standing(text: str) -> int:
+    size = size_micros(text)
+    if size < 0:
+        raise Malformed(f"level of size {text!r}; expected contracts such as 3.00")
+    return size
+
+
+def _micros(text: str) -> int:
+    whole, _, fraction = text.partition(".")
+    if not (whole + fraction).isdecimal() or not whole or len(fraction) > _PLACES or not text.isascii():
+        raise Malformed(f"number {text!r}; expected a plain decimal with at most six places")
+    return int(whole) * MICRO + int(fraction.ljust(_PLACES, "0"))
+
+
+def time_micros(text: str) -> int:
+    """`2026-06-11T06:31:29.957081Z` → microseconds since the epoch; up to six places of a second, always UTC."""
+    fraction = text[20:-1]
+    if text[-1:] != "Z" or (fraction and (text[19] != "." or not fraction.isdecimal() or len(fraction) > _PLACES)):
+        raise Malformed(f"time {text!r}; expected 2026-06-11T06:31:29.957081Z")
+    return _second(text[:19]) + (int(fraction.ljust(_PLACES, "0")) if fraction else 0)
+
+
+@lru_cache(maxsize=256)
+def _second(text: str) -> int:
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp()) * MICRO
+    except ValueError:
+        raise Malformed(f"time {text!r}; expected 2026-06-11T06:31:29.957081Z") from None

@@ -1,0 +1,96 @@
+"""When not to trade. Each gate names itself, so that "why didn't it trade?" has an answer.
+
+Checked in this order, and the first one shut is the answer: what makes the books themselves doubtful comes before what
+makes them old, that before what makes the trade impossible, that before what makes it unwanted.
+
+    NOT_READY   the feed is down, or a book has no snapshot yet
+    GAPPED      a message of a book was lost; its levels are a belief
+    CROSSED     a book's best bid is at or above its best ask: no exchange shows that
+    STALE       the older book last changed more than max_book_age before the deciding event
+    SKEWED      the two books' last changes are more than max_skew apart
+    LAGGED      the deciding frame was under way for more than max_lag (receive minus exchange time)
+    SHALLOW     depth runs out before the smallest size
+    OPEN_TRADE  the pair has as many open trades as it may
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain.book import Book
+from domain.decisions import Gate
+from domain.limits import GateLimits
+from domain.money import from_micros
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the gates look at: the deciding event's exchange and receive time, the size on offer, what is open."""
+
+    a: Book
+    b: Book
+    at: int
+    received_at: int
+    feed_up: bool
+    size: int
+    min_size: int
+    open_trades: int
+
+
+def shut_gate(moment: Moment, limits: GateLimits) -> Gate | None:
+    """The first gate that is shut, in the order above, or None when trading is on."""
+    a, b = moment.a, moment.b
+    if not (moment.feed_up and a.ready and b.ready):
+        return Gate.NOT_READY
+    if a.gapped or b.gapped:
+        return Gate.GAPPED
+    if a.crossed() or b.crossed():
+        return Gate.CROSSED
+    if moment.at - min(a.exchange_at, b.exchange_at) > limits.max_book_age_ms * 1000:
+        return Gate.STALE
+    if abs(a.exchange_at - b.exchange_at) > limits.max_skew_ms * 1000:
+        return Gate.SKEWED
+    if moment.received_at - moment.at > limits.max_lag_ms * 1000:
+        return Gate.LAGGED
+    if moment.size < moment.min_size:
+        return Gate.SHALLOW
+    if moment.open_trades >= limits.max_open_per_pair:
+        return Gate.OPEN_TRADE
+    return None
+
+
+def explain(gate: Gate, moment: Moment, limits: GateLimits) -> str:
+    """What was seen and what the limit is, for people."""
+    a, b = moment.a, moment.b
+    older = a if a.exchange_at <= b.exchange_at else b
+    match gate:
+        case Gate.NOT_READY:
+            return "the feed is down" if not moment.feed_up else "a book waits for its snapshot"
+        case Gate.GAPPED:
+            return f"{(a if a.gapped else b).market} lost a message and waits for its snapshot"
+        case Gate.CROSSED:
+            book = a if a.crossed() else b
+            return f"{book.market} bid {_dollars(book.best_bid)} is not below ask {_dollars(book.best_ask)}"
+        case Gate.STALE:
+            age = moment.at - older.exchange_at
+            return f"{older.market} last changed {_seconds(age)} before; limit {limits.max_book_age_ms / 1000:g} s"
+        case Gate.SKEWED:
+            apart = abs(a.exchange_at - b.exchange_at)
+            return f"last changes lie {_seconds(apart)} apart; limit {limits.max_skew_ms / 1000:g} s"
+        case Gate.LAGGED:
+            late = moment.received_at - moment.at
+            return f"the frame was under way for {_seconds(late)}; limit {limits.max_lag_ms / 1000:g} s"
+        case Gate.SHALLOW:
+            return f"{from_micros(moment.size)} shares on offer; smallest size {from_micros(moment.min_size)}"
+        case Gate.OPEN_TRADE:
+            return f"{moment.open_trades} trade(s) of the pair open; limit {limits.max_open_per_pair}"
+        case Gate.NO_DURABLE_START:
+            return "the trade could not be started durably"
+
+
+def _dollars(price: int | None) -> str:
+    return "none" if price is None else str(from_micros(price))
+
+
+def _seconds(micros: int) -> str:
+    return f"{micros // 1_000_000}.{micros % 1_000_000 // 1000:03d} s"

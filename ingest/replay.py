@@ -1,0 +1,121 @@
+"""A recorded session through the decision engine, frame by frame as the venue would send it.
+
+Every event is written as a wire frame and decoded again, so a replay runs the live path from the bytes on. A frame is
+received at its exchange time: nothing here depends on a clock, and equal sessions give equal fingerprints.
+
+There is no desk in a replay. A trade counts as open for `trade_ms` of exchange time after its intent and as closed
+then, whatever would have become of it; the default is what two legs take on one machine, with room to spare.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from domain.decisions import Gate, Suppression
+from domain.errors import BadInput
+from domain.intent import Intent, LegPolicy
+from domain.limits import GateLimits, PairParams
+from domain.money import Inexact
+from ingest.engine import Counters, Engine
+from ingest.fingerprint import Fingerprint
+from ingest.pairs import pairs_of
+from venues.kalshi import frames
+from venues.recording.session import BookReset, Session
+
+TRADE_MS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """What a replay decided. Times are exchange microseconds; `suppressed` counts opportunities by gate."""
+
+    events: int
+    intents: tuple[Intent, ...]
+    suppressions: tuple[Suppression, ...]
+    suppressed: dict[Gate, int]
+    fingerprint: str
+    first_at: int
+    last_at: int
+    counters: Counters
+
+
+class TimedTrades:
+    """Stands in for the desk: every trade is over `trade_ms` of exchange time after its intent."""
+
+    def __init__(self, trade_ms: int) -> None:
+        self._lasts = trade_ms * 1000
+        self._closing: deque[tuple[int, str]] = deque()
+
+    def started(self, intent: Intent) -> None:
+        self._closing.append((intent.decided_at + self._lasts, intent.pair))
+
+    def close_due(self, engine: Engine, at: int) -> None:
+        """Tell the engine of every trade that is over at `at`; to be called before the frame of that time."""
+        while self._closing and self._closing[0][0] <= at:
+            engine.trade_closed(self._closing.popleft()[1])
+
+
+def wire(session: Session) -> Iterator[tuple[bytes, int]]:
+    """(frame, time in microseconds) of every event, on one subscription, NO levels at their YES price.
+
+    Raises BadInput for a price or size the venue's wire cannot carry.
+    """
+    for seq, event in enumerate(session.events(), start=1):
+        try:
+            if isinstance(event, BookReset):
+                raw = frames.snapshot(1, seq, event.market, event.yes, event.no, yes_price=True)
+            else:
+                raw = frames.delta(1, seq, event.market, event.side, event.price, event.delta, event.at, yes_price=True)
+        except Inexact as wrong:
+            raise BadInput(f"{session.name} event {seq}: {wrong}", "off_grid") from None
+        yield raw, event.at
+
+
+def replay(
+    session: Session,
+    *,
+    params: PairParams | None = None,
+    limits: GateLimits | None = None,
+    policy: LegPolicy | None = None,
+    trade_ms: int = TRADE_MS,
+) -> ReplayResult:
+    """Run `session` as fast as it goes. Raises BadInput for a session whose markets make no pair."""
+    intents: list[Intent] = []
+    suppressions: list[Suppression] = []
+    fingerprint = Fingerprint()
+    trades = TimedTrades(trade_ms)
+
+    def taken(intent: Intent) -> None:
+        intents.append(intent)
+        fingerprint.add(intent)
+        trades.started(intent)
+
+    def refused(suppression: Suppression) -> None:
+        suppressions.append(suppression)
+        fingerprint.add(suppression)
+
+    engine = Engine(
+        pairs_of(session.markets),
+        params or PairParams(),
+        limits or GateLimits(),
+        policy or LegPolicy(),
+        taken,
+        refused,
+        yes_price=True,
+    )
+    for raw, at in wire(session):
+        trades.close_due(engine, at)
+        engine.on_frame(raw, at)
+    engine.finish()
+    return ReplayResult(
+        events=engine.counters.frames,
+        intents=tuple(intents),
+        suppressions=tuple(suppressions),
+        suppressed=dict(sorted(Counter(s.gate for s in suppressions).items())),
+        fingerprint=fingerprint.hexdigest(),
+        first_at=session.start,
+        last_at=session.end,
+        counters=engine.counters,
+    )
