@@ -1,0 +1,95 @@
+"""What every request passes before a route sees it: the signature, and the faults scripted for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from venues.paper import refusals, rest
+from venues.paper.auth import Keys
+from venues.paper.exchange import Exchange
+from venues.paper.faults import Fault, Faults
+from venues.paper.history import lag_micros
+from venues.paper.metrics import Metrics
+from venues.paper.request import client_order_id
+from venues.paper.stream import Streams
+
+VENUE = "/trade-api/"
+WS_PATH = "/trade-api/ws/v2"
+_ORDERS = f"{rest.PREFIX}/portfolio/events/orders"
+
+
+def gate(exchange: Exchange, keys: Keys, faults: Faults, streams: Streams, metrics: Metrics) -> Middleware:
+    """The middleware of the venue's paths; the admin paths pass untouched."""
+
+    @web.middleware
+    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not request.path.startswith(VENUE):
+            return await handler(request)
+        body = await request.read() if request.can_read_body else b""
+        client_id = client_order_id(body) if body else ""
+        fault = faults.pick(request.method, request.path, client_id)
+        if fault is not None:
+            metrics.faults.labels(fault.do).inc()
+            if fault.do == "silent_socket":
+                streams.silence(fault.ms or 0)
+                fault = None
+        if fault is not None and _before(fault):
+            if request.method == "POST" and request.path == _ORDERS:
+                exchange.receive(client_id, body)
+            return _scripted(fault) if fault.do == "status" else _drop(request)
+        response = await _answered(request, handler, fault)
+        return response if fault is None else await _spoiled(request, response, fault)
+
+    async def _answered(request: web.Request, handler: Handler, fault: Fault | None) -> web.StreamResponse:
+        try:
+            if exchange.failed:
+                raise refusals.unavailable("the paper exchange failed and must be restarted; see its log")
+            if not rest.is_public(request.method, request.path):
+                keys.check(request.headers, request.method, request.rel_url.raw_path, exchange.now() // 1000)
+            if fault is not None and fault.do == "partial":
+                request["fraction"] = fault.fraction
+            if fault is not None and fault.do == "read_lag":
+                request["lag"] = lag_micros(fault.ms or 0)
+            return await handler(request)
+        except refusals.Refusal as refusal:
+            return rest.answer(refusal.body, refusal.status)
+        except web.HTTPNotFound:
+            return rest.answer(refusals.api(404, "not_found").body, 404)
+
+    return admit
+
+
+def _before(fault: Fault) -> bool:
+    return fault.do == "lost_request" or (fault.do == "status" and fault.when != "after")
+
+
+async def _spoiled(request: web.Request, response: web.StreamResponse, fault: Fault) -> web.StreamResponse:
+    """What becomes of the answer after the effect."""
+    if request.path == WS_PATH:  # a socket's life is over by now; there is no answer to spoil
+        return response
+    if fault.do == "late_answer":
+        await asyncio.sleep((fault.ms or 0) / 1000)
+    elif fault.do == "status":
+        return _scripted(fault)
+    elif fault.do == "lost_answer":
+        return _drop(request)
+    return response
+
+
+def _scripted(fault: Fault) -> web.Response:
+    code = fault.code or 503
+    body = fault.body
+    if body is None:
+        # Rate limiting has a shape of its own on the venue.
+        body = {"error": "too many requests"} if code == 429 else refusals.api(code, "internal_error").body
+    return rest.answer(body, code)
+
+
+def _drop(request: web.Request) -> web.Response:
+    """Cut the connection without a byte of answer, as a dying proxy does."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()

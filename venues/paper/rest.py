@@ -1,0 +1,300 @@
+"""The venue's HTTP routes over the exchange. Paths, parameters, bodies and codes are the recorded ones.
+
+Reads of the account answer as of `now − lag` (see `history`). Market data never lags: on the venue it is a different
+service. `order`, `fill` and `position` reads, the create and the cancel want a signature; public market data does not.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import islice
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from venues.kalshi.frames import count_text, price_text
+from venues.paper import refusals, request, wire
+from venues.paper.exchange import Exchange
+from venues.paper.metrics import Metrics
+from venues.paper.playback import Playback
+from venues.paper.records import FillRow, Order
+
+PREFIX = "/trade-api/v2"
+PUBLIC = (f"{PREFIX}/markets", f"{PREFIX}/events", f"{PREFIX}/series", f"{PREFIX}/exchange")
+
+_ENCODE = msgspec.json.Encoder(decimal_format="number").encode
+_Row = TypeVar("_Row", Order, FillRow)
+
+
+def answer(body: Any, status: int = 200) -> web.Response:
+    return web.Response(body=_ENCODE(body), status=status, content_type="application/json")
+
+
+def is_public(method: str, path: str) -> bool:
+    return method == "GET" and path.startswith(PUBLIC) and not path.endswith("/orderbook")
+
+
+class Routes:
+    """`lag` is the configured read lag in microseconds; a fault may set another for one request (`lag` key)."""
+
+    def __init__(self, exchange: Exchange, playback: Playback, metrics: Metrics, lag: int) -> None:
+        self._exchange = exchange
+        self._playback = playback
+        self._metrics = metrics
+        self._lag = lag
+
+    def add_to(self, app: web.Application) -> None:
+        get, post, delete = app.router.add_get, app.router.add_post, app.router.add_delete
+        post(f"{PREFIX}/portfolio/events/orders", self.create_order)
+        delete(f"{PREFIX}/portfolio/events/orders/{{order_id}}", self.cancel_order)
+        post(f"{PREFIX}/portfolio/orders", self.retired)
+        delete(f"{PREFIX}/portfolio/orders/{{order_id}}", self.retired)
+        get(f"{PREFIX}/portfolio/orders", self.list_orders)
+        get(f"{PREFIX}/portfolio/orders/{{order_id}}", self.get_order)
+        get(f"{PREFIX}/portfolio/fills", self.list_fills)
+        get(f"{PREFIX}/portfolio/positions", self.positions)
+        get(f"{PREFIX}/portfolio/balance", self.balance)
+        get(f"{PREFIX}/portfolio/settlements", self.settlements)
+        get(f"{PREFIX}/markets", self.list_markets)
+        get(f"{PREFIX}/markets/{{ticker}}", self.get_market)
+        get(f"{PREFIX}/markets/{{ticker}}/orderbook", self.orderbook)
+        get(f"{PREFIX}/events/{{ticker}}", self.get_event)
+        get(f"{PREFIX}/series/{{ticker}}", self.get_series)
+        get(f"{PREFIX}/exchange/status", self.exchange_status)
+        get(f"{PREFIX}/exchange/user_data_timestamp", self.user_data_timestamp)
+        get(f"{PREFIX}/account/limits", self.limits)
+
+    # -- orders -----------------------------------------------------------------------------------------------------
+
+    async def create_order(self, http: web.Request) -> web.Response:
+        body = await http.read()
+        fraction: Decimal | None = http.get("fraction")
+        try:
+            wanted = self._parsed(body)
+            order = self._exchange.create(wanted, body, fraction=fraction)
+        except refusals.Refusal as refusal:
+            self._metrics.orders.labels(refusal.code).inc()
+            raise
+        self._metrics.orders.labels(_outcome(order)).inc()
+        return answer(wire.created(order), 201)
+
+    def _parsed(self, body: bytes) -> request.OrderRequest:
+        try:
+            return request.parse(body)
+        except refusals.Refusal:
+            self._exchange.receive(request.client_order_id(body), body)
+            raise
+
+    async def cancel_order(self, http: web.Request) -> web.Response:
+        gone = self._exchange.cancel(http.match_info["order_id"])
+        return answer(
+            {
+                "client_order_id": gone.client_order_id,
+                "order_id": gone.order_id,
+                "reduced_by": count_text(gone.reduced_by),
+                "ts_ms": gone.at // 1000,
+            }
+        )
+
+    async def retired(self, http: web.Request) -> web.Response:
+        raise refusals.retired()
+
+    # -- the account, as of a moment --------------------------------------------------------------------------------
+
+    async def get_order(self, http: web.Request) -> web.Response:
+        latest = self._exchange.store.order(http.match_info["order_id"])
+        shown = None if latest is None else self._exchange.history.order(latest, self._as_of(http))
+        if shown is None:
+            raise refusals.not_found()
+        return answer({"order": wire.order(shown, self._exchange.user_id)})
+
+    async def list_orders(self, http: web.Request) -> web.Response:
+        as_of, query = self._as_of(http), http.query
+        status = query.get("status") or None
+        if status not in (None, "resting", "canceled", "executed"):
+            raise refusals.query("GetOrders", "Status", "oneof")
+        limit = _limit(http, "GetOrders")
+        latest = self._exchange.store.orders(
+            ticker=query.get("ticker") or None,
+            status=status,
+            changed_after=as_of,  # these may have had another status then
+            created=_window(http, "GetOrders", as_of),
+            before=_cursor(http),
+        )
+        versions = (self._exchange.history.order(order, as_of) for order in latest)
+        chosen = (order for order in versions if order is not None and status in (None, order.status))
+        page, cursor = _page(chosen, limit)
+        return answer({"cursor": cursor, "orders": [wire.order(order, self._exchange.user_id) for order in page]})
+
+    async def list_fills(self, http: web.Request) -> web.Response:
+        limit = _limit(http, "GetFills")
+        found = self._exchange.store.fills(
+            ticker=http.query.get("ticker") or None,
+            order_id=http.query.get("order_id") or None,
+            at=_window(http, "GetFills", self._as_of(http)),
+            before=_cursor(http),
+        )
+        page, cursor = _page(found, limit)
+        return answer({"cursor": cursor, "fills": [wire.fill(fill) for fill in page]})
+
+    async def positions(self, http: web.Request) -> web.Response:
+        view = self._exchange.history.account(self._as_of(http))
+        return answer(wire.positions(view))
+
+    async def balance(self, http: web.Request) -> web.Response:
+        as_of = self._as_of(http)
+        return answer(wire.balance(self._exchange.history.account(as_of), as_of))
+
+    async def settlements(self, http: web.Request) -> web.Response:
+        return answer({"cursor": "", "settlements": []})
+
+    async def user_data_timestamp(self, http: web.Request) -> web.Response:
+        return answer({"as_of_time": wire.instant(self._as_of(http))})
+
+    def _as_of(self, http: web.Request) -> int:
+        lag: int = http.get("lag", self._lag)
+        return self._exchange.now() - lag
+
+    # -- markets ----------------------------------------------------------------------------------------------------
+
+    async def list_markets(self, http: web.Request) -> web.Response:
+        limit = _limit(http, "GetMarkets")
+        query = http.query
+        wanted = set(filter(None, query.get("tickers", "").split(",")))
+        chosen = [
+            ticker
+            for ticker, spec in sorted(self._exchange.specs.items())
+            if (not wanted or ticker in wanted)
+            and query.get("event_ticker") in (None, "", spec.event)
+            and query.get("series_ticker") in (None, "", wire.series_of(spec.event))
+            and query.get("status") in (None, "", "open")
+        ]
+        start = _cursor(http) or 0
+        page = chosen[start : start + limit]
+        more = start + limit < len(chosen)
+        return answer(
+            {"cursor": _encode_cursor(start + limit) if more else "", "markets": [self._market(t) for t in page]}
+        )
+
+    async def get_market(self, http: web.Request) -> web.Response:
+        return answer({"market": self._market(self._known(http))})
+
+    async def orderbook(self, http: web.Request) -> web.Response:
+        ticker = self._known(http)
+        depth = _integer(http, "depth", ("GetMarketOrderbook", "Depth"), 0, 100) or None
+        book = self._exchange.levels(ticker)
+        sides = {
+            f"{side}_dollars": [[price_text(p), count_text(s)] for p, s in _deepest(book[side], depth)]
+            for side in ("no", "yes")
+        }
+        return answer({"orderbook_fp": sides})
+
+    async def get_event(self, http: web.Request) -> web.Response:
+        ticker = http.match_info["ticker"]
+        specs = [spec for spec in self._exchange.specs.values() if spec.event == ticker]
+        if not specs:
+            raise refusals.api(404, "not_found")
+        event = wire.event(ticker, specs)
+        markets = [self._market(spec.market) for spec in specs]
+        if http.query.get("with_nested_markets") == "true":
+            return answer({"event": event | {"markets": markets}})
+        return answer({"event": event, "markets": markets})
+
+    async def get_series(self, http: web.Request) -> web.Response:
+        ticker = http.match_info["ticker"]
+        for spec in self._exchange.specs.values():
+            if wire.series_of(spec.event) == ticker:
+                return answer({"series": wire.series(ticker, spec)})
+        raise refusals.api(404, "not_found")
+
+    async def exchange_status(self, http: web.Request) -> web.Response:
+        up = not self._exchange.failed
+        return answer({"exchange_active": up, "trading_active": up})
+
+    async def limits(self, http: web.Request) -> web.Response:
+        # A simulator has no reason to make a client wait: the largest tier's budget.
+        bucket = {"bucket_capacity": 4000, "refill_rate": 4000}
+        return answer({"grants": [], "read": bucket, "usage_tier": "prime", "write": bucket})
+
+    def _known(self, http: web.Request) -> str:
+        ticker = http.match_info["ticker"]
+        if ticker not in self._exchange.specs:
+            raise refusals.api(404, "not_found")
+        return ticker
+
+    def _market(self, ticker: str) -> dict[str, Any]:
+        opens, closes = self._playback.window
+        held = self._exchange.account.positions.get(ticker)
+        return wire.market(
+            self._exchange.specs[ticker],
+            bid=self._exchange.best(ticker, "bid"),
+            ask=self._exchange.best(ticker, "ask"),
+            last_price=held.last_price if held else 0,
+            opens=opens,
+            closes=closes,
+            open_now=not self._exchange.failed,
+        )
+
+
+def _outcome(order: Order) -> str:
+    if order.status == "resting":
+        return "resting"
+    if not order.filled:
+        return "unfilled"
+    return "filled" if order.status == "executed" else "partly_filled"
+
+
+def _deepest(levels: list[tuple[int, int]], depth: int | None) -> list[tuple[int, int]]:
+    return levels if depth is None else levels[-depth:]
+
+
+def _page(rows: Iterator[_Row], limit: int) -> tuple[list[_Row], str]:
+    page = list(islice(rows, limit))
+    more = next(rows, None) if len(page) == limit else None
+    return page, _encode_cursor(page[-1].seq) if more is not None else ""
+
+
+def _encode_cursor(value: int) -> str:
+    return base64.urlsafe_b64encode(f"v1:{value}".encode()).decode().rstrip("=")
+
+
+def _cursor(http: web.Request) -> int | None:
+    """A cursor that is not ours is taken for none, silently: recorded behaviour of the venue."""
+    text = http.query.get("cursor", "")
+    try:
+        version, _, value = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition(":")
+        return int(value) if version == "v1" else None
+    except (ValueError, binascii.Error):
+        return None
+
+
+def _limit(http: web.Request, operation: str) -> int:
+    return _integer(http, "limit", (operation, "Limit"), 1, 1000) or 100
+
+
+def _window(http: web.Request, operation: str, as_of: int) -> tuple[int, int]:
+    """`min_ts` and `max_ts` (whole seconds, both included) as microseconds, ended by what a read may show."""
+    far = 10**11
+    low = _integer(http, "min_ts", (operation, "MinTs"), 0, far)
+    high = _integer(http, "max_ts", (operation, "MaxTs"), 0, far)
+    end = as_of if high is None else min(as_of, high * 1_000_000 + 999_999)
+    return ((low or 0) * 1_000_000, end)
+
+
+def _integer(http: web.Request, name: str, key: tuple[str, str], low: int, high: int) -> int | None:
+    text = http.query.get(name)
+    if not text:
+        return None
+    try:
+        value = int(text)
+    except ValueError:
+        raise refusals.query(*key, "number") from None
+    if value > high:
+        raise refusals.query(*key, "lte")
+    if value < low:
+        raise refusals.query(*key, "gte")
+    return value

@@ -1,0 +1,194 @@
+"""The paper exchange as a process: one loopback port for HTTP, WebSocket and the operator's side."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from domain.errors import BadInput
+from domain.money import Inexact, to_micros
+from venues.paper import faults as scripted
+from venues.paper.admin import Admin, admin_errors
+from venues.paper.auth import Keys
+from venues.paper.exchange import Exchange
+from venues.paper.faults import Faults
+from venues.paper.gate import WS_PATH, gate
+from venues.paper.history import lag_micros
+from venues.paper.metrics import Metrics
+from venues.paper.playback import OpenSession, Playback, Spec
+from venues.paper.rest import PREFIX, Routes
+from venues.paper.store import Store
+from venues.paper.stream import Streams
+from venues.recording.open import open_recording
+from venues.recording.session import Session
+
+_LOG = structlog.get_logger("paper")
+_UNITS = (Decimal("0.0001"), Decimal("0.01"))
+
+
+@dataclass(frozen=True, slots=True)
+class PaperConfig:
+    """`port` 0 picks a free one. `api_keys` maps key ids to public keys in PEM; all of them trade the one account.
+
+    `opening_cash` is dollars and counts only when the state folder is new. `member_unit` is the balance unit of the
+    account's fees: 0.0001 (direct members) or 0.01. `read_lag_ms` is how far account reads trail. `seed` drives
+    faults with a probability; `faults_file` holds faults armed from the start.
+    """
+
+    state_dir: Path
+    api_keys: Mapping[str, str]
+    port: int = 0
+    host: str = "127.0.0.1"
+    opening_cash: Decimal = Decimal(10_000)
+    member_unit: Decimal = Decimal("0.0001")
+    read_lag_ms: int = 0
+    seed: int = 0
+    faults_file: Path | None = None
+
+
+@dataclass(slots=True)
+class PaperServer:
+    """A running exchange. `stop` ends it in order; kill -9 is just as safe for the account."""
+
+    port: int
+    host: str
+    exchange: Exchange
+    playback: Playback
+    streams: Streams
+    faults: Faults
+    _runner: web.AppRunner = field(repr=False)
+    _store: Store = field(repr=False)
+
+    @property
+    def base_url(self) -> str:
+        return f"http://{self.host}:{self.port}{PREFIX}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://{self.host}:{self.port}{WS_PATH}"
+
+    @property
+    def admin_url(self) -> str:
+        return f"http://{self.host}:{self.port}/paper/v1"
+
+    async def stop(self) -> None:
+        await self.playback.stop()
+        await self.streams.close()
+        await self._runner.cleanup()
+        self._store.close()
+
+
+def wall_clock() -> int:
+    """Microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+def from_recording(spec: Spec) -> Session:
+    return open_recording(spec.recording, game=spec.game, start=spec.start, end=spec.end)
+
+
+async def start(
+    config: PaperConfig,
+    *,
+    open_session: OpenSession = from_recording,
+    clock: Callable[[], int] = wall_clock,
+) -> PaperServer:
+    """Open the account, go on with the session that was playing, and listen.
+
+    Raises `BadInput` for a setting, a key, a faults file, a recording or a state file that is wrong and for a port in
+    use; `Unavailable` if another process owns the state folder.
+    """
+    lag, cash, unit = _checked(config)
+    keys = Keys(config.api_keys)
+    faults = Faults(config.seed)
+    if config.faults_file is not None:
+        faults.add(scripted.load(config.faults_file))
+    store = Store(config.state_dir)
+    try:
+        metrics = Metrics()
+        exchange = Exchange(store, opening_cash=cash, unit=unit, clock=clock)
+        streams = Streams(exchange, metrics, clock)
+        playback = Playback(exchange, open_session, metrics)
+        await playback.resume()
+        try:
+            app = web.Application(middlewares=[admin_errors, gate(exchange, keys, faults, streams, metrics)])
+            Routes(exchange, playback, metrics, lag).add_to(app)
+            Admin(exchange, playback, faults, streams, metrics).add_to(app)
+            app.router.add_get(WS_PATH, streams.serve)
+            runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+            port = await _listen(runner, config)
+        except BaseException:
+            await playback.stop()
+            raise
+    except BaseException:
+        store.close()
+        raise
+    server = PaperServer(port, config.host, exchange, playback, streams, faults, runner, store)
+    _LOG.info("paper exchange is up", base_url=server.base_url, ws_url=server.ws_url, state=str(config.state_dir))
+    return server
+
+
+async def serve(
+    config: PaperConfig, ready: Callable[[PaperServer], None], *, open_session: OpenSession = from_recording
+) -> None:
+    """Run until SIGTERM or SIGINT; `ready` is called once the port answers."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    server = await start(config, open_session=open_session)
+    try:
+        ready(server)
+        await stopping.wait()
+    finally:
+        await server.stop()
+        _LOG.info("paper exchange stopped")
+
+
+async def _listen(runner: web.AppRunner, config: PaperConfig) -> int:
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, config.host, config.port).start()
+    except OSError as error:
+        await runner.cleanup()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise BadInput(
+            f"port {config.port} on {config.host} is in use; expected it free; "
+            "stop what holds it, or set the paper exchange's port to 0 for a free one",
+            "port_in_use",
+        ) from None
+    return int(runner.addresses[0][1])
+
+
+def _checked(config: PaperConfig) -> tuple[int, int, int]:
+    """Read lag in µs, opening cash and unit in micro-dollars."""
+    try:
+        loopback = ipaddress.ip_address(config.host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise BadInput(f"host {config.host!r} was asked; expected a loopback address such as 127.0.0.1", "host")
+    if config.member_unit not in _UNITS:
+        raise BadInput(f"member_unit {config.member_unit} was asked; expected 0.0001 or 0.01", "member_unit")
+    try:
+        cash = to_micros(config.opening_cash)
+    except Inexact as error:
+        raise BadInput(f"opening_cash: {error}", "opening_cash") from None
+    unit = to_micros(config.member_unit)
+    if cash < 0 or cash % unit:
+        raise BadInput(
+            f"opening_cash {config.opening_cash} was asked; expected dollars ≥ 0 in steps of {config.member_unit}",
+            "opening_cash",
+        )
+    return lag_micros(config.read_lag_ms), cash, unit

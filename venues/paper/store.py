@@ -1,0 +1,278 @@
+"""The account on disk. Everything an answer rests on is committed here before the answer leaves.
+
+SQLite in WAL mode with `synchronous=FULL`: a commit has reached the disk when it returns, so kill -9 and a power cut
+lose nothing that was answered. One process owns a state folder; a lock file proves it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from domain.errors import BadInput, Unavailable
+from venues.paper.records import FillRow, Order, Position
+from venues.recording.session import BidSide
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE orders (
+    seq INTEGER PRIMARY KEY, order_id TEXT NOT NULL UNIQUE, client_order_id TEXT NOT NULL UNIQUE,
+    ticker TEXT NOT NULL, status TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+    doc BLOB NOT NULL);
+CREATE INDEX orders_by_ticker ON orders (ticker, created_at);
+CREATE INDEX orders_resting ON orders (seq) WHERE status = 'resting';
+CREATE TABLE fills (
+    seq INTEGER PRIMARY KEY, trade_id TEXT NOT NULL UNIQUE, order_id TEXT NOT NULL, ticker TEXT NOT NULL,
+    at INTEGER NOT NULL, doc BLOB NOT NULL);
+CREATE INDEX fills_by_order ON fills (order_id);
+CREATE TABLE positions (ticker TEXT PRIMARY KEY, doc BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE taken (ticker TEXT PRIMARY KEY, applied INTEGER NOT NULL, doc BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE receipts (
+    client_order_id TEXT NOT NULL, sha256 TEXT NOT NULL, times INTEGER NOT NULL, first_at INTEGER NOT NULL,
+    PRIMARY KEY (client_order_id, sha256)) WITHOUT ROWID;
+"""
+
+Taken = dict[BidSide, dict[int, int]]
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What arrived under one client order id: how often, and the SHA-256 of each distinct body."""
+
+    received: int
+    bodies: tuple[str, ...]
+    first_received_at: int
+
+
+class Store:
+    """Raises `Unavailable` (code `state_in_use`) when another process holds the folder, `BadInput` (`state_corrupt`)
+    when the file is not a state file of this version or is damaged."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "paper.db"
+        self._lock = _lock(folder / "paper.lock")
+        try:
+            self._db = self._open()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, isolation_level=None)
+        try:
+            self._prepare(db)
+        except sqlite3.DatabaseError as error:
+            db.close()
+            raise BadInput(
+                f"{self.path} is not a readable state file ({error}); expected the paper exchange's SQLite database; "
+                "restore it, or move it away to start a new paper account",
+                "state_corrupt",
+            ) from error
+        return db
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        found = int(db.execute("PRAGMA user_version").fetchone()[0])
+        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if not found and not tables:
+            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={_VERSION}; COMMIT;")
+        elif found != _VERSION:
+            raise sqlite3.DatabaseError(f"schema version {found}, expected {_VERSION}")
+        verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+
+    def close(self) -> None:
+        self._db.close()
+        self._lock.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One atomic, durable step; undone when the body raises. Not to be nested."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
+
+    # -- facts about the account ------------------------------------------------------------------------------------
+
+    def get(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def put(self, key: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def positions(self) -> dict[str, Position]:
+        rows = self._db.execute("SELECT ticker, doc FROM positions")
+        return {ticker: msgspec.json.decode(doc, type=Position) for ticker, doc in rows}
+
+    def put_position(self, ticker: str, position: Position) -> None:
+        self._db.execute("INSERT OR REPLACE INTO positions VALUES (?, ?)", (ticker, msgspec.json.encode(position)))
+
+    # -- orders and fills -------------------------------------------------------------------------------------------
+
+    def last_seqs(self) -> tuple[int, int]:
+        """The highest order and fill numbers given out; 0 where there is none."""
+        row = self._db.execute(
+            "SELECT (SELECT coalesce(max(seq), 0) FROM orders), (SELECT coalesce(max(seq), 0) FROM fills)"
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
+    def knows(self, client_order_id: str) -> bool:
+        """Whether an order ever used this id. Ids are permanent."""
+        row = self._db.execute("SELECT 1 FROM orders WHERE client_order_id = ?", (client_order_id,)).fetchone()
+        return row is not None
+
+    def put_order(self, order: Order) -> None:
+        self._db.execute(
+            "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (seq) DO UPDATE SET status = excluded.status, updated_at = excluded.updated_at, "
+            "doc = excluded.doc",
+            (
+                order.seq,
+                order.order_id,
+                order.client_order_id,
+                order.ticker,
+                order.status,
+                order.created_at,
+                order.updated_at,
+                msgspec.json.encode(order),
+            ),
+        )
+
+    def put_fill(self, fill: FillRow) -> None:
+        self._db.execute(
+            "INSERT INTO fills VALUES (?, ?, ?, ?, ?, ?)",
+            (fill.seq, fill.trade_id, fill.order_id, fill.ticker, fill.at, msgspec.json.encode(fill)),
+        )
+
+    def order(self, order_id: str) -> Order | None:
+        row = self._db.execute("SELECT doc FROM orders WHERE order_id = ?", (order_id,)).fetchone()
+        return None if row is None else msgspec.json.decode(row[0], type=Order)
+
+    def orders(
+        self,
+        *,
+        ticker: str | None = None,
+        status: str | None = None,
+        changed_after: int | None = None,
+        created: tuple[int, int] | None = None,
+        before: int | None = None,
+    ) -> Iterator[Order]:
+        """Newest first. `created` is a closed range in microseconds, `before` an exclusive bound on `seq`.
+
+        With `changed_after`, orders of any status that changed after that moment are listed besides those of `status`.
+        """
+        where, values = ["1"], list[str | int]()
+        if ticker is not None:
+            where.append("ticker = ?")
+            values.append(ticker)
+        if status is not None and changed_after is not None:
+            where.append("(status = ? OR updated_at > ?)")
+            values += (status, changed_after)
+        elif status is not None:
+            where.append("status = ?")
+            values.append(status)
+        if created is not None:
+            where.append("created_at BETWEEN ? AND ?")
+            values += created
+        if before is not None:
+            where.append("seq < ?")
+            values.append(before)
+        query = f"SELECT doc FROM orders WHERE {' AND '.join(where)} ORDER BY seq DESC"  # noqa: S608 - fixed fragments
+        for (doc,) in self._db.execute(query, values):
+            yield msgspec.json.decode(doc, type=Order)
+
+    def fills(
+        self,
+        *,
+        ticker: str | None = None,
+        order_id: str | None = None,
+        at: tuple[int, int] | None = None,
+        before: int | None = None,
+    ) -> Iterator[FillRow]:
+        """Newest first. `at` is a closed range in microseconds, `before` an exclusive bound on `seq`."""
+        where, values = ["1"], list[str | int]()
+        if ticker is not None:
+            where.append("ticker = ?")
+            values.append(ticker)
+        if order_id is not None:
+            where.append("order_id = ?")
+            values.append(order_id)
+        if at is not None:
+            where.append("at BETWEEN ? AND ?")
+            values += at
+        if before is not None:
+            where.append("seq < ?")
+            values.append(before)
+        query = f"SELECT doc FROM fills WHERE {' AND '.join(where)} ORDER BY seq DESC"  # noqa: S608 - fixed fragments
+        for (doc,) in self._db.execute(query, values):
+            yield msgspec.json.decode(doc, type=FillRow)
+
+    # -- what was taken from the recording --------------------------------------------------------------------------
+
+    def taken(self) -> dict[str, tuple[int, Taken]]:
+        """By ticker: after how many events of the session it was saved, and the sizes taken by side and price."""
+        rows = self._db.execute("SELECT ticker, applied, doc FROM taken")
+        return {ticker: (applied, msgspec.json.decode(doc, type=Taken)) for ticker, applied, doc in rows}
+
+    def put_taken(self, ticker: str, applied: int, taken: Mapping[BidSide, Mapping[int, int]]) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO taken VALUES (?, ?, ?)", (ticker, applied, msgspec.json.encode(dict(taken)))
+        )
+
+    def forget_taken(self) -> None:
+        self._db.execute("DELETE FROM taken")
+
+    # -- the bytes that arrived -------------------------------------------------------------------------------------
+
+    def receive(self, client_order_id: str, sha256: str, at: int) -> None:
+        self._db.execute(
+            "INSERT INTO receipts VALUES (?, ?, 1, ?) "
+            "ON CONFLICT (client_order_id, sha256) DO UPDATE SET times = times + 1",
+            (client_order_id, sha256, at),
+        )
+
+    def receipts(self) -> dict[str, Receipt]:
+        """By client order id, in the order of first arrival."""
+        found: dict[str, Receipt] = {}
+        for client_id, sha256, times, first_at in self._db.execute(
+            "SELECT client_order_id, sha256, times, first_at FROM receipts ORDER BY first_at, client_order_id, sha256"
+        ):
+            old = found.get(client_id, Receipt(0, (), first_at))
+            found[client_id] = Receipt(old.received + times, (*old.bodies, sha256), old.first_received_at)
+        return found
+
+
+def _lock(path: Path) -> IO[str]:
+    """Held until closed, and let go by the kernel when the process dies, however it dies."""
+    handle = path.open("a+", encoding="ascii")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.seek(0)
+        holder = handle.read().strip() or "unknown"
+        handle.close()
+        raise Unavailable(
+            f"{path.parent} is in use by another paper exchange (process {holder}); one process owns a state folder; "
+            "stop that one or use another folder",
+            "state_in_use",
+        ) from None
+    handle.truncate(0)
+    handle.write(str(os.getpid()))
+    handle.flush()
+    return handle

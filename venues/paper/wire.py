@@ -1,0 +1,338 @@
+"""What the exchange knows, in the venue's JSON: dollars as strings, counts as strings, times as Go writes them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from domain.market import MarketSpec
+from domain.money import to_micros
+from venues.kalshi.frames import count_text, market_id, price_text, time_text
+from venues.paper.book import ONE
+from venues.paper.records import AccountView, FillRow, Order, Position
+
+_CENT = 10_000
+_SHARD = 0  # the paper exchange is one shard
+_BASE_TAKER = Decimal("0.07")
+_EPOCH = "1970-01-01T00:00:00Z"
+
+
+def dollars(micros: int, places: int = 6) -> str:
+    """A signed amount with `places` decimals, rounded towards zero."""
+    sign = "-" if micros < 0 else ""
+    whole, rest = divmod(abs(micros), ONE)
+    text = f"{rest:06d}"[:places]
+    return f"{sign}{whole}.{text}"
+
+
+def instant(at: int) -> str:
+    """RFC 3339 with trailing zeros of the fraction dropped, as the venue writes REST times."""
+    return time_text(at)[:-1].rstrip("0").rstrip(".") + "Z"
+
+
+def _direction(side: str) -> dict[str, str]:
+    if side == "bid":
+        return {"action": "buy", "book_side": "bid", "outcome_side": "yes", "side": "yes"}
+    return {"action": "sell", "book_side": "ask", "outcome_side": "no", "side": "yes"}
+
+
+def created(order: Order) -> dict[str, Any]:
+    """The answer to a create: averages only if anything filled."""
+    body: dict[str, Any] = {}
+    if order.filled:
+        body["average_fee_paid"] = _average(order.taker_fees, order.filled)
+        body["average_fill_price"] = _average(order.taker_cost, order.filled)
+    body["client_order_id"] = order.client_order_id
+    body["fill_count"] = count_text(order.filled)
+    body["order_id"] = order.order_id
+    body["remaining_count"] = count_text(order.remaining)
+    body["ts_ms"] = order.updated_at // 1000
+    return body
+
+
+def order(item: Order, user_id: str) -> dict[str, Any]:
+    return _direction(item.side) | {
+        "client_order_id": item.client_order_id,
+        "created_time": instant(item.created_at),
+        "exchange_index": _SHARD,
+        "fill_count_fp": count_text(item.filled),
+        "initial_count_fp": count_text(item.count),
+        "last_update_time": instant(item.updated_at),
+        "maker_fees_dollars": dollars(item.maker_fees),
+        "maker_fill_cost_dollars": dollars(item.maker_cost),
+        "no_price_dollars": price_text(ONE - item.price),
+        "order_id": item.order_id,
+        "remaining_count_fp": count_text(item.remaining),
+        "self_trade_prevention_type": item.self_trade,
+        "status": item.status,
+        "subaccount_number": 0,
+        "taker_fees_dollars": dollars(item.taker_fees),
+        "taker_fill_cost_dollars": dollars(item.taker_cost),
+        "ticker": item.ticker,
+        "type": "limit",
+        "user_id": user_id,
+        "yes_price_dollars": price_text(item.price),
+    }
+
+
+def fill(item: FillRow) -> dict[str, Any]:
+    return _direction(item.side) | {
+        "count_fp": count_text(item.count),
+        "created_time": instant(item.at),
+        "exchange_index": _SHARD,
+        "fee_cost": dollars(item.fee),
+        "fill_id": item.trade_id,
+        "is_taker": item.is_taker,
+        "market_ticker": item.ticker,
+        "no_price_dollars": price_text(ONE - item.price),
+        "order_id": item.order_id,
+        "subaccount_number": 0,
+        "ticker": item.ticker,
+        "trade_id": item.trade_id,
+        "ts": item.at // 1_000_000,
+        "yes_price_dollars": price_text(item.price),
+    }
+
+
+def balance(view: AccountView, at: int) -> dict[str, Any]:
+    """Available cash (after collateral and working orders); cents are truncated, positions valued at last price."""
+    free = view.cash - view.reserved
+    value = sum(_worth(position) for position in view.positions.values())
+    return {
+        "balance": -(-free // _CENT) if free < 0 else free // _CENT,
+        "balance_breakdown": [{"balance": dollars(free, 4), "exchange_index": _SHARD}],
+        "balance_dollars": dollars(free, 4),
+        "portfolio_value": value // _CENT,
+        "updated_ts": at // 1_000_000,
+    }
+
+
+def positions(view: AccountView) -> dict[str, Any]:
+    """Markets ever traded in, and the same summed by event."""
+    events: dict[str, list[Position]] = {}
+    markets = []
+    for ticker, held in sorted(view.positions.items()):
+        events.setdefault(event_of(ticker), []).append(held)
+        markets.append(
+            {
+                "exchange_index": _SHARD,
+                "fees_paid_dollars": dollars(held.fees),
+                "last_updated_ts": instant(held.updated_at),
+                "market_exposure_dollars": dollars(held.cost),
+                "position_fp": count_text(held.shares),
+                "realized_pnl_dollars": dollars(held.realized),
+                "resting_orders_count": view.resting.get(ticker, 0),
+                "ticker": ticker,
+                "total_traded_dollars": dollars(held.traded),
+            }
+        )
+    by_event = [
+        {
+            "event_exposure_dollars": dollars(sum(p.cost for p in group)),
+            "event_ticker": event,
+            "fees_paid_dollars": dollars(sum(p.fees for p in group)),
+            "realized_pnl_dollars": dollars(sum(p.realized for p in group)),
+            "total_cost_dollars": dollars(sum(p.cost for p in group)),
+            "total_cost_shares_fp": count_text(sum(abs(p.shares) for p in group)),
+        }
+        for event, group in events.items()
+    ]
+    return {"cursor": "", "event_positions": by_event, "market_positions": markets}
+
+
+def market(
+    spec: MarketSpec,
+    *,
+    bid: tuple[int, int] | None,
+    ask: tuple[int, int] | None,
+    last_price: int,
+    opens: int,
+    closes: int,
+    open_now: bool,
+) -> dict[str, Any]:
+    """One market. Trading never closes while the exchange is up; `closes` is the session's end, for orientation."""
+    bid_price, ask_price = (bid or (0, 0))[0], (ask or (0, 0))[0]
+    name = spec.market.rsplit("-", 1)[-1]
+    return {
+        "can_close_early": True,
+        "close_time": instant(closes),
+        "created_time": instant(opens),
+        "event_ticker": spec.event,
+        "exchange_index": _SHARD,
+        "expected_expiration_time": instant(closes),
+        "expiration_time": instant(closes),
+        "expiration_value": "",
+        "fractional_trading_enabled": spec.size_step < 1,
+        "last_price_dollars": price_text(last_price),
+        "latest_expiration_time": instant(closes),
+        "liquidity_dollars": "0.0000",
+        "market_type": "binary",
+        "no_ask_dollars": price_text(ONE - bid_price) if bid else "0.0000",
+        "no_bid_dollars": price_text(ONE - ask_price) if ask else "0.0000",
+        "no_sub_title": name,
+        "notional_value_dollars": "1.0000",
+        "open_interest_fp": "0.00",
+        "open_time": instant(opens),
+        "previous_price_dollars": "0.0000",
+        "previous_yes_ask_dollars": "0.0000",
+        "previous_yes_bid_dollars": "0.0000",
+        "price_level_structure": _structure(spec),
+        "price_ranges": price_ranges(spec),
+        "response_price_units": "usd_cent",
+        "result": "",
+        "rules_primary": spec.title,
+        "rules_secondary": "",
+        "settlement_timer_seconds": 60,
+        "status": "active" if open_now and spec.open else "closed",
+        "strike_type": "structured",
+        "ticker": spec.market,
+        "title": spec.title,
+        "updated_time": instant(opens),
+        "volume_24h_fp": "0.00",
+        "volume_fp": "0.00",
+        "yes_ask_dollars": price_text(ask_price),
+        "yes_ask_size_fp": count_text((ask or (0, 0))[1]),
+        "yes_bid_dollars": price_text(bid_price),
+        "yes_bid_size_fp": count_text((bid or (0, 0))[1]),
+        "yes_sub_title": name,
+    }
+
+
+def price_ranges(spec: MarketSpec) -> list[dict[str, str]]:
+    """The grid as the venue lists it: from 0 to 1, though neither end can be traded."""
+    bands = []
+    for band in spec.price_ranges:
+        start, end, step = (to_micros(value) for value in (band.start, band.end, band.step))
+        start, end = (0 if start == step else start), (ONE if ONE - end == step else end)
+        bands.append({"end": price_text(end), "start": price_text(start), "step": price_text(step)})
+    return bands
+
+
+def event(ticker: str, specs: list[MarketSpec]) -> dict[str, Any]:
+    return {
+        "category": "Sports",
+        "collateral_return_type": "",
+        "event_ticker": ticker,
+        "exchange_index": _SHARD,
+        "mutually_exclusive": len(specs) > 1,
+        "series_ticker": series_of(ticker),
+        "strike_period": "",
+        "sub_title": ticker.rsplit("-", 1)[-1],
+        "title": specs[0].title,
+    }
+
+
+def series(ticker: str, spec: MarketSpec) -> dict[str, Any]:
+    """Fee type and multiplier are where a client learns what it pays: 0.07 × the multiplier is the taker rate."""
+    return {
+        "additional_prohibitions": [],
+        "category": "Sports",
+        "contract_terms_url": "",
+        "contract_url": "",
+        "fee_multiplier": _number(spec.fees.taker / _BASE_TAKER),
+        "fee_type": "quadratic_with_maker_fees" if spec.fees.maker else "quadratic",
+        "frequency": "custom",
+        "settlement_sources": [],
+        "tags": [],
+        "ticker": ticker,
+        "title": ticker,
+    }
+
+
+def event_of(ticker: str) -> str:
+    return ticker.rsplit("-", 1)[0]
+
+
+def series_of(event_ticker: str) -> str:
+    return event_ticker.split("-", 1)[0]
+
+
+def fill_message(sid: int, item: FillRow) -> dict[str, Any]:
+    direction = _direction(item.side)
+    return {
+        "type": "fill",
+        "sid": sid,
+        "msg": {
+            "trade_id": item.trade_id,
+            "order_id": item.order_id,
+            "client_order_id": item.client_order_id,
+            "market_ticker": item.ticker,
+            "exchange_index": _SHARD,
+            "is_taker": item.is_taker,
+            "yes_price_dollars": price_text(item.price),
+            "count_fp": count_text(item.count),
+            "fee_cost": dollars(item.fee),
+            "ts_ms": item.at // 1000,
+            "post_position_fp": count_text(item.position_after),
+            "outcome_side": direction["outcome_side"],
+            "book_side": direction["book_side"],
+            "subaccount": 0,
+        },
+    }
+
+
+def order_message(sid: int, item: Order) -> dict[str, Any]:
+    direction = _direction(item.side)
+    message: dict[str, Any] = {
+        "order_id": item.order_id,
+        "ticker": item.ticker,
+        "exchange_index": _SHARD,
+        "status": item.status,
+        "outcome_side": direction["outcome_side"],
+        "book_side": direction["book_side"],
+        "yes_price_dollars": price_text(item.price),
+        "fill_count_fp": count_text(item.filled),
+        "remaining_count_fp": count_text(item.remaining),
+        "initial_count_fp": count_text(item.count),
+        "client_order_id": item.client_order_id,
+        "created_ts_ms": item.created_at // 1000,
+        "last_updated_ts_ms": item.updated_at // 1000,
+        "subaccount_number": 0,
+    }
+    if item.reason:
+        message["last_update_reason"] = item.reason
+    return {"type": "user_order", "sid": sid, "msg": message}
+
+
+def trade_message(sid: int, seq: int, item: FillRow) -> dict[str, Any]:
+    """A public print. The taker's side is the fill's own if we took, the other one if we made."""
+    bought = (item.side == "bid") == item.is_taker
+    return {
+        "type": "trade",
+        "sid": sid,
+        "seq": seq,
+        "msg": {
+            "trade_id": item.trade_id,
+            "market_ticker": item.ticker,
+            "market_id": market_id(item.ticker),
+            "yes_price_dollars": price_text(item.price),
+            "no_price_dollars": price_text(ONE - item.price),
+            "count_fp": count_text(item.count),
+            "taker_outcome_side": "yes" if bought else "no",
+            "taker_book_side": "bid" if bought else "ask",
+            "is_block_trade": False,
+            "ts_ms": item.at // 1000,
+        },
+    }
+
+
+def _average(total: int, count: int) -> str:
+    """Micro-dollars a contract, half up to four decimals."""
+    units = (2 * total * ONE + 100 * count) // (200 * count)
+    return dollars(units * 100, 4)
+
+
+def _worth(position: Position) -> int:
+    price = position.last_price if position.shares >= 0 else ONE - position.last_price
+    return abs(position.shares) * price // ONE
+
+
+def _structure(spec: MarketSpec) -> str:
+    steps = {band.step for band in spec.price_ranges}
+    if steps == {Decimal("0.01")}:
+        return "linear_cent"
+    return "deci_cent" if steps == {Decimal("0.001")} else "tapered_deci_cent"
+
+
+def _number(value: Decimal) -> int | Decimal:
+    return int(value) if value == int(value) else value.normalize()
