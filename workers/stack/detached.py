@@ -1,0 +1,86 @@
+"""A stack that outlives the command that started it: a supervisor process of its own, its progress told until ready."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from config.settings import Settings
+from domain.errors import BadInput, Denied, Unavailable
+from workers.stack.host import SUPERVISOR, AlreadyUp
+from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
+
+_READY_SECONDS = 240.0
+
+
+def start(settings: Settings, run_id: str, say: Callable[[str], None]) -> Stack:
+    """Starts the supervisor and returns once all works.
+
+    Raises `AlreadyUp`, `BadInput` or `Unavailable` as the supervisor did; an interruption stops what was started.
+    """
+    layout = Layout(settings.state_dir)
+    layout.prepare()
+    log = layout.log(SUPERVISOR)
+    offset = log.stat().st_size if log.exists() else 0
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            (sys.executable, "-m", "workers.stack.host"),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _order(process, settings, run_id)
+        deadline = time.monotonic() + _READY_SECONDS
+        while True:
+            ended = process.poll()
+            fresh, offset = _new_lines(layout, offset)
+            for line in fresh:
+                if " error: " not in line:
+                    say(line.partition(" ")[2])
+            if ended is not None:
+                raise _failure(layout, ended, fresh)
+            document = read_stack_file(layout)
+            if document.get("run_id") == run_id and document.get("phase") == "ready":
+                return load_stack(layout.root)
+            if time.monotonic() > deadline:
+                raise Unavailable(f"the stack was not ready within {_READY_SECONDS:g} s; see {log}", "not_ready")
+            time.sleep(0.1)
+    except BaseException:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+        raise
+
+
+def _order(process: subprocess.Popen[bytes], settings: Settings, run_id: str) -> None:
+    order = {"run_id": run_id, "settings": settings.model_dump(mode="json")}
+    assert process.stdin is not None
+    try:
+        with process.stdin as pipe:
+            pipe.write(json.dumps(order).encode())
+    except BrokenPipeError:
+        process.wait()  # it died first; the caller reads why from its exit code and log
+
+
+def _new_lines(layout: Layout, offset: int) -> tuple[list[str], int]:
+    """Complete lines the supervisor wrote since `offset`, and the new offset."""
+    with layout.log(SUPERVISOR).open("rb") as file:
+        file.seek(offset)
+        text = file.read()
+    end = text.rfind(b"\n") + 1
+    return text[:end].decode("utf-8", "replace").splitlines(), offset + end
+
+
+def _failure(layout: Layout, code: int, lines: list[str]) -> Exception:
+    text = "\n".join(lines)
+    message = text.rpartition(" error: ")[2] if " error: " in text else f"see {layout.log(SUPERVISOR)}"
+    if code == 3:
+        return BadInput(message, "stack")
+    if code == 4:
+        return AlreadyUp(layout) if "already up" in message else Denied(message, "stack")
+    return Unavailable(f"the stack did not come up: {message}", "stack")
