@@ -64,6 +64,7 @@ class OrderFacts:
     client_order_id: str
     verdict: Verdict | None
     code: str
+    detail: str
     order_id: str | None
     filled: Decimal
     settled: bool

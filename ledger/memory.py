@@ -1,0 +1,231 @@
+"""The ledger in a process's memory: the same methods and the same answers, for rehearsals and tests.
+
+One test-suite runs against both, so what this fake accepts, Postgres accepts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from domain.decisions import Suppression
+from domain.evidence import Fill, FillStatus
+from domain.intent import Intent
+from domain.market import Venue
+from domain.orders import OrderTicket, SubmitResult, Verdict
+from domain.snapshot import CashEntry, LedgerFacts, OrderFacts, Reservation, Send, TradeFacts
+from domain.trade import OrderRecord, Step, TradeRecord, TradeState
+from ledger import codec
+from ledger.story import Run, SentBody, Snapshot, TradeRow, TradeStory, choose, starts
+
+
+class MemoryLedger:
+    """See `ledger.port` and `ledger.store.Ledger`."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, Run] = {}
+        self._intents: dict[str, tuple[str, Intent]] = {}
+        self._suppressions: dict[tuple[str, str, str, str, int], Suppression] = {}
+        self._trades: dict[str, tuple[str, TradeFacts]] = {}
+        self._steps: dict[str, dict[int, Step]] = {}
+        self._orders: dict[str, OrderFacts] = {}
+        self._sends: list[SentBody] = []
+        self._fills: dict[tuple[str, str, str], Fill] = {}
+        self._cash: dict[tuple[str, str, str], CashEntry] = {}
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    # ------------------------------------------------------------------ runs
+
+    async def start_run(self, run_id: str, profile: str, mode: str, at: int, source: str) -> None:
+        self._runs.setdefault(run_id, Run(run_id, profile, mode, source, at, None))
+
+    async def finish_run(self, run_id: str, at: int) -> None:
+        if run_id in self._runs:
+            self._runs[run_id] = replace(self._runs[run_id], finished_at=at)
+
+    async def latest_run(self) -> Run | None:
+        return max(self._runs.values(), key=lambda run: (run.started_at, run.run_id), default=None)
+
+    # ------------------------------------------------------------------ writes
+
+    async def record_opening(self, venue: Venue, cash: Decimal, at: int) -> None:
+        self._enter(CashEntry(venue, "opening", "opening", cash, at))
+
+    async def record_intent(self, intent: Intent, run_id: str) -> None:
+        self._intents.setdefault(intent.id, (run_id, intent))
+
+    async def record_suppressions(self, run_id: str, items: Iterable[Suppression]) -> None:
+        for item in items:
+            self._suppressions.setdefault((run_id, item.strategy, item.pair, item.gate, item.at), item)
+
+    async def begin_order(self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int) -> int:
+        digest = hashlib.sha256(body).hexdigest()
+        if intent is not None:
+            await self.record_intent(intent, run_id)
+            if intent.id not in self._trades:
+                held = Reservation(**_without(codec.begun_reservation(intent, ticket, at), "intent_id"))
+                row = _without(codec.begun_row(intent, run_id, at), "intent_id", "run_id")
+                self._trades[intent.id] = (run_id, TradeFacts(intent, reservations=(held,), **row))
+        order = self._orders.get(ticket.client_order_id) or _blank(ticket)
+        if any(s.client_order_id == ticket.client_order_id and s.sha256 != digest for s in self._sends):
+            raise codec.different_bytes(ticket, digest)
+        copy = order.sends + 1
+        first_at = at if order.sends == 0 else order.first_sent_at
+        self._orders[ticket.client_order_id] = replace(order, sends=copy, first_sent_at=first_at, last_sent_at=at)
+        text = body.decode("utf-8", "backslashreplace")
+        self._sends.append(SentBody(ticket.client_order_id, copy, digest, text, at))
+        return copy
+
+    async def finish_order(self, ticket: OrderTicket, result: SubmitResult) -> None:
+        order = self._orders.get(ticket.client_order_id) or _blank(ticket)
+        copies_spoken_for = {Verdict.DENIED: 0, Verdict.REJECTED: 1}.get(result.verdict, -1)
+        refused = order.verdict is None and order.sends <= copies_spoken_for
+        self._orders[ticket.client_order_id] = replace(
+            _answered(order, result), filled=max(order.filled, result.filled), settled=order.settled or refused
+        )
+
+    async def record_fills(self, fills: Iterable[Fill]) -> None:
+        for fill in fills:
+            key, known = codec.fill_key(fill), self._fills.get(codec.fill_key(fill))
+            if known is None:
+                self._fills[key] = fill
+            elif codec.outranks(fill.status, known.status):
+                self._fills[key] = replace(known, status=fill.status)
+            kept, ref = self._fills[key], f"{fill.trade_id}/{fill.order_id}"
+            self._enter(CashEntry(kept.venue, "fill", ref, kept.cash, kept.at))
+            if kept.status is FillStatus.VOID:
+                self._enter(CashEntry(kept.venue, "void", ref, -kept.cash, kept.at))
+
+    async def record_trade(self, run_id: str, intent: Intent, record: TradeRecord) -> None:
+        await self.record_intent(intent, run_id)
+        await self.record_fills(record.fills)
+        run, known = self._trades.get(intent.id, (run_id, None))
+        if known is not None and record.revision < known.revision:
+            return
+        held = {r.revision: r for r in (known.reservations if known else ())}
+        held.setdefault(record.revision, Reservation(**_without(codec.reservation_row(intent, record), "intent_id")))
+        row = _without(codec.trade_row(record, run_id), "intent_id", "run_id")
+        self._trades[intent.id] = (run, TradeFacts(intent, reservations=tuple(held[n] for n in sorted(held)), **row))
+        self._steps.setdefault(intent.id, {}).update(enumerate(record.steps))
+        for order in record.orders:
+            self._know(order)
+
+    # ------------------------------------------------------------------ reads
+
+    async def trades(
+        self, run: str | None = None, state: TradeState | None = None, limit: int = 100
+    ) -> tuple[TradeRow, ...]:
+        rows = [
+            _row(run_id, facts)
+            for run_id, facts in self._trades.values()
+            if run in (None, run_id) and state in (None, facts.state)
+        ]
+        return tuple(sorted(rows, key=lambda row: (-row.decided_at, row.intent_id))[:limit])
+
+    async def trade(self, wanted: str) -> TradeStory:
+        intent_id = choose(wanted, [known for known in self._intents if starts(known, wanted)])
+        run_id, intent = self._intents[intent_id]
+        orders = [order for order in self._orders.values() if order.ticket.intent_id == intent_id]
+        ids = {order.client_order_id for order in orders}
+        steps = self._steps.get(intent_id, {})
+        return TradeStory(
+            run_id=run_id,
+            intent=intent,
+            trade=self._trades[intent_id][1] if intent_id in self._trades else None,
+            orders=codec.in_story_order(orders),
+            sends=tuple(sorted((s for s in self._sends if s.client_order_id in ids), key=lambda s: (s.at, s.n))),
+            fills=tuple(f for f in self._in_time() if f.client_order_id in ids),
+            steps=tuple(steps[n] for n in sorted(steps)),
+        )
+
+    async def snapshot(self, run: str | None = None) -> Snapshot:
+        intents = [intent for run_id, intent in self._intents.values() if run in (None, run_id)]
+        suppressed = [item for key, item in self._suppressions.items() if run in (None, key[0])]
+        return Snapshot(
+            run=self._runs.get(run) if run is not None else None,
+            intents=tuple(sorted(intents, key=lambda intent: (intent.decided_at, intent.id))),
+            suppressions=tuple(sorted(suppressed, key=lambda item: (item.at, item.pair, item.gate))),
+            facts=self._facts(),
+        )
+
+    async def unsettled_orders(self) -> tuple[OrderFacts, ...]:
+        return tuple(sorted((o for o in self._orders.values() if o.open), key=lambda order: order.first_sent_at))
+
+    async def order_outcome(self, client_order_id: str) -> OrderFacts | None:
+        return self._orders.get(client_order_id)
+
+    # ------------------------------------------------------------------ parts
+
+    def _enter(self, entry: CashEntry) -> None:
+        self._cash.setdefault((entry.venue, entry.kind, entry.ref), entry)
+
+    def _know(self, record: OrderRecord) -> None:
+        """Take over what a trade knows of an order."""
+        order = self._orders.get(record.ticket.client_order_id) or _blank(record.ticket)
+        if record.result is not None:
+            order = _answered(order, record.result)
+        filled = record.filled if record.settled else max(order.filled, record.filled)
+        order = replace(order, filled=filled, settled=order.settled or record.settled)
+        self._orders[order.client_order_id] = order
+
+    def _in_time(self) -> list[Fill]:
+        return sorted(self._fills.values(), key=lambda fill: (fill.at, fill.trade_id, fill.order_id))
+
+    def _facts(self) -> LedgerFacts:
+        positions: dict[tuple[Venue, str], Decimal] = {}
+        for fill in self._fills.values():
+            if fill.status is not FillStatus.VOID:
+                where = (fill.venue, fill.market)
+                positions[where] = positions.get(where, Decimal(0)) + fill.shares
+        trades = sorted((facts for _, facts in self._trades.values()), key=lambda t: (t.intent.decided_at, t.intent.id))
+        sends = sorted(self._sends, key=lambda send: (send.at, send.client_order_id, send.n))
+        return LedgerFacts(
+            trades=tuple(trades),
+            orders=tuple(sorted(self._orders.values(), key=lambda o: (o.first_sent_at, o.client_order_id))),
+            sends=tuple(Send(send.client_order_id, send.n, send.sha256, send.at) for send in sends),
+            fills=tuple(self._in_time()),
+            cash=tuple(sorted(self._cash.values(), key=lambda entry: (entry.at, entry.kind, entry.ref))),
+            positions=positions,
+        )
+
+
+def _blank(ticket: OrderTicket) -> OrderFacts:
+    return codec.order_of(codec.ticket_row(ticket))
+
+
+def _answered(order: OrderFacts, result: SubmitResult) -> OrderFacts:
+    order = replace(order, order_id=result.order_id or order.order_id)
+    if not codec.at_least_as_sure(result.verdict, order.verdict):
+        return order
+    return replace(order, verdict=result.verdict, code=result.code, detail=result.detail)
+
+
+def _row(run_id: str, facts: TradeFacts) -> TradeRow:
+    intent = facts.intent
+    return TradeRow(
+        run_id=run_id,
+        intent_id=intent.id,
+        strategy=intent.strategy,
+        pair=intent.pair,
+        size=intent.size,
+        edge=intent.edge,
+        decided_at=intent.decided_at,
+        state=facts.state,
+        outcome=facts.outcome,
+        hedged=facts.hedged,
+        unwound=facts.unwound,
+        residual=facts.residual,
+        pnl=facts.pnl,
+        reserved=facts.reserved,
+        revision=facts.revision,
+        at=facts.at,
+    )
+
+
+def _without(row: dict[str, Any], *columns: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in columns}

@@ -1,0 +1,143 @@
+"""The ledger's reads: SQL in, the values of `ledger.story` out. One connection, in the caller's transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from domain.market import Venue
+from domain.snapshot import LedgerFacts, OrderFacts, TradeFacts
+from domain.trade import TradeState
+from ledger import codec
+from ledger.story import Run, SentBody, Snapshot, TradeRow, TradeStory, choose
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+_TRADES = """
+SELECT t.*, i.strategy, i.pair, i.size, i.edge, i.decided_at FROM trades t JOIN intents i USING (intent_id)
+ WHERE ($1::text IS NULL OR t.run_id = $1) AND ($2::text IS NULL OR t.state = $2)
+ ORDER BY i.decided_at DESC, t.intent_id LIMIT $3"""
+
+
+async def latest_run(connection: Connection) -> Run | None:
+    row = await connection.fetchrow("SELECT * FROM runs ORDER BY started_at DESC, run_id DESC LIMIT 1")
+    return _run(row) if row is not None else None
+
+
+async def trades(connection: Connection, run: str | None, state: TradeState | None, limit: int) -> tuple[TradeRow, ...]:
+    rows = await connection.fetch(_TRADES, run, state, limit)
+    return tuple(
+        TradeRow(
+            run_id=row["run_id"],
+            intent_id=row["intent_id"],
+            strategy=row["strategy"],
+            pair=row["pair"],
+            size=row["size"],
+            edge=row["edge"],
+            decided_at=row["decided_at"],
+            **_standing(row),
+        )
+        for row in rows
+    )
+
+
+async def story(connection: Connection, wanted: str) -> TradeStory:
+    candidates = await connection.fetch(
+        "SELECT intent_id FROM intents "
+        "WHERE $1 <> '' AND (starts_with(intent_id, $1) OR starts_with(intent_id, 'i-' || $1))",
+        wanted,
+    )
+    intent_id = choose(wanted, [row["intent_id"] for row in candidates])
+    intent = await connection.fetchrow("SELECT run_id, canonical FROM intents WHERE intent_id = $1", intent_id)
+    assert intent is not None
+    facts = await _trade_facts(connection, intent_id)
+    orders = await connection.fetch("SELECT * FROM orders WHERE intent_id = $1", intent_id)
+    ids = [row["client_order_id"] for row in orders]
+    sends = await connection.fetch("SELECT * FROM sends WHERE client_order_id = ANY($1) ORDER BY at, n", ids)
+    fills = await connection.fetch("SELECT * FROM fills WHERE client_order_id = ANY($1) ORDER BY at, trade_id", ids)
+    steps = await connection.fetch("SELECT * FROM steps WHERE intent_id = $1 ORDER BY n", intent_id)
+    return TradeStory(
+        run_id=intent["run_id"],
+        intent=codec.intent_of(intent["canonical"]),
+        trade=facts[0] if facts else None,
+        orders=codec.in_story_order(codec.order_of(row) for row in orders),
+        sends=tuple(SentBody(s["client_order_id"], s["n"], s["sha256"], s["body"], s["at"]) for s in sends),
+        fills=tuple(codec.fill_of(row) for row in fills),
+        steps=tuple(codec.step_of(row) for row in steps),
+    )
+
+
+async def snapshot(connection: Connection, run_id: str | None) -> Snapshot:
+    run = await connection.fetchrow("SELECT * FROM runs WHERE run_id = $1", run_id)
+    intents = await connection.fetch(
+        "SELECT canonical FROM intents WHERE $1::text IS NULL OR run_id = $1 ORDER BY decided_at, intent_id", run_id
+    )
+    suppressions = await connection.fetch(
+        "SELECT * FROM suppressions WHERE $1::text IS NULL OR run_id = $1 ORDER BY at, pair, gate", run_id
+    )
+    return Snapshot(
+        run=_run(run) if run is not None else None,
+        intents=tuple(codec.intent_of(row["canonical"]) for row in intents),
+        suppressions=tuple(codec.suppression_of(row) for row in suppressions),
+        facts=await _facts(connection),
+    )
+
+
+async def unsettled_orders(connection: Connection) -> tuple[OrderFacts, ...]:
+    rows = await connection.fetch("SELECT * FROM orders WHERE sends > 0 AND NOT settled ORDER BY first_sent_at")
+    return tuple(codec.order_of(row) for row in rows)
+
+
+async def order_outcome(connection: Connection, client_order_id: str) -> OrderFacts | None:
+    row = await connection.fetchrow("SELECT * FROM orders WHERE client_order_id = $1", client_order_id)
+    return codec.order_of(row) if row is not None else None
+
+
+async def _facts(connection: Connection) -> LedgerFacts:
+    orders = await connection.fetch("SELECT * FROM orders ORDER BY first_sent_at, client_order_id")
+    sends = await connection.fetch("SELECT client_order_id, n, sha256, at FROM sends ORDER BY at, client_order_id, n")
+    fills = await connection.fetch("SELECT * FROM fills ORDER BY at, trade_id, order_id")
+    cash = await connection.fetch("SELECT * FROM cash ORDER BY at, kind, ref")
+    positions = await connection.fetch("SELECT venue, market, shares FROM positions")
+    return LedgerFacts(
+        trades=await _trade_facts(connection, None),
+        orders=tuple(codec.order_of(row) for row in orders),
+        sends=tuple(codec.send_of(row) for row in sends),
+        fills=tuple(codec.fill_of(row) for row in fills),
+        cash=tuple(codec.cash_of(row) for row in cash),
+        positions={(Venue(row["venue"]), row["market"]): row["shares"] for row in positions},
+    )
+
+
+async def _trade_facts(connection: Connection, intent_id: str | None) -> tuple[TradeFacts, ...]:
+    rows = await connection.fetch(
+        "SELECT t.*, i.canonical FROM trades t JOIN intents i USING (intent_id) "
+        "WHERE $1::text IS NULL OR intent_id = $1 ORDER BY i.decided_at, intent_id",
+        intent_id,
+    )
+    held: dict[str, list[Any]] = {}
+    for row in await connection.fetch(
+        "SELECT * FROM reservations WHERE $1::text IS NULL OR intent_id = $1 ORDER BY intent_id, revision", intent_id
+    ):
+        held.setdefault(row["intent_id"], []).append(codec.reservation_of(row))
+    return tuple(
+        TradeFacts(
+            intent=codec.intent_of(row["canonical"]),
+            reservations=tuple(held.get(row["intent_id"], ())),
+            **_standing(row),
+        )
+        for row in rows
+    )
+
+
+def _standing(row: codec.Row) -> dict[str, Any]:
+    """Where a trade stands: the columns a list and a story share."""
+    same = ("hedged", "unwound", "residual", "pnl", "reserved", "revision", "at")
+    state = {"state": TradeState(row["state"]), "outcome": codec.outcome_of(row["outcome"])}
+    return state | {name: row[name] for name in same}
+
+
+def _run(row: codec.Row) -> Run:
+    return Run(row["run_id"], row["profile"], row["mode"], row["source"], row["started_at"], row["finished_at"])
