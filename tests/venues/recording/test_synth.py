@@ -1,0 +1,58 @@
+"""The generated game: the same everywhere, never crossed by accident, with exactly the opportunities it says."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import pairwise
+
+import pytest
+
+from domain.book import Book
+from domain.money import MICRO
+from venues.recording import session_file, synth
+from venues.recording.choose import takeable
+from venues.recording.session import BookReset
+
+SEEDS = (0, 1, 7, 42, 1234)
+
+
+def test_the_same_seed_gives_the_same_bytes_on_every_machine() -> None:
+    digest = hashlib.sha256(b"".join(session_file.lines(synth.make(7)))).hexdigest()
+    assert digest == "2bbd2947cc9e877ba1183208301decb593319b5e22317407f95fb704a5c876af"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_exactly_the_planted_real_opportunities_can_be_taken(seed: int) -> None:
+    real = [plant for plant in synth.plan(seed).plants if plant.kind is synth.Kind.REAL]
+    spells = takeable(synth.make(seed))
+    assert [spell.start for spell in spells] == [plant.at for plant in real]
+    assert len(real) >= 5
+    assert all(200_000 <= plant.lasts < 3_000_000 for plant in real)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_kind_of_trap_is_planted_and_only_the_crossed_one_crosses_a_book(seed: int) -> None:
+    plan = synth.plan(seed)
+    assert {plant.kind for plant in plan.plants} == set(synth.Kind)
+    crossed = next(plant for plant in plan.plants if plant.kind is synth.Kind.CROSSED)
+    session = synth.make(seed)
+    books = {spec.market: Book(spec.market) for spec in session.markets}
+    for event in session.events():
+        book = books[event.market]
+        if isinstance(event, BookReset):
+            book.reset(event.yes, event.no, event.at, event.at)
+        elif event.side == "yes":
+            assert book.change_bid(event.price, event.delta, event.at, event.at)
+        else:
+            assert book.change_ask(MICRO - event.price, event.delta, event.at, event.at)
+        assert not book.crossed() or crossed.at <= event.at <= crossed.at + crossed.lasts
+
+
+def test_events_are_in_order_and_the_session_is_about_as_long_as_asked() -> None:
+    session = synth.make(9, seconds=30)
+    assert all(a.at <= b.at for a, b in pairwise(session.log))
+    assert 29 * MICRO < session.end - session.start <= 30 * MICRO
+
+
+def test_different_seeds_give_different_games() -> None:
+    assert synth.make(1).log != synth.make(2).log
