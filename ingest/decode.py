@@ -15,6 +15,8 @@ import msgspec
 from domain.money import MICRO
 
 _PLACES = 6
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""Everything the decoder raises for bytes: wrong JSON or types, text that is not UTF-8, brackets without end."""
 
 
 class Malformed(ValueError):
@@ -86,7 +88,7 @@ def decode(raw: bytes, *, yes_price: bool) -> Delta | Snapshot | Other:
     """
     try:
         frame = _frame.decode(raw)
-    except msgspec.DecodeError as wrong:
+    except _UNREADABLE as wrong:
         return _other(raw, wrong)
     body = frame.msg
     if frame.type == "orderbook_delta" and body is not None:
@@ -111,16 +113,16 @@ def decode(raw: bytes, *, yes_price: bool) -> Delta | Snapshot | Other:
         if yes_price:
             no = tuple((MICRO - price, size) for price, size in no)
         return Snapshot(frame.sid, frame.seq, body.market_ticker, yes, no)
-    if frame.type in ("orderbook_delta", "orderbook_snapshot"):
-        raise Malformed(f"an {frame.type} without msg")
+    if frame.type in ("", "orderbook_delta", "orderbook_snapshot"):
+        raise Malformed(f"a message {frame.type!r} without type or msg")
     return Other(frame.sid, frame.seq, frame.type)
 
 
-def _other(raw: bytes, wrong: msgspec.DecodeError) -> Other:
+def _other(raw: bytes, wrong: Exception) -> Other:
     """A frame of another channel may use our field names with other types; only its head matters here."""
     try:
         head = _head.decode(raw)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         raise Malformed(f"not a message: {wrong}") from None
     if head.type in ("orderbook_delta", "orderbook_snapshot"):
         raise Malformed(f"{head.type}: {wrong}") from None

@@ -104,10 +104,23 @@ def test_a_broken_book_frame_is_malformed_never_guessed(old: bytes, new: bytes) 
         decode(GOOD.replace(old, new), yes_price=True)
 
 
-@pytest.mark.parametrize("raw", [b"", b"\n", b"[]", b"null", b"\xff\xfe", b'{"type":1}'])
+@pytest.mark.parametrize("raw", [b"", b"\n", b"[]", b"null", b"\xff\xfe", b'{"type":1}', b"{}"])
 def test_bytes_that_are_no_message_are_malformed(raw: bytes) -> None:
     with pytest.raises(Malformed):
         decode(raw, yes_price=True)
+
+
+@given(st.integers(0, len(GOOD) - 1), st.integers(0, 3), st.binary(max_size=3))
+def test_whatever_is_done_to_a_frame_it_is_an_event_or_malformed(place: int, cut: int, put: bytes) -> None:
+    try:
+        decode(GOOD[:place] + put + GOOD[place + cut :], yes_price=True)
+    except Malformed as wrong:
+        assert str(wrong)
+
+
+def test_brackets_without_end_are_malformed() -> None:
+    with pytest.raises(Malformed):
+        decode(b'{"type":"orderbook_delta","x":' + b"[" * 100_000, yes_price=True)
 
 
 def test_a_negative_size_is_a_change_but_never_a_level() -> None:

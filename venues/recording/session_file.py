@@ -111,7 +111,7 @@ def read(path: Path) -> RecordedSession:
 def _read_header(path: Path, text: str) -> _Header:
     try:
         header = _header.decode(text)
-    except msgspec.DecodeError as wrong:
+    except (msgspec.DecodeError, RecursionError) as wrong:
         raise BadInput(f"{path.name} line 1: saw {text[:120]!r}; expected a session header ({wrong})") from None
     if header.format != FORMAT or header.version != VERSION:
         raise BadInput(
@@ -126,7 +126,7 @@ def _read_event(path: Path, number: int, text: str, markets: tuple[MarketSpec, .
     try:
         line = _event.decode(text)
         market = markets[line.market].market
-    except (msgspec.DecodeError, IndexError) as wrong:
+    except (msgspec.DecodeError, IndexError, RecursionError) as wrong:
         raise BadInput(
             f"{path.name} line {number}: saw {text[:120]!r}; expected a reset or delta of one of {len(markets)} "
             f"markets ({wrong}). Write the file again from its source",
