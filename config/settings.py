@@ -125,6 +125,8 @@ class Logging(Section):
 class Settings(Section):
     """The whole configuration of one state folder; `config.load.load` builds it and names the source of each value."""
 
+    name: str = Field(default="paper", min_length=1)
+    """What runs and reports call this configuration."""
     state_dir: Path = Path(".surefoot")
     mode: Literal["paper", "live"] = "paper"
     live: Live = Live()

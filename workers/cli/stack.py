@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
+    *,
     detach: Annotated[bool, typer.Option("--detach", help="Return once all is up; `surefoot down` stops it.")] = False,
     recording: Recording = None,
     game: Game = None,
@@ -109,7 +110,7 @@ def down() -> None:
 
 
 def play(
-    recording: Recording = None, game: Game = None, start: From = None, end: To = None, speed: Speed = None
+    *, recording: Recording = None, game: Game = None, start: From = None, end: To = None, speed: Speed = None
 ) -> None:
     """Let the paper exchange of a running stack play a session."""
     loaded = options.load(paper.session_overrides(recording, game, start, end, speed), profile="demo")

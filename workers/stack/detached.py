@@ -35,26 +35,34 @@ def start(settings: Settings, run_id: str, say: Callable[[str], None]) -> Stack:
         )
     try:
         _order(process, settings, run_id)
-        deadline = time.monotonic() + _READY_SECONDS
-        while True:
-            ended = process.poll()
-            fresh, offset = _new_lines(layout, offset)
-            for line in fresh:
-                if " error: " not in line:
-                    say(line.partition(" ")[2])
-            if ended is not None:
-                raise _failure(layout, ended, fresh)
-            document = read_stack_file(layout)
-            if document.get("run_id") == run_id and document.get("phase") == "ready":
-                return load_stack(layout.root)
-            if time.monotonic() > deadline:
-                raise Unavailable(f"the stack was not ready within {_READY_SECONDS:g} s; see {log}", "not_ready")
-            time.sleep(0.1)
+        return _until_ready(process, layout, run_id, offset, say)
     except BaseException:
         if process.poll() is None:
             process.terminate()
             process.wait()
         raise
+
+
+def _until_ready(
+    process: subprocess.Popen[bytes], layout: Layout, run_id: str, offset: int, say: Callable[[str], None]
+) -> Stack:
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        ended = process.poll()
+        fresh, offset = _new_lines(layout, offset)
+        for line in fresh:
+            if " error: " not in line:
+                say(line.partition(" ")[2])
+        if ended is not None:
+            raise _failure(layout, ended, fresh)
+        document = read_stack_file(layout)
+        if document.get("run_id") == run_id and document.get("phase") == "ready":
+            return load_stack(layout.root)
+        if time.monotonic() > deadline:
+            raise Unavailable(
+                f"the stack was not ready within {_READY_SECONDS:g} s; see {layout.log(SUPERVISOR)}", "not_ready"
+            )
+        time.sleep(0.1)
 
 
 def _order(process: subprocess.Popen[bytes], settings: Settings, run_id: str) -> None:

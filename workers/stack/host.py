@@ -21,6 +21,7 @@ from typing import IO, Any
 from config.settings import Settings
 from domain.errors import BadInput, Denied, SurefootError
 from workers.stack import services as services_of_stack
+from workers.stack.books import end_run
 from workers.stack.keys import ensure_paper_keys
 from workers.stack.layout import Layout, read_stack_file, write_json, write_private
 from workers.stack.ports import allot
@@ -64,6 +65,7 @@ async def run(
     say: Say,
     stop: asyncio.Event,
     ready: Callable[[], None] = lambda: None,
+    before_stop: Callable[[Layout], Awaitable[None]] = end_run,
     services: Services = services_of_stack.services,
     policy: RestartPolicy = DEFAULT_POLICY,
 ) -> None:
@@ -110,7 +112,7 @@ async def run(
                 ready=up,
                 policy=policy,
             )
-            await supervisor.run(stop)
+            await _until_stopped(supervisor, stop, before_stop, layout)
         except SurefootError as error:
             note(phase="failed", error=error.message, supervisor=None, processes=[])
             raise
@@ -118,6 +120,23 @@ async def run(
             note(phase="failed", error=repr(error), supervisor=None, processes=[])
             raise
         note(phase="stopped", supervisor=None, processes=[])
+
+
+async def _until_stopped(
+    supervisor: Supervisor, stop: asyncio.Event, before_stop: Callable[[Layout], Awaitable[None]], layout: Layout
+) -> None:
+    halt = asyncio.Event()
+
+    async def last_words() -> None:
+        await stop.wait()
+        await before_stop(layout)
+        halt.set()
+
+    task = asyncio.create_task(last_words())
+    try:
+        await supervisor.run(halt)
+    finally:
+        task.cancel()
 
 
 def clear_orphans(document: Mapping[str, Any], say: Say) -> None:

@@ -88,7 +88,7 @@ class EmbeddedPostgres:
             log=self._layout.log("postgres"),
             healthy=self.healthy,
             prepare=self.prepare,
-            ready=self.ready,
+            ready=self.create_database,
             user=self._user,
             stop_signal=signal.SIGINT,  # fast shutdown: ends sessions, checkpoints; SIGTERM would wait for clients
         )
@@ -105,13 +105,17 @@ class EmbeddedPostgres:
         await connection.close()
         return True
 
-    async def ready(self) -> None:
-        connection = await self._connect("postgres")
+    async def create_database(self) -> None:
+        """Makes the ledger's database if it is missing. Raises `Unavailable` if the server went away meanwhile."""
         try:
-            if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
-                await connection.execute(f'CREATE DATABASE "{DATABASE}"')
-        finally:
-            await connection.close()
+            connection = await self._connect("postgres")
+            try:
+                if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
+                    await connection.execute(f'CREATE DATABASE "{DATABASE}"')
+            finally:
+                await connection.close()
+        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+            raise Unavailable(f"the embedded Postgres stopped answering: {error}", "postgres") from None
 
     async def _connect(self, database: str) -> asyncpg.Connection:
         return await asyncpg.connect(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from config.settings import Settings
+from workers.stack.books import begin_run, record_opening_once
 from workers.stack.layout import Layout
 from workers.stack.ports import HOST
 from workers.stack.postgres import EmbeddedPostgres, check_server, stored_dsn
@@ -56,12 +58,19 @@ async def services(layout: Layout, settings: Settings, ports: Mapping[str, int],
     """
     specs: list[ProcessSpec] = []
     if settings.postgres.dsn is None:
-        specs.append(EmbeddedPostgres(layout, ports["postgres"], say).spec())
+        server = EmbeddedPostgres(layout, ports["postgres"], say)
+
+        async def ready() -> None:
+            await server.create_database()
+            await begin_run(layout)
+
+        specs.append(replace(server.spec(), ready=ready))
     else:
         await check_server(settings.postgres.dsn)
+        await begin_run(layout)
     binary = find_binary(settings.temporal.binary)
     if settings.temporal.address is None:
-        server = TemporalServer(
+        temporal = TemporalServer(
             layout,
             binary,
             port=ports["temporal"],
@@ -70,7 +79,7 @@ async def services(layout: Layout, settings: Settings, ports: Mapping[str, int],
             namespace=settings.temporal.namespace,
             db=settings.temporal.db,
         )
-        specs.append(server.spec())
+        specs.append(temporal.spec())
     else:
         address, namespace = settings.temporal.address, settings.temporal.namespace
         await asyncio.to_thread(check_cluster, binary, address)
@@ -78,7 +87,8 @@ async def services(layout: Layout, settings: Settings, ports: Mapping[str, int],
     if settings.mode == "paper":
         specs.append(python_process(layout, "paper", "workers.paper_process", ports["metrics_paper"]))
     grace = settings.worker.graceful_shutdown_ms / 1_000 + 5
-    specs.append(python_process(layout, "worker", "workers.trade_worker", ports["metrics_worker"], grace))
+    worker = python_process(layout, "worker", "workers.trade_worker", ports["metrics_worker"], grace)
+    specs.append(replace(worker, prepare=record_opening_once(layout)))
     specs.append(python_process(layout, "ingest", "workers.ingest_host", ports["metrics_ingest"], grace))
     return specs
 

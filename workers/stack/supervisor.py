@@ -94,9 +94,17 @@ class Child:
                     "not_healthy",
                 )
             await asyncio.sleep(_POLL)
-        if spec.ready is not None and not self._stopping:
-            await spec.ready()
-        if not self._stopping:
+        while spec.ready is not None and not self._stopping:
+            try:
+                await spec.ready()
+                break
+            except Unavailable:
+                if self._popen.poll() is not None:
+                    break
+                if time.monotonic() - began > spec.start_timeout:
+                    raise
+                await asyncio.sleep(_POLL)
+        if not self._stopping and self._popen.poll() is None:
             self._say(f"{spec.name} is up (pid {self._popen.pid}, {time.monotonic() - began:.1f} s)")
             self.working.set()
         return await _exit_of(self._popen)

@@ -1,0 +1,55 @@
+"""demo: the whole system once, end to end, with a live view, a report and nothing left running."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from domain.errors import BadInput
+from workers.cli import paper, report
+from workers.cli.options import options, say
+from workers.cli.progress import follow
+from workers.cli.stack import From, Game, Recording, Speed, To
+from workers.stack import detached, host
+from workers.stack.layout import Layout
+
+
+def register(app: typer.Typer) -> None:
+    app.command("demo")(demo)
+
+
+def demo(
+    *,
+    recording: Recording = None,
+    game: Game = None,
+    start: From = None,
+    end: To = None,
+    speed: Speed = None,
+    settle: Annotated[
+        float, typer.Option("--settle", min=0, help="Seconds to wait for open trades after the session.")
+    ] = 90.0,
+) -> None:
+    """Start everything, play a session, trade it, print the report, stop everything.
+
+    Without --recording a synthetic session is played. The ledger and history stay in the state folder.
+    """
+    settings = options.load(paper.session_overrides(recording, game, start, end, speed), profile="demo").settings
+    if settings.mode != "paper":
+        raise BadInput(f"a demo runs on the paper exchange; mode is {settings.mode}", "mode")
+    session = settings.paper.session
+    if session.recording is None:
+        raise BadInput("nothing to play; name a recording with --recording, such as synth:7", "no_recording")
+    layout = Layout(settings.state_dir)
+    stack = detached.start(settings, host.new_run_id(), say)
+    try:
+        say(f"run {stack.run_id}; state folder {stack.state_dir}; Temporal UI: {stack.temporal_ui_url}")
+        paper.play(stack, session)
+        asyncio.run(follow(stack, settle))
+        document = report.make(stack)
+    finally:
+        host.down(layout, say)
+    report.show(document)
+    say(f"saved as {report.path_of(layout)}; `surefoot report` shows it again")
+    raise typer.Exit(report.verdict(document))

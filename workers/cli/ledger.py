@@ -1,0 +1,54 @@
+"""What several commands read from both sides: the ledger, the exchange's account and its audit."""
+
+from __future__ import annotations
+
+from domain.errors import SurefootError
+from domain.market import Venue
+from domain.snapshot import Arrival, VenueSnapshot, WorkingOrder
+from ledger.report import Report, build_report
+from workers.cli import paper
+from workers.stack.books import exchange, now, open_ledger
+from workers.stack.layout import Stack
+
+
+async def full_id(stack: Stack, beginning: str) -> str:
+    """The one trade id that starts so. Raises `BadInput` if none or several do, `Unavailable` if Postgres is down."""
+    async with open_ledger(stack) as ledger:
+        return (await ledger.trade(beginning)).intent.id
+
+
+async def venue_side(stack: Stack) -> VenueSnapshot:
+    """The account as the exchange tells it. Raises `Unavailable`, `Rejected` for a wrong key."""
+    async with exchange(stack) as client:
+        account = await client.account()
+    working = tuple(
+        WorkingOrder(order.order_id, order.client_order_id, order.market, order.remaining)
+        for order in account.open_orders
+    )
+    return VenueSnapshot(Venue.KALSHI, account.cash, account.positions, working, account.fills)
+
+
+def arrivals(stack: Stack) -> tuple[Arrival, ...] | None:
+    """What the paper exchange received, byte for byte; None on a real exchange, which tells nobody."""
+    if stack.paper_admin_url is None:
+        return None
+    orders = paper.audit(stack)["orders"]
+    return tuple(
+        Arrival(client_order_id, item["times"], tuple(item["sha256"]), item.get("first_received_at", 0))
+        for client_order_id, item in orders.items()
+    )
+
+
+async def current_report(stack: Stack) -> Report:
+    """Ledger and exchange compared now. An exchange that cannot be asked leaves its invariants unjudged.
+
+    Raises `Unavailable` if the ledger cannot be read.
+    """
+    async with open_ledger(stack) as ledger:
+        run = await ledger.latest_run()
+        snapshot = await ledger.snapshot(run.run_id if run else None)
+        try:
+            venue, received = await venue_side(stack), arrivals(stack)
+        except SurefootError:
+            venue, received = None, None
+    return build_report(snapshot, venue, received, now())

@@ -1,0 +1,96 @@
+"""replay and synth: recordings without any server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from config.settings import PaperSession
+from domain.errors import BadInput
+from domain.money import plain
+from ingest.replay import ReplayResult, replay
+from venues.recording import session_file, synth
+from venues.recording.numbers import iso
+from venues.recording.open import open_recording
+from workers.cli.options import JsonFlag, options, out, print_json, say
+from workers.cli.stack import From, Game, Recording, To
+
+
+def register(app: typer.Typer) -> None:
+    app.command("replay")(replay_command)
+    app.command("synth")(synth_command)
+
+
+def replay_command(
+    *,
+    recording: Recording = None,
+    game: Game = None,
+    start: From = None,
+    end: To = None,
+    whole: Annotated[bool, typer.Option("--whole", help="All of a long recording, not its best two minutes.")] = False,
+    json_output: JsonFlag = False,
+) -> None:
+    """Decide a recording as fast as it goes, without trading: the same frames, gates and strategy as live.
+
+    Equal recordings and settings give the same fingerprint on every machine.
+    """
+    settings = options.load(profile="demo").settings
+    session = settings.paper.session
+    if recording is not None:
+        session = PaperSession(recording=recording, game=game, from_=start, to=end)
+    if session.recording is None:
+        raise BadInput("nothing to replay; name a recording with --recording, such as synth:7", "no_recording")
+    opened = open_recording(session.recording, game=session.game, start=session.from_, end=session.to, whole=whole)
+    for note in opened.notes:
+        say(note)
+    result = replay(opened, params=settings.strategy, limits=settings.gates, policy=settings.policy)
+    if json_output:
+        print_json(
+            {
+                "fingerprint": result.fingerprint,
+                "session": opened.name,
+                "events": result.events,
+                "from": iso(result.first_at),
+                "to": iso(result.last_at),
+                "intents": len(result.intents),
+                "suppressed": {str(gate): count for gate, count in result.suppressed.items()},
+            }
+        )
+    else:
+        _show(opened.name, result)
+
+
+def _show(name: str, result: ReplayResult) -> None:
+    out.print(f"{name}: {result.events} events from {iso(result.first_at)} to {iso(result.last_at)}", markup=False)
+    table = Table("decided at", "intent", "shares", "legs", "edge $", box=None)
+    for intent in result.intents:
+        legs = "  ".join(f"{leg.name} {leg.side} {leg.market} ≤ {plain(leg.limit)}" for leg in intent.legs)
+        table.add_row(iso(intent.decided_at), intent.id, plain(intent.size), legs, plain(intent.edge))
+    if result.intents:
+        out.print(table)
+    gates = ", ".join(f"{gate} {count}" for gate, count in result.suppressed.items()) or "none"
+    out.print(f"intents {len(result.intents)}; opportunities not taken, by the gate that was shut: {gates}")
+    out.print(f"fingerprint {result.fingerprint}")
+
+
+def synth_command(
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal files on every machine.")],
+    to: Annotated[Path, typer.Option("--out", help="The file to write, NAME.session.jsonl.gz.")],
+) -> None:
+    """Write a synthetic session: two books of one game, with opportunities and traps planted in them."""
+    if not to.name.endswith(".session.jsonl.gz"):
+        raise BadInput(f"--out {to}: a session file is called NAME.session.jsonl.gz, or nothing will open it", "out")
+    say(f"making the game of seed {seed}")
+    session = synth.make(seed)
+    say(f"{len(session.log)} events; {'; '.join(session.notes)}")
+    try:
+        session_file.write(session, to)
+    except OSError as error:
+        raise BadInput(
+            f"--out {to}: {error.strerror}; expected a file in a folder that can be written", "out"
+        ) from None
+    say(f"wrote {to} ({to.stat().st_size} bytes)")
+    out.print(str(to), markup=False)

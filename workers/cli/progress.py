@@ -1,0 +1,108 @@
+"""The view of a running session: read anew once a second, drawn on a terminal, one plain line a second otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.text import Text
+
+from domain.errors import SurefootError
+from domain.money import plain
+from ledger.render import story_lines
+from ledger.store import Ledger
+from workers.cli import paper
+from workers.cli.options import err, say
+from workers.stack.books import now, open_ledger
+from workers.stack.layout import Stack
+
+_STORY_LINES = 6
+_ALL = 1_000_000
+_QUIET = 3.0  # seconds after the end in which the last decision may still become a trade
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One moment of a session. `trouble` says what could not be read; the numbers are then the last known."""
+
+    session: str = "-"
+    state: str = "idle"
+    progress: float = 0.0
+    events: int = 0
+    total: int = 0
+    trades: int = 0
+    open: int = 0
+    unhedged: Decimal = Decimal(0)
+    story: tuple[str, ...] = ()
+    trouble: str = ""
+
+    @property
+    def line(self) -> str:
+        return (
+            f"{self.session} {self.state} {self.progress:.0%} · events {self.events}/{self.total} · "
+            f"intents {self.trades} · trades open {self.open}, closed {self.trades - self.open} · "
+            f"unhedged {plain(self.unhedged)} shares{f' · {self.trouble}' if self.trouble else ''}"
+        )
+
+
+async def follow(stack: Stack, settle: float) -> None:
+    """Returns once the session has ended and no trade is open, at the latest `settle` seconds after its end."""
+    view = View()
+    ended: float | None = None
+    async with open_ledger(stack) as ledger:
+        with _drawn() as draw:
+            while True:
+                view = await _read(stack, ledger, view)
+                draw(view)
+                if view.state not in ("playing", "idle"):
+                    ended = ended or time.monotonic()
+                    after = time.monotonic() - ended
+                    if view.open == 0 and not view.trouble and after > _QUIET:
+                        break
+                    if after > settle:
+                        say(f"{view.open} trades are still open {settle:g} s after the session; the report says which")
+                        break
+                await asyncio.sleep(1)
+    say(view.line)
+
+
+async def _read(stack: Stack, ledger: Ledger, last: View) -> View:
+    try:
+        status = await asyncio.to_thread(paper.status, stack)
+        rows = await ledger.trades(run=stack.run_id, limit=_ALL)
+        story = story_lines(await ledger.trade(rows[0].intent_id), now()) if rows else []
+    except SurefootError as error:
+        return replace(last, trouble=error.message.partition(";")[0])
+    running = [row for row in rows if row.outcome is None]
+    return View(
+        session=str(status["session"] or "-"),
+        state=str(status["state"]),
+        progress=float(status["progress"]),
+        events=int(status.get("events", 0)),
+        total=int(status.get("events_total", 0)),
+        trades=len(rows),
+        open=len(running),
+        unhedged=sum((row.residual for row in running), Decimal(0)),
+        story=tuple(story)[-_STORY_LINES:],
+    )
+
+
+@contextmanager
+def _drawn() -> Iterator[Callable[[View], None]]:
+    if not err.is_terminal:
+        yield lambda view: say(view.line)
+        return
+    with Live(console=err, refresh_per_second=4, transient=True) as live:
+        yield lambda view: live.update(_picture(view))
+
+
+def _picture(view: View) -> Group:
+    bar = ProgressBar(total=1.0, completed=view.progress, width=60)
+    return Group(bar, Text(view.line), *(Text(f"  {line}", style="dim") for line in view.story))

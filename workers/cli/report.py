@@ -1,0 +1,112 @@
+"""report: what a run did and whether every invariant holds; from the running stack, else the latest saved one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from domain.errors import BadInput, Unavailable
+from workers.cli import exits
+from workers.cli.ledger import current_report
+from workers.cli.options import JsonFlag, options, out, print_json, say
+from workers.stack import host
+from workers.stack.layout import Layout, Stack, load_stack, read_stack_file, write_private
+
+_LATEST = "latest.json"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("report")(report)
+
+
+def report(json_output: JsonFlag = False) -> None:
+    """Intents, trades, fills, fees, P&L and the invariants. Exit code 6 if one of them does not hold.
+
+    While the stack runs, ledger and exchange are compared now and the report is saved; else the latest saved one is
+    shown and says of when it is. Hedged pairs are valued at what they pay for certain.
+    """
+    layout = options.layout()
+    if host.supervisor_of(read_stack_file(layout)) is not None:
+        document = make(load_stack(layout.root))
+    else:
+        document = saved(layout)
+        say(f"the stack is down; this is the latest saved report, as of {document.get('as_of')}")
+    if json_output:
+        print_json(document)
+    else:
+        show(document)
+    raise typer.Exit(verdict(document))
+
+
+def make(stack: Stack) -> dict[str, Any]:
+    """Builds and saves the report of the latest run. Raises `Unavailable` if the ledger cannot be read."""
+    document: dict[str, Any] = asyncio.run(current_report(stack)).to_json()
+    text = json.dumps(document, indent=1, default=str, ensure_ascii=False).encode() + b"\n"
+    for name in (f"{document.get('run') or stack.run_id}.json", _LATEST):
+        write_private(stack.layout.reports / name, text)
+    return document
+
+
+def saved(layout: Layout) -> dict[str, Any]:
+    path = layout.reports / _LATEST
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise Unavailable(
+            f"the stack in {layout.root} is down and no report was saved; run `surefoot up`, then `surefoot report`",
+            "no_report",
+        ) from None
+    except (OSError, ValueError):
+        document = None
+    if not isinstance(document, dict):
+        raise BadInput(f"{path} is damaged; run `surefoot up`, then `surefoot report`, which writes it anew", "report")
+    return document
+
+
+def verdict(document: dict[str, Any]) -> int:
+    """OK if every invariant is true; INVARIANT if one is false; UNAVAILABLE if none is but some were not judged."""
+    held = list((document.get("invariants") or {}).values())
+    if any(value is False for value in held):
+        return exits.INVARIANT
+    return exits.OK if held and all(value is True for value in held) else exits.UNAVAILABLE
+
+
+def show(document: dict[str, Any]) -> None:
+    """The report for people. Numbers are printed as they stand in the document."""
+    heading = ", ".join(f"{key} {document[key]}" for key in ("run", "mode", "source", "as_of") if document.get(key))
+    out.print(f"Report: {heading}", markup=False)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for key, label in (
+        ("intents", "intents"),
+        ("suppressed", "not taken, by gate"),
+        ("trades", "trades by state"),
+        ("outcomes", "trades by outcome"),
+        ("fills", "fills"),
+        ("fees", "fees $"),
+        ("pnl", "realised P&L $ (hedged pairs at their certain payoff)"),
+        ("unhedged_notional_seconds", "unhedged $ × s"),
+    ):
+        table.add_row(label, _plain(document.get(key)))
+    out.print(table)
+    out.print("invariants")
+    for name, holds in (document.get("invariants") or {}).items():
+        word, colour = {True: ("true", "green"), False: ("FALSE", "red")}.get(holds, ("not judged", "yellow"))
+        out.print(Text("  ").append(f"{word:>10}  ", style=colour).append(name))
+    for violation in document.get("violations") or ():
+        out.print(f"  {violation}", markup=False, style="red")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {count}" for key, count in value.items()) or "none"
+    return "none" if value is None else str(value)
+
+
+def path_of(layout: Layout) -> Path:
+    return layout.reports / _LATEST

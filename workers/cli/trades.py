@@ -1,0 +1,70 @@
+"""trades and trade: what the ledger knows, as a list and as one story."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from domain.money import plain
+from domain.trade import TradeState
+from ledger.render import story_lines
+from ledger.story import TradeRow, TradeStory
+from venues.recording.numbers import iso
+from workers.cli.options import JsonFlag, options, out, print_json, say
+from workers.stack.books import now, open_ledger
+from workers.stack.layout import Stack
+
+
+def register(app: typer.Typer) -> None:
+    app.command("trades")(trades)
+    app.command("trade")(trade)
+
+
+def trades(
+    *,
+    state: Annotated[TradeState | None, typer.Option("--state", case_sensitive=False, help="Only this state.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest.")] = 100,
+    json_output: JsonFlag = False,
+) -> None:
+    """List trades, the newest decision first."""
+    rows = asyncio.run(_rows(options.stack(), state, limit))
+    if json_output:
+        print_json([asdict(row) for row in rows])
+        return
+    if not rows:
+        say(f"no trades{f' in state {state}' if state else ''}")
+        return
+    table = Table(
+        "decided at", "trade", "state", "outcome", "shares", "hedged", "unwound", "residual", "P&L $", box=None
+    )
+    for row in rows:
+        shares = (plain(value) for value in (row.size, row.hedged, row.unwound, row.residual, row.pnl))
+        table.add_row(iso(row.decided_at), row.intent_id, row.state, row.outcome or "open", *shares)
+    out.print(table)
+
+
+async def _rows(stack: Stack, state: TradeState | None, limit: int) -> tuple[TradeRow, ...]:
+    async with open_ledger(stack) as ledger:
+        return await ledger.trades(state=state, limit=limit)
+
+
+def trade(
+    trade_id: Annotated[str, typer.Argument(metavar="ID", help="The trade's id, or a unique beginning of it.")],
+) -> None:
+    """Tell the story of one trade, step by step."""
+    stack = options.stack()
+    story = asyncio.run(_story(stack, trade_id))
+    for line in story_lines(story, now()):
+        out.print(line, markup=False)
+    if stack.temporal_ui_url:
+        space = f"{stack.temporal_ui_url}/namespaces/{stack.temporal_namespace}"
+        say(f"Temporal UI: {space}/workflows/{story.intent.id}")
+
+
+async def _story(stack: Stack, trade_id: str) -> TradeStory:
+    async with open_ledger(stack) as ledger:
+        return await ledger.trade(trade_id)
