@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,10 +114,8 @@ def test_bytes_that_are_no_message_are_malformed(raw: bytes) -> None:
 
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 3), st.binary(max_size=3))
 def test_whatever_is_done_to_a_frame_it_is_an_event_or_malformed(place: int, cut: int, put: bytes) -> None:
-    try:
+    with suppress(Malformed):
         decode(GOOD[:place] + put + GOOD[place + cut :], yes_price=True)
-    except Malformed as wrong:
-        assert str(wrong)
 
 
 def test_brackets_without_end_are_malformed() -> None:

@@ -35,7 +35,7 @@ def default_window(session: RecordedSession) -> tuple[int, int]:
     """
     if session.end - session.start <= LONGEST:
         return session.start, session.end
-    spells = takeable(session)
+    spells = takeable(session) if len(session.markets) == 2 else []
     if not spells:
         return _busiest(session)
     best: tuple[int, int] = (-1, -1)
