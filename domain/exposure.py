@@ -33,6 +33,12 @@ class Split:
         return self.hedged + self.unwound + self.residual
 
 
+def own_fills(intent: Intent, fills: Iterable[Fill]) -> list[Fill]:
+    """The fills that count, and are in a market of the intent. A stray one is an invariant's matter, not a report's."""
+    markets = {(leg.venue, leg.market) for leg in intent.legs}
+    return [fill for fill in _not_void(fills) if (fill.venue, fill.market) in markets]
+
+
 def split(intent: Intent, fills: Iterable[Fill]) -> Split:
     """Hedged pairs, shares opened and closed again, and shares that stand alone.
 

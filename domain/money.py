@@ -61,6 +61,13 @@ def ceil_div(numerator: int, denominator: int) -> int:
     return -(-numerator // denominator)
 
 
+def tidy(value: Decimal) -> str:
+    """For people: no exponent, at least two places, no zeros beyond them: `0.50`, `12.00`, `0.0175`."""
+    text = plain(value)
+    whole, _, places = text.partition(".")
+    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
+
+
 def plain(value: Decimal) -> str:
     """A Decimal without exponent: `0.0001`, never `1E-4`. What goes on the wire and before people."""
     return format(value, "f")

@@ -1,0 +1,167 @@
+"""The story of one trade in plain words: what was planned, what was sent, what the venue said, how it ended.
+
+Two clocks tell it. Steps and sends carry our clock and count from the first of them; decisions and fills carry the
+exchange's and count from the decision. They are not mixed: a replay's exchange clock may be months behind ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from domain.evidence import Fill, FillStatus
+from domain.exposure import own_fills, realised_pnl, unhedged_notional_seconds
+from domain.intent import Intent
+from domain.money import plain, tidy
+from domain.orders import Side
+from domain.snapshot import OrderFacts, TradeFacts
+from domain.trade import Outcome, TradeState
+from ledger.story import SentBody, TradeStory
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SAME_SESSION_US = 3_600_000_000
+
+_ENDINGS = {
+    Outcome.HEDGED: "every filled share has its other side",
+    Outcome.UNWOUND: "what filled was sold again, nothing is left",
+    Outcome.REDUCED: "part is hedged, the rest was sold again",
+    Outcome.MISSED: "leg A did not fill, nothing happened",
+    Outcome.DENIED: "refused before anything was sent",
+    Outcome.RESIDUAL: "an operator accepted what stands alone",
+}
+
+
+def render(story: TradeStory) -> list[str]:
+    """Lines of text, without colour or markup; every number exact."""
+    intent = story.intent
+    lines = [f"Trade {intent.id}", f"  run {story.run_id}, pair {intent.pair}, {_strategy(intent)}", "", "Plan"]
+    lines += [f"  {line}" for line in _plan(intent)]
+    timeline = _timeline(story)
+    if timeline:
+        lines += ["", f"What happened, from {_clock(timeline[0][0])} (our clock)"]
+        zero = timeline[0][0]
+        lines += [f"  {_after(at - zero)}  {text}" for at, text in timeline]
+    if story.orders:
+        lines += ["", "Orders"]
+        for order in story.orders:
+            lines += [f"  {line}" for line in _order(order, story.fills, intent)]
+    lines += ["", "Result", *(f"  {line}" for line in _result(story))]
+    return lines
+
+
+def _strategy(intent: Intent) -> str:
+    return f"strategy {intent.strategy} version {intent.strategy_version}"
+
+
+def _plan(intent: Intent) -> Iterable[str]:
+    for leg in intent.legs:
+        yield (
+            f"{leg.side} {plain(leg.size)} of {leg.market} at {plain(leg.limit)} or better, "
+            f"${tidy(leg.expected_cost)} with fees (leg {leg.name})"
+        )
+    payoff = intent.payoff * intent.size
+    yield (
+        f"together they pay ${tidy(payoff)} for certain and cost ${tidy(intent.planned_cost)}: "
+        f"${tidy(intent.edge)} expected after fees"
+    )
+    ttl = intent.expires_at - intent.decided_at
+    yield f"decided {_clock(intent.decided_at)} (exchange clock), valid for {_seconds(ttl)}"
+    for book in intent.evidence:
+        bid, ask = (plain(side) if side is not None else "none" for side in (book.bid, book.ask))
+        age = _seconds(max(intent.decided_at - book.exchange_at, 0))
+        yield f"seen: {book.market} bid {bid}, ask {ask}, last changed {age} before"
+    yield (
+        f"a repair may lose up to ${tidy(intent.policy.loss_budget)}; "
+        f"at worst ${tidy(intent.worst_cost)} is out at once"
+    )
+
+
+def _timeline(story: TradeStory) -> list[tuple[int, str]]:
+    """Steps and sends by our clock; of one instant, the send comes first: a step tells what came of it."""
+    names = {order.client_order_id: f"{order.ticket.leg}{order.ticket.attempt}" for order in story.orders}
+    told = [(step.at, 1, f"{step.state:<9}  {step.text}") for step in story.steps]
+    sent = [(send.at, 0, _sent(send, names.get(send.client_order_id, "?"))) for send in story.sends]
+    return [(at, text) for at, _, text in sorted([*told, *sent], key=lambda event: event[:2])]
+
+
+def _sent(send: SentBody, name: str) -> str:
+    again = "" if send.n == 1 else f", copy {send.n} of the same bytes"
+    return f"→ wire     {name} is about to leave, {len(send.body.encode())} bytes, sha256 {send.sha256[:12]}{again}"
+
+
+def _order(order: OrderFacts, fills: Iterable[Fill], intent: Intent) -> Iterable[str]:
+    ticket = order.ticket
+    yield (
+        f"{ticket.leg}{ticket.attempt} ({ticket.purpose}): {ticket.side} {plain(ticket.size)} {ticket.market} "
+        f"at {plain(ticket.limit)} or better, {ticket.tif.replace('_', ' ')}"
+    )
+    verdict = order.verdict or "no answer recorded"
+    reason = f" ({order.code})" if order.code else ""
+    detail = f": {order.detail}" if order.detail else ""
+    yield f"    {verdict}{reason}{detail}"
+    settled = "settled" if order.settled else "not settled: only the venue's evidence can tell"
+    copies = "never left" if order.sends == 0 else f"sent {order.sends} time{'s' if order.sends > 1 else ''}"
+    yield f"    {copies}; filled {plain(order.filled)}, {settled}"
+    yield f"    client order id {order.client_order_id}, venue order id {order.order_id or 'unknown'}"
+    for fill in fills:
+        if fill.client_order_id == order.client_order_id:
+            yield f"    {_fill(fill, intent)}"
+
+
+def _fill(fill: Fill, intent: Intent) -> str:
+    since = fill.at - intent.decided_at
+    near = abs(since) < _SAME_SESSION_US
+    when = f"{_seconds(abs(since))} {'after' if since >= 0 else 'before'} the decision" if near else _clock(fill.at)
+    done = "bought" if fill.side is Side.BUY else "sold"
+    cash = f"${tidy(abs(fill.cash))} {'paid' if fill.cash < 0 else 'received'}"
+    status = "" if fill.status is FillStatus.FINAL else f", {fill.status}"
+    return (
+        f"{done} {plain(fill.size)} at {plain(fill.price)}, fee ${tidy(fill.fee)}: {cash}, {when} "
+        f"(exchange clock), trade {fill.trade_id}{status}"
+    )
+
+
+def _result(story: TradeStory) -> Iterable[str]:
+    trade = story.trade
+    if trade is None:
+        yield "no order was ever begun for this intent"
+        return
+    yield _standing(trade)
+    hedged, unwound, residual = (plain(shares) for shares in (trade.hedged, trade.unwound, trade.residual))
+    yield f"{hedged} hedged, {unwound} unwound, {residual} standing alone (shares)"
+    fills = own_fills(story.intent, story.fills)
+    fees = sum((fill.fee for fill in fills), Decimal(0))
+    pnl = realised_pnl(story.intent, fills)
+    yield (
+        f"P&L ${tidy(pnl)} against ${tidy(story.intent.edge)} expected; fees ${tidy(fees)}; "
+        "hedged pairs counted at their certain payoff"
+    )
+    alone = unhedged_notional_seconds(story.intent, fills, trade.at)
+    yield f"${tidy(alone)}·s unhedged (price × shares × seconds without the other side)"
+    if trade.reserved:
+        yield f"${tidy(trade.reserved)} still reserved"
+
+
+def _standing(trade: TradeFacts) -> str:
+    if trade.outcome is not None:
+        return f"{trade.state}, {trade.outcome}: {_ENDINGS[trade.outcome]}"
+    if trade.state is TradeState.STUCK:
+        return f"{trade.state}: waits for evidence or a person; `surefoot unwind {trade.intent.id} --reason …`"
+    return f"{trade.state}: under way when the ledger last heard of it, {_clock(trade.at)}"
+
+
+def _clock(at: int) -> str:
+    moment = _EPOCH + timedelta(microseconds=at)
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03} UTC"
+
+
+def _after(us: int) -> str:
+    """`+0.014 s`, aligned to nine columns."""
+    sign = "-" if us < 0 else "+"
+    return f"{sign + _seconds(abs(us)):>11}"
+
+
+def _seconds(us: int) -> str:
+    """Microseconds as seconds to the millisecond, rounded down, in whole-number arithmetic."""
+    return f"{us // 1_000_000}.{us % 1_000_000 // 1000:03} s"
