@@ -49,10 +49,10 @@ def gate(exchange: Exchange, keys: Keys, faults: Faults, streams: Streams, metri
                 raise refusals.unavailable("the paper exchange failed and must be restarted; see its log")
             if not rest.is_public(request.method, request.path):
                 keys.check(request.headers, request.method, request.rel_url.raw_path, exchange.now() // 1000)
-            if fault is not None and fault.do == "partial":
-                request["fraction"] = fault.fraction
+            if fault is not None and fault.fraction is not None:
+                request[rest.FRACTION] = fault.fraction
             if fault is not None and fault.do == "read_lag":
-                request["lag"] = lag_micros(fault.ms or 0)
+                request[rest.LAG] = lag_micros(fault.ms or 0)
             return await handler(request)
         except refusals.Refusal as refusal:
             return rest.answer(refusal.body, refusal.status)

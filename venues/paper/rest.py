@@ -26,6 +26,9 @@ from venues.paper.records import FillRow, Order
 PREFIX = "/trade-api/v2"
 PUBLIC = (f"{PREFIX}/markets", f"{PREFIX}/events", f"{PREFIX}/series", f"{PREFIX}/exchange")
 
+LAG = web.RequestKey("lag", int)  # microseconds; set by a fault for one request
+FRACTION = web.RequestKey("fraction", Decimal)  # of its fill an order may have; set by a fault
+
 _ENCODE = msgspec.json.Encoder(decimal_format="number").encode
 _Row = TypeVar("_Row", Order, FillRow)
 
@@ -39,7 +42,7 @@ def is_public(method: str, path: str) -> bool:
 
 
 class Routes:
-    """`lag` is the configured read lag in microseconds; a fault may set another for one request (`lag` key)."""
+    """`lag` is the configured read lag in microseconds; a fault may set another for one request (`LAG`)."""
 
     def __init__(self, exchange: Exchange, playback: Playback, metrics: Metrics, lag: int) -> None:
         self._exchange = exchange
@@ -72,7 +75,7 @@ class Routes:
 
     async def create_order(self, http: web.Request) -> web.Response:
         body = await http.read()
-        fraction: Decimal | None = http.get("fraction")
+        fraction = http.get(FRACTION)
         try:
             wanted = self._parsed(body)
             order = self._exchange.create(wanted, body, fraction=fraction)
@@ -156,7 +159,7 @@ class Routes:
         return answer({"as_of_time": wire.instant(self._as_of(http))})
 
     def _as_of(self, http: web.Request) -> int:
-        lag: int = http.get("lag", self._lag)
+        lag: int = http.get(LAG, self._lag)
         return self._exchange.now() - lag
 
     # -- markets ----------------------------------------------------------------------------------------------------

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -51,6 +53,12 @@ def session(*events: SessionEvent, fees: FeeSchedule | None = None) -> RecordedS
     """The opening books, then `events`, and a last change an hour later so that the session goes on."""
     tail: list[SessionEvent] = [BookDelta(T0 + 3_600_000_000, BBB, "yes", 10_000, 10_000)]
     return RecordedSession("sample", (spec(AAA, fees), spec(BBB, fees)), (*books(), *events, *tail))
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Ask again and again until it holds; the test's own time limit is the bound."""
+    while not await holds():  # noqa: ASYNC110 - the condition lives in another process or on the wire
+        await asyncio.sleep(0.01)
 
 
 @dataclass
