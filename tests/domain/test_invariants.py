@@ -1,0 +1,287 @@
+"""Each invariant holds after a trade as planned, and is false, naming what differs, when it is broken on purpose."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from domain.evidence import FillStatus
+from domain.invariants import (
+    Finding,
+    cash_and_positions_balance,
+    check_all,
+    fills_match,
+    no_orphan_orders,
+    reservation_covered,
+    same_bytes,
+    shares_accounted,
+)
+from domain.market import Venue
+from domain.orders import Purpose, Verdict
+from domain.snapshot import (
+    Arrival,
+    CashEntry,
+    LedgerFacts,
+    OrderFacts,
+    Reservation,
+    Send,
+    TradeFacts,
+    VenueSnapshot,
+    WorkingOrder,
+)
+from domain.trade import Outcome, TradeState
+from tests.ledger.samples import OPENING, START, A, B, D, fill, hedged, intent, order_id, ticket
+
+PLANNED = intent()
+RECORD = hedged(PLANNED)
+TICKETS = (ticket(PLANNED, "A"), ticket(PLANNED, "B", purpose=Purpose.HEDGE))
+SHA = {one.client_order_id: ("a" if one.leg == "A" else "b") * 64 for one in TICKETS}
+
+
+def ledger(**changes: Any) -> LedgerFacts:
+    """One closed, hedged trade, as the ledger has it."""
+    cash = [CashEntry(Venue.KALSHI, "opening", "opening", OPENING, START)]
+    cash += [CashEntry(f.venue, "fill", f"{f.trade_id}/{f.order_id}", f.cash, f.at) for f in RECORD.fills]
+    whole = LedgerFacts(
+        trades=(trade(),),
+        orders=tuple(order(n) for n in range(2)),
+        sends=tuple(Send(one.client_order_id, 1, SHA[one.client_order_id], START) for one in TICKETS),
+        fills=RECORD.fills,
+        cash=tuple(cash),
+        positions={(Venue.KALSHI, A): D(10), (Venue.KALSHI, B): D(10)},
+    )
+    return replace(whole, **changes)
+
+
+def trade(**changes: Any) -> TradeFacts:
+    held = (Reservation(-1, PLANNED.worst_cost, D("4.00"), START), Reservation(9, D(0), D(0), START + 9))
+    whole = TradeFacts(
+        PLANNED, TradeState.CLOSED, Outcome.HEDGED, D(10), D(0), D(0), RECORD.pnl, D(0), 9, RECORD.at, held
+    )
+    return replace(whole, **changes)
+
+
+def order(n: int, **changes: Any) -> OrderFacts:
+    of = TICKETS[n]
+    whole = OrderFacts(
+        of, of.client_order_id, Verdict.ACCEPTED, "", "", order_id(of), of.size, True, 1, START, START
+    )
+    return replace(whole, **changes)
+
+
+def venue(**changes: Any) -> VenueSnapshot:
+    cash = OPENING + sum((f.cash for f in RECORD.fills), D(0))
+    whole = VenueSnapshot(Venue.KALSHI, cash, {A: D(10), B: D(10)}, (), RECORD.fills)
+    return replace(whole, **changes)
+
+
+def arrivals() -> list[Arrival]:
+    return [Arrival(one.client_order_id, 1, (SHA[one.client_order_id],), START) for one in TICKETS]
+
+
+def broken(finding: Finding, *texts: str) -> None:
+    """The invariant is false, and its violations name each of `texts`."""
+    assert finding.holds is False
+    told = " | ".join(finding.violations)
+    for text in texts:
+        assert text in told
+
+
+def test_a_trade_that_went_as_planned_keeps_all_six() -> None:
+    findings = check_all(ledger(), venue(), arrivals())
+    assert {finding.name: finding.holds for finding in findings} == dict.fromkeys(
+        (
+            "same_bytes",
+            "fills_match",
+            "shares_accounted",
+            "no_orphan_orders",
+            "cash_and_positions_balance",
+            "reservation_covered",
+        ),
+        True,
+    )
+    assert all(finding.violations == () and finding.note == "" for finding in findings)
+
+
+def test_an_empty_ledger_against_an_untouched_account_keeps_all_six() -> None:
+    empty = LedgerFacts((), (), (), (), (CashEntry(Venue.KALSHI, "opening", "opening", OPENING, START),), {})
+    untouched = VenueSnapshot(Venue.KALSHI, OPENING, {}, (), ())
+    assert all(finding.holds for finding in check_all(empty, untouched, []))
+
+
+def test_without_a_venue_what_needs_one_is_not_judged_and_says_so() -> None:
+    by_name = {finding.name: finding for finding in check_all(ledger(), None)}
+    unjudged = [name for name, finding in by_name.items() if finding.holds is None]
+    assert unjudged == ["fills_match", "no_orphan_orders", "cash_and_positions_balance"]
+    assert all("no venue snapshot" in by_name[name].note for name in unjudged)
+    assert "no audit" in by_name["same_bytes"].note
+
+
+def test_a_contradiction_inside_the_ledger_is_false_even_without_a_venue() -> None:
+    broken(cash_and_positions_balance(ledger(positions={}), None), A, B)
+    broken(no_orphan_orders(ledger(orders=(order(0, settled=False), order(1))), None), "not settled")
+    broken(fills_match(ledger(fills=(*RECORD.fills, RECORD.fills[0])), None), "2 times")
+
+
+# ---------------------------------------------------------------------- same_bytes
+
+
+def test_same_bytes_is_broken_by_two_bodies_under_one_id() -> None:
+    first = ledger().sends[0]
+    again = replace(first, n=2, sha256="c" * 64)
+    broken(same_bytes(ledger(sends=(*ledger().sends, again))), first.client_order_id, "a" * 64, "c" * 64)
+
+
+def test_same_bytes_is_kept_by_the_same_body_sent_again() -> None:
+    again = replace(ledger().sends[0], n=2)
+    twice = [replace(one, times=2) for one in arrivals()[:1]]
+    assert same_bytes(ledger(sends=(*ledger().sends, again)), twice).holds
+
+
+def test_same_bytes_is_broken_by_two_bodies_arriving() -> None:
+    one = arrivals()[0]
+    broken(same_bytes(ledger(), [replace(one, sha256=("a" * 64, "d" * 64))]), one.client_order_id, "d" * 64)
+
+
+def test_same_bytes_is_broken_by_an_arrival_that_was_never_recorded_as_sent() -> None:
+    broken(same_bytes(ledger(), [Arrival("stranger", 1, ("e" * 64,))]), "stranger", "never recorded", "e" * 64)
+    broken(same_bytes(ledger(), [replace(arrivals()[0], times=2)]), "arrived 2 times", "sent 1 times")
+
+
+# ---------------------------------------------------------------------- fills_match
+
+
+def test_fills_match_is_broken_by_a_fill_the_ledger_lacks_and_by_one_the_venue_lacks() -> None:
+    missing = RECORD.fills[1]
+    broken(fills_match(ledger(fills=RECORD.fills[:1]), venue()), missing.trade_id, "the ledger lacks it")
+    broken(fills_match(ledger(), venue(fills=RECORD.fills[:1])), missing.trade_id, "does not list it")
+
+
+@pytest.mark.parametrize(
+    "change", [{"price": D("0.41")}, {"size": D(9)}, {"fee": D("0.17")}, {"market": B}, {"status": FillStatus.VOID}]
+)
+def test_fills_match_is_broken_by_any_number_that_differs(change: dict[str, Any]) -> None:
+    theirs = (replace(RECORD.fills[0], **change), RECORD.fills[1])
+    broken(fills_match(ledger(), venue(fills=theirs)), RECORD.fills[0].trade_id, "0.4 fee 0.168")
+
+
+def test_fills_match_does_not_mind_how_many_zeros_a_number_carries() -> None:
+    theirs = tuple(replace(one, size=D("10.00"), price=one.price + D("0.0000")) for one in RECORD.fills)
+    assert fills_match(ledger(), venue(fills=theirs)).holds
+
+
+def test_a_void_fill_that_only_one_side_keeps_is_no_difference() -> None:
+    void = replace(fill(TICKETS[0], n=9), status=FillStatus.VOID)
+    assert fills_match(ledger(), venue(fills=(*RECORD.fills, void))).holds
+    assert fills_match(ledger(fills=(*RECORD.fills, void)), venue()).holds
+
+
+# ---------------------------------------------------------------------- shares_accounted
+
+
+def test_shares_accounted_is_broken_by_a_declaration_its_fills_do_not_bear_out() -> None:
+    lost = trade(hedged=D(9))
+    broken(shares_accounted(ledger(trades=(lost,))), PLANNED.id, "hedged 10", "declares hedged 9")
+
+
+def test_a_declared_residual_is_accounted_for_but_not_under_an_outcome_that_denies_it() -> None:
+    half = ledger(fills=RECORD.fills[:1])
+    declared = trade(outcome=Outcome.RESIDUAL, hedged=D(0), residual=D(10), pnl=RECORD.fills[0].cash)
+    assert shares_accounted(replace(half, trades=(declared,))).holds
+    denied = replace(declared, outcome=Outcome.HEDGED)
+    broken(shares_accounted(replace(half, trades=(denied,))), PLANNED.id, "10 shares standing alone")
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.MISSED, Outcome.DENIED, Outcome.UNWOUND, Outcome.REDUCED])
+def test_shares_accounted_is_broken_by_an_outcome_that_contradicts_the_shares(outcome: Outcome | None) -> None:
+    broken(shares_accounted(ledger(trades=(trade(outcome=outcome),))), PLANNED.id, "outcome")
+
+
+def test_a_trade_on_its_way_may_know_less_than_the_ledger_but_not_once_it_is_parked() -> None:
+    behind = {"outcome": None, "hedged": D(0), "residual": D(10)}
+    assert shares_accounted(ledger(trades=(trade(state=TradeState.LEG_B, **behind),))).holds
+    broken(shares_accounted(ledger(trades=(trade(state=TradeState.STUCK, **behind),))), "STUCK")
+
+
+def test_shares_accounted_is_broken_by_fills_of_no_trade_and_by_fills_in_a_foreign_market() -> None:
+    broken(shares_accounted(ledger(trades=())), "no trade in the ledger")
+    stray = (replace(RECORD.fills[0], market="OTHER"), RECORD.fills[1])
+    broken(shares_accounted(ledger(fills=stray)), "OTHER")
+
+
+# ---------------------------------------------------------------------- no_orphan_orders
+
+
+def test_no_orphan_orders_is_broken_by_a_working_order_nobody_owns() -> None:
+    stranger = WorkingOrder("o-x", "", A, D(5))
+    broken(no_orphan_orders(ledger(), venue(working=(stranger,))), "o-x", "5 left", "(none)")
+
+
+def test_no_orphan_orders_is_broken_by_a_working_order_of_a_closed_trade_but_not_of_an_open_one() -> None:
+    working = (WorkingOrder(order_id(TICKETS[0]), TICKETS[0].client_order_id, A, D(5)),)
+    broken(no_orphan_orders(ledger(), venue(working=working)), PLANNED.id, "closed")
+    open_trade = trade(state=TradeState.LEG_A, outcome=None)
+    assert no_orphan_orders(ledger(trades=(open_trade,)), venue(working=working)).holds
+
+
+def test_no_orphan_orders_is_broken_by_an_order_without_a_trade() -> None:
+    broken(no_orphan_orders(ledger(trades=()), venue()), TICKETS[0].client_order_id, "has no trade")
+
+
+# ---------------------------------------------------------------------- cash_and_positions_balance
+
+
+def test_the_balance_is_broken_by_a_hundredth_of_a_cent() -> None:
+    broken(cash_and_positions_balance(ledger(), venue(cash=venue().cash + D("0.0001"))), "$0.0001 unexplained")
+
+
+def test_the_balance_is_broken_by_a_share_more_on_either_side() -> None:
+    broken(cash_and_positions_balance(ledger(), venue(positions={A: D(10), B: D(11)})), B, "11", "10")
+    broken(cash_and_positions_balance(ledger(), venue(positions={A: D(10)})), B, "holds 0 shares")
+
+
+def test_a_flat_position_is_the_same_listed_or_not() -> None:
+    assert cash_and_positions_balance(ledger(), venue(positions={A: D(10), B: D("10.00"), "C": D(0)})).holds
+
+
+def test_the_balance_is_broken_without_an_opening_and_by_an_entry_that_is_not_its_fills() -> None:
+    without = tuple(entry for entry in ledger().cash if entry.kind != "opening")
+    broken(cash_and_positions_balance(ledger(cash=without), venue()), "0 opening balances")
+    opening, first, second = ledger().cash
+    wrong = (opening, replace(first, amount=first.amount - 1), replace(second, amount=second.amount + 1))
+    broken(cash_and_positions_balance(ledger(cash=wrong), venue()), first.ref, second.ref)
+
+
+def test_the_balance_is_broken_by_a_booked_pnl_its_fills_did_not_earn() -> None:
+    flattering = trade(pnl=RECORD.pnl + D("0.01"))
+    broken(cash_and_positions_balance(ledger(trades=(flattering,)), venue()), PLANNED.id, "earned $0.1587")
+
+
+def test_a_voided_fill_balances_when_its_cash_was_taken_back() -> None:
+    void = replace(RECORD.fills[1], status=FillStatus.VOID)
+    entries = ledger().cash
+    back = CashEntry(Venue.KALSHI, "void", entries[2].ref, -void.cash, START)
+    known = ledger(
+        fills=(RECORD.fills[0], void),
+        positions={(Venue.KALSHI, A): D(10)},
+        trades=(trade(outcome=Outcome.RESIDUAL, hedged=D(0), residual=D(10), pnl=RECORD.fills[0].cash),),
+    )
+    account = venue(cash=OPENING + RECORD.fills[0].cash, positions={A: D(10)}, fills=known.fills)
+    assert cash_and_positions_balance(replace(known, cash=(*entries, back)), account).holds
+    broken(cash_and_positions_balance(known, account), "void", "unexplained")
+
+
+# ---------------------------------------------------------------------- reservation_covered
+
+
+def test_reservation_covered_is_broken_by_more_at_risk_than_reserved_at_any_revision() -> None:
+    held = (Reservation(-1, PLANNED.worst_cost, D("4.00"), START), Reservation(3, D("3.99"), D("4.00"), START))
+    broken(reservation_covered(ledger(trades=(trade(reservations=held),))), PLANNED.id, "revision 3", "3.99")
+
+
+def test_reservation_covered_is_broken_by_more_cash_out_than_was_ever_reserved() -> None:
+    held = (Reservation(-1, D("9.84"), D("4.00"), START),)
+    broken(reservation_covered(ledger(trades=(trade(reservations=held),))), "9.8413", "9.84 reserved")
+    broken(reservation_covered(ledger(trades=(trade(reservations=()),))), "more than $0 reserved")
