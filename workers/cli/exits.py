@@ -13,9 +13,19 @@ UNAVAILABLE = 5
 INVARIANT = 6
 INTERRUPTED = 130
 
-EPILOG = """Exit codes: 0 ok · 1 internal error (the log with its traceback is named; --debug prints it) · 2 usage ·
-3 bad input (configuration, recording) · 4 refused (denied, halted, a validator said no) · 5 unavailable (stack,
-Temporal, Postgres or exchange not reachable) · 6 an invariant does not hold · 130 interrupted."""
+EPILOG = "\n\n".join(
+    (
+        "Exit codes:",
+        "0 ok",
+        "1 internal error; the log with its traceback is named, --debug prints it",
+        "2 usage",
+        "3 bad input: configuration, recording, file, port",
+        "4 refused: denied, halted, a validator said no",
+        "5 unavailable: stack, Temporal, Postgres or exchange not reachable",
+        "6 an invariant does not hold",
+        "130 interrupted",
+    )
+)
 
 
 def code_of(error: SurefootError) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -29,7 +30,9 @@ app = typer.Typer(
 def root(
     state_dir: Annotated[
         Path | None,
-        typer.Option("--state-dir", help="Where ledger, history, keys and logs live [default: .surefoot]."),
+        typer.Option(
+            "--state-dir", help="Where ledger, history, keys and logs live; .surefoot if nothing names another."
+        ),
     ] = None,
     profile: Annotated[
         str | None, typer.Option("--profile", help="A built-in profile (paper, demo) or the path of a .yaml file.")
@@ -92,6 +95,8 @@ def _keep(trace: str) -> Path | None:
 
 def run() -> None:
     """The console script. Leaves at once after flushing: the Temporal SDK's threads may abort a slower exit."""
+    for number in (signal.SIGTERM, signal.SIGHUP):  # what a command started, it stops, as on Ctrl-C
+        signal.signal(number, signal.default_int_handler)
     code = main()
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from config.settings import PaperSession
 from domain.errors import BadInput
@@ -65,7 +65,7 @@ def replay_command(
 
 def _show(name: str, result: ReplayResult) -> None:
     out.print(f"{name}: {result.events} events from {iso(result.first_at)} to {iso(result.last_at)}", markup=False)
-    table = Table("decided at", "intent", "shares", "legs", "edge $", box=None)
+    table = Table("decided at", Column("intent", no_wrap=True), "shares", "legs", "edge $", box=None)
     for intent in result.intents:
         legs = "  ".join(f"{leg.name} {leg.side} {leg.market} ≤ {plain(leg.limit)}" for leg in intent.legs)
         table.add_row(iso(intent.decided_at), intent.id, plain(intent.size), legs, plain(intent.edge))

@@ -35,7 +35,7 @@ def _user() -> str:
 def unwind(
     trade: Annotated[str, typer.Argument(help="The trade's id, or a beginning of it that no other trade shares.")],
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the trade's story.")],
-    author: Annotated[str, typer.Option("--author", help="Who; kept in the trade's story. [default: $USER]")] = "",
+    author: Annotated[str, typer.Option("--author", help="Who, $USER if not given; kept in the story.")] = "",
 ) -> None:
     """Tell a trade to sell what stands alone and close.
 

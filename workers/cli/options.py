@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ from rich.console import Console
 from config.load import Loaded, load
 from workers.stack.layout import Layout, Stack, load_stack
 
-out = Console(highlight=False, soft_wrap=True)
+_PIPED_WIDTH = 240  # a pipe has no width; rich would cut tables at 80 columns
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
@@ -23,7 +26,7 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and
 
 @dataclass(slots=True)
 class Options:
-    """Filled by the root callback. `settings_dir` is known early enough for the log of an internal error."""
+    """Filled by the root callback."""
 
     state_dir: Path | None = None
     profile: str | None = None

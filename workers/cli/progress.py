@@ -16,11 +16,10 @@ from rich.text import Text
 
 from domain.errors import SurefootError
 from domain.money import plain
-from ledger.render import story_lines
 from ledger.store import Ledger
 from workers.cli import paper
 from workers.cli.options import err, say
-from workers.stack.books import now, open_ledger
+from workers.stack.books import open_ledger
 from workers.stack.layout import Stack
 
 _STORY_LINES = 6
@@ -77,7 +76,7 @@ async def _read(stack: Stack, ledger: Ledger, last: View) -> View:
     try:
         status = await asyncio.to_thread(paper.status, stack)
         rows = await ledger.trades(run=stack.run_id, limit=_ALL)
-        story = story_lines(await ledger.trade(rows[0].intent_id), now()) if rows else []
+        steps = (await ledger.trade(rows[0].intent_id)).steps if rows else ()
     except SurefootError as error:
         return replace(last, trouble=error.message.partition(";")[0])
     running = [row for row in rows if row.outcome is None]
@@ -90,7 +89,7 @@ async def _read(stack: Stack, ledger: Ledger, last: View) -> View:
         trades=len(rows),
         open=len(running),
         unhedged=sum((row.residual for row in running), Decimal(0)),
-        story=tuple(story)[-_STORY_LINES:],
+        story=tuple(f"{step.state}  {step.text}" for step in steps[-_STORY_LINES:]),
     )
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.errors import BadInput, Unavailable
+from venues.recording.numbers import iso
 from workers.cli import exits
 from workers.cli.ledger import current_report
 from workers.cli.options import JsonFlag, options, out, print_json, say
@@ -36,7 +37,7 @@ def report(json_output: JsonFlag = False) -> None:
         document = make(load_stack(layout.root))
     else:
         document = saved(layout)
-        say(f"the stack is down; this is the latest saved report, as of {document.get('as_of')}")
+        say(f"the stack is down; this is the latest saved report, as of {_moment(document)}")
     if json_output:
         print_json(document)
     else:
@@ -46,7 +47,7 @@ def report(json_output: JsonFlag = False) -> None:
 
 def make(stack: Stack) -> dict[str, Any]:
     """Builds and saves the report of the latest run. Raises `Unavailable` if the ledger cannot be read."""
-    document: dict[str, Any] = asyncio.run(current_report(stack)).to_json()
+    document: dict[str, Any] = asyncio.run(current_report(stack)).to_dict()
     text = json.dumps(document, indent=1, default=str, ensure_ascii=False).encode() + b"\n"
     for name in (f"{document.get('run') or stack.run_id}.json", _LATEST):
         write_private(stack.layout.reports / name, text)
@@ -79,8 +80,8 @@ def verdict(document: dict[str, Any]) -> int:
 
 def show(document: dict[str, Any]) -> None:
     """The report for people. Numbers are printed as they stand in the document."""
-    heading = ", ".join(f"{key} {document[key]}" for key in ("run", "mode", "source", "as_of") if document.get(key))
-    out.print(f"Report: {heading}", markup=False)
+    heading = ", ".join(f"{key} {document[key]}" for key in ("run", "mode", "source") if document.get(key))
+    out.print(f"Report: {heading}, as of {_moment(document)}", markup=False)
     table = Table(box=None, show_header=False, pad_edge=False)
     for key, label in (
         ("intents", "intents"),
@@ -98,8 +99,15 @@ def show(document: dict[str, Any]) -> None:
     for name, holds in (document.get("invariants") or {}).items():
         word, colour = {True: ("true", "green"), False: ("FALSE", "red")}.get(holds, ("not judged", "yellow"))
         out.print(Text("  ").append(f"{word:>10}  ", style=colour).append(name))
+    for name, note in (document.get("invariant_notes") or {}).items():
+        out.print(f"  {name}: {note}", markup=False)
     for violation in document.get("violations") or ():
         out.print(f"  {violation}", markup=False, style="red")
+
+
+def _moment(document: dict[str, Any]) -> str:
+    at = document.get("as_of")
+    return iso(at) if isinstance(at, int) else "an unknown time"
 
 
 def _plain(value: Any) -> str:

@@ -7,15 +7,15 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from domain.money import plain
 from domain.trade import TradeState
-from ledger.render import story_lines
+from ledger.render import render
 from ledger.story import TradeRow, TradeStory
 from venues.recording.numbers import iso
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.stack.books import now, open_ledger
+from workers.stack.books import open_ledger
 from workers.stack.layout import Stack
 
 
@@ -58,7 +58,7 @@ def trade(
     """Tell the story of one trade, step by step."""
     stack = options.stack()
     story = asyncio.run(_story(stack, trade_id))
-    for line in story_lines(story, now()):
+    for line in render(story):
         out.print(line, markup=False)
     if stack.temporal_ui_url:
         space = f"{stack.temporal_ui_url}/namespaces/{stack.temporal_namespace}"

@@ -33,6 +33,7 @@ Services = Callable[[Layout, Settings, Mapping[str, int], Say], Awaitable[list[P
 
 SUPERVISOR = "supervisor"
 _STOP_SECONDS = 90.0
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class AlreadyUp(Denied):
@@ -178,15 +179,15 @@ def down(layout: Layout, say: Say) -> bool:
 
 @asynccontextmanager
 async def stop_on_signals() -> AsyncIterator[asyncio.Event]:
-    """An event that SIGINT and SIGTERM set; the former handlers come back afterwards."""
+    """An event that SIGINT, SIGTERM and a closed terminal set; the defaults come back afterwards."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
     try:
         yield stop
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _STOP_SIGNALS:
             loop.remove_signal_handler(number)
 
 
