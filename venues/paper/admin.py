@@ -27,7 +27,10 @@ PREFIX = "/paper/v1"
 
 
 class PlayRequest(BaseModel):
-    """`from` and `to` narrow the recording; `lead_ms` is how long the opening books stand before time begins."""
+    """`from` and `to` narrow the recording; `lead_ms` is how long the opening books stand before time begins.
+
+    Without `replace` the very session that is already playing is left to play on; another one replaces it.
+    """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -37,6 +40,7 @@ class PlayRequest(BaseModel):
     end: str | None = Field(default=None, alias="to")
     speed: Decimal = Decimal(1)
     lead_ms: int = 0
+    replace: bool = False
 
 
 class Admin:
@@ -65,7 +69,9 @@ class Admin:
             wanted = PlayRequest.model_validate(body)
         except ValidationError as error:
             where = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise BadInput(f"play: {where}; expected recording, game, from, to, speed, lead_ms", "bad_play") from None
+            raise BadInput(
+                f"play: {where}; expected recording, game, from, to, speed, lead_ms, replace", "bad_play"
+            ) from None
         await self._playback.play(
             Spec(
                 recording=wanted.recording,
@@ -74,7 +80,8 @@ class Admin:
                 end=wanted.end,
                 speed=wanted.speed,
                 lead_ms=wanted.lead_ms,
-            )
+            ),
+            replace=wanted.replace,
         )
         return await self.status(http)
 

@@ -204,11 +204,11 @@ class Exchange:
             raise refusals.exchange(404, "market_not_found")
         if not spec.on_grid(from_micros(request.price)):
             raise refusals.off_tick()
-        least, step = to_micros(spec.min_size), to_micros(spec.size_step)
-        if request.count < least or request.count % step:
-            raise refusals.api(
-                400, "invalid_parameters", f"count: at least {spec.min_size} contracts in steps of {spec.size_step}"
-            )
+        # The wire announces a granularity and no other minimum, so the smallest order is one step: what a fill of a
+        # fractional level leaves over can always be traded away.
+        step = to_micros(spec.size_step)
+        if request.count % step:
+            raise refusals.api(400, "invalid_parameters", f"count: at least {spec.size_step}, in steps of it")
         engine = self.engines[request.ticker]
         wanted = self._reducible(request) if request.reduce_only else request.count
         plan = engine.plan(request.side, request.price, wanted, request.self_trade)

@@ -98,8 +98,8 @@ class Playback:
             return (0, 0)
         return self._playing.anchor, self._playing.due(self._playing.session.end)
 
-    async def play(self, spec: Spec) -> None:
-        """Start a session from its beginning. The same one already playing is left alone.
+    async def play(self, spec: Spec, *, replace: bool = False) -> None:
+        """Start a session from its beginning. The same one already playing plays on, unless `replace`.
 
         Raises `BadInput` for a speed, a lead or a recording that cannot be played.
         """
@@ -108,7 +108,8 @@ class Playback:
         if not 0 <= spec.lead_ms <= 60_000:
             raise BadInput(f"lead_ms {spec.lead_ms} was asked; expected 0 to 60000", "lead_ms")
         async with self._opening:
-            if self.state == "playing" and self._playing is not None and self._playing.spec == spec:
+            same = self._playing is not None and self._playing.spec == spec
+            if same and self.state == "playing" and not replace:
                 return
             session, events = await asyncio.to_thread(self._read, spec)
             await self.stop()

@@ -46,8 +46,8 @@ Taken = dict[BidSide, dict[int, int]]
 class Receipt(msgspec.Struct, frozen=True):
     """What arrived under one client order id: how often, and the SHA-256 of each distinct body."""
 
-    received: int
-    bodies: tuple[str, ...]
+    times: int
+    sha256: tuple[str, ...]
     first_received_at: int
 
 
@@ -254,7 +254,7 @@ class Store:
             "SELECT client_order_id, sha256, times, first_at FROM receipts ORDER BY first_at, client_order_id, sha256"
         ):
             old = found.get(client_id, Receipt(0, (), first_at))
-            found[client_id] = Receipt(old.received + times, (*old.bodies, sha256), old.first_received_at)
+            found[client_id] = Receipt(old.times + times, (*old.sha256, sha256), old.first_received_at)
         return found
 
 

@@ -106,7 +106,7 @@ async def test_after_kill_9_every_answered_order_is_there_and_every_copy_is_refu
     left = sum(hundredths(size) for price, size in book["no_dollars"] if price == "0.5100")
     assert left + hundredths(position["position_fp"]) == 8_000
     audit = (await again.admin("GET", "/audit")).body["orders"]
-    assert all(len(seen["bodies"]) == 1 for seen in audit.values())
+    assert all(len(seen["sha256"]) == 1 for seen in audit.values())
 
 
 async def test_the_session_goes_on_after_kill_9_with_the_same_anchor(spawn: Spawn) -> None:

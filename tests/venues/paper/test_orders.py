@@ -81,7 +81,7 @@ async def test_cancel_of_anything_not_working_is_the_same_404(venue: Client) -> 
         ({"price": "0.0000"}, 400, "invalid_price", None),
         ({"price": "1.0000"}, 400, "invalid_price", None),
         ({"price": "-0.49"}, 400, "invalid_price", None),
-        ({"count": "0.50"}, 400, "invalid_parameters", "at least 1"),
+        ({"count": "0.00"}, 400, "invalid_parameters", "positive"),
         ({"count": "0"}, 400, "invalid_parameters", "positive"),
         ({"count": "1.001"}, 400, "invalid_parameters", "decimals"),
         ({"count": "30000.00", "price": "0.9900"}, 400, "insufficient_balance", None),
@@ -172,7 +172,7 @@ async def test_selling_yes_that_is_not_held_is_a_no_position(venue: Client) -> N
 
 
 async def test_the_recording_crossing_a_resting_order_fills_it_as_maker_at_its_price(launch: Launch) -> None:
-    venue = await launch(session(BookDelta(T0 + 400_000, AAA, "no", micros("0.53"), micros(3))), speed="1")
+    venue = await launch(session(BookDelta(T0 + 2_000_000, AAA, "no", micros("0.53"), micros(3))), speed="1")
     socket = await venue.socket()
     await socket.send_json({"id": 1, "cmd": "subscribe", "params": {"channels": ["fill"]}})
     order_id = (await venue.order(price="0.4800", count="5.00", **GTC)).body["order_id"]
@@ -230,3 +230,11 @@ async def test_ids_are_a_pure_function_of_the_client_id(launch: Launch, tmp_path
         fills = (await venue.get("/portfolio/fills"))["fills"]
         found.append((order_id, [fill["trade_id"] for fill in fills]))
     assert found[0] == found[1]
+
+
+async def test_what_a_fractional_level_leaves_over_can_be_traded(launch: Launch) -> None:
+    venue = await launch(session(BookDelta(T0, AAA, "no", micros("0.52"), micros("7.77"))))
+    bought = await venue.order(count="10.00", price="0.4800")
+    assert bought.body["fill_count"] == "7.77"
+    sold = await venue.order(side="ask", count="0.77", price="0.4700")
+    assert (sold.status, sold.body["fill_count"]) == (201, "0.77")

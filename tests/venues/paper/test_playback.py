@@ -149,8 +149,9 @@ async def test_playing_what_already_plays_changes_nothing_and_another_session_re
     assert (await venue.admin("POST", "/play", {"recording": "a", "speed": 2})).body["anchor"] == first["anchor"]
     assert (await venue.get(f"/portfolio/orders/{resting}"))["order"]["status"] == "resting"
     await venue.order(count="10.00")
+    again = (await venue.admin("POST", "/play", {"recording": "a", "speed": 2, "replace": True})).body
     second = (await venue.admin("POST", "/play", {"recording": "b"})).body
-    assert second["anchor"] > first["anchor"]
+    assert second["anchor"] > again["anchor"] > first["anchor"]
     assert (await venue.get(f"/portfolio/orders/{resting}"))["order"]["status"] == "canceled"
     book = (await venue.get(f"/markets/{AAA}/orderbook"))["orderbook_fp"]
     assert book["no_dollars"][-1] == ["0.5100", "80.00"]

@@ -126,7 +126,7 @@ async def test_snapshot_and_changes_rebuild_the_exchanges_book_through_any_traff
 
 
 async def test_a_recording_that_starts_over_is_published_as_a_fresh_snapshot(launch: Launch) -> None:
-    venue = await launch(session(BookReset(T0 + 300_000, AAA, ((100_000, 1_000_000),), ())))
+    venue = await launch(session(BookReset(T0 + 2_000_000, AAA, ((100_000, 1_000_000),), ())))
     socket = await subscribed(venue, "orderbook_delta", market_tickers=[AAA], use_yes_price=True)
     assert (await read(socket))["seq"] == 1
     fresh = await read(socket)
