@@ -22,12 +22,12 @@ import msgspec
 
 from domain.market import MarketSpec
 from domain.money import from_micros, to_micros
-from venues.paper import refusals
-from venues.paper.account import Account, Commitment
+from venues.paper import collateral, refusals
+from venues.paper.account import Account
 from venues.paper.book import Change
-from venues.paper.engine import MarketEngine, Plan, Resting, Take
+from venues.paper.engine import MarketEngine, Resting, Take
 from venues.paper.history import History
-from venues.paper.records import AccountView, BookSide, FillRow, Order, Position
+from venues.paper.records import AccountView, BookSide, FillRow, Order
 from venues.paper.request import OrderRequest
 from venues.paper.store import Store, Taken
 from venues.recording.session import BookReset, SessionEvent
@@ -187,8 +187,7 @@ class Exchange:
     @property
     def reserved(self) -> int:
         """Cash that working orders hold back, in micro-dollars."""
-        tickers = {order.ticker for order in self.working.values()}
-        return sum(self.account.reserve(ticker, self._commitments(ticker)) for ticker in tickers)
+        return collateral.reserved(self.account, self.specs, self.working)
 
     def _view(self) -> AccountView:
         resting: dict[str, int] = {}
@@ -210,13 +209,13 @@ class Exchange:
         if request.count % step:
             raise refusals.api(400, "invalid_parameters", f"count: at least {spec.size_step}, in steps of it")
         engine = self.engines[request.ticker]
-        wanted = self._reducible(request) if request.reduce_only else request.count
+        wanted = collateral.reducible(self.account, request) if request.reduce_only else request.count
         plan = engine.plan(request.side, request.price, wanted, request.self_trade)
         if request.post_only and plan.crosses:
             raise refusals.post_only_cross()
         if fraction is not None:
             plan = plan.cut(_part(plan.size, fraction, step))
-        if self._needed(request, spec, plan) > self.account.cash:
+        if collateral.needed(self.account, self.specs, self.working, request, plan) > self.account.cash:
             raise refusals.insufficient_balance()
 
         order = self._accept(request)
@@ -255,31 +254,6 @@ class Exchange:
             created_at=now,
             updated_at=now,
         )
-
-    def _reducible(self, request: OrderRequest) -> int:
-        held = self.account.positions.get(request.ticker, Position()).shares
-        return min(request.count, max(0, -held if request.side == "bid" else held))
-
-    def _needed(self, request: OrderRequest, spec: MarketSpec, plan: Plan) -> int:
-        """Cash that must be there for every working order and this one, at its limit, fees included."""
-        fee = self.account.fee_bound(
-            spec.fees, request.side, request.price, request.count, taker=True, rows=len(plan.takes) + 1
-        )
-        count = self._reducible(request) if request.reduce_only else request.count
-        mine = Commitment(request.side, request.price, count, fee)
-        others = [c for o, c in self._committed(request.ticker) if o not in plan.displaced]
-        elsewhere = self.reserved - self.account.reserve(request.ticker, self._commitments(request.ticker))
-        return elsewhere + self.account.reserve(request.ticker, [*others, mine])
-
-    def _commitments(self, ticker: str) -> list[Commitment]:
-        return [commitment for _, commitment in self._committed(ticker)]
-
-    def _committed(self, ticker: str) -> Iterator[tuple[str, Commitment]]:
-        for order in self.working.values():
-            if order.ticker == ticker:
-                fees = self.specs[ticker].fees
-                fee = self.account.fee_bound(fees, order.side, order.price, order.remaining, taker=False, rows=1)
-                yield order.order_id, Commitment(order.side, order.price, order.remaining, fee)
 
     # -- the parts of a step ----------------------------------------------------------------------------------------
 

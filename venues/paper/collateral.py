@@ -1,0 +1,52 @@
+"""How much cash working orders hold back, and how much an incoming one would need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from domain.market import MarketSpec
+from venues.paper.account import Account, Commitment
+from venues.paper.engine import Plan
+from venues.paper.records import Order, Position
+from venues.paper.request import OrderRequest
+
+Working = Mapping[str, Order]
+
+
+def reserved(account: Account, specs: Mapping[str, MarketSpec], working: Working) -> int:
+    """Micro-dollars held back by all working orders."""
+    tickers = {order.ticker for order in working.values()}
+    return sum(account.reserve(t, _committed(account, specs[t], working).values()) for t in tickers)
+
+
+def needed(
+    account: Account, specs: Mapping[str, MarketSpec], working: Working, request: OrderRequest, plan: Plan
+) -> int:
+    """Cash that must be there for every working order and this one, each at its limit, fees included."""
+    spec = specs[request.ticker]
+    count = reducible(account, request) if request.reduce_only else request.count
+    fee = account.fee_bound(spec.fees, request.side, request.price, request.count, taker=True, rows=len(plan.takes) + 1)
+    here = _committed(account, spec, working)
+    elsewhere = reserved(account, specs, working) - account.reserve(request.ticker, here.values())
+    staying = [commitment for order_id, commitment in here.items() if order_id not in plan.displaced]
+    mine = Commitment(request.side, request.price, count, fee)
+    return elsewhere + account.reserve(request.ticker, [*staying, mine])
+
+
+def reducible(account: Account, request: OrderRequest) -> int:
+    """How much of the order would close a position: what a reduce-only order may be."""
+    held = account.positions.get(request.ticker, Position()).shares
+    return min(request.count, max(0, -held if request.side == "bid" else held))
+
+
+def _committed(account: Account, spec: MarketSpec, working: Working) -> dict[str, Commitment]:
+    return {
+        order.order_id: Commitment(
+            order.side,
+            order.price,
+            order.remaining,
+            account.fee_bound(spec.fees, order.side, order.price, order.remaining, taker=False, rows=1),
+        )
+        for order in working.values()
+        if order.ticker == spec.market
+    }
