@@ -14,6 +14,7 @@ _GONE = (
     OSError,
     asyncio.TimeoutError,
     asyncpg.InterfaceError,  # the connection or the pool is closed
+    asyncpg.InternalClientError,  # the server said goodbye while the connection lay in the pool
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,  # starting up, or recovering from a crash
     asyncpg.AdminShutdownError,
@@ -21,8 +22,6 @@ _GONE = (
     asyncpg.TooManyConnectionsError,
     asyncpg.DiskFullError,
     asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
 )
 _MISCONFIGURED = (
     asyncpg.InvalidCatalogNameError,

@@ -13,7 +13,7 @@ from decimal import Decimal
 from domain.evidence import Fill, FillStatus
 from domain.exposure import own_fills, realised_pnl, unhedged_notional_seconds
 from domain.intent import Intent
-from domain.money import plain, tidy
+from domain.money import tidy
 from domain.orders import Side
 from domain.snapshot import OrderFacts, TradeFacts
 from domain.trade import Outcome, TradeState
@@ -57,7 +57,7 @@ def _strategy(intent: Intent) -> str:
 def _plan(intent: Intent) -> Iterable[str]:
     for leg in intent.legs:
         yield (
-            f"{leg.side} {plain(leg.size)} of {leg.market} at {plain(leg.limit)} or better, "
+            f"{leg.side} {_count(leg.size)} of {leg.market} at {tidy(leg.limit)} or better, "
             f"${tidy(leg.expected_cost)} with fees (leg {leg.name})"
         )
     payoff = intent.payoff * intent.size
@@ -68,7 +68,7 @@ def _plan(intent: Intent) -> Iterable[str]:
     ttl = intent.expires_at - intent.decided_at
     yield f"decided {_clock(intent.decided_at)} (exchange clock), valid for {_seconds(ttl)}"
     for book in intent.evidence:
-        bid, ask = (plain(side) if side is not None else "none" for side in (book.bid, book.ask))
+        bid, ask = (tidy(side) if side is not None else "none" for side in (book.bid, book.ask))
         age = _seconds(max(intent.decided_at - book.exchange_at, 0))
         yield f"seen: {book.market} bid {bid}, ask {ask}, last changed {age} before"
     yield (
@@ -93,8 +93,8 @@ def _sent(send: SentBody, name: str) -> str:
 def _order(order: OrderFacts, fills: Iterable[Fill], intent: Intent) -> Iterable[str]:
     ticket = order.ticket
     yield (
-        f"{ticket.leg}{ticket.attempt} ({ticket.purpose}): {ticket.side} {plain(ticket.size)} {ticket.market} "
-        f"at {plain(ticket.limit)} or better, {ticket.tif.replace('_', ' ')}"
+        f"{ticket.leg}{ticket.attempt} ({ticket.purpose}): {ticket.side} {_count(ticket.size)} {ticket.market} "
+        f"at {tidy(ticket.limit)} or better, {ticket.tif.replace('_', ' ')}"
     )
     verdict = order.verdict or "no answer recorded"
     reason = f" ({order.code})" if order.code else ""
@@ -102,7 +102,7 @@ def _order(order: OrderFacts, fills: Iterable[Fill], intent: Intent) -> Iterable
     yield f"    {verdict}{reason}{detail}"
     settled = "settled" if order.settled else "not settled: only the venue's evidence can tell"
     copies = "never left" if order.sends == 0 else f"sent {order.sends} time{'s' if order.sends > 1 else ''}"
-    yield f"    {copies}; filled {plain(order.filled)}, {settled}"
+    yield f"    {copies}; filled {_count(order.filled)}, {settled}"
     yield f"    client order id {order.client_order_id}, venue order id {order.order_id or 'unknown'}"
     for fill in fills:
         if fill.client_order_id == order.client_order_id:
@@ -117,7 +117,7 @@ def _fill(fill: Fill, intent: Intent) -> str:
     cash = f"${tidy(abs(fill.cash))} {'paid' if fill.cash < 0 else 'received'}"
     status = "" if fill.status is FillStatus.FINAL else f", {fill.status}"
     return (
-        f"{done} {plain(fill.size)} at {plain(fill.price)}, fee ${tidy(fill.fee)}: {cash}, {when} "
+        f"{done} {_count(fill.size)} at {tidy(fill.price)}, fee ${tidy(fill.fee)}: {cash}, {when} "
         f"(exchange clock), trade {fill.trade_id}{status}"
     )
 
@@ -128,7 +128,7 @@ def _result(story: TradeStory) -> Iterable[str]:
         yield "no order was ever begun for this intent"
         return
     yield _standing(trade)
-    hedged, unwound, residual = (plain(shares) for shares in (trade.hedged, trade.unwound, trade.residual))
+    hedged, unwound, residual = (_count(shares) for shares in (trade.hedged, trade.unwound, trade.residual))
     yield f"{hedged} hedged, {unwound} unwound, {residual} standing alone (shares)"
     fills = own_fills(story.intent, story.fills)
     fees = sum((fill.fee for fill in fills), Decimal(0))
@@ -149,6 +149,11 @@ def _standing(trade: TradeFacts) -> str:
     if trade.state is TradeState.STUCK:
         return f"{trade.state}: waits for evidence or a person; `surefoot unwind {trade.intent.id} --reason …`"
     return f"{trade.state}: under way when the ledger last heard of it, {_clock(trade.at)}"
+
+
+def _count(shares: Decimal) -> str:
+    """Shares without idle zeros: `10`, `2.5`."""
+    return tidy(shares).removesuffix(".00")
 
 
 def _clock(at: int) -> str:

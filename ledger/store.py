@@ -7,6 +7,7 @@ raise `Unavailable`; the pool reconnects by itself once it is back.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from typing import Any
 import asyncpg
 
 from domain.decisions import Suppression
+from domain.errors import Unavailable
 from domain.evidence import Fill
 from domain.intent import Intent
 from domain.market import Venue
@@ -27,7 +29,7 @@ from ledger.faults import translated
 from ledger.story import Run, Snapshot, TradeRow, TradeStory
 
 _PATIENCE_S = 10.0
-_TRIES = 3
+_DEADLOCKS = 3
 
 
 class Ledger:
@@ -56,7 +58,11 @@ class Ledger:
         return cls(pool)
 
     async def close(self) -> None:
-        await self._pool.close()
+        """Close every connection; those that do not come back in time are cut."""
+        try:
+            await asyncio.wait_for(self._pool.close(), _PATIENCE_S)
+        except (TimeoutError, asyncpg.InterfaceError):
+            self._pool.terminate()
 
     # ------------------------------------------------------------------ runs
 
@@ -157,24 +163,34 @@ class Ledger:
 
     async def _write(self, statement: str, *arguments: Any) -> Any:
         """Run one statement. A deadlock rolled it back whole, so it is simply run again."""
-        with translated():
-            for last in (False,) * (_TRIES - 1) + (True,):
-                try:
-                    async with self._pool.acquire(timeout=_PATIENCE_S) as connection:
-                        return await connection.fetchval(statement, *arguments)
-                except asyncpg.DeadlockDetectedError:
-                    if last:
-                        raise
-        raise AssertionError("unreachable: the last try returns or raises")
+        for _ in range(_DEADLOCKS):
+            try:
+                async with self._connection() as connection:
+                    return await connection.fetchval(statement, *arguments)
+            except asyncpg.DeadlockDetectedError:
+                continue
+        raise Unavailable(
+            f"the ledger's Postgres ended {_DEADLOCKS} tries of one write as deadlocks; nothing was written, ask again",
+            "ledger_unavailable",
+        )
 
     @asynccontextmanager
     async def _view(self) -> AsyncIterator[reads.Connection]:
+        async with (
+            self._connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield connection
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[reads.Connection]:
         with translated():
-            async with (
-                self._pool.acquire(timeout=_PATIENCE_S) as connection,
-                connection.transaction(isolation="repeatable_read", readonly=True),
-            ):
-                yield connection
+            async with self._pool.acquire(timeout=_PATIENCE_S) as connection:
+                try:
+                    yield connection
+                except asyncpg.InternalClientError:
+                    connection.terminate()  # it heard the server's farewell; back in the pool it would fail again
+                    raise
 
 
 async def _warm(connection: reads.Connection) -> None:

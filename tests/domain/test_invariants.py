@@ -65,9 +65,7 @@ def trade(**changes: Any) -> TradeFacts:
 
 def order(n: int, **changes: Any) -> OrderFacts:
     of = TICKETS[n]
-    whole = OrderFacts(
-        of, of.client_order_id, Verdict.ACCEPTED, "", "", order_id(of), of.size, True, 1, START, START
-    )
+    whole = OrderFacts(of, of.client_order_id, Verdict.ACCEPTED, "", "", order_id(of), of.size, True, 1, START, START)
     return replace(whole, **changes)
 
 

@@ -17,6 +17,7 @@ START = 1_795_000_000_000_000  # an instant of 2026, in microseconds
 SECOND = 1_000_000
 A, B = "GAME-AAA", "GAME-BBB"
 OPENING = D("1000.00")
+RUN_ID = "run-1"
 
 
 def intent(nonce: int = 0, *, size: str = "10", limit_a: str = "0.40", limit_b: str = "0.55") -> Intent:

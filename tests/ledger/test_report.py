@@ -1,0 +1,142 @@
+"""The report of a run and the story of a trade, read from a ledger that a trade was written to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from domain.decisions import Gate, Suppression
+from domain.market import Venue
+from domain.snapshot import Arrival, VenueSnapshot
+from domain.trade import TradeRecord
+from ledger.memory import MemoryLedger
+from ledger.render import render
+from ledger.report import build_report
+from ledger.store import Ledger
+from tests.ledger.samples import (
+    OPENING,
+    RUN_ID,
+    SECOND,
+    START,
+    A,
+    B,
+    D,
+    accepted,
+    body,
+    hedged,
+    intent,
+    standing_on_a,
+)
+
+AnyLedger = Ledger | MemoryLedger
+NOW = START + 10 * SECOND
+
+
+async def write(ledger: AnyLedger, record: TradeRecord, nonce: int = 0) -> None:
+    """As a trade's activities do: begin, send, finish, record."""
+    planned = intent(nonce)
+    assert record.intent_id == planned.id
+    for n, order in enumerate(record.orders):
+        opening = planned if n == 0 else None
+        await ledger.begin_order(RUN_ID, opening, order.ticket, body(order.ticket), START + (n + 1) * 10_000)
+        await ledger.finish_order(order.ticket, order.result or accepted(order.ticket))
+    await ledger.record_trade(RUN_ID, planned, record)
+
+
+async def a_run(ledger: AnyLedger) -> None:
+    """One trade as planned, one parked on leg A, one intent without a trade, three suppressed opportunities."""
+    await ledger.start_run(RUN_ID, "paper", "replay", START - SECOND, "a seeded session")
+    await ledger.record_opening(Venue.KALSHI, OPENING, START - SECOND)
+    gates = (Gate.STALE, Gate.STALE, Gate.SKEWED)
+    await ledger.record_suppressions(
+        RUN_ID, [Suppression("pair", "GAME", g, "detail", D("0.50"), D(3), START + n) for n, g in enumerate(gates)]
+    )
+    await write(ledger, hedged(intent()))
+    await write(ledger, standing_on_a(intent(1)), 1)
+    await ledger.record_intent(intent(2), RUN_ID)
+
+
+async def test_the_report_counts_decisions_trades_and_money_as_exact_text(ledger: AnyLedger) -> None:
+    await a_run(ledger)
+    report = json.loads(build_report(await ledger.snapshot(RUN_ID), None, None, NOW).to_json())
+    assert (report["run"], report["mode"], report["source"]) == (RUN_ID, "replay", "a seeded session")
+    assert report["intents"] == 3
+    assert report["suppressed"] == {"skewed": 1, "stale": 2}
+    assert report["trades"] == {"CLOSED": 1, "STUCK": 1}
+    assert report["outcomes"] == {"hedged": 1}
+    assert report["fills"] == 3
+    assert report["fees"] == "0.5093"  # 0.168 + 0.1733 + 0.168
+    assert report["pnl"] == "0.1587"  # of the closed trade; what the parked one spent is not realised
+    assert report["edge"] == "0.4761"
+    # 10 × 0.40 × 0.04 s closed, and 10 × 0.40 × 9.98 s of the one that still stands alone
+    assert report["unhedged_notional_seconds"] == "40.08"
+    assert [row["state"] for row in report["trade_rows"]] == ["CLOSED", "STUCK"]
+    assert len(report["suppressions"]) == 3
+
+
+async def test_with_the_exchange_at_hand_all_six_invariants_are_judged_and_hold(ledger: AnyLedger) -> None:
+    await a_run(ledger)
+    snapshot = await ledger.snapshot(RUN_ID)
+    fills = snapshot.facts.fills
+    cash = OPENING + sum((fill.cash for fill in fills), D(0))
+    venue = VenueSnapshot(Venue.KALSHI, cash, {A: D(20), B: D(10)}, (), fills)
+    audit = [Arrival(send.client_order_id, 1, (send.sha256,), send.at) for send in snapshot.facts.sends]
+    report = build_report(snapshot, venue, audit, NOW)
+    assert report.invariants == dict.fromkeys(report.invariants, True)
+    assert len(report.invariants) == 6
+    assert report.violations == ()
+
+    short = replace(venue, cash=cash - D("0.0001"))
+    wrong = build_report(snapshot, short, audit, NOW)
+    assert wrong.invariants["cash_and_positions_balance"] is False
+    assert wrong.violations[0].startswith("cash_and_positions_balance: kalshi holds $")
+
+
+async def test_without_the_exchange_the_invariants_that_need_it_are_null_with_a_reason(ledger: AnyLedger) -> None:
+    await a_run(ledger)
+    report = build_report(await ledger.snapshot(RUN_ID), None, None, NOW).to_dict()
+    unjudged = {name for name, holds in report["invariants"].items() if holds is None}
+    assert unjudged == {"fills_match", "no_orphan_orders", "cash_and_positions_balance"}
+    assert unjudged <= set(report["invariant_notes"])
+
+
+async def test_a_run_in_which_nothing_happened_reports_zeros(ledger: AnyLedger) -> None:
+    await ledger.start_run(RUN_ID, "paper", "paper", START, "synth")
+    report = build_report(await ledger.snapshot(RUN_ID), None, None, NOW).to_dict()
+    assert (report["intents"], report["fills"], report["trades"], report["pnl"]) == (0, 0, {}, "0.00")
+
+
+async def test_the_story_of_a_hedged_trade_tells_plan_wire_steps_orders_and_result(ledger: AnyLedger) -> None:
+    await a_run(ledger)
+    text = "\n".join(render(await ledger.trade(intent().id)))
+    for part in (
+        f"Trade {intent().id}",
+        "buy 10 of GAME-AAA at 0.40 or better, $4.168 with fees (leg A)",
+        "$0.1587 expected after fees",
+        "A1 is about to leave",
+        "+0.070 s  LEG_B      hedge B1: accepted, all filled at 0.5500",
+        "bought 10 at 0.55, fee $0.1733: $5.6733 paid, 0.060 s after the decision",
+        "CLOSED, hedged: every filled share has its other side",
+        "P&L $0.1587 against $0.1587 expected; fees $0.3413",
+        "$0.16·s unhedged",
+    ):
+        assert part in text
+    assert "reserved" not in text.split("Result")[1]
+
+
+async def test_the_story_of_a_stuck_trade_says_what_is_open_and_what_a_person_can_do(ledger: AnyLedger) -> None:
+    await a_run(ledger)
+    text = "\n".join(render(await ledger.trade(intent(1).id)))
+    for part in (
+        "unknown (timeout): no answer within 2 s",
+        "filled 0, not settled: only the venue's evidence can tell",
+        f"STUCK: waits for evidence or a person; `surefoot unwind {intent(1).id} --reason …`",
+        "still reserved",
+        "10 standing alone",
+    ):
+        assert part in text
+
+
+async def test_the_story_of_an_intent_that_never_became_a_trade_says_so(ledger: AnyLedger) -> None:
+    await a_run(ledger)
+    assert render(await ledger.trade(intent(2).id))[-1] == "  no order was ever begun for this intent"
