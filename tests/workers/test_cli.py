@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,15 +15,15 @@ from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError, Una
 from workers.cli import exits
 from workers.cli.main import main
 
-COMMANDS = "up down status play demo replay synth trades trade unwind report doctor config".split()
+COMMANDS = ["up", "down", "status", "play", "demo", "replay", "synth"]
+COMMANDS += ["trades", "trade", "unwind", "report", "doctor", "config"]
 
 
 @pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith("SUREFOOT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SUREFOOT_STATE_DIR", str(tmp_path / "state"))
-    yield
 
 
 def test_help_lists_every_command_and_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -36,6 +38,7 @@ class View:
     progress: float = 0.0
     events: int = 0
     total: int = 0
+    intents: int = 0
     trades: int = 0
     open: int = 0
     unhedged: Decimal = Decimal(0)
@@ -46,7 +49,7 @@ class View:
     def line(self) -> str:
         return (
             f"{self.session} {self.state} {self.progress:.0%} · events {self.events}/{self.total} · "
-            f"intents {self.trades} · trades open {self.open}, closed {self.trades - self.open} · "
+            f"intents {self.intents} · trades open {self.open}, closed {self.trades - self.open} · "
             f"unhedged {plain(self.unhedged)} shares{f' · {self.trouble}' if self.trouble else ''}"
         )
 
@@ -75,6 +78,7 @@ async def follow(stack: Stack, settle: float) -> None:
 async def _read(stack: Stack, ledger: Ledger, last: View) -> View:
     try:
         status = await asyncio.to_thread(paper.status, stack)
+        counted = await asyncio.to_thread(_intents_counted, stack)
         rows = await ledger.trades(run=stack.run_id, limit=_ALL)
         steps = (await ledger.trade(rows[0].intent_id)).steps if rows else ()
     except SurefootError as error:
@@ -86,11 +90,22 @@ async def _read(stack: Stack, ledger: Ledger, last: View) -> View:
         progress=float(status["progress"]),
         events=int(status.get("events", 0)),
         total=int(status.get("events_total", 0)),
+        intents=max(counted, len(rows)),  # the counter starts over with its process
         trades=len(rows),
         open=len(running),
         unhedged=sum((row.residual for row in running), Decimal(0)),
         story=tuple(f"{step.state}  {step.text}" for step in steps[-_STORY_LINES:]),
     )
+
+
+def _intents_counted(stack: Stack) -> int:
+    """By ingest's own counter; 0 if it does not answer just now."""
+    try:
+        page = httpx.get(f"http://127.0.0.1:{stack.metrics_ports['ingest']}/metrics", timeout=1, trust_env=False).text
+    except httpx.HTTPError:
+        return 0
+    samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
+    return sum(int(sample.value) for sample in samples if sample.name == "surefoot_intents_total")
 
 
 @contextmanager

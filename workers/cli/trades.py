@@ -38,9 +38,9 @@ def trades(
     if not rows:
         say(f"no trades{f' in state {state}' if state else ''}")
         return
-    table = Table(
-        "decided at", "trade", "state", "outcome", "shares", "hedged", "unwound", "residual", "P&L $", box=None
-    )
+    table = Table("decided at", Column("trade", no_wrap=True), box=None)
+    for name in ("state", "outcome", "shares", "hedged", "unwound", "residual", "P&L $"):
+        table.add_column(name)
     for row in rows:
         shares = (plain(value) for value in (row.size, row.hedged, row.unwound, row.residual, row.pnl))
         table.add_row(iso(row.decided_at), row.intent_id, row.state, row.outcome or "open", *shares)

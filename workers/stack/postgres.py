@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -23,7 +24,7 @@ import psutil
 from domain.errors import BadInput, Unavailable
 from workers.stack.layout import Layout, write_private
 from workers.stack.ports import HOST
-from workers.stack.processes import ProcessSpec, as_user
+from workers.stack.processes import ProcessSpec, as_user, wait_ended
 
 USER = "surefoot"
 DATABASE = "surefoot"
@@ -178,14 +179,16 @@ class EmbeddedPostgres:
         orphans = [process for process in psutil.process_iter(["name"]) if self._is_ours(process)]
         if orphans:
             self._say(f"ending {len(orphans)} processes left by a former postgres in {self.data}")
-            parents = {process.pid for process in orphans}
-            for process in orphans:
-                if process.ppid() not in parents:
-                    process.send_signal(signal.SIGINT)
-            _, alive = psutil.wait_procs(orphans, timeout=5)
-            for process in alive:
-                process.kill()
-            psutil.wait_procs(alive, timeout=5)
+            pids = {process.pid for process in orphans}
+            with suppress(psutil.NoSuchProcess):
+                for process in orphans:
+                    if process.ppid() not in pids:  # the postmaster, or what outlived it
+                        process.send_signal(signal.SIGINT)
+            if not wait_ended(orphans, 5):
+                for process in orphans:
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
+                wait_ended(orphans, 5)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _is_ours(self, process: psutil.Process) -> bool:

@@ -19,6 +19,7 @@ import psutil
 
 from domain.errors import BadInput, Unavailable
 
+_KILL_SECONDS = 10.0
 _SAME_START = 2.0  # seconds: the wall clock of a start may be restated after a clock adjustment
 
 
@@ -117,7 +118,8 @@ def find(record: ProcessRecord) -> psutil.Process | None:
         process = psutil.Process(record.pid)
         if abs(process.create_time() - record.created) > _SAME_START or process.status() == psutil.STATUS_ZOMBIE:
             return None
-        return process if tuple(process.cmdline()) == record.argv else None
+        # In the instant between fork and exec a process has no command line yet.
+        return process if tuple(process.cmdline()) in (record.argv, ()) else None
     except psutil.Error:
         return None
 
@@ -129,14 +131,29 @@ def stop(record: ProcessRecord) -> bool:
         return False
     try:
         process.send_signal(record.stop_signal)
-        try:
-            process.wait(record.stop_timeout)
-        except psutil.TimeoutExpired:
+        if not wait_ended([process], record.stop_timeout):
             process.kill()
-            process.wait(10)
+            wait_ended([process], _KILL_SECONDS)
     except psutil.NoSuchProcess:
         pass
     return True
+
+
+def wait_ended(processes: Sequence[psutil.Process], timeout: float) -> bool:
+    """Whether all of them end within `timeout` seconds. One that only waits to be reaped by its parent has ended."""
+    deadline = time.monotonic() + timeout
+    while not all(_ended(process) for process in processes):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def stop_all(records: Sequence[ProcessRecord], say: Callable[[str], None]) -> None:

@@ -1,0 +1,126 @@
+"""Postgres, Temporal and the paper exchange as one stack, seen through the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from config.load import load
+from config.settings import Settings
+from domain.market import Venue
+from workers.cli import exits
+from workers.cli.ledger import venue_side
+from workers.cli.main import main
+from workers.stack import host
+from workers.stack import services as services_of_stack
+from workers.stack.books import open_ledger, record_opening_once
+from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
+from workers.stack.processes import ProcessSpec
+from workers.stack.services import get_status
+
+pytestmark = pytest.mark.stack
+
+
+async def servers_only(
+    layout: Layout, settings: Settings, ports: Mapping[str, int], say: Callable[[str], None]
+) -> list[ProcessSpec]:
+    """The real list without the processes that trade."""
+    specs = await services_of_stack.services(layout, settings, ports, say)
+    return [spec for spec in specs if spec.name in ("postgres", "temporal", "paper")]
+
+
+@pytest.fixture
+async def stack(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stack]:
+    monkeypatch.setenv("SUREFOOT_STATE_DIR", str(state_dir))
+    settings = load(environ={}, overrides={"state_dir": str(state_dir), "paper.opening_cash": "500"}).settings
+    stop, ready = asyncio.Event(), asyncio.Event()
+    running = asyncio.create_task(
+        host.run(settings, "r-1", say=lambda line: None, stop=stop, ready=ready.set, services=servers_only)
+    )
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        running.result()
+    yield load_stack(state_dir)
+    stop.set()
+    await running
+
+
+async def run(*arguments: str) -> int:
+    return await asyncio.to_thread(main, list(arguments))
+
+
+async def test_a_stack_is_seen_played_and_reported_through_the_command_line(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with open_ledger(stack) as ledger:
+        recorded = await ledger.latest_run()
+    assert recorded is not None
+    assert (recorded.run_id, recorded.mode) == ("r-1", "paper")
+
+    opening = record_opening_once(stack.layout)
+    await opening()
+    await opening()
+    venue = await venue_side(stack)
+    assert (venue.venue, venue.cash) == (Venue.KALSHI, Decimal(500))
+
+    assert await run("status", "--json") == exits.OK
+    told = json.loads(capsys.readouterr().out)
+    assert [item["name"] for item in told["processes"]] == ["postgres", "temporal", "paper"]
+    assert told["temporal_ui"] == stack.temporal_ui_url
+
+    assert await run("play", "--recording", "synth:3", "--speed", "100") == exits.OK
+    assert await run("play", "--recording", "synth:x") == exits.BAD_INPUT
+    assert "synth:" in capsys.readouterr().err
+
+    assert await run("trades", "--json") == exits.OK
+    assert json.loads(capsys.readouterr().out) == []
+    assert await run("trade", "i-0") == exits.BAD_INPUT
+
+    assert await run("report", "--json") == exits.OK
+    told = json.loads(capsys.readouterr().out)
+    assert told["run"] == "r-1"
+    assert len(told["invariants"]) == 6
+    assert all(told["invariants"].values())
+    assert (stack.layout.reports / "r-1.json").exists()
+
+    assert await run("doctor") == exits.OK
+    missing = "i-" + "0" * 32
+    assert await run("unwind", missing, "--reason", "drill", "--author", "me") == exits.REFUSED
+    assert f"trade {missing} is not running" in capsys.readouterr().err
+
+
+async def test_no_secret_reaches_a_log_or_a_file_others_can_read(stack: Stack) -> None:
+    secrets = [stack.layout.postgres_password.read_text(), stack.layout.paper_private_key.read_text().splitlines()[1]]
+    looked = 0
+    for path in stack.state_dir.rglob("*"):
+        if (
+            path.is_file()
+            and not path.is_relative_to(stack.layout.keys)
+            and not path.is_relative_to(stack.layout.postgres)
+        ):
+            looked += 1
+            content = path.read_bytes()
+            assert not any(secret.encode() in content for secret in secrets), path
+    assert looked > 5
+
+
+async def test_the_exchange_comes_back_from_a_kill_at_the_same_address(stack: Stack) -> None:
+    records = {record.name: record for record in host.recorded(read_stack_file(stack.layout))}
+    os.kill(records["paper"].pid, signal.SIGKILL)
+    port = stack.metrics_ports["paper"]
+    async with asyncio.timeout(60):
+        while True:
+            now = {record.name: record for record in host.recorded(read_stack_file(stack.layout))}
+            if now["paper"].pid != records["paper"].pid and await get_status(port, "/healthz") == 200:
+                break
+            await asyncio.sleep(0.05)
+    assert (await venue_side(stack)).cash == Decimal(500)
+    assert now["temporal"].pid == records["temporal"].pid
