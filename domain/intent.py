@@ -84,7 +84,7 @@ class Intent:
     @property
     def id(self) -> str:
         """`i-` and 32 hex digits: SHA-256 over the canonical content."""
-        return "i-" + hashlib.sha256(canonical(self).encode()).hexdigest()[:32]
+        return id_of(canonical(self))
 
     @property
     def size(self) -> Decimal:
@@ -118,3 +118,8 @@ def canonical(value: Any) -> str:
         raise TypeError(f"{type(item).__name__} has no canonical form")
 
     return json.dumps(asdict(value), sort_keys=True, separators=(",", ":"), default=encode)
+
+
+def id_of(text: str) -> str:
+    """The id of the intent whose canonical text this is."""
+    return "i-" + hashlib.sha256(text.encode()).hexdigest()[:32]

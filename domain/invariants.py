@@ -115,11 +115,11 @@ def shares_accounted(ledger: LedgerFacts) -> Finding:
     wrong: list[str] = []
     grouped = ledger.fills_by_intent()
     for trade in ledger.trades:
-        fills = grouped.get(trade.intent.id, [])
+        fills = grouped.get(trade.id, [])
         try:
             actual = split(trade.intent, fills)
         except ValueError as stray:
-            wrong.append(f"trade {trade.intent.id}: {stray}")
+            wrong.append(f"trade {trade.id}: {stray}")
             continue
         if trade.state not in AT_REST:
             continue
@@ -127,12 +127,12 @@ def shares_accounted(ledger: LedgerFacts) -> Finding:
         counted = (actual.hedged, actual.unwound, actual.residual)
         if declared != counted:
             wrong.append(
-                f"trade {trade.intent.id} ({trade.state}): its fills are {_shares(*counted)} = {plain(actual.filled)} "
+                f"trade {trade.id} ({trade.state}): its fills are {_shares(*counted)} = {plain(actual.filled)} "
                 f"filled, it declares {_shares(*declared)}"
             )
         if (contradiction := _outcome_contradiction(trade)) is not None:
-            wrong.append(f"trade {trade.intent.id}: {contradiction}")
-    known = {trade.intent.id for trade in ledger.trades}
+            wrong.append(f"trade {trade.id}: {contradiction}")
+    known = {trade.id for trade in ledger.trades}
     wrong += [
         f"{len(fills)} fills belong to intent {intent_id}, which has no trade in the ledger"
         for intent_id, fills in grouped.items()
@@ -143,7 +143,7 @@ def shares_accounted(ledger: LedgerFacts) -> Finding:
 
 def no_orphan_orders(ledger: LedgerFacts, venue: VenueSnapshot | None) -> Finding:
     """Every working order belongs to a trade that is still open, and a closed trade has no order left open."""
-    states = {trade.intent.id: trade.state for trade in ledger.trades}
+    states = {trade.id: trade.state for trade in ledger.trades}
     owners = {order.client_order_id: order.ticket.intent_id for order in ledger.orders}
     wrong: list[str] = []
     for order in ledger.orders:
@@ -195,15 +195,15 @@ def reservation_covered(ledger: LedgerFacts) -> Finding:
     grouped = ledger.fills_by_intent()
     for trade in ledger.trades:
         wrong += [
-            f"trade {trade.intent.id} revision {held.revision}: ${plain(held.exposed)} at risk, "
+            f"trade {trade.id} revision {held.revision}: ${plain(held.exposed)} at risk, "
             f"${plain(held.reserved)} reserved"
             for held in trade.reservations
             if held.exposed > held.reserved
         ]
-        peak = peak_cash_out(grouped.get(trade.intent.id, []))
+        peak = peak_cash_out(grouped.get(trade.id, []))
         most = max((held.reserved for held in trade.reservations), default=Decimal(0))
         if peak > most:
-            wrong.append(f"trade {trade.intent.id} had ${plain(peak)} out, and never more than ${plain(most)} reserved")
+            wrong.append(f"trade {trade.id} had ${plain(peak)} out, and never more than ${plain(most)} reserved")
     return Finding("reservation_covered", not wrong, tuple(wrong))
 
 
@@ -236,11 +236,11 @@ def _pnl_against_fills(ledger: LedgerFacts) -> list[str]:
         if trade.state is not TradeState.CLOSED:
             continue
         try:
-            earned = realised_pnl(trade.intent, grouped.get(trade.intent.id, []))
+            earned = realised_pnl(trade.intent, grouped.get(trade.id, []))
         except ValueError:
             continue  # shares_accounted names the stray fill
         if earned != trade.pnl:
-            wrong.append(f"trade {trade.intent.id} books ${plain(trade.pnl)}; its fills earned ${plain(earned)}")
+            wrong.append(f"trade {trade.id} books ${plain(trade.pnl)}; its fills earned ${plain(earned)}")
     return wrong
 
 

@@ -104,8 +104,12 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class TradeFacts:
-    """A trade as the ledger last heard of it. `revision` −1: begun, and no record of its own yet."""
+    """A trade as the ledger last heard of it. `revision` −1: begun, and no record of its own yet.
 
+    `id` is the intent's, kept beside it because deriving it costs a hash of the whole intent.
+    """
+
+    id: str
     intent: Intent
     state: TradeState
     outcome: Outcome | None

@@ -12,7 +12,7 @@ from domain.decisions import Gate, Suppression
 from domain.errors import Denied
 from domain.evidence import Fill, FillStatus
 from domain.exposure import exposed
-from domain.intent import Intent, canonical
+from domain.intent import Intent, canonical, id_of
 from domain.market import Venue
 from domain.orders import OrderTicket, Purpose, Side, SubmitResult, TimeInForce, Verdict
 from domain.snapshot import CashEntry, OrderFacts, Reservation, Send
@@ -43,8 +43,9 @@ def rows_json(*rows: dict[str, Any]) -> str:
 
 
 def intent_row(intent: Intent, run_id: str) -> dict[str, Any]:
+    text = canonical(intent)
     return {
-        "intent_id": intent.id,
+        "intent_id": id_of(text),
         "run_id": run_id,
         "strategy": intent.strategy,
         "strategy_version": intent.strategy_version,
@@ -56,15 +57,15 @@ def intent_row(intent: Intent, run_id: str) -> dict[str, Any]:
         "worst_cost": intent.worst_cost,
         "decided_at": intent.decided_at,
         "expires_at": intent.expires_at,
-        "canonical": canonical(intent),
+        "canonical": text,
     }
 
 
-def begun_row(intent: Intent, run_id: str, at: int) -> dict[str, Any]:
+def begun_row(intent_id: str, intent: Intent, run_id: str, at: int) -> dict[str, Any]:
     """The trade of a leg A about to leave: planned, its worst cost reserved."""
     zero = Decimal(0)
     return {
-        "intent_id": intent.id,
+        "intent_id": intent_id,
         "run_id": run_id,
         "state": TradeState.PLANNED,
         "outcome": None,
@@ -94,15 +95,15 @@ def trade_row(record: TradeRecord, run_id: str) -> dict[str, Any]:
     }
 
 
-def begun_reservation(intent: Intent, ticket: OrderTicket, at: int) -> dict[str, Any]:
+def begun_reservation(intent_id: str, intent: Intent, ticket: OrderTicket, at: int) -> dict[str, Any]:
     """What leg A puts at risk the moment it leaves."""
     at_risk = exposed(intent, TradeState.PLANNED, (OrderRecord(ticket, None, settled=False, filled=Decimal(0)),))
-    return {"intent_id": intent.id, "revision": BEGUN, "reserved": intent.worst_cost, "exposed": at_risk, "at": at}
+    return {"intent_id": intent_id, "revision": BEGUN, "reserved": intent.worst_cost, "exposed": at_risk, "at": at}
 
 
 def reservation_row(intent: Intent, record: TradeRecord) -> dict[str, Any]:
     return {
-        "intent_id": intent.id,
+        "intent_id": record.intent_id,
         "revision": record.revision,
         "reserved": record.reserved,
         "exposed": exposed(intent, record.state, record.orders, record.fills),

@@ -67,10 +67,11 @@ class MemoryLedger:
         digest = hashlib.sha256(body).hexdigest()
         if intent is not None:
             await self.record_intent(intent, run_id)
-            if intent.id not in self._trades:
-                held = Reservation(**_without(codec.begun_reservation(intent, ticket, at), "intent_id"))
-                row = _without(codec.begun_row(intent, run_id, at), "intent_id", "run_id")
-                self._trades[intent.id] = (run_id, TradeFacts(intent, reservations=(held,), **row))
+            key = intent.id
+            if key not in self._trades:
+                held = Reservation(**_without(codec.begun_reservation(key, intent, ticket, at), "intent_id"))
+                row = _without(codec.begun_row(key, intent, run_id, at), "intent_id", "run_id")
+                self._trades[key] = (run_id, TradeFacts(key, intent, reservations=(held,), **row))
         order = self._orders.get(ticket.client_order_id) or _blank(ticket)
         if any(s.client_order_id == ticket.client_order_id and s.sha256 != digest for s in self._sends):
             raise codec.different_bytes(ticket, digest)
@@ -110,7 +111,10 @@ class MemoryLedger:
         held = {r.revision: r for r in (known.reservations if known else ())}
         held.setdefault(record.revision, Reservation(**_without(codec.reservation_row(intent, record), "intent_id")))
         row = _without(codec.trade_row(record, run_id), "intent_id", "run_id")
-        self._trades[intent.id] = (run, TradeFacts(intent, reservations=tuple(held[n] for n in sorted(held)), **row))
+        self._trades[intent.id] = (
+            run,
+            TradeFacts(intent.id, intent, reservations=tuple(held[n] for n in sorted(held)), **row),
+        )
         self._steps.setdefault(intent.id, {}).update(enumerate(record.steps))
         for order in record.orders:
             self._know(order)
@@ -182,7 +186,7 @@ class MemoryLedger:
             if fill.status is not FillStatus.VOID:
                 where = (fill.venue, fill.market)
                 positions[where] = positions.get(where, Decimal(0)) + fill.shares
-        trades = sorted((facts for _, facts in self._trades.values()), key=lambda t: (t.intent.decided_at, t.intent.id))
+        trades = sorted((facts for _, facts in self._trades.values()), key=lambda t: (t.intent.decided_at, t.id))
         sends = sorted(self._sends, key=lambda send: (send.at, send.client_order_id, send.n))
         return LedgerFacts(
             trades=tuple(trades),
@@ -209,7 +213,7 @@ def _row(run_id: str, facts: TradeFacts) -> TradeRow:
     intent = facts.intent
     return TradeRow(
         run_id=run_id,
-        intent_id=intent.id,
+        intent_id=facts.id,
         strategy=intent.strategy,
         pair=intent.pair,
         size=intent.size,

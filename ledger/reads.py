@@ -124,6 +124,7 @@ async def _trade_facts(connection: Connection, intent_id: str | None) -> tuple[T
         held.setdefault(row["intent_id"], []).append(codec.reservation_of(row))
     return tuple(
         TradeFacts(
+            id=row["intent_id"],
             intent=codec.intent_of(row["canonical"]),
             reservations=tuple(held.get(row["intent_id"], ())),
             **_standing(row),

@@ -147,7 +147,7 @@ def _standing(trade: TradeFacts) -> str:
     if trade.outcome is not None:
         return f"{trade.state}, {trade.outcome}: {_ENDINGS[trade.outcome]}"
     if trade.state is TradeState.STUCK:
-        return f"{trade.state}: waits for evidence or a person; `surefoot unwind {trade.intent.id} --reason …`"
+        return f"{trade.state}: waits for evidence or a person; `surefoot unwind {trade.id} --reason …`"
     return f"{trade.state}: under way when the ledger last heard of it, {_clock(trade.at)}"
 
 

@@ -132,11 +132,7 @@ def build_report(snapshot: Snapshot, venue: VenueSnapshot | None, audit: Iterabl
     """
     grouped = snapshot.facts.fills_by_intent()
     mine = {intent.id for intent in snapshot.intents}
-    lines = tuple(
-        _line(trade, grouped.get(trade.intent.id, []), now)
-        for trade in snapshot.facts.trades
-        if trade.intent.id in mine
-    )
+    lines = tuple(_line(trade, grouped.get(trade.id, []), now) for trade in snapshot.facts.trades if trade.id in mine)
     run = snapshot.run
     suppressed = Counter(str(item.gate) for item in snapshot.suppressions)
     outcomes = Counter(str(line.outcome) for line in lines if line.outcome is not None)
@@ -171,7 +167,7 @@ def _line(trade: TradeFacts, fills: list[Fill], now: int) -> TradeLine:
     counted = own_fills(trade.intent, fills)
     until = min(trade.at, now) if trade.state is TradeState.CLOSED else now
     return TradeLine(
-        id=trade.intent.id,
+        id=trade.id,
         pair=trade.intent.pair,
         state=trade.state,
         outcome=trade.outcome,

@@ -101,10 +101,11 @@ class Ledger:
         }
         opening = ("[]", "[]", "[]")
         if intent is not None:
+            planned = codec.intent_row(intent, run_id)
             opening = (
-                codec.rows_json(codec.intent_row(intent, run_id)),
-                codec.rows_json(codec.begun_row(intent, run_id, at)),
-                codec.rows_json(codec.begun_reservation(intent, ticket, at)),
+                codec.rows_json(planned),
+                codec.rows_json(codec.begun_row(planned["intent_id"], intent, run_id, at)),
+                codec.rows_json(codec.begun_reservation(planned["intent_id"], intent, ticket, at)),
             )
         text = body.decode("utf-8", "backslashreplace")
         copy = await self._write(statements.BEGIN_ORDER, *opening, codec.rows_json(order), text)

@@ -58,7 +58,7 @@ def ledger(**changes: Any) -> LedgerFacts:
 def trade(**changes: Any) -> TradeFacts:
     held = (Reservation(-1, PLANNED.worst_cost, D("4.00"), START), Reservation(9, D(0), D(0), START + 9))
     whole = TradeFacts(
-        PLANNED, TradeState.CLOSED, Outcome.HEDGED, D(10), D(0), D(0), RECORD.pnl, D(0), 9, RECORD.at, held
+        PLANNED.id, PLANNED, TradeState.CLOSED, Outcome.HEDGED, D(10), D(0), D(0), RECORD.pnl, D(0), 9, RECORD.at, held
     )
     return replace(whole, **changes)
 
