@@ -20,6 +20,7 @@ import psutil
 from domain.errors import BadInput, Unavailable
 
 _KILL_SECONDS = 10.0
+_EXEC_SECONDS = 0.2
 _SAME_START = 2.0  # seconds: the wall clock of a start may be restated after a clock adjustment
 
 
@@ -118,10 +119,17 @@ def find(record: ProcessRecord) -> psutil.Process | None:
         process = psutil.Process(record.pid)
         if abs(process.create_time() - record.created) > _SAME_START or process.status() == psutil.STATUS_ZOMBIE:
             return None
-        # In the instant between fork and exec a process has no command line yet.
-        return process if tuple(process.cmdline()) in (record.argv, ()) else None
+        return process if _command_line(process) == record.argv else None
     except psutil.Error:
         return None
+
+
+def _command_line(process: psutil.Process) -> tuple[str, ...]:
+    """Empty for an instant while the kernel sets a new program up; that instant is waited out."""
+    deadline = time.monotonic() + _EXEC_SECONDS
+    while not (words := process.cmdline()) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return tuple(words)
 
 
 def stop(record: ProcessRecord) -> bool:
