@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
 from config.load import load
 from config.settings import Settings
@@ -24,6 +25,7 @@ from workers.stack.books import open_ledger, record_opening_once
 from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
 from workers.stack.processes import ProcessSpec
 from workers.stack.services import get_status
+from workflows.names import SIGNAL_FORCE_FLAT, TRADE_QUEUE, TRADE_WORKFLOW
 
 pytestmark = pytest.mark.stack
 
@@ -95,6 +97,21 @@ async def test_a_stack_is_seen_played_and_reported_through_the_command_line(
     missing = "i-" + "0" * 32
     assert await run("unwind", missing, "--reason", "drill", "--author", "me") == exits.REFUSED
     assert f"trade {missing} is not running" in capsys.readouterr().err
+
+
+async def test_unwind_without_a_worker_is_stored_for_the_next_one(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trade = "i-" + "5" * 32
+    client = await Client.connect(stack.temporal_address)
+    handle = await client.start_workflow(TRADE_WORKFLOW, id=trade, task_queue=TRADE_QUEUE)
+    assert await run("unwind", trade, "--reason", "a drill", "--author", "ann") == exits.OK
+    assert "will be obeyed as soon as a worker is up" in capsys.readouterr().out.replace("\n", " ")
+    events = (await handle.fetch_history()).events
+    (signal_event,) = [event for event in events if event.HasField("workflow_execution_signaled_event_attributes")]
+    attributes = signal_event.workflow_execution_signaled_event_attributes
+    assert attributes.signal_name == SIGNAL_FORCE_FLAT
+    assert json.loads(attributes.input.payloads[0].data) == {"author": "ann", "reason": "a drill"}
 
 
 async def test_no_secret_reaches_a_log_or_a_file_others_can_read(stack: Stack) -> None:

@@ -55,7 +55,11 @@ def unwind(
 
 async def _unwind(stack: Stack, trade: str, command: OperatorCommand) -> str:
     # The SDK's native library is loaded by the one command that needs it.
-    from temporalio.client import Client, WorkflowUpdateFailedError  # noqa: PLC0415
+    from temporalio.client import (  # noqa: PLC0415
+        Client,
+        WorkflowUpdateFailedError,
+        WorkflowUpdateRPCTimeoutOrCancelledError,
+    )
     from temporalio.contrib.pydantic import pydantic_data_converter  # noqa: PLC0415
     from temporalio.service import RPCError, RPCStatusCode  # noqa: PLC0415
 
@@ -78,7 +82,7 @@ async def _unwind(stack: Stack, trade: str, command: OperatorCommand) -> str:
                 return f"trade {trade_id}: {done}"
         except WorkflowUpdateFailedError as refused:
             raise Denied(f"trade {trade_id} refused: {refused.cause}", "refused") from None
-        except (TimeoutError, asyncio.CancelledError):
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             await handle.signal(SIGNAL_FORCE_FLAT, command)
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
