@@ -11,7 +11,7 @@ import msgspec
 from domain.decisions import Gate, Suppression
 from domain.errors import Denied
 from domain.evidence import Fill, FillStatus
-from domain.exposure import exposed
+from domain.exposure import exposed, own_fills
 from domain.intent import Intent, canonical, id_of
 from domain.market import Venue
 from domain.orders import OrderTicket, Purpose, Side, SubmitResult, TimeInForce, Verdict
@@ -106,7 +106,7 @@ def reservation_row(intent: Intent, record: TradeRecord) -> dict[str, Any]:
         "intent_id": record.intent_id,
         "revision": record.revision,
         "reserved": record.reserved,
-        "exposed": exposed(intent, record.state, record.orders, record.fills),
+        "exposed": exposed(intent, record.state, record.orders, own_fills(intent, record.fills)),
         "at": record.at,
     }
 

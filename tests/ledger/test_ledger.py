@@ -12,6 +12,7 @@ import pytest
 from domain.decisions import Gate, Suppression
 from domain.errors import BadInput, Denied
 from domain.evidence import FillStatus
+from domain.invariants import shares_accounted
 from domain.market import Venue
 from domain.orders import Purpose, Verdict
 from domain.snapshot import LedgerFacts
@@ -332,3 +333,15 @@ async def test_a_snapshot_of_one_run_still_holds_the_account_of_all_runs(ledger:
     assert len(snapshot.facts.trades) == 2
     assert snapshot.facts.positions == {(Venue.KALSHI, A): D("20"), (Venue.KALSHI, B): D("20")}
     assert (await ledger.snapshot()).run is None
+
+
+async def test_a_fill_in_a_foreign_market_is_recorded_all_the_same_and_left_to_the_invariants(
+    ledger: AnyLedger,
+) -> None:
+    planned = intent()
+    record = hedged(planned)
+    stray = replace(record.fills[0], market="OTHER")
+    await ledger.record_trade(RUN, planned, replace(record, fills=(stray,)))
+    known = await facts(ledger)
+    assert known.fills == (stray,)
+    assert shares_accounted(known).holds is False
