@@ -20,7 +20,7 @@ from venues.kalshi.signing import Signer
 API_ROOT = "/trade-api/v2"
 PAGE = 1000
 _MAX_PAGES = 500
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Params = Mapping[str, str | int]
 
@@ -179,7 +179,7 @@ def _origin(base_url: str) -> str:
         raise BadInput(f"Kalshi base URL {base_url!r} is not usable; expected https://host or http://127.0.0.1:port")
     if parts.path.rstrip("/") not in ("", API_ROOT) or parts.query or parts.fragment:
         raise BadInput(f"Kalshi base URL {base_url!r} has path {parts.path!r}; expected none, or {API_ROOT}")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise BadInput(f"Kalshi base URL {base_url!r} is not encrypted; expected https (http only on loopback)")
     return f"{parts.scheme}://{parts.netloc}"
 

@@ -1,0 +1,365 @@
+"""Kalshi's WebSocket, kept alive: signed, subscribed, gap-checked, probed when silent, reconnected when lost.
+
+Frames go to the caller as they came: all data, and acknowledgements that carry a sequence number, so that a caller
+who counts too counts the same. The stream itself reads only a frame's outside. What happens when:
+
+| seen | done | why |
+|---|---|---|
+| handshake refused with 401, 403, 404 | `BadInput` from `run` | wrong key, clock or address; trying again cannot help |
+| handshake fails otherwise | down, back-off, reconnect | the venue is away or overloaded |
+| every subscription acknowledged | up | only then can nothing be missed |
+| a subscription refused for good | `BadInput` from `run` | the request itself is wrong (unknown channel or market) |
+| a number missing in a subscription | `on_gap(its markets)`, `get_snapshot` | books are wrong until replaced |
+| another gap, or no snapshot in time | down, reconnect | the repair failed; subscribing anew brings snapshots |
+| error 10, 25 or another passing one | down, reconnect | the subscription is dead on the venue's side |
+| no frame for `silence_s`, probe unanswered | down, reconnect | pings are answered by a socket that carries nothing |
+| a frame that is not the venue's JSON | down, reconnect | what it said is lost |
+
+Fills and own orders carry no numbers: after every `up` the caller reconciles them over REST.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from collections.abc import Sequence as Listed
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from domain.errors import BadInput
+from venues.kalshi.errors import parse_error
+from venues.kalshi.messages import Envelope, StreamError, Subscribed
+from venues.kalshi.rest import LOOPBACK, wall_clock_us
+from venues.kalshi.sequence import Arrival, Sequence
+from venues.kalshi.signing import Signer
+
+WS_PATH = "/trade-api/ws/v2"
+BOOK_CHANNEL = "orderbook_delta"
+USER_CHANNELS = ("fill", "user_orders")
+
+_CONTROL = frozenset({"subscribed", "unsubscribed", "ok", "error", "list_subscriptions"})
+# Refusals a repeat may survive: unable to process, channel error, internal, timeout, buffer overflow, command rate.
+_PASSING = frozenset({1, 10, 17, 18, 25, 27})
+_FATAL_STATUS = frozenset({401, 403, 404})
+
+
+class OnFrame(Protocol):
+    """Takes a frame as it came, our wall clock (µs) and monotonic clock (ns) at its arrival. Must not block."""
+
+    def __call__(self, raw: bytes, received_at_us: int, received_ns: int, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTiming:
+    """Seconds. Back-off is full jitter: a uniform wait up to `backoff_s` doubled per failure, at most `backoff_cap_s`.
+    A connection that stayed up for `settled_s` starts the doubling over."""
+
+    open_s: float = 10.0
+    ack_s: float = 10.0
+    snapshot_s: float = 5.0
+    silence_s: float = 10.0
+    probe_s: float = 5.0
+    backoff_s: float = 0.25
+    backoff_cap_s: float = 30.0
+    settled_s: float = 10.0
+
+
+class _Peek(msgspec.Struct):
+    """The outside of a frame, `msg` skipped."""
+
+    type: str
+    sid: int | None = None
+    seq: int | None = None
+    id: int | None = None
+
+
+class _Named(msgspec.Struct):
+    market_ticker: str = ""
+
+
+class _WithMarket(msgspec.Struct):
+    msg: _Named
+
+
+class _Lost(Exception):
+    """This connection is of no more use; the message says why."""
+
+
+class _Link:
+    """One connection's state: its subscriptions, counts, and what it still owes us."""
+
+    __slots__ = ("acked", "awaited", "awaited_by", "books", "heard", "probed", "sequence", "wanted", "ws")
+
+    def __init__(self, ws: ClientConnection) -> None:
+        self.ws = ws
+        self.sequence = Sequence()
+        self.wanted: dict[int, str] = {}  # command id → channel, until acknowledged
+        self.acked = False
+        self.books: int | None = None  # sid of the order-book subscription
+        self.awaited: set[str] = set()  # markets whose snapshot was asked for
+        self.awaited_by = 0.0
+        self.heard = time.monotonic()
+        self.probed = False
+
+
+class KalshiStream:
+    """One account's market data and user channels over one socket.
+
+    `ws_url` is `wss://host[:port]`, with or without `/trade-api/ws/v2` (ws on loopback only). `on_frame` is called
+    synchronously with every frame but unnumbered acknowledgements, in order. `on_gap(markets)` comes before the frame
+    that showed the gap; `on_state(up, reason)` at every change and after every failed attempt. What a callback raises
+    ends `run`.
+    """
+
+    def __init__(
+        self,
+        ws_url: str,
+        signer: Signer,
+        *,
+        on_frame: OnFrame,
+        markets: Listed[str] = (),
+        user_channels: bool = True,
+        on_state: Callable[[bool, str], None] = lambda up, reason: None,
+        on_gap: Callable[[tuple[str, ...]], None] = lambda markets: None,
+        clock: Callable[[], int] = wall_clock_us,
+        timing: StreamTiming | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        if not markets and not user_channels:
+            raise BadInput("the stream has nothing to subscribe to; expected markets, user channels or both")
+        self._url = _checked(ws_url)
+        self._signer = signer
+        self._markets = tuple(dict.fromkeys(markets))
+        self._user_channels = user_channels
+        self._on_frame = on_frame
+        self._on_state = on_state
+        self._on_gap = on_gap
+        self._clock = clock
+        self._timing = timing or StreamTiming()
+        self._rng = rng or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
+        self._peek = msgspec.json.Decoder(_Peek)
+        self._next_id = 0
+        self._link: _Link | None = None
+
+    async def run(self) -> None:
+        """Stay connected until cancelled. Raises `BadInput` for what no reconnect can cure."""
+        failures = 0
+        while True:
+            began = time.monotonic()
+            try:
+                reason = await self._connection()
+            except BadInput as fatal:
+                self._on_state(False, fatal.message)
+                raise
+            finally:
+                self._link = None
+            self._on_state(False, reason)
+            failures = 0 if time.monotonic() - began >= self._timing.settled_s else failures + 1
+            ceiling = min(self._timing.backoff_cap_s, self._timing.backoff_s * 2.0 ** min(failures, 16))
+            await asyncio.sleep(self._rng.uniform(0, ceiling))
+
+    async def request_snapshot(self, markets: Listed[str]) -> bool:
+        """Ask for fresh snapshots of these markets; those already asked for, or not subscribed, are left out. False if
+        the books are not subscribed right now: the next connection brings snapshots by itself."""
+        link = self._link
+        if link is None or link.books is None:
+            return False
+        missing = tuple(market for market in markets if market in self._markets and market not in link.awaited)
+        try:
+            if missing:
+                await self._ask_snapshot(link, missing)
+        except ConnectionClosed:
+            return False
+        return True
+
+    async def _connection(self) -> str:
+        """One connection from handshake to loss; returns why it ended."""
+        try:
+            ws = await self._open()
+        except InvalidStatus as refused:
+            return self._refused(refused)
+        except (OSError, TimeoutError, InvalidHandshake) as failure:
+            return f"cannot connect: {type(failure).__name__}: {failure}"
+        watch: asyncio.Task[None] | None = None
+        try:
+            link = _Link(ws)
+            self._link = link
+            await self._subscribe(link)
+            watch = asyncio.create_task(self._watch(link))
+            await self._read(link, watch)
+        except _Lost as lost:
+            return str(lost)
+        except ConnectionClosed as closed:
+            return f"connection closed: {closed}"
+        finally:
+            if watch is not None:
+                watch.cancel()
+                await asyncio.gather(watch, return_exceptions=True)
+            await _close(ws)
+        return "connection closed"
+
+    async def _open(self) -> ClientConnection:
+        headers = self._signer.headers("GET", WS_PATH, self._clock() // 1000)
+        return await connect(
+            self._url,
+            additional_headers=headers,
+            user_agent_header="surefoot",
+            compression=None,  # inflating costs more than the bytes on a market-data path
+            proxy=None,
+            open_timeout=self._timing.open_s,
+            close_timeout=1.0,
+            max_size=32 * 2**20,  # a snapshot of many markets
+            max_queue=4096,
+        )
+
+    def _refused(self, refused: InvalidStatus) -> str:
+        status, body = refused.response.status_code, bytes(refused.response.body or b"")
+        said = parse_error(status, body)
+        words = f" ({said})" if said else ""
+        if status in _FATAL_STATUS:
+            raise BadInput(
+                f"Kalshi refused the WebSocket handshake with HTTP {status}{words}; expected it to accept key "
+                f"{self._signer!r} at {self._url}: check key id, private key, environment (demo or production) and "
+                "this machine's clock",
+                said.code if said and said.code else f"http_{status}",
+            ) from None
+        return f"handshake refused with HTTP {status}{words}"
+
+    async def _subscribe(self, link: _Link) -> None:
+        # One command a channel: each is acknowledged by its own id, and the book's options touch nothing else.
+        if self._markets:
+            book = {"channels": [BOOK_CHANNEL], "market_tickers": list(self._markets), "use_yes_price": True}
+            link.wanted[await self._send(link, "subscribe", book)] = BOOK_CHANNEL
+        for channel in USER_CHANNELS if self._user_channels else ():
+            link.wanted[await self._send(link, "subscribe", {"channels": [channel]})] = channel
+
+    async def _send(self, link: _Link, cmd: str, params: dict[str, object] | None = None) -> int:
+        self._next_id += 1
+        command: dict[str, object] = {"id": self._next_id, "cmd": cmd}
+        if params is not None:
+            command["params"] = params
+        await link.ws.send(msgspec.json.encode(command), text=True)
+        return self._next_id
+
+    async def _read(self, link: _Link, watch: asyncio.Task[None]) -> None:
+        ws = link.ws
+        # The watch ends the connection by failing; its error is the reason, not the closed socket it leaves behind.
+        watch.add_done_callback(lambda task: None if task.cancelled() else ws.transport.abort())
+        try:
+            while True:
+                raw = await ws.recv(decode=False)
+                received_at, received_ns = self._clock(), time.monotonic_ns()
+                link.heard = received_ns / 1e9
+                link.probed = False
+                await self._take(link, raw, received_at, received_ns)
+        except ConnectionClosed:
+            if watch.done() and (failure := watch.exception()) is not None:
+                raise failure from None
+            raise
+
+    async def _take(self, link: _Link, raw: bytes, at: int, at_ns: int) -> None:
+        try:
+            peek = self._peek.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as unreadable:
+            if not raw.strip():
+                return
+            raise _Lost(f"a frame cannot be read ({unreadable}); reconnecting") from None
+        kind = peek.type
+        if kind in _CONTROL:
+            link.sequence.arrive(peek.sid, peek.seq, solicited=True)
+            self._control(link, kind, raw)
+            if peek.seq is not None:
+                self._on_frame(raw, at, at_ns)
+            return
+        solicited = False
+        if link.awaited and kind == "orderbook_snapshot":
+            market = msgspec.json.decode(raw, type=_WithMarket).msg.market_ticker
+            solicited = market in link.awaited
+            link.awaited.discard(market)
+        arrival = link.sequence.arrive(peek.sid, peek.seq, solicited=solicited)
+        if arrival is Arrival.GAP:
+            await self._gap(link, peek)
+        self._on_frame(raw, at, at_ns)
+
+    def _control(self, link: _Link, kind: str, raw: bytes) -> None:
+        envelope = msgspec.json.decode(raw, type=Envelope)
+        if kind == "error":
+            error = msgspec.json.decode(envelope.msg, type=StreamError)
+            channel = link.wanted.get(envelope.id or 0)
+            if channel is not None and error.code not in _PASSING:
+                raise BadInput(
+                    f"Kalshi refused the subscription to {channel} with error {error.code} ({error.msg}); expected an "
+                    f"acknowledgement: check the markets {', '.join(self._markets) or '(none)'} and the key's scope",
+                    f"ws_{error.code}",
+                )
+            raise _Lost(f"error {error.code} from the venue ({error.msg}); reconnecting")
+        if kind == "subscribed":
+            subscribed = msgspec.json.decode(envelope.msg, type=Subscribed)
+            link.wanted.pop(envelope.id or 0, None)
+            if subscribed.channel == BOOK_CHANNEL:
+                link.books = subscribed.sid
+            if not link.wanted and not link.acked:
+                link.acked = True
+                self._on_state(True, "every subscription is acknowledged")
+
+    async def _gap(self, link: _Link, peek: _Peek) -> None:
+        if peek.sid != link.books:
+            raise _Lost(f"a frame of subscription {peek.sid} is missing before number {peek.seq}; reconnecting")
+        self._on_gap(self._markets)
+        if link.awaited:
+            raise _Lost("another gap while snapshots are still awaited; reconnecting")
+        await self._ask_snapshot(link, self._markets)
+
+    async def _ask_snapshot(self, link: _Link, markets: tuple[str, ...]) -> None:
+        if not link.awaited:
+            link.awaited_by = time.monotonic() + self._timing.snapshot_s
+        link.awaited.update(markets)
+        params: dict[str, object] = {"sids": [link.books], "market_tickers": list(markets), "action": "get_snapshot"}
+        await self._send(link, "update_subscription", params)
+
+    async def _watch(self, link: _Link) -> None:
+        """Fails with `_Lost` once the connection owes us something for too long."""
+        timing = self._timing
+        opened = time.monotonic()
+        tick = min(timing.ack_s, timing.snapshot_s, timing.silence_s, timing.probe_s) / 4
+        while True:
+            await asyncio.sleep(tick)
+            now = time.monotonic()
+            if not link.acked and now - opened > timing.ack_s:
+                waiting = ", ".join(link.wanted.values())
+                raise _Lost(f"no acknowledgement of {waiting} within {timing.ack_s:g} s; reconnecting")
+            if link.awaited and now > link.awaited_by:
+                raise _Lost(f"no snapshot of {', '.join(sorted(link.awaited))} in time; reconnecting")
+            quiet = now - link.heard
+            if link.probed and quiet > timing.silence_s + timing.probe_s:
+                raise _Lost(f"silent for {quiet:.1f} s and a probe went unanswered; reconnecting")
+            if quiet > timing.silence_s and not link.probed:
+                link.probed = True
+                await self._send(link, "list_subscriptions")
+
+
+async def _close(ws: ClientConnection) -> None:
+    # The peer may be gone: the closing handshake is bounded by close_timeout, and a cancel must not leak the socket.
+    try:
+        await ws.close()
+    except asyncio.CancelledError:
+        ws.transport.abort()
+        raise
+
+
+def _checked(ws_url: str) -> str:
+    parts = urlsplit(ws_url)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.username is not None:
+        raise BadInput(f"Kalshi WebSocket URL {ws_url!r} is not usable; expected wss://host or ws://127.0.0.1:port")
+    if parts.path.rstrip("/") not in ("", WS_PATH):
+        raise BadInput(f"Kalshi WebSocket URL {ws_url!r} has path {parts.path!r}; expected none, or {WS_PATH}")
+    if parts.scheme == "ws" and parts.hostname not in LOOPBACK:
+        raise BadInput(f"Kalshi WebSocket URL {ws_url!r} is not encrypted; expected wss (ws only on loopback)")
+    return f"{parts.scheme}://{parts.netloc}{WS_PATH}"
