@@ -1,0 +1,47 @@
+"""A scripted venue, a client of it, and one key pair for all of this room's tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from tests.venues.kalshi.fake import NOW, FakeKalshi
+from venues.kalshi.client import KalshiClient
+from venues.kalshi.rest import Timeouts
+from venues.kalshi.signing import Signer, generate_rsa_key
+
+KEY_ID = "3d6a1b1e-0000-4000-8000-00000000000a"
+
+
+@pytest.fixture(scope="session")
+def key_pair() -> tuple[bytes, bytes]:
+    return generate_rsa_key()
+
+
+@pytest.fixture(scope="session")
+def signer(key_pair: tuple[bytes, bytes]) -> Signer:
+    return Signer.from_pem(KEY_ID, key_pair[0])
+
+
+@pytest.fixture
+async def venue() -> AsyncIterator[FakeKalshi]:
+    fake = FakeKalshi()
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", fake.handle)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    fake.base_url = f"http://127.0.0.1:{port}"
+    yield fake
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def client(venue: FakeKalshi, signer: Signer) -> AsyncIterator[KalshiClient]:
+    timeouts = Timeouts(connect=2.0, submit=0.3, read=0.3)
+    async with KalshiClient(venue.base_url, signer, clock=lambda: NOW, timeouts=timeouts) as ours:
+        yield ours

@@ -1,0 +1,395 @@
+"""Reads of the venue, and the four answers evidence can give."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from domain.errors import BadInput, Rejected, Unavailable
+from domain.evidence import OrderStatus
+from domain.orders import Side
+from tests.venues.kalshi.fake import EVENT, MARKET, NOW, ROOT, FakeKalshi, drops, fill, hangs, order, says, ticket
+from venues.kalshi.client import KalshiClient
+from venues.kalshi.signing import Signer
+
+FRESH = "/exchange/user_data_timestamp"
+ORDERS, FILLS = "/portfolio/orders", "/portfolio/fills"
+
+
+def as_of(at: int) -> dict[str, str]:
+    return {"as_of_time": datetime.fromtimestamp(at / 1e6, UTC).isoformat().replace("+00:00", "Z")}
+
+
+def orders(*rows: dict[str, Any], cursor: str = "") -> dict[str, Any]:
+    return {"orders": list(rows), "cursor": cursor}
+
+
+def fills(*rows: dict[str, Any], cursor: str = "") -> dict[str, Any]:
+    return {"fills": list(rows), "cursor": cursor}
+
+
+# --- evidence ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_known_order_is_done_with_every_fill_explained(venue: FakeKalshi, client: KalshiClient) -> None:
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": order(ticket())}))
+    venue.on("GET", FILLS, says(fills(fill("t-2", "4.00"), cursor="more")), says(fills(fill("t-1", "6.00"))))
+    seen = await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=3000)
+    assert (seen.status, seen.filled, seen.remaining, seen.complete) == (OrderStatus.DONE, 10, 0, True)
+    assert [(f.trade_id, f.size, f.client_order_id) for f in seen.fills] == [
+        ("t-1", Decimal(6), ticket().client_order_id),
+        ("t-2", Decimal(4), ticket().client_order_id),
+    ]
+    assert seen.fills[0].at == NOW + 250_000
+    assert [asked.params.get("cursor") for asked in venue.asked("GET", FILLS)] == [None, "more"]
+    assert venue.asked("GET", FILLS)[0].params["order_id"] == "o-1"
+
+
+async def test_a_fill_listed_on_two_pages_counts_once(venue: FakeKalshi, client: KalshiClient) -> None:
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": order(ticket())}))
+    venue.on("GET", FILLS, says(fills(fill("t-1", "10.00"), cursor="c")), says(fills(fill("t-1", "10.00"))))
+    seen = await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+    assert seen.complete
+    assert len(seen.fills) == 1
+
+
+async def test_fills_that_lag_behind_the_order_leave_the_evidence_incomplete(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": order(ticket())}))
+    venue.on("GET", FILLS, says(fills(fill("t-1", "6.00"))))
+    seen = await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+    assert (seen.status, seen.complete) == (OrderStatus.DONE, False)
+
+
+async def test_a_cancelled_order_keeps_what_it_filled_and_has_nothing_left(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    listed = order(ticket(), status="canceled", fill_count_fp="4.00", remaining_count_fp="6.00")
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": listed}))
+    venue.on("GET", FILLS, says(fills(fill("t-1", "4.00"))))
+    seen = await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+    assert (seen.status, seen.filled, seen.remaining, seen.complete) == (OrderStatus.DONE, 4, 0, True)
+
+
+@pytest.mark.parametrize("status", ["resting", "a_status_of_tomorrow"])
+async def test_a_lagging_read_is_given_as_listed_and_never_as_final(
+    venue: FakeKalshi, client: KalshiClient, status: str
+) -> None:
+    stale = order(ticket(), status=status, fill_count_fp="0.00", remaining_count_fp="10.00")
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": stale}), says({"order": order(ticket())}))
+    venue.on("GET", FILLS, says(fills(fill("t-1", "10.00"))))
+    first = await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+    second = await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+    assert (first.status, first.remaining) == (OrderStatus.RESTING, 10)
+    assert second.complete
+
+
+async def test_an_acknowledged_order_that_cannot_be_read_is_unseen_never_absent(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    venue.on("GET", FRESH, says(as_of(NOW + 60_000_000)))
+    seen = await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+    assert seen.status is OrderStatus.UNSEEN
+
+
+async def test_an_order_without_id_is_found_by_its_client_id_on_any_page(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    venue.on("GET", FRESH, says(as_of(NOW)))
+    other = order(ticket(attempt=9), order_id="o-9")
+    venue.on("GET", ORDERS, says(orders(other, cursor="p2")), says(orders(order(ticket()))))
+    venue.on("GET", FILLS, says(fills(fill("t-1", "10.00"))))
+    seen = await client.evidence(ticket(), order_id=None, sent_at=NOW, grace_ms=3000)
+    assert (seen.order_id, seen.complete, seen.fresh_at) == ("o-1", True, NOW)
+    assert venue.asked("GET", ORDERS)[0].params["ticker"] == MARKET
+
+
+async def test_an_order_not_listed_is_unseen_until_the_venues_data_is_fresh_enough(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    venue.on("GET", FRESH, says(as_of(NOW + 2_999_000)), says(as_of(NOW + 3_000_000)))
+    venue.on("GET", ORDERS, says(orders()))
+    early = await client.evidence(ticket(), order_id=None, sent_at=NOW, grace_ms=3000)
+    late = await client.evidence(ticket(), order_id=None, sent_at=NOW, grace_ms=3000)
+    assert (early.status, late.status) == (OrderStatus.UNSEEN, OrderStatus.ABSENT)
+
+
+async def test_freshness_is_asked_before_the_listing_it_vouches_for(venue: FakeKalshi, client: KalshiClient) -> None:
+    venue.on("GET", FRESH, says(as_of(NOW)))
+    venue.on("GET", ORDERS, says(orders()))
+    await client.evidence(ticket(), order_id=None, sent_at=NOW, grace_ms=0)
+    assert [seen.path.removeprefix(ROOT) for seen in venue.seen][:2] == [FRESH, ORDERS]
+
+
+async def test_absence_is_concluded_only_from_a_listing_without_a_time_limit(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    """The first copy may be much older than the last: a trade resumed the day after."""
+    venue.on("GET", FRESH, says(as_of(NOW + 60_000_000)))
+    venue.on("GET", ORDERS, says(orders()), says(orders(order(ticket()))))
+    venue.on("GET", FILLS, says(fills(fill("t-1", "10.00"))))
+    seen = await client.evidence(ticket(), order_id=None, sent_at=NOW, grace_ms=3000)
+    recent, complete = venue.asked("GET", ORDERS)
+    assert "min_ts" in recent.params
+    assert "min_ts" not in complete.params
+    assert seen.status is OrderStatus.DONE
+
+
+async def test_a_venue_clock_ahead_of_ours_does_not_make_a_stale_listing_fresh(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    ahead = {"Date": "Sat, 21 Nov 2026 02:00:05 GMT"}  # our clock says 02:00:00
+    venue.on("GET", FRESH, says(as_of(NOW + 5_000_000), headers=ahead))
+    venue.on("GET", ORDERS, says(orders()))
+    seen = await client.evidence(ticket(), order_id=None, sent_at=NOW, grace_ms=3000)
+    assert (seen.status, seen.fresh_at) == (OrderStatus.UNSEEN, NOW)
+
+
+async def test_a_listing_whose_cursors_go_round_is_no_evidence(venue: FakeKalshi, client: KalshiClient) -> None:
+    venue.on("GET", FRESH, says(as_of(NOW + 60_000_000)))
+    venue.on("GET", ORDERS, says(orders(cursor="again")))
+    with pytest.raises(Unavailable, match="does not end"):
+        await client.evidence(ticket(), order_id=None, sent_at=NOW, grace_ms=0)
+
+
+async def test_an_order_id_of_another_order_is_refused(venue: FakeKalshi, client: KalshiClient) -> None:
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": order(ticket(attempt=2))}))
+    with pytest.raises(Rejected, match="belongs to another order"):
+        await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+
+
+@pytest.mark.parametrize("answer", [says(b"<html>"), says({"order": {"order_id": "o-1"}}), says({}, 503), drops, hangs])
+async def test_evidence_that_cannot_be_read_is_unavailable(
+    venue: FakeKalshi, client: KalshiClient, answer: Any
+) -> None:
+    venue.on("GET", f"{ORDERS}/o-1", answer)
+    with pytest.raises(Unavailable):
+        await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+
+
+@pytest.mark.parametrize("bad", ["NaN", "Infinity", "ten"])
+async def test_a_count_that_is_no_finite_number_does_not_decode(
+    venue: FakeKalshi, client: KalshiClient, bad: str
+) -> None:
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": order(ticket(), fill_count_fp=bad)}))
+    with pytest.raises(Unavailable, match="cannot be read"):
+        await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+
+
+# --- cancel -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_cancel_names_its_market_and_lets_the_venue_route(venue: FakeKalshi, client: KalshiClient) -> None:
+    venue.on("DELETE", "/portfolio/events/orders/o-1", says({"order_id": "o-1", "reduced_by": "1.00", "ts_ms": 1}))
+    await client.cancel(MARKET, "o-1")
+    assert venue.seen[0].params == {"market_ticker": MARKET, "exchange_index": "-1"}
+
+
+async def test_a_cancel_answered_not_found_proves_nothing_and_raises_nothing(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    venue.on("DELETE", "/portfolio/events/orders/o-1", says({"error": {"code": "not_found"}}, 404))
+    await client.cancel(MARKET, "o-1")
+
+
+async def test_a_cancel_that_was_not_answered_is_unavailable_and_a_refused_one_rejected(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    refused = says({"error": {"code": "authentication_error"}}, 401)
+    venue.on("DELETE", "/portfolio/events/orders/o-1", drops, says({}, 503), refused)
+    for expected in (Unavailable, Unavailable, Rejected):
+        with pytest.raises(expected):
+            await client.cancel(MARKET, "o-1")
+
+
+# --- markets ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_quote_is_sorted_best_first_with_asks_from_the_no_side(venue: FakeKalshi, client: KalshiClient) -> None:
+    levels = {
+        "yes_dollars": [["0.4600", "5.00"], ["0.4700", "3.00"]],
+        "no_dollars": [["0.4800", "2.50"], ["0.5100", "1.00"], ["0.3000", "0.00"]],
+    }
+    venue.on("GET", f"/markets/{MARKET}/orderbook", says({"orderbook_fp": levels}))
+    quote = await client.quote(MARKET)
+    assert quote.bids == ((Decimal("0.47"), Decimal(3)), (Decimal("0.46"), Decimal(5)))
+    assert quote.asks == ((Decimal("0.49"), Decimal(1)), (Decimal("0.52"), Decimal("2.5")))
+    assert (quote.asked_at, quote.answered_at) == (NOW, NOW)
+
+
+async def test_an_empty_book_has_no_levels_and_an_impossible_one_is_not_believed(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    path = f"/markets/{MARKET}/orderbook"
+    venue.on("GET", path, says({"orderbook_fp": {}}), says({"orderbook_fp": {"yes_dollars": [["1.5000", "1.00"]]}}))
+    quote = await client.quote(MARKET)
+    assert (quote.bids, quote.asks) == ((), ())
+    with pytest.raises(Unavailable, match="expected a price from 0 to 1"):
+        await client.quote(MARKET)
+
+
+def rules(venue: FakeKalshi, market: dict[str, Any], event: dict[str, Any], series: dict[str, Any]) -> None:
+    basic = {"ticker": MARKET, "event_ticker": EVENT, "status": "active", "title": "Will it?"}
+    venue.on("GET", f"/markets/{MARKET}", says({"market": basic | market}))
+    venue.on("GET", f"/events/{EVENT}", says({"event": {"event_ticker": EVENT, "series_ticker": "KXTEST"} | event}))
+    venue.on("GET", "/series/KXTEST", says({"series": {"ticker": "KXTEST"} | series}))
+
+
+async def test_the_rules_of_a_market_come_from_market_event_and_series_and_are_kept(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    bands = [
+        {"start": "0.9000", "end": "1.0000", "step": "0.0010"},
+        {"start": "0.0000", "end": "0.1000", "step": "0.0010"},
+        {"start": "0.1000", "end": "0.9000", "step": "0.0100"},
+    ]
+    series = {"fee_type": "quadratic_with_maker_fees", "fee_multiplier": 0.5}
+    rules(venue, {"price_ranges": bands, "notional_value_dollars": "1.0000"}, {}, series)
+    spec = await client.market(MARKET)
+    assert (spec.fees.taker, spec.fees.maker) == (Decimal("0.035"), Decimal("0.00875"))
+    assert [spec.on_grid(Decimal(p)) for p in ("0", "0.001", "0.105", "0.11", "0.999", "1")] == [
+        False,
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert (spec.event, spec.open, spec.payoff, spec.min_size) == (EVENT, True, 1, Decimal("0.01"))
+    assert await client.market(MARKET) is spec
+    assert len(venue.seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("event", "series", "rates"),
+    [
+        ({}, {"fee_type": "quadratic", "fee_multiplier": 1}, ("0.07", "0")),
+        ({}, {"fee_type": "quadratic_with_combo_maker_fees", "fee_multiplier": 2}, ("0.14", "0.07")),
+        (
+            {"fee_type_override": "quadratic", "fee_multiplier_override": 0},
+            {"fee_type": "quadratic_with_maker_fees", "fee_multiplier": 1},
+            ("0", "0"),
+        ),
+        ({}, {"fee_type": "flat", "fee_multiplier": 0.5}, ("0.07", "0.07")),
+        ({}, {"fee_type": "of_tomorrow", "fee_multiplier": 3}, ("0.21", "0.21")),
+        ({}, {"fee_type": "quadratic"}, ("0.07", "0.07")),
+        ({}, {}, ("0.07", "0.07")),
+    ],
+)
+async def test_an_event_overrides_its_series_fees_and_an_unknown_fee_is_taken_at_its_dearest(
+    venue: FakeKalshi, client: KalshiClient, event: dict[str, Any], series: dict[str, Any], rates: tuple[str, str]
+) -> None:
+    rules(venue, {}, event, series)
+    fees = (await client.market(MARKET)).fees
+    assert (fees.taker, fees.maker) == (Decimal(rates[0]), Decimal(rates[1]))
+
+
+async def test_a_market_that_is_not_active_is_not_open_and_one_without_fractions_trades_whole_contracts(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    rules(venue, {"status": "closed", "fractional_trading_enabled": False}, {}, {"fee_type": "quadratic"})
+    spec = await client.market(MARKET)
+    assert (spec.open, spec.size_step, spec.min_size) == (False, 1, 1)
+
+
+async def test_a_market_the_venue_does_not_know_is_rejected(client: KalshiClient) -> None:
+    with pytest.raises(Rejected, match="not_found"):
+        await client.market("KXNOWHERE")
+
+
+# --- account ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "dollars"),
+    [
+        ({"balance": 9801, "balance_dollars": "98.0186"}, "98.0186"),
+        ({"balance": 9801, "balance_breakdown": [{"balance": "90.01"}, {"balance": "8.0086"}]}, "98.0186"),
+        ({"balance": 9801}, "98.01"),
+    ],
+)
+async def test_cash_is_exact_dollars(
+    venue: FakeKalshi, client: KalshiClient, body: dict[str, Any], dollars: str
+) -> None:
+    venue.on("GET", "/portfolio/balance", says(body))
+    assert await client.cash() == Decimal(dollars)
+
+
+async def test_the_account_holds_every_page_and_names_each_fills_client_order(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    resting = order(ticket(attempt=2), order_id="o-2", status="resting", remaining_count_fp="3.00")
+    late = fill("t-2", "1.00", order_id="o-2", book_side="ask", created_time="2026-11-21T02:00:01Z")
+    venue.on("GET", FILLS, says(fills(late, cursor="f2")), says(fills(fill("t-1", "10.00"))))
+    venue.on("GET", ORDERS, says(orders(order(ticket()), cursor="o2")), says(orders(resting)))
+    rows = [{"ticker": MARKET, "position_fp": "-9.00"}, {"ticker": "KXFLAT", "position_fp": "0.00"}]
+    venue.on("GET", "/portfolio/positions", says({"market_positions": rows, "event_positions": [], "cursor": ""}))
+    venue.on("GET", "/portfolio/balance", says({"balance": 100, "balance_dollars": "1.0000"}))
+    account = await client.account()
+    assert (account.cash, account.positions) == (Decimal(1), {MARKET: Decimal(-9)})
+    assert [(o.order_id, o.client_order_id, o.remaining) for o in account.open_orders] == [
+        ("o-2", ticket(attempt=2).client_order_id, Decimal(3))
+    ]
+    assert [(f.trade_id, f.side, f.client_order_id) for f in account.fills] == [
+        ("t-1", Side.BUY, ticket().client_order_id),
+        ("t-2", Side.SELL, ticket(attempt=2).client_order_id),
+    ]
+
+
+async def test_an_account_without_history_is_empty(venue: FakeKalshi, client: KalshiClient) -> None:
+    venue.on("GET", FILLS, says({"fills": None, "cursor": ""}))
+    venue.on("GET", ORDERS, says({"orders": [], "cursor": ""}))
+    venue.on("GET", "/portfolio/positions", says({"market_positions": [], "cursor": ""}))
+    venue.on("GET", "/portfolio/balance", says({"balance": 0, "balance_dollars": "0.0000"}))
+    account = await client.account()
+    assert (account.positions, account.open_orders, account.fills) == ({}, (), ())
+
+
+# --- the connection ---------------------------------------------------------------------------------------------
+
+
+async def test_limits_are_the_accounts_own_once_configured(venue: FakeKalshi, client: KalshiClient) -> None:
+    bucket = {"bucket_capacity": 600, "refill_rate": 300}
+    venue.on("GET", "/account/limits", says({"read": bucket, "write": bucket, "usage_tier": "advanced"}))
+    limits = await client.configure_limits()
+    assert (limits.write.refill_rate, limits.usage_tier) == (300, "advanced")
+
+
+async def test_clock_skew_is_the_venues_date_against_ours_within_its_whole_second(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    date = {"Date": "Sat, 21 Nov 2026 02:00:07 GMT"}
+    venue.on("GET", "/exchange/status", says({"exchange_active": True, "trading_active": True}, headers=date))
+    skew = await client.clock_skew()
+    assert abs(skew.offset - 7_000_000) <= skew.error == 500_000
+
+
+async def test_every_request_is_signed_without_its_query(
+    venue: FakeKalshi, client: KalshiClient, signer: Signer
+) -> None:
+    venue.on("GET", FILLS, says(fills()))
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": order(ticket())}))
+    await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+    for seen in venue.seen:
+        assert seen.headers["KALSHI-ACCESS-KEY"] == signer.key_id
+        assert seen.headers["KALSHI-ACCESS-TIMESTAMP"] == str(NOW // 1000)
+        assert seen.headers["KALSHI-ACCESS-SIGNATURE"]
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://example.com", "not encrypted"),
+        ("ftp://example.com", "not usable"),
+        ("https://example.com/v3", "has path"),
+        ("https://user@example.com", "not usable"),
+        ("", "not usable"),
+    ],
+)
+def test_a_base_url_that_would_leak_or_miss_is_refused(signer: Signer, url: str, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        KalshiClient(url, signer)
