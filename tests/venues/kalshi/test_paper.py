@@ -1,0 +1,134 @@
+"""Our client against the paper exchange: the same code, the same wire, only address and key differ."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from domain.errors import BadInput
+from domain.evidence import OrderStatus
+from domain.orders import Side, TimeInForce, Verdict
+from tests.venues.kalshi.conftest import KEY_ID
+from tests.venues.kalshi.fake import ticket
+from tests.venues.paper.sample import AAA, BBB, session
+from venues.kalshi.client import KalshiClient
+from venues.kalshi.rest import wall_clock_us
+from venues.kalshi.signing import Signer, generate_rsa_key
+from venues.kalshi.stream import KalshiStream
+from venues.paper.playback import Spec
+from venues.paper.server import PaperConfig, PaperServer, start
+
+
+@pytest.fixture
+async def paper(tmp_path: Path, key_pair: tuple[bytes, bytes]) -> AsyncIterator[PaperServer]:
+    config = PaperConfig(state_dir=tmp_path / "paper", api_keys={KEY_ID: key_pair[1].decode()})
+    server = await start(config, open_session=lambda _: session())
+    await server.playback.play(Spec(recording="sample", speed=Decimal(1)))
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def trader(paper: PaperServer, signer: Signer) -> AsyncIterator[KalshiClient]:
+    async with KalshiClient(f"http://127.0.0.1:{paper.port}", signer) as client:
+        yield client
+
+
+async def test_an_order_trades_once_however_often_it_is_sent_and_evidence_explains_it(trader: KalshiClient) -> None:
+    order = ticket(market=AAA, size=Decimal(100), limit=Decimal("0.50"))
+    first, again = await trader.submit(order), await trader.submit(order)
+    assert (first.verdict, first.filled, first.remaining) == (Verdict.ACCEPTED, 100, 0)
+    assert (again.verdict, again.landed) == (Verdict.UNKNOWN, True)
+    for order_id in (first.order_id, None):
+        seen = await trader.evidence(order, order_id=order_id, sent_at=wall_clock_us(), grace_ms=3000)
+        assert (seen.order_id, seen.complete, seen.filled) == (first.order_id, True, 100)
+    account = await trader.account()
+    assert account.positions == {AAA: Decimal(100)}
+    assert account.cash == 10_000 + sum(fill.cash for fill in account.fills)
+    assert {fill.client_order_id for fill in account.fills} == {order.client_order_id}
+
+
+async def test_an_order_never_sent_is_unseen_and_then_absent(trader: KalshiClient) -> None:
+    order, sent_at = ticket(market=AAA, attempt=7), wall_clock_us()
+    early = await trader.evidence(order, order_id=None, sent_at=sent_at, grace_ms=60_000)
+    late = await trader.evidence(order, order_id=None, sent_at=sent_at - 60_000_000, grace_ms=1000)
+    assert (early.status, late.status) == (OrderStatus.UNSEEN, OrderStatus.ABSENT)
+
+
+async def test_a_resting_order_is_listed_cancelled_and_done(trader: KalshiClient) -> None:
+    order = ticket(market=BBB, limit=Decimal("0.01"), tif=TimeInForce.GTC, post_only=True)
+    placed = await trader.submit(order)
+    assert placed.order_id is not None
+    assert [o.order_id for o in (await trader.account()).open_orders] == [placed.order_id]
+    await trader.cancel(BBB, placed.order_id)
+    await trader.cancel(BBB, placed.order_id)
+    seen = await trader.evidence(order, order_id=placed.order_id, sent_at=wall_clock_us(), grace_ms=0)
+    assert (seen.status, seen.filled, seen.complete) == (OrderStatus.DONE, 0, True)
+
+
+async def test_refusals_come_back_rejected_with_the_venues_code(trader: KalshiClient) -> None:
+    off_tick = await trader.submit(ticket(market=AAA, limit=Decimal("0.505")))
+    too_dear = await trader.submit(ticket(market=AAA, attempt=2, size=Decimal(1_000_000), limit=Decimal("0.99")))
+    killed = await trader.submit(
+        ticket(market=AAA, attempt=3, size=Decimal(500), side=Side.SELL, limit=Decimal("0.47"), tif=TimeInForce.FOK)
+    )
+    codes = [off_tick.code, too_dear.code, killed.code]
+    assert codes == ["invalid_price", "insufficient_balance", "fill_or_kill_insufficient_resting_volume"]
+    assert {off_tick.verdict, too_dear.verdict, killed.verdict} == {Verdict.REJECTED}
+
+
+async def test_rules_quotes_and_limits_are_read(trader: KalshiClient) -> None:
+    spec, quote = await trader.market(AAA), await trader.quote(AAA)
+    assert (spec.fees.taker, spec.open) == (Decimal("0.07"), True)
+    assert (quote.bids[0], quote.asks[0]) == ((Decimal("0.47"), 100), (Decimal("0.49"), 80))
+    assert (await trader.configure_limits()).write.refill_rate >= 100
+    skew = await trader.clock_skew()
+    assert abs(skew.offset) <= skew.error + 1_000
+
+
+async def test_the_stream_brings_books_and_own_fills_and_a_resync_leaves_no_gap(
+    paper: PaperServer, trader: KalshiClient, signer: Signer
+) -> None:
+    seen: list[str] = []
+    gaps: list[tuple[str, ...]] = []
+    changed = asyncio.Event()
+
+    def note(raw: bytes, received_at_us: int, received_ns: int) -> None:
+        seen.append(json.loads(raw)["type"])
+        changed.set()
+
+    async def until(kind: str, count: int) -> None:
+        while seen.count(kind) < count:
+            changed.clear()
+            await changed.wait()
+
+    url = f"ws://127.0.0.1:{paper.port}"
+    stream = KalshiStream(url, signer, on_frame=note, markets=(AAA, BBB), on_gap=gaps.append)
+    running = asyncio.create_task(stream.run())
+    await until("orderbook_snapshot", 2)
+    await trader.submit(ticket(market=AAA, size=Decimal(10), limit=Decimal("0.49")))
+    await until("user_order", 1)
+    await until("orderbook_delta", 1)
+    assert await stream.request_snapshot([AAA])
+    await until("orderbook_snapshot", 3)
+    await trader.submit(ticket(market=AAA, attempt=2, size=Decimal(10), limit=Decimal("0.49")))
+    await until("orderbook_delta", 2)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert seen.count("fill") == 2
+    assert gaps == []
+
+
+async def test_a_wrong_key_is_named_as_such_by_rest_and_stream_alike(paper: PaperServer) -> None:
+    stranger = Signer.from_pem(KEY_ID, generate_rsa_key()[0])
+    async with KalshiClient(f"http://127.0.0.1:{paper.port}", stranger) as client:
+        result = await client.submit(ticket(market=AAA))
+    assert (result.verdict, result.code) == (Verdict.REJECTED, "authentication_error")
+    stream = KalshiStream(f"ws://127.0.0.1:{paper.port}", stranger, on_frame=lambda *_: None, markets=(AAA,))
+    with pytest.raises(BadInput, match="private key"):
+        await stream.run()
