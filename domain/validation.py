@@ -68,7 +68,7 @@ def _leg_obstacles(leg: IntentLeg, spec: MarketSpec) -> list[Obstacle]:
         found.append(
             Obstacle(
                 "off_lot",
-                f"leg {leg.name}: {plain(leg.size)} shares of {leg.market} is not a multiple of {plain(spec.size_step)}",
+                f"leg {leg.name}: {plain(leg.size)} shares of {leg.market} is no multiple of {plain(spec.size_step)}",
             )
         )
     if not spec.on_grid(leg.limit):

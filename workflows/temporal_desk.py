@@ -6,7 +6,6 @@ is UNKNOWN, never failed. Reads are retried by Temporal within a bounded time an
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import TypeVar
 
@@ -61,12 +60,12 @@ class TemporalDesk:
         heard = self._messages
         try:
             await workflow.wait_condition(lambda: self._messages != heard, timeout=timedelta(milliseconds=ms))
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return
 
     async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
         try:
-            return await workflow.execute_activity(
+            result: SubmitResult = await workflow.execute_activity(
                 names.SUBMIT_ORDER,
                 SubmitRequest(ticket=ticket, guard=guard, opening=opening),
                 result_type=SubmitResult,
@@ -76,6 +75,7 @@ class TemporalDesk:
                 priority=Priority(priority_key=2 if ticket.purpose is Purpose.OPEN else 1),
                 summary=f"{ticket.purpose} {ticket.side} {plain(ticket.size)} {ticket.market} at {plain(ticket.limit)}",
             )
+            return result
         except ActivityError as error:
             cause = type(error.cause).__name__ if error.cause else "no cause given"
             return SubmitResult(Verdict.UNKNOWN, "no_answer", f"the worker did not answer ({cause})", at=self.now())
@@ -102,13 +102,14 @@ class TemporalDesk:
             workflow.logger.warning("cancel not confirmed", extra={"cause": str(error.cause)})
 
     async def settle(self, intent: Intent, record: TradeRecord) -> Settlement:
-        return await workflow.execute_activity(
+        settlement: Settlement = await workflow.execute_activity(
             names.SETTLE_TRADE,
             SettleRequest(intent=intent, record=record),
             result_type=Settlement,
             start_to_close_timeout=_SETTLE_TIMEOUT,
             retry_policy=_READ,  # without end: a trade closes only on evidence, and on the ledger's word
         )
+        return settlement
 
     async def record(self, intent: Intent, record: TradeRecord) -> None:
         await workflow.execute_activity(
@@ -128,7 +129,7 @@ class TemporalDesk:
 
     async def _read(self, name: str, request: object, result_type: type[T]) -> T | None:
         try:
-            return await workflow.execute_activity(
+            answer: T = await workflow.execute_activity(
                 name,
                 request,
                 result_type=result_type,
@@ -136,6 +137,7 @@ class TemporalDesk:
                 schedule_to_close_timeout=_READ_BUDGET,
                 retry_policy=_READ,
             )
+            return answer
         except ActivityError as error:
             workflow.logger.warning("the venue could not be asked", extra={"asked": name, "cause": str(error.cause)})
             return None

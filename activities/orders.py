@@ -1,0 +1,229 @@
+"""Orders: look, send, and ask what became of them. Each call is one activity; none repeats itself.
+
+An order goes out in this sequence, and each place a crash can fall into leaves evidence behind:
+
+    ledger row with the exact bytes  →  (leg B: the venue's book, read in the same step)  →  the wire  →  ledger row
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
+
+import structlog
+from structlog.contextvars import bound_contextvars
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from domain.errors import Denied, Rejected, SurefootError, Unavailable
+from domain.evidence import OrderEvidence
+from domain.intent import Intent
+from domain.market import MarketSpec, Venue
+from domain.money import plain
+from domain.orders import Guard, OrderTicket, Purpose, Quote, Side, SubmitResult, Verdict
+from domain.requests import CancelRequest, EvidenceRequest, QuoteRequest, SubmitRequest
+from domain.validation import obstacles
+from ledger.port import OrderLedger
+from venues.port import VenueClient
+
+log = structlog.get_logger(__name__)
+
+_HEARTBEAT_S = 0.5
+_CASH_TTL_US = 1_000_000
+_LEDGER_PATIENCE_S = 1.0
+
+Observe = Callable[[OrderTicket, SubmitResult, Intent | None, int], None]
+"""Told of each answer: ticket, result, the intent it opened if any, and our wall clock (µs) as the bytes left."""
+
+
+class OrderActivities:
+    """Activities of the order desk for one run. `clock` is wall-clock microseconds."""
+
+    def __init__(
+        self,
+        venues: Mapping[Venue, VenueClient],
+        ledger: OrderLedger,
+        run_id: str,
+        clock: Callable[[], int],
+        observe: Observe = lambda ticket, result, opening, sent: None,
+    ) -> None:
+        self._venues = venues
+        self._ledger = ledger
+        self._run_id = run_id
+        self._clock = clock
+        self._observe = observe
+        self._cash: dict[Venue, tuple[int, Decimal]] = {}
+
+    @activity.defn(name="submit_order")
+    async def submit_order(self, request: SubmitRequest) -> SubmitResult:
+        """Send one order if its guard holds. Returns one of the four verdicts; raising means UNKNOWN to the caller."""
+        ticket = request.ticket
+        with bound_contextvars(
+            intent=ticket.intent_id, trade=ticket.intent_id, market=ticket.market, order=ticket.client_order_id
+        ):
+            async with _heartbeats():
+                result = await self._submit(ticket, request.guard, request.opening)
+            log.info(
+                "order",
+                purpose=ticket.purpose,
+                verdict=result.verdict,
+                code=result.code,
+                filled=str(result.filled),
+                size=str(ticket.size),
+                limit=str(ticket.limit),
+            )
+            return result
+
+    async def _submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
+        client = self._venues[ticket.venue]
+        try:
+            body = client.body(ticket)
+            if opening is not None:
+                await self._refuse_obstacles(client, opening)
+            _, quote = await asyncio.gather(
+                self._begin(ticket, body, opening), client.quote(ticket.market) if guard.recheck else _nothing()
+            )
+            if quote is not None:
+                _refuse_moved(ticket, guard, quote)
+        except Denied as refused:
+            return await self._denied(ticket, refused, None)
+        except (Unavailable, Rejected) as refused:
+            return await self._denied(ticket, Denied(refused.message, refused.code or "unavailable"), None)
+        except _Moved as moved:
+            return await self._denied(ticket, Denied(moved.message, moved.code), moved.quote)
+        now = self._clock()
+        if now > guard.not_after:
+            late = (now - guard.not_after) // 1000
+            return await self._denied(
+                ticket, Denied(f"{late} ms past the last moment it was worth sending; nothing was sent", "late"), quote
+            )
+        result = replace(await client.submit(ticket), quote=quote)
+        self._observe(ticket, result, opening, now)
+        await self._finish(ticket, result)
+        return result
+
+    async def _refuse_obstacles(self, client: VenueClient, intent: Intent) -> None:
+        """Raise `Denied` naming every obstacle on any leg, before the first order exists."""
+        specs: dict[str, MarketSpec] = {}
+        for leg in intent.legs:
+            try:
+                specs[leg.market] = await self._venues[leg.venue].market(leg.market)
+            except Rejected:
+                continue  # `obstacles` names the market that the venue does not know
+        venue = intent.legs[0].venue
+        found = obstacles(intent, specs, await self._free_cash(client, venue), self._clock())
+        if found:
+            raise Denied("; ".join(obstacle.text for obstacle in found), found[0].code)
+
+    async def _free_cash(self, client: VenueClient, venue: Venue) -> Decimal:
+        """The account's cash, at most a second old; the venue itself has the last word on collateral."""
+        kept = self._cash.get(venue)
+        if kept is None or not 0 <= self._clock() - kept[0] < _CASH_TTL_US:
+            kept = self._cash[venue] = (self._clock(), await client.cash())
+        return kept[1]
+
+    async def _begin(self, ticket: OrderTicket, body: bytes, opening: Intent | None) -> None:
+        """Record the bytes before they leave. Without a record no trade is opened; but an order that closes an open
+        leg goes out even while the ledger is away: Temporal has its ticket, and the trade's last write fills the gap.
+        """
+        try:
+            async with asyncio.timeout(None if opening is not None else _LEDGER_PATIENCE_S):
+                await self._ledger.begin_order(self._run_id, opening, ticket, body, self._clock())
+        except (Unavailable, TimeoutError) as away:
+            if ticket.purpose is Purpose.OPEN:
+                raise
+            log.warning("ledger away; sending the closing order all the same", error=str(away))
+
+    async def _finish(self, ticket: OrderTicket, result: SubmitResult) -> None:
+        """Record the answer. The result stands whether or not the ledger hears it now: settling writes it again."""
+        try:
+            async with asyncio.timeout(_LEDGER_PATIENCE_S):
+                await self._ledger.finish_order(ticket, result)
+        except (SurefootError, TimeoutError) as away:
+            log.warning("answer not in the ledger yet", error=str(away))
+
+    async def _denied(self, ticket: OrderTicket, refused: Denied, quote: Quote | None) -> SubmitResult:
+        result = SubmitResult(Verdict.DENIED, refused.code, refused.message, sent=False, quote=quote, at=self._clock())
+        await self._finish(ticket, result)
+        return result
+
+    @activity.defn(name="find_evidence")
+    async def find_evidence(self, request: EvidenceRequest) -> OrderEvidence:
+        """The venue's word on one order; see `venues.port.VenueClient.evidence`. Raises while it cannot be asked."""
+        ticket = request.ticket
+        try:
+            return await self._venues[ticket.venue].evidence(
+                ticket, order_id=request.order_id, sent_at=request.sent_at, grace_ms=request.grace_ms
+            )
+        except SurefootError as failure:
+            raise retryable(failure) from None
+
+    @activity.defn(name="take_quote")
+    async def take_quote(self, request: QuoteRequest) -> Quote:
+        try:
+            return await self._venues[Venue(request.venue)].quote(request.market)
+        except SurefootError as failure:
+            raise retryable(failure) from None
+
+    @activity.defn(name="cancel_order")
+    async def cancel_order(self, request: CancelRequest) -> None:
+        try:
+            await self._venues[request.ticket.venue].cancel(request.ticket.market, request.order_id)
+        except SurefootError as failure:
+            raise retryable(failure) from None
+
+
+class _Moved(Exception):
+    """The recheck saw a book that leg B may not be sent into."""
+
+    def __init__(self, message: str, code: str, quote: Quote) -> None:
+        super().__init__(message)
+        self.message, self.code, self.quote = message, code, quote
+
+
+def _refuse_moved(ticket: OrderTicket, guard: Guard, quote: Quote) -> None:
+    """Raise `_Moved` unless the book is fresh, sound, and deep enough at the ticket's limit."""
+    age_ms = (quote.answered_at - quote.asked_at) // 1000
+    if age_ms > guard.max_quote_age_ms:
+        raise _Moved(f"the book took {age_ms} ms to read, allowed {guard.max_quote_age_ms}", "stale", quote)
+    if quote.bids and quote.asks and quote.bids[0][0] >= quote.asks[0][0]:
+        raise _Moved(f"the book is crossed ({quote.bids[0][0]} bid, {quote.asks[0][0]} asked)", "crossed", quote)
+    buying = ticket.side is Side.BUY
+    levels = quote.asks if buying else quote.bids
+    within = [size for price, size in levels if (price <= ticket.limit if buying else price >= ticket.limit)]
+    depth = sum(within, Decimal(0))
+    if depth < guard.min_depth:
+        best = f"best {plain(levels[0][0])}" if levels else "no offers"
+        raise _Moved(
+            f"{plain(depth)} shares at {plain(ticket.limit)} or better, needed {plain(guard.min_depth)} ({best})",
+            "moved",
+            quote,
+        )
+
+
+def retryable(failure: SurefootError) -> ApplicationError:
+    """A failed question, for Temporal to ask again within the caller's time."""
+    return ApplicationError(failure.message, type=type(failure).__name__)
+
+
+async def _nothing() -> None:
+    return None
+
+
+@asynccontextmanager
+async def _heartbeats() -> AsyncIterator[None]:
+    """Tell Temporal that this process lives, so that its death is noticed within the heartbeat timeout."""
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(_HEARTBEAT_S)
+            activity.heartbeat()
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()

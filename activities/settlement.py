@@ -1,0 +1,117 @@
+"""The last word on a trade: every order as the venue counts it, every fill in the ledger, then closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+import structlog
+from structlog.contextvars import bound_contextvars
+from temporalio import activity
+
+from activities.orders import retryable
+from domain.errors import SurefootError, Unavailable
+from domain.evidence import Fill, OrderEvidence, OrderStatus
+from domain.exposure import realised_pnl, split, unhedged_notional_seconds
+from domain.intent import Intent
+from domain.market import Venue
+from domain.orders import Verdict
+from domain.requests import RecordRequest, Settlement, SettleRequest
+from domain.trade import OrderRecord, TradeRecord
+from ledger.port import OrderLedger
+from venues.port import VenueClient
+
+log = structlog.get_logger(__name__)
+
+Closed = Callable[[TradeRecord, Decimal], None]
+"""Told of each closed trade, with its unhedged dollar-seconds."""
+
+
+class SettlementActivities:
+    """Activities that read the venue's counts and write trades into the ledger."""
+
+    def __init__(
+        self,
+        venues: Mapping[Venue, VenueClient],
+        ledger: OrderLedger,
+        run_id: str,
+        clock: Callable[[], int],
+        closed: Closed = lambda record, unhedged: None,
+    ) -> None:
+        self._venues = venues
+        self._ledger = ledger
+        self._run_id = run_id
+        self._clock = clock
+        self._closed = closed
+
+    @activity.defn(name="settle_trade")
+    async def settle_trade(self, request: SettleRequest) -> Settlement:
+        """Compare the trade's counts with the venue's, and close it in the ledger if they agree.
+
+        Raises (and is asked again) while the venue's reads lag behind what it has already said, or it or the ledger
+        cannot be asked.
+        """
+        intent, record = request.intent, request.record
+        with bound_contextvars(intent=record.intent_id, trade=record.intent_id):
+            try:
+                evidence = [await self._final_word(order) for order in record.orders if _may_have_filled(order)]
+                if not _agree(record, evidence):
+                    log.warning("the venue counts other fills than the trade; adopted")
+                    return Settlement(agrees=False, evidence=tuple(evidence), record=record)
+                closed = _closed_record(intent, record, evidence)
+                await self._ledger.record_trade(self._run_id, intent, closed)
+            except SurefootError as failure:
+                raise retryable(failure) from None
+            self._closed(closed, unhedged_notional_seconds(intent, closed.fills, self._clock()))
+            log.info("trade closed", outcome=closed.outcome, pnl=str(closed.pnl), hedged=str(closed.hedged))
+            return Settlement(agrees=True, evidence=tuple(evidence), record=closed)
+
+    async def _final_word(self, order: OrderRecord) -> OrderEvidence:
+        """Counts that can no longer change, with a fill for every share. Raises `Unavailable` until there are some."""
+        ticket = order.ticket
+        order_id = order.result.order_id if order.result is not None else None
+        evidence = await self._venues[ticket.venue].evidence(
+            ticket, order_id=order_id, sent_at=order.result.at if order.result else 0, grace_ms=0
+        )
+        if evidence.status is OrderStatus.ABSENT and not order.filled:
+            return evidence
+        if not evidence.complete:
+            raise Unavailable(
+                f"the venue lists {ticket.client_order_id} as {evidence.status} with {evidence.filled} filled and "
+                f"{len(evidence.fills)} fills; waiting for its reads to catch up",
+                "reads_lag",
+            )
+        return evidence
+
+    @activity.defn(name="record_trade")
+    async def record_trade(self, request: RecordRequest) -> None:
+        try:
+            await self._ledger.record_trade(self._run_id, request.intent, request.record)
+        except SurefootError as failure:
+            raise retryable(failure) from None
+
+
+def _may_have_filled(order: OrderRecord) -> bool:
+    """Refused orders have proved themselves; every other one is asked for."""
+    return order.result is None or order.result.verdict not in (Verdict.DENIED, Verdict.REJECTED) or order.filled > 0
+
+
+def _agree(record: TradeRecord, evidence: list[OrderEvidence]) -> bool:
+    counted = {item.client_order_id: item.filled for item in evidence}
+    return all(counted.get(order.ticket.client_order_id, Decimal(0)) == order.filled for order in record.orders)
+
+
+def _closed_record(intent: Intent, record: TradeRecord, evidence: list[OrderEvidence]) -> TradeRecord:
+    """The record with its fills, and every figure derived from them alone."""
+    fills: tuple[Fill, ...] = tuple(fill for item in evidence for fill in item.fills)
+    shares = split(intent, fills)
+    return replace(
+        record,
+        fills=fills,
+        hedged=shares.hedged,
+        unwound=shares.unwound,
+        residual=shares.residual,
+        pnl=realised_pnl(intent, fills),
+        reserved=Decimal(0),
+    )
