@@ -131,6 +131,14 @@ class MemoryLedger:
         ]
         return tuple(sorted(rows, key=lambda row: (-row.decided_at, row.intent_id))[:limit])
 
+    async def standing(self, run: str) -> dict[TradeState, tuple[int, Decimal]]:
+        counts: dict[TradeState, tuple[int, Decimal]] = {}
+        for run_id, facts in self._trades.values():
+            if run_id == run:
+                number, alone = counts.get(facts.state, (0, Decimal(0)))
+                counts[facts.state] = (number + 1, alone + facts.residual)
+        return counts
+
     async def trade(self, wanted: str) -> TradeStory:
         intent_id = choose(wanted, [known for known in self._intents if starts(known, wanted)])
         run_id, intent = self._intents[intent_id]

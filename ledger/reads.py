@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -41,6 +42,14 @@ async def trades(connection: Connection, run: str | None, state: TradeState | No
         )
         for row in rows
     )
+
+
+async def standing(connection: Connection, run: str) -> dict[TradeState, tuple[int, Decimal]]:
+    """By state: how many trades of the run, and how many shares of theirs stand alone."""
+    rows = await connection.fetch(
+        "SELECT state, count(*) AS n, sum(residual) AS alone FROM trades WHERE run_id = $1 GROUP BY state", run
+    )
+    return {TradeState(row["state"]): (row["n"], row["alone"]) for row in rows}
 
 
 async def story(connection: Connection, wanted: str) -> TradeStory:

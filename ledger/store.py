@@ -141,6 +141,11 @@ class Ledger:
         async with self._view() as connection:
             return await reads.trades(connection, run, state, limit)
 
+    async def standing(self, run: str) -> dict[TradeState, tuple[int, Decimal]]:
+        """By state: how many trades of the run there are, and how many shares of theirs stand alone."""
+        async with self._view() as connection:
+            return await reads.standing(connection, run)
+
     async def trade(self, wanted: str) -> TradeStory:
         """By id or any unique start of one, with or without `i-`. Raises `BadInput` if none or several match."""
         async with self._view() as connection:

@@ -1,0 +1,201 @@
+"""Ingest as a process of the stack: `python -m workers.ingest_host --state-dir DIR`.
+
+Two threads: the decision side (stream, books, engine), and the trading side, whose worker takes the trades this
+process starts without a hop (eager start). The separate trade worker takes over whatever this process leaves behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import httpx
+import structlog
+
+from config.settings import FROM_SESSION
+from domain.decisions import Gate, Suppression
+from domain.errors import SurefootError, Unavailable
+from domain.intent import Intent
+from ingest.pairs import Pair, pairs_of
+from workers import metrics
+from workers.decisions import DecisionThread
+from workers.process import child_main, until_told_to_stop
+from workers.stack.layout import Stack
+from workers.starter import TradeStarter
+from workers.trading import Trading, signer_of, trading
+from workers.user_channel import UserChannel
+
+log = structlog.get_logger(__name__)
+
+_WATCH_S = 0.25
+_FLUSH_S = 0.5
+_KEPT_SUPPRESSIONS = 100_000
+
+
+async def run(stack: Stack) -> None:
+    """Runs until SIGTERM, or until the stream fails for good."""
+    host: IngestHost | None = None
+    runtime = metrics.temporal_runtime(stack.metrics_ports["ingest_sdk"])
+    page = metrics.serve(stack.metrics_ports["ingest"], health=lambda: "starting" if host is None else host.trouble())
+    try:
+        async with until_told_to_stop() as stop, trading(stack, runtime) as desk:
+            host = IngestHost(stack, desk)
+            await host.run(stop)
+    finally:
+        page.close()
+
+
+class IngestHost:
+    """Keeps one decision thread on the pairs there are to watch, and carries what it says to trades and ledger."""
+
+    def __init__(self, stack: Stack, desk: Trading) -> None:
+        self._stack = stack
+        self._desk = desk
+        self._starter = TradeStarter(
+            desk.client,
+            desk.ledger,
+            stack.run_id,
+            task_timeout_ms=stack.settings.worker.task_timeout_ms,
+            done=self._done,
+            failed=self._not_started,
+        )
+        self._users = UserChannel(desk.client, desk.ledger)
+        self._open: list[str] = []
+        self._thread: DecisionThread | None = None
+        self._suppressed: list[Suppression] = []
+        self._failure: BaseException | None = None
+        self._failed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def trouble(self) -> str | None:
+        """For `/healthz`: waiting for a session is health; a feed that is down shows in `surefoot_feed_up`."""
+        return str(self._failure) if self._failure is not None else None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        self._open = await self._starter.find_open()
+        if self._open:
+            log.info("open trades found again", count=len(self._open))
+        watching = asyncio.create_task(self._watch())
+        flushing = asyncio.create_task(self._flush())
+        ends = [asyncio.create_task(stop.wait()), asyncio.create_task(self._failed.wait()), watching]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                await watching
+        finally:
+            for task in (*ends, flushing, *self._tasks):
+                task.cancel()
+            await self._stop_thread()
+            await asyncio.sleep(0)  # let the thread's last words arrive
+            await self._write_suppressed()
+            await self._starter.close()
+        if self._failure is not None:
+            raise self._failure
+
+    # ------------------------------------------------------------------ what to watch
+
+    async def _watch(self) -> None:
+        """Follow the session the paper exchange plays, or watch the configured pairs for good."""
+        settings = self._stack.settings
+        if settings.pairs != FROM_SESSION:
+            await self._start([market for pair in settings.pairs for market in pair])
+            await asyncio.Event().wait()
+        watched: tuple[str, ...] = ()
+        async with httpx.AsyncClient(base_url=self._stack.paper_admin_url or "", trust_env=False, timeout=5) as http:
+            while True:
+                try:
+                    markets = tuple((await http.get("/paper/v1/status")).json().get("markets") or ())
+                except (httpx.HTTPError, ValueError):
+                    markets = watched  # away just now; the stream reconnects by itself
+                if markets != watched:
+                    watched = markets
+                    await self._stop_thread()
+                    if markets:
+                        await self._start(markets)
+                await asyncio.sleep(_WATCH_S)
+
+    async def _start(self, markets: Sequence[str]) -> None:
+        pairs = await self._pairs(markets)
+        log.info("watching", pairs=[pair.name for pair in pairs])
+        self._thread = DecisionThread(
+            self._stack,
+            signer_of(self._stack),
+            pairs,
+            self._open,
+            on_intent=self._intent,
+            on_suppressed=self._suppressed.extend,
+            on_user_frame=self._user_frame,
+            on_end=self._ended,
+        )
+        self._thread.start()
+
+    async def _pairs(self, markets: Sequence[str]) -> tuple[Pair, ...]:
+        while True:
+            try:
+                return pairs_of([await self._desk.venue.market(market) for market in markets])
+            except Unavailable as away:
+                log.warning("market rules not read yet", error=away.message)
+                await asyncio.sleep(_WATCH_S)
+
+    async def _stop_thread(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            await asyncio.to_thread(thread.stop)
+
+    # ------------------------------------------------------------------ what is said
+
+    def _intent(self, intent: Intent) -> None:
+        self._open.append(intent.pair)
+        self._starter.submit(intent)
+
+    def _done(self, pair: str) -> None:
+        if pair in self._open:
+            self._open.remove(pair)
+        if self._thread is not None:
+            self._thread.trade_closed(pair)
+
+    def _not_started(self, intent: Intent, reason: str) -> None:
+        metrics.SUPPRESSED.labels(Gate.NO_DURABLE_START).inc()
+        self._suppressed.append(
+            Suppression(
+                strategy=intent.strategy,
+                pair=intent.pair,
+                gate=Gate.NO_DURABLE_START,
+                detail=f"Temporal took no workflow while the intent was fresh: {reason}",
+                edge=intent.edge,
+                size=intent.size,
+                at=intent.decided_at,
+            )
+        )
+
+    def _user_frame(self, raw: bytes) -> None:
+        task = asyncio.get_running_loop().create_task(self._users.take(raw))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _ended(self, failure: BaseException | None) -> None:
+        if failure is not None:
+            self._failure = failure
+            self._failed.set()
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_S)
+            await self._write_suppressed()
+
+    async def _write_suppressed(self) -> None:
+        """Into the ledger; kept, up to a bound, while it is away. Keys make a repeated write harmless."""
+        if not self._suppressed:
+            return
+        batch = list(self._suppressed)
+        try:
+            await self._desk.ledger.record_suppressions(self._stack.run_id, batch)
+        except SurefootError as away:
+            log.warning("suppressions wait for the ledger", error=away.message, waiting=len(batch))
+            del self._suppressed[: max(0, len(self._suppressed) - _KEPT_SUPPRESSIONS)]
+        else:
+            del self._suppressed[: len(batch)]
+
+
+if __name__ == "__main__":
+    child_main("ingest", run, __doc__)
