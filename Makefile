@@ -31,6 +31,10 @@ format: install ## let ruff fix and format the tree
 test: install ## every test, on a real Temporal server and a real Postgres started by the tests
 	$(BIN)/python -m pytest
 
+demo: install ## the whole system once: RECORDING= GAME= FROM= TO= SPEED= choose what is played
+	@$(BIN)/surefoot demo $(if $(RECORDING),--recording '$(RECORDING)') $(if $(GAME),--game '$(GAME)') \
+		$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(SPEED),--speed '$(SPEED)')
+
 requirements: install ## re-pin requirements.txt (all hashes, no hosts) from pyproject.toml
 	$(BIN)/python -m pip install --quiet pip-tools==7.6.2
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --extra dev --strip-extras --no-emit-index-url \
