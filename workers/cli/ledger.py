@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.errors import SurefootError
+from domain.errors import BadInput, SurefootError
 from domain.market import Venue
 from domain.snapshot import Arrival, VenueSnapshot, WorkingOrder
 from ledger.report import Report, build_report
@@ -39,14 +39,19 @@ def arrivals(stack: Stack) -> tuple[Arrival, ...] | None:
     )
 
 
-async def current_report(stack: Stack) -> Report:
-    """Ledger and exchange compared now. An exchange that cannot be asked leaves its invariants unjudged.
+async def current_report(stack: Stack, run_id: str | None, *, every_run: bool = False) -> Report:
+    """Ledger and exchange compared now, for one run (the latest if not named) or for all there ever were.
 
-    Raises `Unavailable` if the ledger cannot be read.
+    The invariants always judge the whole ledger: an account outlives runs. An exchange that cannot be asked leaves
+    its invariants unjudged. Raises `Unavailable` if the ledger cannot be read.
     """
     async with open_ledger(stack) as ledger:
-        run = await ledger.latest_run()
-        snapshot = await ledger.snapshot(run.run_id if run else None)
+        if run_id is None and not every_run:
+            latest = await ledger.latest_run()
+            run_id = latest.run_id if latest else None
+        snapshot = await ledger.snapshot(run_id)
+        if run_id is not None and snapshot.run is None:
+            raise BadInput(f"no run {run_id} in this ledger; `surefoot report --all` shows what there is", "no_run")
         try:
             venue, received = await venue_side(stack), arrivals(stack)
         except SurefootError:

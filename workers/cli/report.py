@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -26,7 +26,11 @@ def register(app: typer.Typer) -> None:
     app.command("report")(report)
 
 
-def report(json_output: JsonFlag = False) -> None:
+def report(
+    json_output: JsonFlag = False,
+    run: Annotated[str | None, typer.Option("--run", help="A run's id; the latest one if not given.")] = None,
+    every_run: Annotated[bool, typer.Option("--all", help="All runs of this state folder together.")] = False,
+) -> None:
     """Intents, trades, fills, fees, P&L and the invariants. Exit code 6 if one of them does not hold.
 
     While the stack runs, ledger and exchange are compared now and the report is saved; else the latest saved one is
@@ -34,9 +38,11 @@ def report(json_output: JsonFlag = False) -> None:
     """
     layout = options.layout()
     if host.supervisor_of(read_stack_file(layout)) is not None:
-        document = make(load_stack(layout.root))
+        document = make(load_stack(layout.root), run, every_run=every_run)
+    elif every_run:
+        raise Unavailable("all runs together are read from the ledger, and it is down; run `surefoot up` first", "down")
     else:
-        document = saved(layout)
+        document = saved(layout, run)
         say(f"the stack is down; this is the latest saved report, as of {_moment(document)}")
     if json_output:
         print_json(document)
@@ -45,17 +51,23 @@ def report(json_output: JsonFlag = False) -> None:
     raise typer.Exit(verdict(document))
 
 
-def make(stack: Stack) -> dict[str, Any]:
-    """Builds and saves the report of the latest run. Raises `Unavailable` if the ledger cannot be read."""
-    document: dict[str, Any] = asyncio.run(current_report(stack)).to_dict()
+def make(stack: Stack, run: str | None = None, *, every_run: bool = False) -> dict[str, Any]:
+    """Builds the report of a run, the latest if not named, and saves it; one of all runs is not saved.
+
+    Raises `Unavailable` if the ledger cannot be read.
+    """
+    document: dict[str, Any] = asyncio.run(current_report(stack, run, every_run=every_run)).to_dict()
+    if every_run:
+        return document
     text = json.dumps(document, indent=1, default=str, ensure_ascii=False).encode() + b"\n"
-    for name in (f"{document.get('run') or stack.run_id}.json", _LATEST):
+    names = [f"{document.get('run') or stack.run_id}.json"] + ([_LATEST] if run is None else [])
+    for name in names:
         write_private(stack.layout.reports / name, text)
     return document
 
 
-def saved(layout: Layout) -> dict[str, Any]:
-    path = layout.reports / _LATEST
+def saved(layout: Layout, run: str | None = None) -> dict[str, Any]:
+    path = layout.reports / (_LATEST if run is None else f"{run}.json")
     try:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:

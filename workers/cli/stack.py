@@ -49,7 +49,9 @@ def up(
     In the foreground until Ctrl-C. Ports are free ones, kept for the next start. A restart continues where it stopped.
     """
     settings = options.load(paper.session_overrides(recording, game, start, end, speed)).settings
-    run_id = host.new_run_id()
+    run_id, goes_on = host.run_to_begin(Layout(settings.state_dir))
+    if goes_on:
+        say(f"run {run_id} was cut off; it goes on where it stopped")
     try:
         if detach:
             stack = detached.start(settings, run_id, say)

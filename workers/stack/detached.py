@@ -35,7 +35,7 @@ def start(settings: Settings, run_id: str, say: Callable[[str], None]) -> Stack:
         )
     try:
         _order(process, settings, run_id)
-        return _until_ready(process, layout, run_id, offset, say)
+        return _until_ready(process, layout, offset, say)
     except BaseException:
         if process.poll() is None:
             process.terminate()
@@ -43,9 +43,7 @@ def start(settings: Settings, run_id: str, say: Callable[[str], None]) -> Stack:
         raise
 
 
-def _until_ready(
-    process: subprocess.Popen[bytes], layout: Layout, run_id: str, offset: int, say: Callable[[str], None]
-) -> Stack:
+def _until_ready(process: subprocess.Popen[bytes], layout: Layout, offset: int, say: Callable[[str], None]) -> Stack:
     deadline = time.monotonic() + _READY_SECONDS
     while True:
         ended = process.poll()
@@ -56,7 +54,9 @@ def _until_ready(
         if ended is not None:
             raise _failure(layout, ended, fresh)
         document = read_stack_file(layout)
-        if document.get("run_id") == run_id and document.get("phase") == "ready":
+        supervisor = document.get("supervisor") or {}
+        # A killed predecessor may have left "ready" behind: only the process started here may say it.
+        if supervisor.get("pid") == process.pid and document.get("phase") == "ready":
             return load_stack(layout.root)
         if time.monotonic() > deadline:
             raise Unavailable(

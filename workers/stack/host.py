@@ -212,8 +212,18 @@ def main() -> int:
     return 0
 
 
+def run_to_begin(layout: Layout) -> tuple[str, bool]:
+    """The run a start belongs to, and whether it goes on: a stack that was cut off continues its run.
+
+    A run ends when its stack is stopped; what was killed did not end, so its report and trades stay in one place.
+    """
+    document = read_stack_file(layout)
+    cut_off = document.get("run_id") if document.get("phase") not in (None, "stopped") else None
+    return (str(cut_off), True) if cut_off else (new_run_id(), False)
+
+
 def new_run_id() -> str:
-    """Names one life of a stack: its start in UTC, and four hex digits against two starts in one second."""
+    """Names a run: its start in UTC, and four hex digits against two starts in one second."""
     return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(2).hex()}"
 
 
