@@ -9,7 +9,7 @@ A fault is one JSON object; a file of faults is a JSON or YAML list of them:
 |---|---|---|
 | lost_answer | the request takes effect, the connection drops before the answer | |
 | lost_request | no effect, the connection drops | |
-| late_answer | effect at once, answer after `ms` | ms |
+| late_answer | effect at once, answer after `ms`, or as soon as the faults are cleared | ms |
 | status | answers `code` (and `body`), `when` before or after the effect | code |
 | partial | the order gets only `fraction` of what it could fill, the rest is cancelled | fraction |
 | read_lag | this read shows the account as it was `ms` ago | ms |
@@ -23,8 +23,10 @@ the fault happens: 1 unless `every` or `probability` is given. `silent_socket` w
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -143,12 +145,21 @@ class Faults:
     def __init__(self, seed: int) -> None:
         self._dice = random.Random(seed)  # noqa: S311 - repeatable on purpose
         self._armed: list[_Armed] = []
+        self._released = asyncio.Event()
 
     def add(self, faults: Sequence[Fault]) -> None:
         self._armed += [_Armed(fault) for fault in faults]
 
     def clear(self) -> None:
+        """Disarm all, and let go every answer that is being held."""
         self._armed.clear()
+        self._released.set()
+        self._released = asyncio.Event()
+
+    async def hold(self, ms: int) -> None:
+        """Return after `ms`, or when the faults are cleared if that comes first."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._released.wait(), ms / 1000)
 
     def pick(self, method: str, path: str, client_order_id: str) -> Fault | None:
         for armed in self._armed:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
@@ -41,7 +39,7 @@ def gate(exchange: Exchange, keys: Keys, faults: Faults, streams: Streams, metri
                 exchange.receive(client_id, body)
             return _scripted(fault) if fault.do == "status" else _drop(request)
         response = await _answered(request, handler, fault)
-        return response if fault is None else await _spoiled(request, response, fault)
+        return response if fault is None else await _spoiled(request, response, fault, faults)
 
     async def _answered(request: web.Request, handler: Handler, fault: Fault | None) -> web.StreamResponse:
         try:
@@ -66,12 +64,14 @@ def _before(fault: Fault) -> bool:
     return fault.do == "lost_request" or (fault.do == "status" and fault.when != "after")
 
 
-async def _spoiled(request: web.Request, response: web.StreamResponse, fault: Fault) -> web.StreamResponse:
+async def _spoiled(
+    request: web.Request, response: web.StreamResponse, fault: Fault, faults: Faults
+) -> web.StreamResponse:
     """What becomes of the answer after the effect."""
     if request.path == WS_PATH:  # a socket's life is over by now; there is no answer to spoil
         return response
     if fault.do == "late_answer":
-        await asyncio.sleep((fault.ms or 0) / 1000)
+        await faults.hold(fault.ms or 0)
     elif fault.do == "status":
         return _scripted(fault)
     elif fault.do == "lost_answer":

@@ -57,6 +57,18 @@ async def test_a_late_answer_comes_after_the_effect(venue: Client) -> None:
     assert (await waiting).status == 201
 
 
+async def test_clearing_the_faults_lets_a_held_answer_go(venue: Client) -> None:
+    await arm(venue, {"match": CREATE, "do": {"late_answer": {"ms": 600_000}}})
+    waiting = asyncio.create_task(venue.order())
+
+    async def taken() -> bool:
+        return bool(await filled(venue))
+
+    await until(taken)
+    assert (await venue.admin("DELETE", "/faults")).status == 200
+    assert (await waiting).status == 201
+
+
 @pytest.mark.parametrize(("when", "fills"), [("before", []), ("after", ["1.00"])])
 async def test_a_status_is_answered_before_or_after_the_effect(venue: Client, when: str, fills: list[str]) -> None:
     await arm(venue, {"match": CREATE, "do": "status", "code": 503, "when": when, "body": {"error": "down"}})
