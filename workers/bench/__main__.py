@@ -1,0 +1,67 @@
+"""`python -m workers.bench [NAME …]`: the figures named, or all of them. About three minutes for all."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import uvloop
+
+from domain.errors import SurefootError
+from workers import logs
+from workers.bench import decision, feed, memory, parts, trades
+from workers.bench.sessions import deep
+from workers.bench.stand import play, stand
+
+_ALL = ("decision", "trades", "feed")
+_RECORDING = Path(__file__).parents[2].parent / "shared/data/kalshi_nba_winners"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m workers.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which figures: {', '.join(_ALL)}; all if none")
+    parser.add_argument("--recording", default=str(_RECORDING), help="a folder of recorded books, if there is one")
+    parser.add_argument("--game", default="TOR-CHA")
+    parser.add_argument("--sequential", type=int, default=400, help="trades one after the other")
+    parser.add_argument("--concurrent", type=int, default=640, help="trades with --at-once in flight")
+    parser.add_argument("--at-once", type=int, default=32)
+    parser.add_argument("--waves", type=int, default=300, help="opportunities played to the whole ingest process")
+    parser.add_argument("--parts", type=int, default=200, help="repetitions of each part of the order path")
+    arguments = parser.parse_args()
+    chosen = arguments.names or list(_ALL)
+    unknown = [name for name in chosen if name not in _ALL]
+    if unknown:
+        parser.error(f"{unknown[0]!r} is no figure; expected {', '.join(_ALL)}")
+    command = " ".join(["python -m workers.bench", *sys.argv[1:]])
+    try:
+        if "decision" in chosen:
+            decision.run(command, arguments.recording, arguments.game)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            if "trades" in chosen:
+                runner.run(_trades(command, arguments))
+            if "feed" in chosen:
+                runner.run(feed.run(command, arguments.waves))
+    except SurefootError as error:
+        print(f"error: {error.message}", file=sys.stderr)  # noqa: T201 - what the person at the terminal needs
+        return 5
+    return 0
+
+
+async def _trades(command: str, arguments: argparse.Namespace) -> None:
+    with stand(ingest=False) as stack:
+        logs.configure("ingest", stack.run_id, stack.settings.logging.level, stack.layout.log("ingest"))
+        await asyncio.to_thread(play, stack, deep())
+        async with trades.desk(stack) as opened:
+            await trades.sequential(opened, command, arguments.sequential, warmup=50)
+            await parts.run(opened, command, arguments.parts)
+            await trades.concurrent(opened, command, arguments.concurrent, arguments.at_once)
+            memory.run(stack, command, "after the trades")
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # the Temporal SDK's native threads may abort an ordinary exit (sdk-python issue 300)

@@ -1,0 +1,51 @@
+"""Intents made from the exchange's own books by the pair strategy, as ingest makes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from domain.book import Book
+from domain.intent import Intent, LegPolicy
+from domain.limits import GateLimits, PairParams
+from domain.market import MarketSpec
+from domain.money import to_micros
+from domain.orders import Quote
+from ingest.pairs import Pair
+from ingest.strategies.pair import PairStrategy
+from venues.kalshi.client import KalshiClient
+from workers.trading import wall_clock_us
+
+_ONE = 1_000_000
+
+
+class IntentMaker:
+    """Decides again and again on two books read once. Raises `ValueError` if they hold no opportunity."""
+
+    def __init__(self, specs: tuple[MarketSpec, MarketSpec], quotes: tuple[Quote, Quote], params: PairParams) -> None:
+        strategy = PairStrategy(Pair(*specs), params, GateLimits(), LegPolicy())
+        a, b = _book(quotes[0]), _book(quotes[1])
+        seen = strategy.quote(a, b)
+        if seen is None:
+            raise ValueError(f"the books of {a.market} and {b.market} hold no opportunity; expected the bench's own")
+        self._first = strategy.intent(a, b, seen, wall_clock_us())
+        self._ttl = self._first.expires_at - self._first.decided_at
+        self._last = 0
+
+    @classmethod
+    async def read(cls, venue: KalshiClient, markets: tuple[str, str], params: PairParams) -> IntentMaker:
+        one, other = markets
+        specs = (await venue.market(one), await venue.market(other))
+        return cls(specs, (await venue.quote(one), await venue.quote(other)), params)
+
+    def make(self, name: str) -> Intent:
+        """A decision made now, filed under the pair `name`; no two are the same."""
+        self._last = max(wall_clock_us(), self._last + 1)
+        return replace(self._first, pair=name, decided_at=self._last, expires_at=self._last + self._ttl)
+
+
+def _book(quote: Quote) -> Book:
+    book = Book(quote.market)
+    bids = [(to_micros(price), to_micros(size)) for price, size in quote.bids]
+    asks = [(_ONE - to_micros(price), to_micros(size)) for price, size in quote.asks]
+    book.reset(bids, asks, quote.answered_at, quote.answered_at)
+    return book

@@ -1,0 +1,159 @@
+"""Trades through the real path: starter, worker, ledger, exchange; one after the other, or many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from domain.evidence import Fill
+from domain.intent import Intent
+from domain.limits import PairParams
+from domain.orders import client_order_id
+from domain.trade import Outcome
+from workers import metrics
+from workers.bench.figures import emit, percentiles
+from workers.bench.intents import IntentMaker
+from workers.bench.sessions import deep
+from workers.bench.stand import first_arrivals
+from workers.stack.layout import Stack
+from workers.starter import TradeStarter
+from workers.trading import Trading, trading, wall_clock_us
+
+_IN_FLIGHT_S = 30.0
+
+
+@dataclass(slots=True)
+class Desk:
+    """The ingest process's trading side, without the feed. `submitted` and `ended` are our clock in microseconds."""
+
+    stack: Stack
+    connections: Trading
+    maker: IntentMaker
+    submitted: dict[str, int] = field(default_factory=dict)
+    ended: dict[str, int] = field(default_factory=dict)
+    _waiting: dict[str, tuple[str, asyncio.Event]] = field(default_factory=dict)
+    starter: TradeStarter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.starter = TradeStarter(
+            self.connections.client,
+            self.connections.ledger,
+            self.stack.run_id,
+            task_timeout_ms=self.stack.settings.worker.task_timeout_ms,
+            done=self._done,
+            failed=self._failed,
+        )
+
+    async def trade(self, slot: str) -> Intent:
+        """One trade from submit to its end. A slot carries one trade at a time: its name is how the end is told."""
+        intent = self.maker.make(slot)
+        over = asyncio.Event()
+        intent_id = intent.id
+        self._waiting[slot] = (intent_id, over)
+        self.submitted[intent_id] = wall_clock_us()
+        self.starter.submit(intent)
+        async with asyncio.timeout(_IN_FLIGHT_S):
+            await over.wait()
+        return intent
+
+    def _done(self, slot: str) -> None:
+        intent_id, over = self._waiting.pop(slot)
+        self.ended[intent_id] = wall_clock_us()
+        over.set()
+
+    def _failed(self, intent: Intent, reason: str) -> None:
+        raise RuntimeError(f"trade {intent.id} had no durable start: {reason}")
+
+
+@asynccontextmanager
+async def desk(stack: Stack) -> AsyncIterator[Desk]:
+    """Connections, worker and starter in this process, warmed as ingest is before its first intent."""
+    runtime = metrics.temporal_runtime(stack.metrics_ports["ingest_sdk"])
+    async with trading(stack, runtime) as connections:
+        one, other = (spec.market for spec in deep().markets)
+        maker = await IntentMaker.read(connections.venue, (one, other), PairParams())
+        opened = Desk(stack, connections, maker)
+        gc.collect()
+        gc.freeze()
+        try:
+            yield opened
+        finally:
+            await opened.starter.close()
+
+
+async def sequential(opened: Desk, command: str, count: int, warmup: int) -> None:
+    """Figure: intent to leg A's first byte at the exchange, one trade at a time on an otherwise idle stack."""
+    for _ in range(warmup):
+        await opened.trade("warm-up")
+    intents = [await opened.trade("sequential") for _ in range(count)]
+    arrived = first_arrivals(opened.stack)
+    spent = [arrived[leg_a(intent)] - opened.submitted[intent.id] for intent in intents]
+    whole = [opened.ended[intent.id] - opened.submitted[intent.id] for intent in intents]
+    emit("intent to leg A", "ms", command, percentiles(_ms(spent)), "p50 ≤ 20 ms, p99 ≤ 40 ms")
+    emit("intent to trade closed, alone", "ms", command, percentiles(_ms(whole)))
+    await unhedged(opened, command, intents, "unhedged time a trade, alone")
+
+
+async def concurrent(opened: Desk, command: str, count: int, at_once: int) -> None:
+    """Figures: complete trades a second with `at_once` in flight, and what each of them then takes."""
+    left = count
+    intents: list[Intent] = []
+
+    async def slot(name: str) -> None:
+        nonlocal left
+        while left > 0:
+            left -= 1
+            intents.append(await opened.trade(name))
+
+    begun = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for number in range(at_once):
+            group.create_task(slot(f"slot {number}"))
+    seconds = time.perf_counter() - begun
+    facts = (await opened.connections.ledger.snapshot(opened.stack.run_id)).facts
+    outcome = {trade.id: trade.outcome for trade in facts.trades}
+    hedged = sum(outcome.get(intent.id) is Outcome.HEDGED for intent in intents)
+    arrived = first_arrivals(opened.stack)
+    values = {
+        "value": round(hedged / seconds, 1),
+        "hedged": hedged,
+        "trades": len(intents),
+        "seconds": round(seconds, 2),
+        "at_once": at_once,
+    }
+    emit("two-leg trades a second", "trades/s", command, values, "≥ 40")
+    first = [arrived[leg_a(intent)] - opened.submitted[intent.id] for intent in intents]
+    closed = [opened.ended[intent.id] - arrived[leg_a(intent)] for intent in intents]
+    emit("intent to leg A, many at once", "ms", command, percentiles(_ms(first)))
+    emit("leg A to closed, many at once", "ms", command, percentiles(_ms(closed)))
+    await unhedged(opened, command, intents, "unhedged time a trade, many at once")
+
+
+async def unhedged(opened: Desk, command: str, intents: list[Intent], figure: str) -> None:
+    """Figure: from leg A's fill to leg B's, both by the exchange's clock."""
+    facts = (await opened.connections.ledger.snapshot(opened.stack.run_id)).facts
+    by_intent = facts.fills_by_intent()
+    alone = [_alone(by_intent.get(intent.id, [])) for intent in intents]
+    emit(figure, "ms", command, percentiles(_ms([gap for gap in alone if gap is not None])))
+
+
+def _alone(fills: list[Fill]) -> int | None:
+    """Microseconds between the first fill and the first of another market; None where there is no other."""
+    ordered = sorted(fills, key=lambda fill: fill.at)
+    for before, after in pairwise(ordered):
+        if before.market != after.market:
+            return after.at - ordered[0].at
+    return None
+
+
+def leg_a(intent: Intent) -> str:
+    return client_order_id(intent.id, intent.legs[0].name, 1)
+
+
+def _ms(micros: list[int]) -> list[float]:
+    return [value / 1000 for value in micros]
