@@ -14,7 +14,9 @@ import typer
 from rich.console import Console
 
 from config.load import Loaded, load
-from workers.stack.layout import Layout, Stack, load_stack
+from domain.errors import Unavailable
+from workers.stack.host import supervisor_of
+from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
 
 _PIPED_WIDTH = 240  # a pipe has no width; rich would cut tables at 80 columns
 
@@ -47,6 +49,20 @@ class Options:
     def stack(self) -> Stack:
         """The stack last started in the state folder. Raises `Unavailable` if there was none."""
         return load_stack(self.layout().root)
+
+    def stack_with_ledger(self) -> Stack:
+        """The same, its ledger within reach: the stack runs, or Postgres is a server of its own.
+
+        Raises `Unavailable` if the ledger lies in a state folder whose stack is down.
+        """
+        stack = self.stack()
+        if stack.settings.postgres.dsn is None and supervisor_of(read_stack_file(stack.layout)) is None:
+            raise Unavailable(
+                f"the stack in {stack.state_dir} is down and its ledger with it (nothing is lost); "
+                "start it with `surefoot up`, or see the last report with `surefoot report`",
+                "down",
+            )
+        return stack
 
 
 options = Options()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import psutil
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from config.settings import Settings
 from domain.errors import SurefootError, Unavailable
+from venues.recording.numbers import iso
 from workers.cli import exits, paper
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.stack import detached, host
@@ -175,6 +177,16 @@ def _session(stack: Stack) -> dict[str, Any] | None:
         return None
 
 
+def session_line(session: Mapping[str, Any]) -> str:
+    """What the paper exchange plays, for people."""
+    if session.get("session") is None:
+        return f"{session['state']}; let it play one with `surefoot play`"
+    return (
+        f"{session['session']} {session['state']}, {session['progress']:.0%} of {iso(session['start'])} to "
+        f"{iso(session['end'])}, event {session['events']} of {session['events_total']}, speed {session['speed']}"
+    )
+
+
 def _show(told: dict[str, Any]) -> None:
     out.print(f"{told['phase']}: run {told['run_id']}, mode {told['mode']}, {told['state_dir']}", markup=False)
     if told["error"]:
@@ -196,4 +208,4 @@ def _show(told: dict[str, Any]) -> None:
     out.print(f"exchange: {told['exchange']}", markup=False)
     session = told["session"]
     if session:
-        out.print(f"session: {', '.join(f'{key} {value}' for key, value in session.items())}", markup=False)
+        out.print(f"session: {session_line(session)}", markup=False)

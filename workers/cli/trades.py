@@ -31,7 +31,7 @@ def trades(
     json_output: JsonFlag = False,
 ) -> None:
     """List trades, the newest decision first."""
-    rows = asyncio.run(_rows(options.stack(), state, limit))
+    rows = asyncio.run(_rows(options.stack_with_ledger(), state, limit))
     if json_output:
         print_json([asdict(row) for row in rows])
         return
@@ -56,7 +56,7 @@ def trade(
     trade_id: Annotated[str, typer.Argument(metavar="ID", help="The trade's id, or a unique beginning of it.")],
 ) -> None:
     """Tell the story of one trade, step by step."""
-    stack = options.stack()
+    stack = options.stack_with_ledger()
     story = asyncio.run(_story(stack, trade_id))
     for line in render(story):
         out.print(line, markup=False)
