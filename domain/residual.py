@@ -14,6 +14,8 @@ from domain.fees import FeeSchedule
 from domain.money import plain
 from domain.orders import Purpose, Quote, Side
 
+_FEE_UNIT = Decimal("0.0001")
+
 Levels = tuple[tuple[Decimal, Decimal], ...]
 
 
@@ -61,15 +63,23 @@ class Options:
     why: str
 
 
-def options(residual: Residual, missing: Book | None, standing: Book, extra_ticks: int) -> Options:
-    """Compare completing on `missing` (asks; None forbids it) with unwinding on `standing` (bids).
+def options(residual: Residual, missing: Book | None, standing: Book | None, extra_ticks: int) -> Options:
+    """Compare completing on `missing` (asks) with unwinding on `standing` (bids); None forbids that way.
 
-    `extra_ticks` widens the limit for a book that moves meanwhile, never beyond the budget. An option that covers
-    more of the residual wins; among equals the one worth more a share.
+    The best is the one expected to bring more dollars for the whole residual, what its book does not hold being done
+    the other way; among equals completing, which needs no second look. `extra_ticks` widens the limit for a book that
+    moves meanwhile, never beyond the budget.
     """
-    complete = _walk(Purpose.COMPLETE, residual, missing, extra_ticks) if missing is not None else None
-    unwind = _walk(Purpose.UNWIND, residual, standing, extra_ticks)
-    best = max((o for o in (complete, unwind) if o is not None), key=lambda o: (o.size, o.value), default=None)
+    books = {Purpose.COMPLETE: missing, Purpose.UNWIND: standing}
+    found: dict[Purpose, Repair | None] = {}
+    worth: dict[Purpose, Decimal] = {}
+    for purpose, other in ((Purpose.COMPLETE, Purpose.UNWIND), (Purpose.UNWIND, Purpose.COMPLETE)):
+        first = found[purpose] = _walk(purpose, residual, books[purpose], residual.shares, extra_ticks)
+        if first is not None:
+            rest = _walk(other, residual, books[other], residual.shares - first.size, 0)
+            worth[purpose] = first.value * first.size + (rest.value * rest.size if rest else Decimal(0))
+    best = found[max(worth, key=lambda purpose: worth[purpose])] if worth else None
+    complete, unwind = found[Purpose.COMPLETE], found[Purpose.UNWIND]
     limit = "no limit (asked by a person)" if residual.floor is None else f"lowest allowed ${plain(residual.floor)}"
     why = f"completing: {_final(residual, complete)}; unwinding: {_final(residual, unwind)}; {limit}"
     return Options(complete, unwind, best, why)
@@ -83,40 +93,48 @@ def bids_of(quote: Quote | None) -> Levels:
     return quote.bids if quote is not None else ()
 
 
-def _walk(purpose: Purpose, residual: Residual, book: Book, extra_ticks: int) -> Repair | None:
+def _walk(purpose: Purpose, residual: Residual, book: Book | None, shares: Decimal, extra_ticks: int) -> Repair | None:
+    """The order that does as much of `shares` as the book and the budget allow; None if that is nothing."""
+    if book is None:
+        return None
     buying = purpose is Purpose.COMPLETE
     taken = value = Decimal(0)
     limit: Decimal | None = None
-    for price, size in book.levels:
-        if taken >= residual.shares or not _affordable(residual, price, book.fees, buying=buying):
+    for n, (price, size) in enumerate(book.levels, start=1):
+        if taken >= shares or not _affordable(residual, price, book.fees, n, buying=buying):
             break
-        part = min(size, residual.shares - taken)
+        part = min(size, shares - taken)
         value += (residual.payoff - price if buying else price) * part - book.fees.trade_fee(price, part)
         taken += part
         limit = price
     if limit is None or taken <= 0:
         return None
-    for _ in range(extra_ticks):
+    for n in range(1, extra_ticks + 1):
         wider = limit + book.tick if buying else limit - book.tick
         if not book.tick <= wider <= residual.payoff - book.tick:
             break
-        if not _affordable(residual, wider, book.fees, buying=buying):
+        if not _affordable(residual, wider, book.fees, len(book.levels) + n, buying=buying):
             break
         limit = wider
     return Repair(purpose, Side.BUY if buying else Side.SELL, taken, limit, value / taken)
 
 
-def _affordable(residual: Residual, price: Decimal, fees: FeeSchedule, *, buying: bool) -> bool:
-    """Whether doing all of the residual at `price` keeps the final P&L at or above the floor."""
+def _affordable(residual: Residual, price: Decimal, fees: FeeSchedule, fills: int, *, buying: bool) -> bool:
+    """Whether doing all of the residual at `price`, in `fills` fills, keeps the final P&L at or above the floor.
+
+    Each fill's fee is rounded up, and its change in cash to the member's unit: for a few hundredths of a share that
+    is more than the fee itself.
+    """
     if residual.floor is None:
         return True
-    fee = fees.taker * price * (1 - price) + fees.unit
+    fee = fees.taker * price * (1 - price)
     each = (residual.payoff - price if buying else price) - fee
-    return residual.sunk + each * residual.shares >= residual.floor
+    rounding = (_FEE_UNIT + fees.unit) * fills
+    return residual.sunk + each * residual.shares - rounding >= residual.floor
 
 
 def _final(residual: Residual, repair: Repair | None) -> str:
     if repair is None:
-        return "impossible (no depth within the budget)"
-    final = residual.sunk + repair.value * residual.shares
-    return f"{plain(repair.size)} shares to {plain(repair.limit)}, final P&L about ${final:.4f}"
+        return "impossible (no offer within the budget was seen)"
+    final = residual.sunk + repair.value * repair.size
+    return f"{plain(repair.size)} shares to {plain(repair.limit)}, P&L then about ${final:.4f}"

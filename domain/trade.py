@@ -31,7 +31,7 @@ class Outcome(StrEnum):
     REDUCED = "reduced"  # part hedged, the rest unwound
     MISSED = "missed"  # leg A proved unfilled
     DENIED = "denied"  # refused before anything was sent
-    RESIDUAL = "residual"  # an operator accepted what stands alone
+    RESIDUAL = "residual"  # what stands alone was accepted: as dust by the policy
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ class Desk(Protocol):
     """Every call may take long, and the process may die during any of them; none may be inferred to have failed.
 
     `submit` returns UNKNOWN for whatever it cannot prove. `evidence` and `quote` return None when the venue could
-    not be asked in time; asking again is safe. `settle` and `record` come back only when the ledger has it.
+    not be asked in time; asking again is safe. `settle` comes back only when venue and ledger have answered; `record`
+    tries for a bounded time, since `settle` writes all of it again.
     """
 
     def now(self) -> int:
@@ -26,7 +27,7 @@ class Desk(Protocol):
         ...
 
     async def pause(self, ms: int) -> None:
-        """Wait, but no longer than until the next message arrives for this trade."""
+        """Wait, but no longer than until a message arrives for this trade; one since the last pause ends it at once."""
         ...
 
     async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult: ...

@@ -6,6 +6,8 @@ and another may continue, so nothing is assumed but what the desk answered.
 
 from __future__ import annotations
 
+from collections.abc import Set
+from dataclasses import replace
 from decimal import Decimal
 
 from domain import residual as repair
@@ -15,12 +17,11 @@ from domain.operator import OperatorCommand
 from domain.orders import Guard, OrderTicket, Purpose, Quote, Side, SubmitResult, Verdict
 from domain.trade import Outcome, Step, TradeRecord, TradeState
 from workflows.desk import Desk
-from workflows.orders import Order, OrderBook, Sender
+from workflows.orders import SEND_WINDOW_US, Order, OrderBook, Sender
 
 _STUCK_LOOK_MS = 5_000
-_SLOWEST_LOOK_MS = 900_000
-_SLOWEST_REPAIR_MS = 2_000
-_FAR_FUTURE = 2**62
+_SLOWEST_STUCK_LOOK_MS = 900_000  # a stuck trade may look for weeks; each look grows its history
+_SLOWEST_LOOK_MS = 2_000
 
 
 class Trade:
@@ -31,10 +32,11 @@ class Trade:
         self._desk = desk
         self._leg_a, self._leg_b = intent.legs
         self._orders = OrderBook()
-        self._sender = Sender(desk, intent, self.tell, self._park)
+        self._sender = Sender(desk, intent, self)
         self._steps: list[Step] = []
         self._revision = 0
         self._unwind: OperatorCommand | None = None
+        self._closing = False
         self.state = TradeState.PLANNED
         self.outcome: Outcome | None = None
         self.final: TradeRecord | None = None
@@ -44,26 +46,24 @@ class Trade:
     async def run(self) -> TradeRecord:
         legs = " and ".join(f"{leg.market} at {plain(leg.limit)}" for leg in self.intent.legs)
         self.tell(f"Planned: buy {plain(self.intent.size)} of {legs}, for ${plain(self.intent.edge)} after fees.")
-        first = await self._open()
-        if first.verdict is Verdict.DENIED:
-            return await self._close(Outcome.DENIED)
-        if not self._orders.shares(self._leg_a.name):
-            self._enter(TradeState.MISSED)
-            return await self._close(Outcome.MISSED)
-        recheck = None if self._unwind else await self._hedge()
+        if self._unwind is None:
+            await self._open()
+        hedge: SubmitResult | None = None
+        if self._orders.shares(self._leg_a.name) and self._unwind is None:
+            hedge = await self._hedge()
         while True:
-            await self._rebalance(recheck.quote if recheck else None)
+            await self._rebalance(hedge)
             closed = await self._try_close()
             if closed is not None:
                 return closed
-            recheck = None
+            hedge = None
 
-    async def _open(self) -> SubmitResult:
+    async def _open(self) -> None:
         """Leg A: the scarcer one, at the price it was decided on, while the intent is fresh."""
         self._enter(TradeState.LEG_A)
         leg = self._leg_a
         order = self._new_order(leg, Purpose.OPEN, leg.side, leg.size, leg.limit)
-        return await self._sender.send(order, Guard(not_after=self.intent.expires_at))  # dangerous: A may be filled
+        await self._sender.send(order, Guard(not_after=self.intent.expires_at))  # dangerous: A may be filled
 
     async def _hedge(self) -> SubmitResult:
         """Leg B for what leg A filled, not for what was asked; looked at and sent in one step."""
@@ -83,80 +83,100 @@ class Trade:
             self.state = TradeState.LEG_B
         return result
 
-    async def _rebalance(self, seen: Quote | None) -> None:
+    async def _rebalance(self, hedge: SubmitResult | None) -> None:
         """Shrink the residual until it is dust: complete or unwind, whichever is worth more within the budget.
 
-        `seen` is leg B's book as the recheck saw it, if that is why leg B was not sent.
+        `hedge` is leg B's answer if this follows it: a recheck that refused has just seen leg B's book, and a venue
+        that refused the hedge will refuse a completion too.
         """
         policy = self.intent.policy
+        seen = hedge.quote if hedge is not None and hedge.verdict is Verdict.DENIED else None
+        refused = {Purpose.COMPLETE} if hedge is not None and hedge.verdict is Verdict.REJECTED else set()
+        asked, parked = self._unwind is not None, False
         deadline = self._desk.now() + policy.repair_deadline_ms * 1000
-        rung, look_ms = 0, policy.ladder_wait_ms
-        while abs(self._imbalance()) > policy.dust:
-            if self._unwind is not None:
-                self._enter(TradeState.UNWIND)
-            elif self.state is not TradeState.STUCK:
-                self._enter(TradeState.REBALANCE)
+        rung, look_ms, slowest_ms = 0, policy.ladder_wait_ms, _SLOWEST_LOOK_MS
+        while self._alone() > policy.dust:
+            if self._unwind is not None and not asked:  # a person's wish is a new task with all of its time
+                asked, parked, rung = True, False, 0
+                deadline = self._desk.now() + policy.repair_deadline_ms * 1000
+                look_ms, slowest_ms = policy.ladder_wait_ms, _SLOWEST_LOOK_MS
+            if not parked:
+                self._enter(TradeState.UNWIND if asked else TradeState.REBALANCE)
+            self._desk.show(self.record())
             ticks = policy.ladder_ticks[min(rung, len(policy.ladder_ticks) - 1)]
-            choice, standing, missing = await self._look(seen, ticks)
+            choice, standing, missing = await self._look(seen, refused, ticks)
             seen = None
+            if choice.best is not None and self._unwind is not None and not asked:
+                continue  # asked during the look: what it chose is no longer wanted
             if choice.best is not None:
                 best = choice.best
-                self.tell(f"{plain(abs(self._imbalance()))} shares stand alone. {choice.why}. Chosen: {best.purpose}.")
+                self.tell(f"{plain(self._alone())} shares stand alone. {choice.why}. Chosen: {best.purpose}.")
                 leg = missing if best.purpose is Purpose.COMPLETE else standing
                 order = self._new_order(leg, best.purpose, best.side, best.size, best.limit)
-                await self._sender.send(order, Guard(not_after=_FAR_FUTURE))  # dangerous: may have filled
-                rung += 1
+                guard = Guard(not_after=self._desk.now() + SEND_WINDOW_US)
+                result = await self._sender.send(order, guard)  # dangerous: may have filled
                 if order.filled:
+                    rung, refused = rung + 1, set()
                     continue
-            if self.state is not TradeState.STUCK and self._desk.now() > deadline:
+                # A wider limit does not help where the venue says no; the other way may be open.
+                rung = 0 if result.verdict is Verdict.REJECTED else rung + 1
+                refused = refused | {best.purpose} if result.verdict is Verdict.REJECTED else refused
+            else:
+                refused = set()
+            if not parked and self._desk.now() > deadline:
                 self.tell(f"No repair so far: {choice.why}.")
-                await self._park("the residual could be neither completed nor unwound within the loss budget in time")
-                look_ms = _STUCK_LOOK_MS
+                await self.park("the residual could be neither completed nor unwound within the loss budget in time")
+                parked, look_ms, slowest_ms = True, _STUCK_LOOK_MS, _SLOWEST_STUCK_LOOK_MS
             await self._desk.pause(look_ms)
-            look_ms = min(look_ms * 2, _SLOWEST_LOOK_MS if self.state is TradeState.STUCK else _SLOWEST_REPAIR_MS)
+            look_ms = min(look_ms * 2, slowest_ms)
 
-    async def _look(self, seen: Quote | None, extra_ticks: int) -> tuple[repair.Options, IntentLeg, IntentLeg]:
-        """Both books now, and what completing or unwinding would bring. The leg with more shares stands."""
-        imbalance = self._imbalance()
-        standing, missing = (self._leg_a, self._leg_b) if imbalance > 0 else (self._leg_b, self._leg_a)
+    async def _look(
+        self, seen: Quote | None, refused: Set[Purpose], extra_ticks: int
+    ) -> tuple[repair.Options, IntentLeg, IntentLeg]:
+        """Both books now, and what completing or unwinding would bring. The leg with more shares stands.
+
+        A leg sold below nothing (a count taken back after the sale) can only be bought back, whoever asks for what.
+        """
+        a, b = self._orders.shares(self._leg_a.name), self._orders.shares(self._leg_b.name)
+        standing, missing = (self._leg_a, self._leg_b) if a > b else (self._leg_b, self._leg_a)
+        least, short = min(a, b), min(a, b) < 0
+        may_complete = short or (self._unwind is None and Purpose.COMPLETE not in refused)
+        may_unwind = not short and Purpose.UNWIND not in refused
         asks = seen if seen is not None and seen.market == missing.market else None
-        if asks is None and not self._unwind:
+        if asks is None and may_complete:
             asks = await self._desk.quote(missing.venue, missing.market)
-        bids = await self._desk.quote(standing.venue, standing.market)
-        hedged = min(self._orders.shares(self._leg_a.name), self._orders.shares(self._leg_b.name))
+        bids = await self._desk.quote(standing.venue, standing.market) if may_unwind else None
         residual = repair.Residual(
-            shares=abs(imbalance),
-            sunk=self._orders.cash() + hedged * self.intent.payoff,
+            shares=-least if short else abs(a - b),
+            sunk=self._orders.cash() + least * self.intent.payoff,
             payoff=self.intent.payoff,
             floor=None if self._unwind else -self.intent.policy.loss_budget,
         )
-        complete = None if self._unwind else repair.Book(repair.asks_of(asks), missing.fees, missing.tick)
-        unwind = repair.Book(repair.bids_of(bids), standing.fees, standing.tick)
+        complete = repair.Book(repair.asks_of(asks), missing.fees, missing.tick) if may_complete else None
+        unwind = repair.Book(repair.bids_of(bids), standing.fees, standing.tick) if may_unwind else None
         return repair.options(residual, complete, unwind, extra_ticks), standing, missing
 
     # ------------------------------------------------------------------ the end
 
-    async def _close(self, outcome: Outcome) -> TradeRecord:
-        """Close a trade nothing of which ever filled."""
-        self.outcome = outcome
-        closed = await self._try_close()
-        while closed is None:  # the venue counts a fill after all: it is ours, and stands alone
-            await self._rebalance(None)
-            closed = await self._try_close()
-        return closed
-
     async def _try_close(self) -> TradeRecord | None:
         """Read the final word on every order. Closes if the venue's counts are the trade's; else adopts them."""
-        outcome = self.outcome or self._outcome_of_shares()
-        self._enter(TradeState.HEDGED if outcome in (Outcome.HEDGED, Outcome.REDUCED) else self.state)
-        self.outcome, self.state = outcome, TradeState.CLOSED
-        self.tell(_ENDINGS[outcome])
-        settlement = await self._desk.settle(self.intent, self.record())
+        outcome = self._ending()
+        self._enter(_LAST_STATES.get(outcome, self.state))
+        if self._alone():
+            self.tell(f"{plain(self._alone())} shares stand alone: dust by the policy, left as they are.")
+        self._closing = True
+        self._revision += 1
+        closing = self.record()
+        last = Step(at=self._desk.now(), state=TradeState.CLOSED, text=_ENDINGS[outcome])
+        closing = replace(
+            closing, state=TradeState.CLOSED, outcome=outcome, reserved=Decimal(0), steps=(*closing.steps, last)
+        )
+        settlement = await self._desk.settle(self.intent, closing)
         if settlement.agrees:
-            self.final = settlement.record
+            self.state, self.outcome, self.final = TradeState.CLOSED, outcome, settlement.record
             self._desk.show(settlement.record)
             return settlement.record
-        self.state, self.outcome = TradeState.REBALANCE, None
+        self._closing = False
         by_id = {order.ticket.client_order_id: order for order in self._orders.orders}
         for evidence in settlement.evidence:
             order = by_id[evidence.client_order_id]
@@ -168,14 +188,31 @@ class Trade:
             order.adopt(evidence)
         return None
 
-    def _outcome_of_shares(self) -> Outcome:
-        hedged = min(self._orders.shares(self._leg_a.name), self._orders.shares(self._leg_b.name))
-        sold = any(o.ticket.side is Side.SELL and o.filled for o in self._orders.orders)
-        if hedged > 0:
+    def _ending(self) -> Outcome:
+        orders = self._orders.orders
+        sold = any(order.ticket.side is Side.SELL and order.filled for order in orders)
+        if self._hedged() > 0:
             return Outcome.REDUCED if sold else Outcome.HEDGED
-        return Outcome.UNWOUND if sold else Outcome.MISSED
+        if sold:
+            return Outcome.UNWOUND
+        if self._alone():
+            return Outcome.RESIDUAL
+        sent = any(order.result is None or order.result.verdict is not Verdict.DENIED for order in orders)
+        return Outcome.MISSED if sent else Outcome.DENIED
 
-    async def _park(self, why: str) -> None:
+    def wants(self, order: Order) -> bool:
+        """Whether one more copy of an order in doubt still serves; see `workflows.orders`."""
+        if order.ticket.purpose is Purpose.UNWIND:
+            return True
+        fresh = order.ticket.purpose is not Purpose.OPEN or self._desk.now() <= self.intent.expires_at
+        return fresh and self._unwind is None
+
+    def in_doubt(self, order: Order) -> None:
+        if order.ticket.purpose is Purpose.HEDGE:
+            self._enter(TradeState.LEG_B)
+        self._desk.show(self.record())
+
+    async def park(self, why: str) -> None:
         """STUCK: exposure stays reserved, people are told, and the trade goes on looking."""
         self._enter(TradeState.STUCK)
         self.tell(f"Stuck: {why}. `surefoot unwind {self.intent.id}` sells what stands alone at any price.")
@@ -187,7 +224,7 @@ class Trade:
         """Raise ValueError with the reason when `command` cannot be carried out. Changes nothing."""
         if not command.author.strip() or not command.reason.strip():
             raise ValueError("an unwind needs an author and a reason; got an empty one")
-        if self.state in (TradeState.CLOSED, TradeState.HEDGED, TradeState.MISSED):
+        if self._closing:
             raise ValueError(f"the trade is {self.state}: nothing stands alone, there is nothing to unwind")
         if self._unwind is not None:
             raise ValueError(f"{self._unwind.author} already asked for an unwind: {self._unwind.reason}")
@@ -196,11 +233,11 @@ class Trade:
         """From now on the residual is only sold, at any price. Returns what will happen, for the operator."""
         self._unwind = command
         self.tell(f"{command.author} asked to unwind: {command.reason}")
-        alone = abs(self._imbalance())
+        alone = self._alone()
         return (
-            f"{plain(alone)} shares stand alone now; they and anything an open order still fills will be sold"
+            f"{plain(alone)} shares stand alone now; whatever still does once open orders are settled will be sold"
             if alone
-            else "nothing stands alone yet; leg B will not be sent, and what leg A fills will be sold"
+            else "nothing stands alone now; no more is bought, and whatever an open order leaves alone will be sold"
         )
 
     # ------------------------------------------------------------------ what is known
@@ -212,18 +249,16 @@ class Trade:
     def record(self) -> TradeRecord:
         if self.final is not None:
             return self.final
-        a, b = self._orders.shares(self._leg_a.name), self._orders.shares(self._leg_b.name)
-        hedged = min(a, b)
         sold = sum((o.filled for o in self._orders.orders if o.ticket.side is Side.SELL), Decimal(0))
         return TradeRecord(
             intent_id=self.intent.id,
             state=self.state,
             outcome=self.outcome,
-            hedged=hedged,
+            hedged=self._hedged(),
             unwound=sold,
-            residual=abs(a - b),
-            pnl=self._orders.cash() + hedged * self.intent.payoff,
-            reserved=Decimal(0) if self.state is TradeState.CLOSED else self.intent.worst_cost,
+            residual=self._alone(),
+            pnl=self._orders.cash() + self._hedged() * self.intent.payoff,
+            reserved=self.intent.worst_cost,
             orders=tuple(order.record() for order in self._orders.orders),
             fills=(),
             steps=tuple(self._steps),
@@ -231,9 +266,15 @@ class Trade:
             at=self._desk.now(),
         )
 
-    def _imbalance(self) -> Decimal:
-        """Shares of leg A without leg B; negative when leg B has more."""
-        return self._orders.shares(self._leg_a.name) - self._orders.shares(self._leg_b.name)
+    def _hedged(self) -> Decimal:
+        a, b = self._orders.shares(self._leg_a.name), self._orders.shares(self._leg_b.name)
+        return max(min(a, b), Decimal(0))
+
+    def _alone(self) -> Decimal:
+        """Shares of either leg that are no part of a hedged pair, sold short ones included."""
+        a, b = self._orders.shares(self._leg_a.name), self._orders.shares(self._leg_b.name)
+        hedged = self._hedged()
+        return abs(a - hedged) + abs(b - hedged)
 
     def _enter(self, state: TradeState) -> None:
         if state is not self.state:
@@ -253,16 +294,21 @@ class Trade:
             size=size,
             limit=limit,
         )
-        order = Order(ticket)
+        order = Order(ticket, leg.fees)
         self._orders.orders.append(order)
         return order
 
 
+_LAST_STATES = {
+    Outcome.HEDGED: TradeState.HEDGED,
+    Outcome.REDUCED: TradeState.HEDGED,
+    Outcome.MISSED: TradeState.MISSED,
+}
 _ENDINGS: dict[Outcome, str] = {
     Outcome.HEDGED: "Closed: every filled share has its other side.",
     Outcome.REDUCED: "Closed: part is hedged, the rest was sold.",
     Outcome.UNWOUND: "Closed: what filled was sold again; nothing is left.",
     Outcome.MISSED: "Closed: leg A did not fill; nothing happened.",
     Outcome.DENIED: "Closed: refused before anything was sent.",
-    Outcome.RESIDUAL: "Closed: the residual was accepted as it stands.",
+    Outcome.RESIDUAL: "Closed: what filled is dust and was left as it stands.",
 }

@@ -1,35 +1,43 @@
 """The orders of one trade, and how an unknown one is settled: by the venue's evidence and by nothing else.
 
-State × evidence, for an order whose submit ended UNKNOWN (docs/concepts/trade-lifecycle.md has the whole table):
+State × evidence, for an order whose counts its answer left open (UNKNOWN, or an IOC said to work still):
 
     | evidence            | next                                            | why                                      |
     |---------------------|-------------------------------------------------|------------------------------------------|
     | done                | settled with the venue's count                  | counts of a dead order are final         |
     | resting (IOC)       | look again; after a second, cancel and look     | a lagging read, or a venue that forgot   |
-    | absent, opening leg | intent still fresh: the same bytes again        | the venue dedupes, the answer is definite|
-    |                     | expired: settled with nothing filled            | proven: nothing can arrive any more      |
-    | absent or unseen,   | the same bytes again                            | we stand on one leg; the limit that made |
-    | hedge or repair     |                                                 | it worth sending still bounds it         |
-    | unseen, or landed   | look again                                      | reads lag writes; absence proves nothing |
+    | absent or unseen,   | the same bytes again                            | the venue dedupes, the answer is         |
+    | order still wanted  |                                                 | definite, the limit still bounds it      |
+    | absent, not wanted  | settled with nothing filled                     | proven: nothing can arrive any more      |
+    | unseen, not wanted; | look again                                      | reads lag writes; absence proves nothing |
+    | or known to be there|                                                 | about an order that arrived              |
     | none until deadline | STUCK, exposure reserved; still looking         | failure is never inferred                |
+
+Still wanted: the opening order while its intent is fresh, a hedge or completion until a person asks to unwind, an
+unwind always. A process taken for dead may send its copy until that copy's own deadline (its guard's `not_after`), so
+absence counts only from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Protocol
 
 from domain.evidence import OrderEvidence, OrderStatus
+from domain.fees import FeeSchedule
 from domain.intent import Intent, LegPolicy
 from domain.money import plain
 from domain.orders import Guard, OrderTicket, Purpose, Side, SubmitResult, Verdict
 from domain.trade import OrderRecord
 from workflows.desk import Desk
 
-_FAR_FUTURE = 2**62
+SEND_WINDOW_US = 10_000_000
+"""How long an order decided without a deadline of its own may still leave: what waited longer is decided anew."""
+
 _RESTING_PATIENCE_US = 1_000_000
 _SLOWEST_POLL_MS = 5_000
+_SLOWEST_PARKED_POLL_MS = 900_000  # a parked trade may look for weeks; each look grows its history
 
 
 @dataclass(slots=True)
@@ -37,12 +45,14 @@ class Order:
     """One order's life inside the trade."""
 
     ticket: OrderTicket
+    fees: FeeSchedule
     result: SubmitResult | None = None
     order_id: str | None = None
     filled: Decimal = Decimal(0)
     settled: bool = False
     landed: bool = False
     sent_at: int = 0
+    may_leave_until: int = 0
     price: Decimal | None = None
     fee: Decimal | None = None  # a share
     cash_known: Decimal | None = None
@@ -54,12 +64,14 @@ class Order:
 
     @property
     def cash(self) -> Decimal:
-        """Signed cash of what filled: exact once fills are known, at the answered average or the limit before."""
+        """Signed cash of what filled: exact once fills are known; before, at the answered average, or else at the
+        limit, which is never better than what was paid.
+        """
         if self.cash_known is not None:
             return self.cash_known
         price = self.price if self.price is not None else self.ticket.limit
         gross = price * self.filled
-        fees = (self.fee or Decimal(0)) * self.filled
+        fees = self.fee * self.filled if self.fee is not None else self.fees.trade_fee(price, self.filled)
         return (gross if self.ticket.side is Side.SELL else -gross) - fees
 
     def adopt(self, evidence: OrderEvidence) -> None:
@@ -67,9 +79,11 @@ class Order:
         self.settled = True
         self.order_id = evidence.order_id or self.order_id
         self.filled = evidence.filled
-        if evidence.complete and evidence.filled:
+        self.cash_known = self.price = self.fee = None
+        if evidence.complete:
             self.cash_known = sum((fill.cash for fill in evidence.fills), Decimal(0))
-            self.price = sum((f.price * f.size for f in evidence.fills), Decimal(0)) / evidence.filled
+            if evidence.filled:
+                self.price = sum((f.price * f.size for f in evidence.fills), Decimal(0)) / evidence.filled
 
     def settle(self, filled: Decimal) -> None:
         self.settled = True
@@ -95,29 +109,40 @@ class OrderBook:
         return sum((order.cash for order in self.orders), Decimal(0))
 
 
+class Owner(Protocol):
+    """The trade, as its sender needs it."""
+
+    def wants(self, order: Order) -> bool:
+        """Whether one more copy of an order whose outcome is open would still serve."""
+        ...
+
+    def tell(self, text: str) -> None: ...
+
+    def in_doubt(self, order: Order) -> None:
+        """The order's outcome is open from now on; let people see it."""
+        ...
+
+    async def park(self, why: str) -> None: ...
+
+
 class Sender:
     """Sends orders and does not come back before their outcome is settled."""
 
-    def __init__(
-        self,
-        desk: Desk,
-        intent: Intent,
-        tell: Callable[[str], None],
-        park: Callable[[str], Awaitable[None]],
-    ) -> None:
+    def __init__(self, desk: Desk, intent: Intent, owner: Owner) -> None:
         self._desk = desk
         self._intent = intent
         self._policy: LegPolicy = intent.policy
-        self._tell = tell
-        self._park = park
+        self._owner = owner
 
     async def send(self, order: Order, guard: Guard) -> SubmitResult:
         """Submit, and settle by evidence if the answer leaves it open. Returns the last answer."""
         ticket = order.ticket
         opening = self._intent if ticket.purpose is Purpose.OPEN else None
+        order.may_leave_until = guard.not_after
         result = await self._desk.submit(ticket, guard, opening)
         self._note(order, result)
         if not order.settled:
+            self._owner.in_doubt(order)
             await self._resolve(order)
         return order.result or result
 
@@ -127,67 +152,70 @@ class Sender:
         if result.verdict is Verdict.UNKNOWN:
             order.landed = order.landed or result.landed
             order.sent_at = self._desk.now()
-            self._tell(f"{_name(order)}: outcome unknown ({result.code}): {result.detail}")
+            self._owner.tell(f"{_name(order)}: outcome unknown ({result.code}): {result.detail}")
         elif result.verdict is Verdict.ACCEPTED:
             order.price, order.fee = result.average_price, result.average_fee
-            order.settle(result.filled)
-            self._tell(f"{_name(order)}: accepted, {_fill_words(order)}")
+            order.filled, order.landed, order.sent_at = result.filled, True, self._desk.now()
+            order.settled = not result.remaining  # an IOC that works on: its counts are not final
+            self._owner.tell(f"{_name(order)}: accepted, {_fill_words(order)}")
         elif result.verdict is Verdict.DENIED:
             order.settle(Decimal(0))
-            self._tell(f"{_name(order)}: not sent ({result.code}): {result.detail}")
+            self._owner.tell(f"{_name(order)}: not sent ({result.code}): {result.detail}")
         else:
             order.settle(Decimal(0))
-            self._tell(f"{_name(order)}: refused by the venue ({result.code}): {result.detail}")
+            self._owner.tell(f"{_name(order)}: refused by the venue ({result.code}): {result.detail}")
 
     async def _resolve(self, order: Order) -> None:
         """The table of this module. Looks ever more slowly; parks after the deadline but never stops looking."""
         desk, policy = self._desk, self._policy
-        opening = order.ticket.purpose is Purpose.OPEN
-        deadline: int | None = desk.now() + policy.unknown_deadline_ms * 1000
-        poll_ms = policy.evidence_poll_ms
+        deadline = desk.now() + policy.unknown_deadline_ms * 1000
+        poll_ms, slowest_ms, parked = policy.evidence_poll_ms, _SLOWEST_POLL_MS, False
         resting_since: int | None = None
         while not order.settled:
-            # A process that lost its lease may still send the opening order until the intent expires, so absence
-            # counts from then; a hedge may be sent again at any time, its id makes the second copy harmless.
-            since = max(order.sent_at, self._intent.expires_at) if opening else order.sent_at
+            since = max(order.sent_at, order.may_leave_until)
             seen = await desk.evidence(order.ticket, order.order_id, since, policy.absence_grace_ms)
             if seen is not None and seen.status is OrderStatus.DONE:
                 order.adopt(seen)
-                self._tell(f"{_name(order)}: settled by the venue's list, {_fill_words(order)}")
+                self._owner.tell(f"{_name(order)}: settled by the venue's list, {_fill_words(order)}")
             elif seen is not None and seen.status is OrderStatus.RESTING:
                 order.order_id, order.landed = seen.order_id or order.order_id, True
                 resting_since = desk.now() if resting_since is None else resting_since
                 if order.order_id is not None and desk.now() - resting_since > _RESTING_PATIENCE_US:
-                    self._tell(f"{_name(order)}: still working on the venue; cancelling it")
+                    self._owner.tell(f"{_name(order)}: still working on the venue; cancelling it")
                     await desk.cancel(order.ticket, order.order_id)
             elif seen is not None and not order.landed:
                 proven_absent = seen.status is OrderStatus.ABSENT
-                if not opening or desk.now() <= self._intent.expires_at:
+                if self._owner.wants(order):
                     await self._send_again(order, proven_absent=proven_absent)
                 elif proven_absent:
                     order.settle(Decimal(0))
-                    self._tell(f"{_name(order)}: proven never to have arrived; nothing filled")
+                    self._owner.tell(f"{_name(order)}: proven never to have arrived; nothing filled")
             if order.settled:
                 return
-            if deadline is not None and desk.now() > deadline:
-                deadline = None
-                self._tell(f"{_name(order)}: no evidence for {policy.unknown_deadline_ms // 1000} s; still looking")
-                await self._park("an order's outcome is unknown")
+            if not parked and desk.now() > deadline:
+                parked, slowest_ms = True, _SLOWEST_PARKED_POLL_MS
+                waited = policy.unknown_deadline_ms // 1000
+                self._owner.tell(f"{_name(order)}: no evidence for {waited} s; still looking")
+                await self._owner.park("an order's outcome is unknown")
             await desk.pause(poll_ms)
-            poll_ms = min(poll_ms * 2, _SLOWEST_POLL_MS)
+            poll_ms = min(poll_ms * 2, slowest_ms)
 
     async def _send_again(self, order: Order, *, proven_absent: bool) -> None:
         """The same bytes once more. A refusal of this copy says nothing about an earlier one that may still arrive
         (a venue may check the balance before the id), unless that one was proven absent first.
         """
         opening = order.ticket.purpose is Purpose.OPEN
-        self._tell(f"{_name(order)}: not listed; sending the same bytes again")
-        guard = Guard(not_after=self._intent.expires_at if opening else _FAR_FUTURE)
+        self._owner.tell(f"{_name(order)}: not listed; sending the same bytes again")
+        guard = Guard(not_after=self._intent.expires_at if opening else self._desk.now() + SEND_WINDOW_US)
         result = await self._desk.submit(order.ticket, guard, self._intent if opening else None)
         refused = result.verdict in (Verdict.REJECTED, Verdict.DENIED)
         if refused and not (proven_absent and result.verdict is Verdict.REJECTED):
-            self._tell(f"{_name(order)}: this copy was refused ({result.code}); waiting for evidence of the first")
+            self._owner.tell(
+                f"{_name(order)}: this copy was refused ({result.code}); waiting for evidence of the first"
+            )
             return
+        if result.verdict is Verdict.UNKNOWN:
+            order.may_leave_until = max(order.may_leave_until, guard.not_after)
         self._note(order, result)
 
 

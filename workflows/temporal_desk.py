@@ -6,6 +6,7 @@ is UNKNOWN, never failed. Reads are retried by Temporal within a bounded time an
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
@@ -47,7 +48,7 @@ class TemporalDesk:
     """Implements `workflows.desk.Desk` inside a workflow. `wake` is called by message handlers."""
 
     def __init__(self) -> None:
-        self._messages = 0
+        self._messages = self._heard = 0
         self._shown = (TradeState.LEG_A, 0.0)  # what the starter put into the search attributes
 
     def wake(self) -> None:
@@ -57,11 +58,10 @@ class TemporalDesk:
         return workflow.time_ns() // 1000
 
     async def pause(self, ms: int) -> None:
-        heard = self._messages
-        try:
-            await workflow.wait_condition(lambda: self._messages != heard, timeout=timedelta(milliseconds=ms))
-        except TimeoutError:
-            return
+        # Counted from the last pause, not from now: a command that came during the activity before it must not wait.
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._messages != self._heard, timeout=timedelta(milliseconds=ms))
+        self._heard = self._messages
 
     async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
         try:
@@ -112,12 +112,15 @@ class TemporalDesk:
         return settlement
 
     async def record(self, intent: Intent, record: TradeRecord) -> None:
-        await workflow.execute_activity(
-            names.RECORD_TRADE,
-            RecordRequest(intent=intent, record=record),
-            start_to_close_timeout=_SETTLE_TIMEOUT,
-            retry_policy=_READ,
-        )
+        try:
+            await workflow.execute_activity(
+                names.RECORD_TRADE,
+                RecordRequest(intent=intent, record=record),
+                schedule_to_close_timeout=_READ_BUDGET,
+                retry_policy=_READ,
+            )
+        except ActivityError as error:  # a ledger that is away must not keep the trade from looking for a way out
+            workflow.logger.warning("trade not in the ledger yet", extra={"cause": str(error.cause)})
 
     def show(self, record: TradeRecord) -> None:
         """State and unhedged shares as search attributes, the story as the UI's current details."""
