@@ -110,6 +110,12 @@ def _folder(folder: Path, game: str | None, quarantine: Quarantine) -> RecordedS
     if game is None:
         raise BadInput(f"{folder} holds {known}; name the game as two of them, such as TOR-CHA", "no_game")
     pair = teams(game)
+    tops = [path for path in sorted(folder.iterdir()) if _TOPS_FILE.fullmatch(path.name)]
+    if tops and not any(team in files for team in pair):
+        if len(tops) > 1:
+            names = ", ".join(path.name for path in tops)
+            raise BadInput(f"{folder} has {names}; give the one you mean as the recording, not its folder", "which")
+        return _tops(tops[0], game, quarantine)
     for team in pair:
         if team not in files:
             raise BadInput(f"{folder} has no recording of {team} (game {game}); it holds {known}", "no_market")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from domain.errors import BadInput
+from venues.recording.open import open_recording
 from workers.cli import paper, report
 from workers.cli.options import options, say
 from workers.cli.progress import follow
@@ -41,6 +42,8 @@ def demo(
     session = settings.paper.session
     if session.recording is None:
         raise BadInput("nothing to play; name a recording with --recording, such as synth:7", "no_recording")
+    # A recording that cannot be read is told now, not after five processes have started.
+    open_recording(session.recording, game=session.game, start=session.from_, end=session.to)
     layout = Layout(settings.state_dir)
     stack = detached.start(settings, host.new_run_id(), say)
     try:

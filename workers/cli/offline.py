@@ -25,12 +25,19 @@ def register(app: typer.Typer) -> None:
 
 
 def replay_command(
+    session_named: Annotated[
+        str | None, typer.Argument(metavar="[RECORDING]", help="A folder, a file, or synth:SEED; as --recording.")
+    ] = None,
     *,
     recording: Recording = None,
     game: Game = None,
     start: From = None,
     end: To = None,
     whole: Annotated[bool, typer.Option("--whole", help="All of a long recording, not its best two minutes.")] = False,
+    quarantine: Annotated[
+        Path | None,
+        typer.Option("--quarantine", help="Read past damaged lines: set them aside in this file, distrust the book."),
+    ] = None,
     json_output: JsonFlag = False,
 ) -> None:
     """Decide a recording as fast as it goes, without trading: the same frames, gates and strategy as live.
@@ -39,11 +46,20 @@ def replay_command(
     """
     settings = options.load(profile="demo").settings
     session = settings.paper.session
+    recording = session_named or recording
     if recording is not None:
         session = PaperSession(recording=recording, game=game, from_=start, to=end)
     if session.recording is None:
-        raise BadInput("nothing to replay; name a recording with --recording, such as synth:7", "no_recording")
-    opened = open_recording(session.recording, game=session.game, start=session.from_, end=session.to, whole=whole)
+        raise BadInput("nothing to replay; name a recording, such as synth:7", "no_recording")
+    opened = open_recording(
+        session.recording,
+        game=session.game,
+        start=session.from_,
+        end=session.to,
+        whole=whole,
+        tolerate=quarantine is not None,
+        quarantine=quarantine,
+    )
     for note in opened.notes:
         say(note)
     result = replay(opened, params=settings.strategy, limits=settings.gates, policy=settings.policy)

@@ -66,3 +66,16 @@ def test_a_bad_line_is_named_and_read_tolerantly_all_markets_start_over_after_it
 def test_a_missing_market_is_answered_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"no market of CCC .*KXCUP-26-AAA, KXCUP-26-BBB"):
         open_recording(write(tmp_path, *FIRST), game="AAA-CCC")
+
+
+def test_a_folder_is_enough_where_its_only_file_of_tops_holds_the_game(tmp_path: Path) -> None:
+    source = write(tmp_path, *FIRST)
+    by_file = open_recording(source, game="AAA-BBB", whole=True)
+    assert open_recording(str(tmp_path), game="AAA-BBB", whole=True).log == by_file.log
+
+
+def test_two_files_of_tops_in_a_folder_must_be_told_apart(tmp_path: Path) -> None:
+    write(tmp_path, *FIRST)
+    (tmp_path / "orderbook_snapshots_20260302.csv").write_text(HEADER + "\n")
+    with pytest.raises(BadInput, match=r"orderbook_snapshots_20260301\.csv, orderbook_snapshots_20260302\.csv"):
+        open_recording(str(tmp_path), game="AAA-BBB")
