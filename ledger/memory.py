@@ -15,7 +15,7 @@ from domain.decisions import Suppression
 from domain.evidence import Fill, FillStatus
 from domain.intent import Intent
 from domain.market import Venue
-from domain.orders import OrderTicket, SubmitResult, Verdict
+from domain.orders import OrderTicket, Purpose, Side, SubmitResult, Verdict
 from domain.snapshot import CashEntry, LedgerFacts, OrderFacts, Reservation, Send, TradeFacts
 from domain.trade import OrderRecord, Step, TradeRecord, TradeState
 from ledger import codec
@@ -126,14 +126,20 @@ class MemoryLedger:
     ) -> tuple[TradeRow, ...]:
         rows = [
             _row(run_id, facts)
-            for run_id, facts in self._trades.values()
+            for run_id, facts in self._now()
             if run in (None, run_id) and state in (None, facts.state)
         ]
         return tuple(sorted(rows, key=lambda row: (-row.decided_at, row.intent_id))[:limit])
 
+    def _now(self) -> Iterable[tuple[str, TradeFacts]]:
+        """As the view `trades_now`: between its own records, a trade stands where its orders say."""
+        for run_id, facts in self._trades.values():
+            orders = [order for order in self._orders.values() if order.ticket.intent_id == facts.id]
+            yield run_id, _by_orders(facts, orders) if facts.revision < 0 and orders else facts
+
     async def standing(self, run: str) -> dict[TradeState, tuple[int, Decimal]]:
         counts: dict[TradeState, tuple[int, Decimal]] = {}
-        for run_id, facts in self._trades.values():
+        for run_id, facts in self._now():
             if run_id == run:
                 number, alone = counts.get(facts.state, (0, Decimal(0)))
                 counts[facts.state] = (number + 1, alone + facts.residual)
@@ -148,7 +154,7 @@ class MemoryLedger:
         return TradeStory(
             run_id=run_id,
             intent=intent,
-            trade=self._trades[intent_id][1] if intent_id in self._trades else None,
+            trade=next((facts for _, facts in self._now() if facts.id == intent_id), None),
             orders=codec.in_story_order(orders),
             sends=tuple(sorted((s for s in self._sends if s.client_order_id in ids), key=lambda s: (s.at, s.n))),
             fills=tuple(f for f in self._in_time() if f.client_order_id in ids),
@@ -194,7 +200,7 @@ class MemoryLedger:
             if fill.status is not FillStatus.VOID:
                 where = (fill.venue, fill.market)
                 positions[where] = positions.get(where, Decimal(0)) + fill.shares
-        trades = sorted((facts for _, facts in self._trades.values()), key=lambda t: (t.intent.decided_at, t.id))
+        trades = sorted((facts for _, facts in self._now()), key=lambda t: (t.intent.decided_at, t.id))
         sends = sorted(self._sends, key=lambda send: (send.at, send.client_order_id, send.n))
         return LedgerFacts(
             trades=tuple(trades),
@@ -215,6 +221,30 @@ def _answered(order: OrderFacts, result: SubmitResult) -> OrderFacts:
     if not codec.at_least_as_sure(result.verdict, order.verdict):
         return order
     return replace(order, verdict=result.verdict, code=result.code, detail=result.detail)
+
+
+_STATE_BY_PURPOSE = {
+    Purpose.OPEN: TradeState.LEG_A,
+    Purpose.HEDGE: TradeState.RECHECK,
+    Purpose.COMPLETE: TradeState.REBALANCE,
+    Purpose.UNWIND: TradeState.UNWIND,
+}
+
+
+def _by_orders(facts: TradeFacts, orders: list[OrderFacts]) -> TradeFacts:
+    def signed(order: OrderFacts) -> Decimal:
+        return order.filled if order.ticket.side is Side.BUY else -order.filled
+
+    a = sum((signed(order) for order in orders if order.ticket.leg == "A"), Decimal(0))
+    b = sum((signed(order) for order in orders if order.ticket.leg != "A"), Decimal(0))
+    last = max(orders, key=lambda order: (order.first_sent_at, order.ticket.attempt))
+    return replace(
+        facts,
+        state=_STATE_BY_PURPOSE[last.ticket.purpose],
+        hedged=max(min(a, b), Decimal(0)),
+        unwound=sum((order.filled for order in orders if order.ticket.side is Side.SELL), Decimal(0)),
+        residual=abs(a - b),
+    )
 
 
 def _row(run_id: str, facts: TradeFacts) -> TradeRow:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 _TRADES = """
-SELECT t.*, i.strategy, i.pair, i.size, i.edge, i.decided_at FROM trades t JOIN intents i USING (intent_id)
+SELECT t.*, i.strategy, i.pair, i.size, i.edge, i.decided_at FROM trades_now t JOIN intents i USING (intent_id)
  WHERE ($1::text IS NULL OR t.run_id = $1) AND ($2::text IS NULL OR t.state = $2)
  ORDER BY i.decided_at DESC, t.intent_id LIMIT $3"""
 
@@ -47,7 +47,7 @@ async def trades(connection: Connection, run: str | None, state: TradeState | No
 async def standing(connection: Connection, run: str) -> dict[TradeState, tuple[int, Decimal]]:
     """By state: how many trades of the run, and how many shares of theirs stand alone."""
     rows = await connection.fetch(
-        "SELECT state, count(*) AS n, sum(residual) AS alone FROM trades WHERE run_id = $1 GROUP BY state", run
+        "SELECT state, count(*) AS n, sum(residual) AS alone FROM trades_now WHERE run_id = $1 GROUP BY state", run
     )
     return {TradeState(row["state"]): (row["n"], row["alone"]) for row in rows}
 
@@ -122,7 +122,7 @@ async def _facts(connection: Connection) -> LedgerFacts:
 
 async def _trade_facts(connection: Connection, intent_id: str | None) -> tuple[TradeFacts, ...]:
     rows = await connection.fetch(
-        "SELECT t.*, i.canonical FROM trades t JOIN intents i USING (intent_id) "
+        "SELECT t.*, i.canonical FROM trades_now t JOIN intents i USING (intent_id) "
         "WHERE $1::text IS NULL OR intent_id = $1 ORDER BY i.decided_at, intent_id",
         intent_id,
     )

@@ -14,7 +14,7 @@ from domain.evidence import Fill, FillStatus
 from domain.exposure import own_fills, realised_pnl, unhedged_notional_seconds
 from domain.intent import Intent
 from domain.money import tidy
-from domain.orders import Side
+from domain.orders import Side, Verdict
 from domain.snapshot import OrderFacts, TradeFacts
 from domain.trade import Outcome, TradeState
 from ledger.story import SentBody, TradeStory
@@ -101,7 +101,8 @@ def _order(order: OrderFacts, fills: Iterable[Fill], intent: Intent) -> Iterable
     detail = f": {order.detail}" if order.detail else ""
     yield f"    {verdict}{reason}{detail}"
     settled = "settled" if order.settled else "not settled: only the venue's evidence can tell"
-    copies = "never left" if order.sends == 0 else f"sent {order.sends} time{'s' if order.sends > 1 else ''}"
+    stayed = order.sends == 0 or order.verdict is Verdict.DENIED
+    copies = "never left" if stayed else f"sent {order.sends} time{'s' if order.sends > 1 else ''}"
     yield f"    {copies}; filled {_count(order.filled)}, {settled}"
     yield f"    client order id {order.client_order_id}, venue order id {order.order_id or 'unknown'}"
     for fill in fills:

@@ -23,6 +23,7 @@ from tests.ledger.samples import (
     DENIED,
     OPENING,
     REJECTED,
+    SECOND,
     START,
     UNKNOWN,
     A,
@@ -100,7 +101,7 @@ async def test_beginning_leg_a_records_intent_trade_order_and_bytes_before_anyth
     assert await ledger.begin_order(RUN, planned, first, body(first), START) == 1
     story = await ledger.trade(planned.id)
     assert story.trade is not None
-    assert (story.trade.state, story.trade.revision) == (TradeState.PLANNED, -1)
+    assert (story.trade.state, story.trade.revision) == (TradeState.LEG_A, -1)
     assert story.trade.reserved == planned.worst_cost
     (held,) = story.trade.reservations
     assert (held.reserved, held.exposed) == (planned.worst_cost, D("4.00"))
@@ -110,6 +111,20 @@ async def test_beginning_leg_a_records_intent_trade_order_and_bytes_before_anyth
     (send,) = story.sends
     assert send.body.encode() == body(first)
     assert send.sha256 == hashlib.sha256(body(first)).hexdigest()
+
+
+async def test_between_its_own_records_a_trade_stands_where_its_orders_say(ledger: AnyLedger) -> None:
+    planned = intent()
+    first, second = ticket(planned), ticket(planned, "B", purpose=Purpose.HEDGE)
+    await ledger.begin_order(RUN, planned, first, body(first), START)
+    await ledger.finish_order(first, accepted(first))
+    (row,) = await ledger.trades(state=TradeState.LEG_A)
+    assert (row.outcome, row.hedged, row.residual) == (None, D(0), D(10))
+    await ledger.begin_order(RUN, None, second, body(second), START + SECOND)
+    assert await ledger.standing(RUN) == {TradeState.RECHECK: (1, D(10))}
+    await ledger.finish_order(second, accepted(second, filled="4"))
+    (row,) = await ledger.trades()
+    assert (row.state, row.hedged, row.residual) == (TradeState.RECHECK, D(4), D(6))
 
 
 async def test_the_same_bytes_again_are_another_copy_of_the_same_order(ledger: AnyLedger) -> None:
