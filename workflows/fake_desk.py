@@ -40,7 +40,7 @@ from domain.requests import (
 from domain.trade import TradeRecord
 
 _RETRY_FIRST_MS, _RETRY_SLOWEST_MS = 100, 2_000
-_LOST_WORKER_MS, _FROZEN_MS = 2_000, 1_000
+_LOST_WORKER_MS, _FROZEN_MS = 2_000, 6_000
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class Lost(StrEnum):
 
     BEFORE = "before"  # the call never ran
     AFTER = "after"  # it ran, its answer is lost
-    FROZEN = "frozen"  # taken for dead, it runs a second later all the same
+    FROZEN = "frozen"  # taken for dead, it runs six seconds later all the same
 
 
 class Broken(AssertionError):

@@ -38,15 +38,17 @@ class Rehearsal:
             planned, expires_at=planned.decided_at + ttl_ms * MS, policy=replace(LegPolicy(), **policy)
         )
         fees = self.intent.legs[0].fees
-        specs = {market: MarketSpec(Venue.KALSHI, market, "GAME", market, fees) for market in (A, B)}
-        self.venue = FakeVenue(lambda: self.desk.now(), specs, D(cash))
+        specs = {
+            market: MarketSpec(Venue.KALSHI, market, "GAME", market, fees, min_size=D("0.01")) for market in (A, B)
+        }
+        self.venue = FakeVenue(self._now, specs, D(cash))
         self.opening = D(cash)
         self.book_a(asks=[("0.40", size)], bids=[("0.38", size)])
         self.book_b(asks=[("0.55", size)], bids=[("0.53", size)])
         self.ledger = MemoryLedger()
         venues = {Venue.KALSHI: self.venue}
-        orders = OrderActivities(venues, self.ledger, RUN_ID, lambda: self.desk.now())
-        settlement = SettlementActivities(venues, self.ledger, RUN_ID, lambda: self.desk.now())
+        orders = OrderActivities(venues, self.ledger, RUN_ID, self._now)
+        settlement = SettlementActivities(venues, self.ledger, RUN_ID, self._now)
         self.desk = FakeDesk(
             START,
             submit=orders.submit_order,
@@ -60,6 +62,9 @@ class Rehearsal:
         self.refusals: list[str] = []
         self.states: list[TradeState] = []
         self.asked_at = 2**62  # when a person's command was accepted
+
+    def _now(self) -> int:
+        return self.desk.now()
 
     def book_a(self, *, bids: Levels | None = None, asks: Levels | None = None) -> None:
         self.venue.set_book(A, bids or [], asks or [])
