@@ -39,6 +39,7 @@ _SUBMIT_TIMEOUT = timedelta(seconds=15)
 _LOST_WORKER = timedelta(seconds=2)  # no heartbeat for this long: the worker is gone, the outcome unknown
 _READ_TIMEOUT = timedelta(seconds=10)
 _READ_BUDGET = timedelta(seconds=30)
+_QUOTE_BUDGET = timedelta(seconds=2)  # a leg stands alone meanwhile: the other leg's book may be readable
 _SETTLE_TIMEOUT = timedelta(seconds=30)
 
 T = TypeVar("T")
@@ -87,7 +88,7 @@ class TemporalDesk:
         return await self._read(names.FIND_EVIDENCE, request, OrderEvidence)
 
     async def quote(self, venue: str, market: str) -> Quote | None:
-        return await self._read(names.TAKE_QUOTE, QuoteRequest(venue=venue, market=market), Quote)
+        return await self._read(names.TAKE_QUOTE, QuoteRequest(venue=venue, market=market), Quote, _QUOTE_BUDGET)
 
     async def cancel(self, ticket: OrderTicket, order_id: str) -> None:
         """Best effort: a cancel's answer proves nothing, only the counts read after it do."""
@@ -116,7 +117,7 @@ class TemporalDesk:
             await workflow.execute_activity(
                 names.RECORD_TRADE,
                 RecordRequest(intent=intent, record=record),
-                schedule_to_close_timeout=_READ_BUDGET,
+                schedule_to_close_timeout=budget,
                 retry_policy=_READ,
             )
         except ActivityError as error:  # a ledger that is away must not keep the trade from looking for a way out
@@ -130,14 +131,16 @@ class TemporalDesk:
             workflow.upsert_search_attributes([STATE.value_set(record.state.value), UNHEDGED.value_set(unhedged)])
         workflow.set_current_details(details_of(record))
 
-    async def _read(self, name: str, request: object, result_type: type[T]) -> T | None:
+    async def _read(
+        self, name: str, request: object, result_type: type[T], budget: timedelta = _READ_BUDGET
+    ) -> T | None:
         try:
             answer: T = await workflow.execute_activity(
                 name,
                 request,
                 result_type=result_type,
                 start_to_close_timeout=_READ_TIMEOUT,
-                schedule_to_close_timeout=_READ_BUDGET,
+                schedule_to_close_timeout=budget,
                 retry_policy=_READ,
             )
             return answer
