@@ -117,7 +117,7 @@ class TemporalDesk:
             await workflow.execute_activity(
                 names.RECORD_TRADE,
                 RecordRequest(intent=intent, record=record),
-                schedule_to_close_timeout=budget,
+                schedule_to_close_timeout=_READ_BUDGET,
                 retry_policy=_READ,
             )
         except ActivityError as error:  # a ledger that is away must not keep the trade from looking for a way out
