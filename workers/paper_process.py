@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import structlog
+from prometheus_client import REGISTRY
 
 from domain.errors import SurefootError
 from venues.paper.server import PaperConfig, PaperServer, serve
@@ -40,6 +41,7 @@ async def run(stack: Stack) -> None:
     def ready(server: PaperServer) -> None:
         nonlocal serving
         serving = True
+        REGISTRY.register(server.metrics.registry)  # its own figures beside the process's, on one page
         log.info("exchange open", base_url=server.base_url, ws_url=server.ws_url)
 
     page = metrics.serve(stack.metrics_ports["paper"], health=lambda: None if serving else "starting")

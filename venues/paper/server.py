@@ -66,6 +66,7 @@ class PaperServer:
     playback: Playback
     streams: Streams
     faults: Faults
+    metrics: Metrics
     _runner: web.AppRunner = field(repr=False)
     _store: Store = field(repr=False)
 
@@ -133,7 +134,7 @@ async def start(
     except BaseException:
         store.close()
         raise
-    server = PaperServer(port, config.host, exchange, playback, streams, faults, runner, store)
+    server = PaperServer(port, config.host, exchange, playback, streams, faults, metrics, runner, store)
     _LOG.info("paper exchange is up", base_url=server.base_url, ws_url=server.ws_url, state=str(config.state_dir))
     return server
 
