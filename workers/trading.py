@@ -12,7 +12,6 @@ from decimal import Decimal
 
 import structlog
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression, RPCError
 from temporalio.worker import Worker
@@ -30,6 +29,7 @@ from venues.kalshi.client import KalshiClient
 from venues.kalshi.rest import Timeouts
 from venues.kalshi.signing import Signer
 from workers import metrics
+from workers.payloads import DATA_CONVERTER
 from workers.stack.layout import Stack
 from workflows.names import TRADE_QUEUE
 from workflows.trade import TradeWorkflow
@@ -57,7 +57,7 @@ async def connect_temporal(stack: Stack, runtime: Runtime | None = None) -> Clie
             return await Client.connect(
                 stack.temporal_address,
                 namespace=stack.temporal_namespace,
-                data_converter=pydantic_data_converter,
+                data_converter=DATA_CONVERTER,
                 grpc_compression=GrpcCompression.NONE,  # loopback: time is dearer than bytes
                 runtime=runtime,
             )

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from http import HTTPStatus
 from urllib.parse import quote as quoted
-
-import httpx
 
 from domain.errors import Denied, Rejected, Unavailable
 from domain.evidence import Fill, OrderEvidence, OrderStatus
 from domain.fees import FeeSchedule
 from domain.market import MarketSpec
 from domain.orders import OrderTicket, Quote, SubmitResult, Verdict
-from venues.kalshi.errors import judge_answer, judge_failure, read_refusal
+from venues.kalshi.errors import WireFailure, judge_answer, judge_failure, read_refusal
 from venues.kalshi.limits import CANCEL_COST, DEFAULT_COST, ORDER_READ_COST, TokenBucket
 from venues.kalshi.messages import (
     AccountLimits,
@@ -74,13 +73,12 @@ class KalshiClient:
         *,
         clock: Callable[[], int] = wall_clock_us,
         timeouts: Timeouts | None = None,
-        http2: bool = False,
         reads: TokenBucket | None = None,
         writes: TokenBucket | None = None,
         balance_unit: Decimal = Decimal("0.0001"),
         rules_ttl_s: float = 60.0,
     ) -> None:
-        self._wire = RestWire(base_url, signer, clock=clock, timeouts=timeouts, http2=http2, reads=reads, writes=writes)
+        self._wire = RestWire(base_url, signer, clock=clock, timeouts=timeouts, reads=reads, writes=writes)
         self._clock = clock
         self._unit = balance_unit
         self._rules_ttl = int(rules_ttl_s * 1_000_000)
@@ -113,7 +111,7 @@ class KalshiClient:
             return SubmitResult(Verdict.DENIED, refused.code, refused.message, sent=False, at=self._clock())
         try:
             answer = await self._wire.post_order(CREATE_PATH, content)
-        except httpx.HTTPError as failure:
+        except WireFailure as failure:
             return judge_failure(failure, self._clock())
         return judge_answer(ticket.client_order_id, answer.status, answer.body, answer.answered_at)
 
@@ -123,10 +121,10 @@ class KalshiClient:
         path = f"{CREATE_PATH}/{_segment(order_id)}"
         params: dict[str, str | int] = {"market_ticker": market, "exchange_index": -1}
         answer = await self._wire.delete(path, params, cost=CANCEL_COST)
-        if answer.status in (httpx.codes.OK, httpx.codes.NO_CONTENT):
+        if answer.status in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
             return
         refusal = read_refusal(f"DELETE {path}", answer.status, answer.body)
-        if not (isinstance(refusal, Rejected) and answer.status == httpx.codes.NOT_FOUND):
+        if not (isinstance(refusal, Rejected) and answer.status == HTTPStatus.NOT_FOUND):
             raise refusal
 
     async def evidence(

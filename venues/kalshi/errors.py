@@ -32,8 +32,8 @@ Sources: docs.kalshi.com/getting_started/order_errors and answers recorded on th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
-import httpx
 import msgspec
 
 from domain.errors import Rejected, SurefootError, Unavailable
@@ -45,8 +45,18 @@ DEFINITE = frozenset({400, 401, 403, 404, 409, 410, 429})
 
 DUPLICATE = "order_already_exists"
 RATE_LIMITED = "rate_limited"
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-"""Failures before the first byte of a request left."""
+
+
+class WireFailure(Exception):
+    """No whole answer came back. Bytes of the request may have left, unless the failure is a `NotSent`."""
+
+
+class NotSent(WireFailure):
+    """No connection was made: not a byte of the request left."""
+
+
+class AnswerLate(WireFailure):
+    """The request left and no answer came in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,7 @@ def parse_error(status: int, body: bytes) -> ApiError | None:
         return None
     if isinstance(seen.error, str):
         text = seen.error
-        code = RATE_LIMITED if status == httpx.codes.TOO_MANY_REQUESTS else ""
+        code = RATE_LIMITED if status == HTTPStatus.TOO_MANY_REQUESTS else ""
         return ApiError(code, text) if text else None
     inner = seen.error or _Inner(seen.code, seen.message, seen.details)
     if inner.code or inner.message:
@@ -99,14 +109,14 @@ def parse_error(status: int, body: bytes) -> ApiError | None:
 
 def judge_answer(client_order_id: str, status: int, body: bytes, at: int) -> SubmitResult:
     """What an HTTP answer to a submit proves. `at` is our wall clock in microseconds."""
-    if status == httpx.codes.CREATED:
+    if status == HTTPStatus.CREATED:
         return _judge_created(client_order_id, body, at)
     error = parse_error(status, body)
     if status in DEFINITE:
         if error is None:
             return _unknown("unparseable", f"HTTP {status} with a body the venue does not write", at)
-        code = RATE_LIMITED if status == httpx.codes.TOO_MANY_REQUESTS else error.code or f"http_{status}"
-        if status == httpx.codes.CONFLICT and code == DUPLICATE:
+        code = RATE_LIMITED if status == HTTPStatus.TOO_MANY_REQUESTS else error.code or f"http_{status}"
+        if status == HTTPStatus.CONFLICT and code == DUPLICATE:
             return _unknown(
                 code, "an earlier copy of this order arrived; its fate is in the order list", at, landed=True
             )
@@ -115,14 +125,13 @@ def judge_answer(client_order_id: str, status: int, body: bytes, at: int) -> Sub
     return _unknown(f"http_{status}", f"HTTP {status}{said}; the order may or may not have run", at)
 
 
-def judge_failure(failure: httpx.HTTPError, at: int) -> SubmitResult:
+def judge_failure(failure: WireFailure, at: int) -> SubmitResult:
     """What a failed exchange of bytes proves: never that nothing happened, unless nothing left."""
-    name = type(failure).__name__
-    if isinstance(failure, NOT_SENT):
-        return _unknown("refused", f"no connection to the venue ({name}: {failure}); nothing was sent", at, sent=False)
-    if isinstance(failure, httpx.TimeoutException):
-        return _unknown("timeout", f"no answer in time ({name}); the order may or may not have run", at)
-    return _unknown("disconnected", f"the connection was lost ({name}: {failure}); the order may have run", at)
+    if isinstance(failure, NotSent):
+        return _unknown("refused", f"no connection to the venue ({failure}); nothing was sent", at, sent=False)
+    if isinstance(failure, AnswerLate):
+        return _unknown("timeout", f"no answer in time ({failure}); the order may or may not have run", at)
+    return _unknown("disconnected", f"the connection was lost ({failure}); the order may have run", at)
 
 
 def read_refusal(what: str, status: int, body: bytes) -> SurefootError:
@@ -131,7 +140,7 @@ def read_refusal(what: str, status: int, body: bytes) -> SurefootError:
     `Rejected` if the venue refused in its own words; `Unavailable` for 408, 429, 5xx and anything unreadable: asking
     again later is safe."""
     error = parse_error(status, body)
-    if status == httpx.codes.TOO_MANY_REQUESTS:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Unavailable(f"{what}: HTTP 429, asked too often; ask again later", RATE_LIMITED)
     if status in DEFINITE and error is not None:
         return Rejected(f"{what}: HTTP {status}, {error}", error.code or f"http_{status}")
