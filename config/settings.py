@@ -57,6 +57,9 @@ class Temporal(Section):
 class Kalshi(Section):
     """The real exchange, used only in mode live. The default is Kalshi's demo environment.
 
+    `member_unit` is the unit your balance is rounded to, in dollars: 0.01, or 0.0001 for direct members. Too coarse a
+    guess makes edges look smaller than they are, too fine a one larger.
+
     Source: docs.kalshi.com/getting_started/api_environments; demo and production keys are not interchangeable.
     """
 
@@ -64,6 +67,7 @@ class Kalshi(Section):
     ws_url: str = "wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2"
     key_id: str | None = None
     private_key_file: Path | None = None
+    member_unit: Decimal = Decimal("0.01")
     connect_timeout_ms: int = Field(default=2_000, gt=0)
     read_timeout_ms: int = Field(default=5_000, gt=0)
 
@@ -171,8 +175,9 @@ class Settings(Section):
                 f"strategy sizes {strategy.min_size} to {strategy.max_size} shares: "
                 "min_size must be above 0 and not above max_size"
             )
-        if self.paper.member_unit not in (Decimal("0.0001"), Decimal("0.01")):
-            raise ValueError(f"paper.member_unit {self.paper.member_unit}: Kalshi knows 0.0001 and 0.01 dollars")
+        for section, unit in (("paper", self.paper.member_unit), ("kalshi", self.kalshi.member_unit)):
+            if unit not in (Decimal("0.0001"), Decimal("0.01")):
+                raise ValueError(f"{section}.member_unit {unit}: Kalshi knows 0.0001 and 0.01 dollars")
         negative = [
             name
             for name, value in (

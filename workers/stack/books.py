@@ -36,7 +36,7 @@ async def open_ledger(stack: Stack) -> AsyncIterator[Ledger]:
 def exchange(stack: Stack) -> KalshiClient:
     """A client of the stack's exchange, paper or real; close it. Raises `BadInput` for a key that cannot sign."""
     signer = Signer.from_pem(stack.key_id, stack.private_key_file.read_bytes())
-    return KalshiClient(stack.venue_base_url, signer, balance_unit=stack.settings.paper.member_unit)
+    return KalshiClient(stack.venue_base_url, signer, balance_unit=stack.member_unit)
 
 
 async def begin_run(layout: Layout) -> None:

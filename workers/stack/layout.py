@@ -19,6 +19,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -137,6 +138,11 @@ class Stack:
     @property
     def layout(self) -> Layout:
         return Layout(self.state_dir)
+
+    @property
+    def member_unit(self) -> Decimal:
+        """The unit the exchange rounds this member's balance to, in dollars."""
+        return self.settings.kalshi.member_unit if self.live else self.settings.paper.member_unit
 
     @property
     def live(self) -> bool:
