@@ -1,0 +1,77 @@
+"""Each obstacle on any leg is found before the first order exists, and says what to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from domain.intent import Intent
+from domain.market import MarketSpec, Venue
+from domain.validation import obstacles
+from tests.ledger.samples import START, A, B, D, intent
+
+PLANNED = intent()
+SPECS = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, PLANNED.legs[0].fees) for m in (A, B)}
+CASH = D(1000)
+
+
+def found(
+    of: Intent = PLANNED, specs: dict[str, MarketSpec] = SPECS, cash: str = "1000", now: int = START
+) -> list[str]:
+    return [f"{obstacle.code}: {obstacle.text}" for obstacle in obstacles(of, specs, D(cash), now)]
+
+
+def leg_b(**changes: object) -> Intent:
+    return replace(PLANNED, legs=(PLANNED.legs[0], replace(PLANNED.legs[1], **changes)))  # type: ignore[arg-type]
+
+
+def test_a_sound_intent_meets_no_obstacle_until_the_last_moment_of_its_life() -> None:
+    assert found(now=PLANNED.expires_at) == []
+
+
+def test_an_expired_intent_says_how_late_it_is() -> None:
+    (text,) = found(now=PLANNED.expires_at + 12_000)
+    assert text == ("expired: the intent expired 12 ms ago; a decision is only sent while it is fresh: decide anew")
+
+
+@pytest.mark.parametrize("market", [A, B])
+def test_a_market_the_venue_does_not_know_is_named_on_either_leg(market: str) -> None:
+    (text,) = found(specs={m: spec for m, spec in SPECS.items() if m != market})
+    assert text.startswith("unknown_market: ")
+    assert market in text
+
+
+def test_a_closed_market_is_named() -> None:
+    (text,) = found(specs=SPECS | {B: replace(SPECS[B], open=False)})
+    assert text == f"market_closed: {B} is not open for trading; wait for it or drop the pair"
+
+
+def test_a_size_below_the_minimum_says_which_and_how_much() -> None:
+    (text,) = found(specs=SPECS | {B: replace(SPECS[B], min_size=D(25))})
+    assert text.startswith("below_minimum: leg B: 10 shares")
+    assert "minimum of 25" in text
+
+
+def test_a_price_off_the_grid_names_the_nearest_on_it() -> None:
+    (text,) = found(leg_b(limit=D("0.5551")))
+    assert text == f"off_tick: leg B: price 0.5551 is off the 0.01 grid of {B}; nearest 0.56"
+
+
+def test_a_size_that_is_no_multiple_of_the_lot_is_refused_together_with_unequal_legs() -> None:
+    off_lot, unequal = found(leg_b(size=D("10.005")))
+    assert off_lot.startswith("off_lot: leg B: 10.005 shares")
+    assert unequal.startswith("unequal_legs: ")
+
+
+def test_a_trade_that_may_need_more_than_the_account_has_is_refused() -> None:
+    assert found(cash=str(PLANNED.worst_cost)) == []
+    (text,) = found(cash="14.99")
+    assert text.startswith(f"above_balance: the trade may need ${PLANNED.worst_cost}")
+    assert "has $14.99 free" in text
+
+
+def test_every_obstacle_is_named_at_once() -> None:
+    specs = SPECS | {A: replace(SPECS[A], open=False), B: replace(SPECS[B], min_size=D(25))}
+    codes = [text.partition(":")[0] for text in found(specs=specs, cash="1", now=PLANNED.expires_at + 1)]
+    assert codes == ["expired", "market_closed", "below_minimum", "above_balance"]
