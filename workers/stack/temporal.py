@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sysconfig
+import time
 from pathlib import Path
 
 from domain.errors import BadInput, Unavailable
@@ -28,6 +29,7 @@ SEARCH_ATTRIBUTES = {
     SEARCH_STRATEGY: "Keyword",
 }
 RETENTION = "60d"
+_NAMES_KNOWN_S = 2.5  # the server reads a namespace's names anew every two seconds; a start before that is refused
 
 _PRAGMAS = ("journal_mode=wal", "synchronous=full")
 _DYNAMIC = (
@@ -141,6 +143,7 @@ def set_up_namespace(binary: Path, address: str, namespace: str, *, retention: b
     """
     common = ("--address", address, "--namespace", namespace)
     known = search_attributes(binary, address, namespace)
+    made = 0
     for name, kind in SEARCH_ATTRIBUTES.items():
         if known.get(name) == kind:
             continue
@@ -151,10 +154,13 @@ def set_up_namespace(binary: Path, address: str, namespace: str, *, retention: b
                 "search_attribute",
             )
         _call(binary, "operator", "search-attribute", "create", *common, "--name", name, "--type", kind)
+        made += 1
     if retention:
         _call(
             binary, "operator", "namespace", "update", "--address", address, "-n", namespace, "--retention", RETENTION
         )
+    if made:
+        time.sleep(_NAMES_KNOWN_S)
 
 
 def search_attributes(binary: Path, address: str, namespace: str) -> dict[str, str]:
