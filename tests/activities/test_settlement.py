@@ -1,0 +1,147 @@
+"""A trade is closed on the venue's final counts and fills, and on nothing less."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.settlement import SettlementActivities
+from domain.evidence import OrderStatus
+from domain.market import MarketSpec, Venue
+from domain.orders import OrderTicket, Purpose
+from domain.requests import RecordRequest, Settlement, SettleRequest
+from domain.trade import OrderRecord, Outcome, TradeRecord, TradeState
+from ledger.memory import MemoryLedger
+from tests.ledger.samples import DENIED, RUN_ID, SECOND, START, UNKNOWN, A, B, D, hedged, intent, standing_on_a, ticket
+from venues.fake import FakeVenue, Fault
+
+PLANNED = intent()
+LEG_A = ticket(PLANNED, "A")
+LEG_B = ticket(PLANNED, "B", purpose=Purpose.HEDGE)
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.now = START
+        specs = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, PLANNED.legs[0].fees) for m in (A, B)}
+        self.venue = FakeVenue(lambda: self.now, specs)
+        self.venue.set_book(A, asks=[("0.40", "10")])
+        self.venue.set_book(B, asks=[("0.55", "10")])
+        self.ledger = MemoryLedger()
+        self.closed: list[tuple[TradeRecord, str]] = []
+        self.activities = SettlementActivities(
+            {Venue.KALSHI: self.venue}, self.ledger, RUN_ID, lambda: self.now, self._closed
+        )
+
+    def _closed(self, record: TradeRecord, unhedged: object) -> None:
+        self.closed.append((record, str(unhedged)))
+
+    async def trade(self, *tickets: OrderTicket) -> TradeRecord:
+        """Send the orders a second apart, and tell of them as the trade would: with the answers, without the fills."""
+        orders = []
+        for each in tickets:
+            result = await self.venue.submit(each)
+            orders.append(OrderRecord(each, result, settled=True, filled=result.filled))
+            self.now += SECOND
+        outcome = Outcome.HEDGED if len(tickets) > 1 else Outcome.MISSED
+        return replace(hedged(PLANNED), orders=tuple(orders), fills=(), outcome=outcome, pnl=D(0), hedged=D(0))
+
+    async def settle(self, record: TradeRecord) -> Settlement:
+        settlement: Settlement = await ActivityEnvironment().run(
+            self.activities.settle_trade, SettleRequest(PLANNED, record)
+        )
+        return settlement
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+async def test_a_trade_is_closed_with_every_fill_and_figures_made_of_fills_alone(desk: Desk) -> None:
+    settlement = await desk.settle(await desk.trade(LEG_A, LEG_B))
+    assert settlement.agrees
+    record = settlement.record
+    assert (record.hedged, record.unwound, record.residual) == (D(10), D(0), D(0))
+    assert record.pnl == PLANNED.edge
+    assert len(record.fills) == 2
+    (row,) = await desk.ledger.trades()
+    assert (row.state, row.outcome, row.pnl) == (TradeState.CLOSED, Outcome.HEDGED, PLANNED.edge)
+    assert desk.closed == [(record, "4.00")]  # ten shares at 40 cents for one second
+
+
+async def test_a_trade_is_not_closed_while_the_fills_lag_behind_the_counts(desk: Desk) -> None:
+    record = await desk.trade(LEG_A, LEG_B)
+    desk.venue.fills_lag_ms = 5_000
+    with pytest.raises(ApplicationError, match="10 filled and 0 fills; waiting for its reads to catch up"):
+        await desk.settle(record)
+    assert not await desk.ledger.trades()
+    desk.now += 5 * SECOND
+    assert (await desk.settle(record)).agrees
+
+
+async def test_a_trade_is_not_closed_while_an_order_still_works(desk: Desk) -> None:
+    desk.venue.script("submit", Fault.RESTS)
+    record = await desk.trade(LEG_A)
+    with pytest.raises(ApplicationError, match="as resting"):
+        await desk.settle(record)
+
+
+async def test_counts_that_differ_are_handed_back_and_nothing_is_closed(desk: Desk) -> None:
+    desk.venue.script("submit", Fault.MISCOUNT)
+    settlement = await desk.settle(await desk.trade(LEG_A, LEG_B))
+    assert not settlement.agrees
+    assert [(e.client_order_id, e.filled) for e in settlement.evidence] == [
+        (LEG_A.client_order_id, D(10)),
+        (LEG_B.client_order_id, D(10)),
+    ]
+    assert not await desk.ledger.trades()
+    assert not desk.closed
+
+
+async def test_an_order_believed_never_to_have_arrived_is_asked_for_once_more(desk: Desk) -> None:
+    """Absence must be proven by a list fresher than the sending; and what is in the list counts."""
+    settled = OrderRecord(LEG_B, replace(UNKNOWN, at=desk.now), settled=True, filled=D(0))
+    record = replace(await desk.trade(LEG_A), orders=(settled,))
+    assert (await desk.settle(record)).evidence[0].status is OrderStatus.ABSENT
+    desk.venue.lag_ms = 5_000
+    with pytest.raises(ApplicationError, match="as unseen"):
+        await desk.settle(record)
+    desk.venue.lag_ms = 0
+    await desk.venue.submit(LEG_B)
+    assert not (await desk.settle(record)).agrees
+
+
+async def test_a_refused_order_has_proved_itself_and_is_not_asked_for(desk: Desk) -> None:
+    desk.venue.script("evidence", Fault.UNAVAILABLE)
+    record = replace(await desk.trade(LEG_A), orders=(OrderRecord(LEG_A, DENIED, settled=True, filled=D(0)),))
+    settlement = await desk.settle(replace(record, outcome=Outcome.DENIED))
+    assert settlement.agrees
+    assert not settlement.evidence
+
+
+async def test_settling_twice_books_everything_once(desk: Desk) -> None:
+    record = await desk.trade(LEG_A, LEG_B)
+    first, second = await desk.settle(record), await desk.settle(record)
+    assert first.record == second.record
+    facts = (await desk.ledger.snapshot()).facts
+    assert (len(facts.fills), len(facts.cash), len(facts.trades)) == (2, 2, 1)
+
+
+async def test_a_venue_that_cannot_be_asked_is_asked_again(desk: Desk) -> None:
+    record = await desk.trade(LEG_A, LEG_B)
+    desk.venue.script("evidence", Fault.UNAVAILABLE)
+    with pytest.raises(ApplicationError) as failure:
+        await desk.settle(record)
+    assert (failure.value.type, failure.value.non_retryable) == ("Unavailable", False)
+    assert (await desk.settle(record)).agrees
+
+
+async def test_a_parked_trade_is_in_the_ledger_with_its_exposure_reserved(desk: Desk) -> None:
+    stuck = standing_on_a(PLANNED)
+    await ActivityEnvironment().run(desk.activities.record_trade, RecordRequest(PLANNED, stuck))
+    (row,) = await desk.ledger.trades(state=TradeState.STUCK)
+    assert (row.reserved, row.residual) == (PLANNED.worst_cost, D(10))
