@@ -18,7 +18,7 @@ from structlog.contextvars import bound_contextvars
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from domain.errors import Denied, Rejected, SurefootError, Unavailable
+from domain.errors import BadInput, Denied, Rejected, SurefootError, Unavailable
 from domain.evidence import OrderEvidence
 from domain.intent import Intent
 from domain.market import MarketSpec, Venue
@@ -83,14 +83,14 @@ class OrderActivities:
             body = client.body(ticket)
             if opening is not None:
                 await self._refuse_obstacles(client, opening)
-            _, quote = await asyncio.gather(
+            recorded, quote = await asyncio.gather(
                 self._begin(ticket, body, opening), client.quote(ticket.market) if guard.recheck else _nothing()
             )
             if quote is not None:
                 _refuse_moved(ticket, guard, quote)
         except Denied as refused:
             return await self._denied(ticket, refused, None)
-        except (Unavailable, Rejected) as refused:
+        except (Unavailable, Rejected, BadInput) as refused:  # BadInput: a ledger that refuses us
             return await self._denied(ticket, Denied(refused.message, refused.code or "unavailable"), None)
         except _Moved as moved:
             return await self._denied(ticket, Denied(moved.message, moved.code), moved.quote)
@@ -102,7 +102,7 @@ class OrderActivities:
             )
         result = replace(await client.submit(ticket), quote=quote)
         self._observe(ticket, result, opening, now)
-        await self._finish(ticket, result)
+        await self._finish(ticket, result, None if recorded else (body, now))
         return result
 
     async def _refuse_obstacles(self, client: VenueClient, intent: Intent) -> None:
@@ -125,22 +125,30 @@ class OrderActivities:
             kept = self._cash[venue] = (self._clock(), await client.cash())
         return kept[1]
 
-    async def _begin(self, ticket: OrderTicket, body: bytes, opening: Intent | None) -> None:
-        """Record the bytes before they leave. Without a record no trade is opened; but an order that closes an open
-        leg goes out even while the ledger is away: Temporal has its ticket, and the trade's last write fills the gap.
+    async def _begin(self, ticket: OrderTicket, body: bytes, opening: Intent | None) -> bool:
+        """Record the bytes before they leave; whether that was done. Without a record no trade is opened; but an order
+        that closes an open leg goes out even while the ledger is away: Temporal has its ticket, which says every byte,
+        and the record follows, at the latest when the trade settles.
         """
         try:
             async with asyncio.timeout(None if opening is not None else _LEDGER_PATIENCE_S):
                 await self._ledger.begin_order(self._run_id, opening, ticket, body, self._clock())
-        except (Unavailable, TimeoutError) as away:
+        except (Unavailable, BadInput, TimeoutError) as away:
             if ticket.purpose is Purpose.OPEN:
                 raise
             log.warning("ledger away; sending the closing order all the same", error=str(away))
+            return False
+        return True
 
-    async def _finish(self, ticket: OrderTicket, result: SubmitResult) -> None:
-        """Record the answer. The result stands whether or not the ledger hears it now: settling writes it again."""
+    async def _finish(
+        self, ticket: OrderTicket, result: SubmitResult, unrecorded: tuple[bytes, int] | None = None
+    ) -> None:
+        """Record the answer, and the bytes with their time if they left unrecorded. The result stands whether or not
+        the ledger hears it now: settling writes both again."""
         try:
             async with asyncio.timeout(_LEDGER_PATIENCE_S):
+                if unrecorded is not None:
+                    await self._ledger.begin_order(self._run_id, None, ticket, *unrecorded)
                 await self._ledger.finish_order(ticket, result)
         except (SurefootError, TimeoutError) as away:
             log.warning("answer not in the ledger yet", error=str(away))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -59,6 +60,7 @@ class SettlementActivities:
                 if not _agree(record, evidence):
                     log.warning("the venue counts other fills than the trade; adopted")
                     return Settlement(agrees=False, evidence=tuple(evidence), record=record)
+                await self._record_arrivals(record, evidence)
                 closed = _closed_record(intent, record, evidence)
                 await self._ledger.record_trade(self._run_id, intent, closed)
             except SurefootError as failure:
@@ -66,6 +68,18 @@ class SettlementActivities:
             self._closed(closed, unhedged_notional_seconds(intent, closed.fills, self._clock()))
             log.info("trade closed", outcome=closed.outcome, pnl=str(closed.pnl), hedged=str(closed.hedged))
             return Settlement(agrees=True, evidence=tuple(evidence), record=closed)
+
+    async def _record_arrivals(self, record: TradeRecord, evidence: list[OrderEvidence]) -> None:
+        """Give every order the venue has seen its record of bytes sent. One that closes a leg may have left while the
+        ledger was away; its ticket says every byte."""
+        listed = {item.client_order_id for item in evidence if item.status is not OrderStatus.ABSENT}
+        arrived = [order for order in record.orders if order.ticket.client_order_id in listed or _refused(order)]
+        known = await asyncio.gather(*(self._ledger.order_outcome(o.ticket.client_order_id) for o in arrived))
+        for order, facts in zip(arrived, known, strict=True):
+            if facts is None or not facts.sends:
+                ticket = order.ticket
+                at = order.result.at if order.result is not None else self._clock()
+                await self._ledger.begin_order(self._run_id, None, ticket, self._venues[ticket.venue].body(ticket), at)
 
     async def _final_word(self, order: OrderRecord) -> OrderEvidence:
         """Counts that can no longer change, with a fill for every share. Raises `Unavailable` until there are some."""
@@ -90,6 +104,10 @@ class SettlementActivities:
             await self._ledger.record_trade(self._run_id, request.intent, request.record)
         except SurefootError as failure:
             raise retryable(failure) from None
+
+
+def _refused(order: OrderRecord) -> bool:
+    return order.result is not None and order.result.verdict is Verdict.REJECTED
 
 
 def _may_have_filled(order: OrderRecord) -> bool:

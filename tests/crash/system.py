@@ -1,0 +1,192 @@
+"""The whole system as its user runs it, `surefoot up --detach` in a folder of its own, and the ways to kill it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from domain.errors import SurefootError
+from ledger.store import Ledger
+from workers.stack import host
+from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
+from workers.stack.processes import ProcessRecord, find, wait_ended
+from workers.stack.services import get_status
+
+PARTS = ("postgres", "temporal", "paper", "worker", "ingest")
+SUPERVISOR = "supervisor"
+_PATIENCE = 45
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Wait until `condition` holds; names `what` never came, should it take longer than any machine needs."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            while not await condition():  # noqa: ASYNC110 - what is awaited happens in other processes
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"waited {_PATIENCE} s in vain: {what}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+async def surefoot(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> Ended:
+    """Run one command line as a user would, in a clean environment plus `env`."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SUREFOOT_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "workers.cli.main",
+        "--state-dir",
+        str(folder),
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=clean | (env or {}),
+        cwd=Path(__file__).parents[2],
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+def survivors(folder: Path) -> list[psutil.Process]:
+    """Every living process that works in `folder`, or was started with it on its command line."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            ours = str(folder) in " ".join(process.cmdline()) or Path(process.cwd()).is_relative_to(folder)
+            if ours and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def clear_away(folder: Path) -> None:
+    """Stop the stack of `folder`, by force what does not want to stop. Only what belongs to the folder is touched."""
+    supervisor = host.supervisor_of(read_stack_file(Layout(folder)))
+    host.down(Layout(folder), lambda line: None)
+    left = survivors(folder)
+    if supervisor is not None and (process := find(supervisor)) is not None:
+        left.append(process)
+    for process in left:
+        with suppress(psutil.Error):
+            process.kill()
+    wait_ended(left, 10)
+
+
+@dataclass(slots=True)
+class System:
+    """A stack in `folder`. `killed` remembers every process that was ended here, so that `whole` waits for others."""
+
+    folder: Path
+    env: dict[str, str]
+    killed: set[tuple[int, float]] = field(default_factory=set)
+
+    @property
+    def stack(self) -> Stack:
+        return load_stack(self.folder)
+
+    async def up(self) -> None:
+        ended = await surefoot(self.folder, "up", "--detach", env=self.env)
+        assert ended.code == 0, ended.err
+
+    async def ready(self) -> None:
+        """The whole stack, whatever the case before left of it."""
+        if SUPERVISOR not in self.records():
+            await self.up()
+        await self.whole()
+
+    def records(self) -> dict[str, ProcessRecord]:
+        document = read_stack_file(Layout(self.folder))
+        found = {record.name: record for record in host.recorded(document)}
+        supervisor = host.supervisor_of(document)
+        return found if supervisor is None else {SUPERVISOR: supervisor, **found}
+
+    def kill(self, names: Iterable[str], *, tree: bool = False) -> None:
+        """SIGKILL to the named processes, one straight after the other; with `tree` to all their children too."""
+        records = self.records()
+        doomed: list[psutil.Process] = []
+        for name in names:
+            process = find(records[name])
+            assert process is not None, f"{name} was not running"
+            doomed += [process, *(process.children(recursive=True) if tree else ())]
+        self.killed |= {(process.pid, process.create_time()) for process in doomed}
+        for process in doomed:
+            with suppress(psutil.NoSuchProcess):
+                os.kill(process.pid, signal.SIGKILL)
+        assert wait_ended(doomed, 10)
+
+    async def whole(self) -> None:
+        """Wait until all five processes run, none of them one that was killed, and all answer."""
+
+        async def well() -> bool:
+            records = self.records()
+            if any(name not in records for name in (SUPERVISOR, *PARTS)):
+                return False
+            for record in records.values():
+                process = find(record)
+                if process is None or (process.pid, process.create_time()) in self.killed:
+                    return False
+            if read_stack_file(Layout(self.folder)).get("phase") != "ready":
+                return False
+            ports = self.stack.metrics_ports
+            return all([await get_status(ports[name], "/healthz") == 200 for name in ("paper", "worker", "ingest")])
+
+        await until(well, f"the whole stack; {self.folder} holds its logs")
+
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """One of the paper exchange's own pages."""
+        async with httpx.AsyncClient(base_url=self.stack.paper_admin_url or "", trust_env=False, timeout=30) as http:
+            answer = await http.request(method, f"/paper/v1{path}", json=body)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def hold(self, *matches: dict[str, Any], ms: int, times: int = 1) -> None:
+        """From now on the answer to each request that matches is held back for `ms`, after its effect."""
+        faults = [{"match": match, "do": {"late_answer": {"ms": ms}}, "times": times} for match in matches]
+        await self.ask("POST", "/faults", faults)
+
+    async def held(self) -> int:
+        return sum(fault["fired"] for fault in await self.ask("GET", "/faults"))
+
+    async def arrived(self) -> dict[str, list[str]]:
+        """Client order id → the SHA-256 of every distinct body the exchange received under it."""
+        orders = (await self.ask("GET", "/audit"))["orders"]
+        return {client_id: item["sha256"] for client_id, item in orders.items()}
+
+    async def closed(self, trades: Sequence[str]) -> None:
+        """Wait until the ledger says of every one of `trades` how it ended."""
+        open_trades = set(trades)
+
+        async def all_over() -> bool:
+            try:
+                ledger = await Ledger.connect(self.stack.postgres_dsn, min_size=1, max_size=1)
+                try:
+                    rows = await ledger.trades(limit=1_000_000)
+                finally:
+                    await ledger.close()
+            except SurefootError:
+                return False  # Postgres is not back yet
+            open_trades.difference_update(row.intent_id for row in rows if row.outcome is not None)
+            return not open_trades
+
+        await until(all_over, f"the end of {len(trades)} trades; {self.folder} holds the logs")

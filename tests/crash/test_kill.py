@@ -1,0 +1,117 @@
+"""SIGKILL at the worst moments of a trade: afterwards every trade is final and ledger and exchange agree.
+
+Each case holds at least five trades at one moment, some carried by the worker and some by ingest, kills its victim and
+lets the stack come back the way it does for its user: by itself, or by `surefoot up` if its supervisor was killed too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from decimal import Decimal
+
+import pytest
+
+from domain.intent import Intent
+from domain.trade import Outcome, TradeState
+from ledger.story import TradeStory
+from tests.crash.conftest import CROWD
+from tests.crash.system import PARTS, SUPERVISOR, System, until
+from tests.crash.trades import Moment, hold_trades, leg_orders
+from workers.cli.ledger import current_report
+from workers.stack.books import open_ledger
+from workers.trading import connect_temporal
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+log = logging.getLogger(__name__)
+
+VICTIMS: dict[str, tuple[str, ...]] = {
+    "worker": ("worker",),
+    "ingest": ("ingest",),
+    "paper": ("paper",),
+    "temporal": ("temporal",),
+    "postgres": ("postgres",),
+    "everything": (SUPERVISOR, *PARTS),
+}
+FINAL = {Outcome.HEDGED, Outcome.UNWOUND, Outcome.REDUCED}
+
+
+@pytest.mark.parametrize(
+    ("moment", "victim"), [pytest.param(m, v, id=f"{m}, then {v} dies") for m in Moment for v in VICTIMS]
+)
+async def test_every_trade_reaches_its_end(system: System, moment: Moment, victim: str) -> None:
+    await system.ready()
+    held = await hold_trades(system, await connect_temporal(system.stack), moment)
+    before = await system.arrived()
+    assert leg_orders(held.intents, "A") <= before.keys()
+    assert leg_orders(held.intents, "B") & before.keys() == (
+        leg_orders(held.intents, "B") if moment is Moment.B_UNANSWERED else set()
+    )
+    assert set(held.carriers) == {"worker", "ingest"}
+
+    # Postgres dies with its whole tree: a postmaster alone would leave backends that finish what they do.
+    system.kill(VICTIMS[victim], tree="postgres" in VICTIMS[victim])
+    killed = time.monotonic()
+    if victim == "everything":
+        await system.up()
+    elif victim != "paper":
+        await system.ask("DELETE", "/faults")
+    await system.whole()
+    back = time.monotonic()
+    await system.closed([intent.id for intent in held.intents])
+    _tell(f"{victim}, {moment}", len(held.intents), killed, back)
+    await ends_well(system, held.intents)
+    after = await system.arrived()
+    assert all(after[client_id] == bodies for client_id, bodies in before.items())
+
+
+async def test_twenty_trades_decided_by_ingest_outlive_the_death_of_everything(system: System) -> None:
+    await system.ready()
+    await system.ask("DELETE", "/faults")
+    books = [{"path_prefix": f"/trade-api/v2/markets/CROWD-{n:02d}-BLUE/orderbook"} for n in range(CROWD)]
+    await system.hold(*books, ms=12_000)
+    await system.ask("POST", "/play", {"recording": str(system.folder / "crowd.session.jsonl.gz")})
+
+    async def all_open() -> bool:
+        return await system.held() == CROWD
+
+    await until(all_open, f"{CROWD} trades on one leg at once")
+    system.kill((SUPERVISOR, *PARTS), tree=True)
+    killed = time.monotonic()
+    await system.up()
+    back = time.monotonic()
+
+    async with open_ledger(system.stack) as ledger:
+        rows = await ledger.trades(limit=1_000_000)
+        trades = [row.intent_id for row in rows if row.pair.startswith("CROWD")]
+        assert len(trades) == CROWD
+        await system.closed(trades)
+        stories = [await ledger.trade(trade) for trade in trades]
+    _tell("everything, decided by ingest", CROWD, killed, back)
+    await ends_well(system, [story.intent for story in stories])
+
+
+def _tell(what: str, trades: int, killed: float, back: float) -> None:
+    """How long it took, for people (`--log-cli-level=info`); nothing is judged by it."""
+    now = time.monotonic()
+    log.info(
+        "%s: whole %.1f s after the kill, %d trades closed after %.1f s", what, back - killed, trades, now - killed
+    )
+
+
+async def ends_well(system: System, intents: list[Intent]) -> None:
+    """The trades are closed and stand on no single leg; nothing was sent twice; ledger and exchange agree."""
+    async with open_ledger(system.stack) as ledger:
+        stories: list[TradeStory] = [await ledger.trade(intent.id) for intent in intents]
+    for story in stories:
+        assert story.trade is not None
+        assert story.trade.state is TradeState.CLOSED
+        assert story.trade.outcome in FINAL, "\n".join(step.text for step in story.steps)
+        assert story.trade.residual == Decimal(0)
+    assert all(len(bodies) == 1 for bodies in (await system.arrived()).values())
+    report = await asyncio.wait_for(current_report(system.stack, None, every_run=True), 60)
+    assert report.violations == ()
+    assert len(report.invariants) == 6
+    assert all(holds is True for holds in report.invariants.values()), report.findings
