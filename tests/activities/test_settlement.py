@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -129,6 +130,18 @@ async def test_settling_twice_books_everything_once(desk: Desk) -> None:
     assert first.record == second.record
     facts = (await desk.ledger.snapshot()).facts
     assert (len(facts.fills), len(facts.cash), len(facts.trades)) == (2, 2, 1)
+
+
+async def test_bytes_that_left_while_the_ledger_was_away_are_recorded_when_the_trade_settles(desk: Desk) -> None:
+    record = await desk.trade(LEG_A, LEG_B)
+    await desk.ledger.begin_order(RUN_ID, PLANNED, LEG_A, desk.venue.body(LEG_A), START)
+    assert (await desk.settle(record)).agrees
+    facts = (await desk.ledger.snapshot()).facts
+    sent = {send.client_order_id: (send.n, send.sha256) for send in facts.sends}
+    assert sent == {
+        each.client_order_id: (1, hashlib.sha256(desk.venue.body(each)).hexdigest()) for each in (LEG_A, LEG_B)
+    }
+    assert all(order.settled for order in facts.orders)
 
 
 async def test_a_venue_that_cannot_be_asked_is_asked_again(desk: Desk) -> None:
