@@ -1,0 +1,58 @@
+"""The whole system once, as a person starts it: synthetic game in, closed trades and a true report out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from venues.recording import session_file, synth
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+REPORTED = {"intents", "suppressed", "trades", "fills", "fees", "pnl", "unhedged_notional_seconds", "invariants"}
+
+
+def surefoot(state_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "workers.cli.main", "--state-dir", str(state_dir), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+
+
+def left_running(state_dir: Path) -> list[str]:
+    return [
+        " ".join(process.info["cmdline"])
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(state_dir) in word for word in process.info["cmdline"] or ())
+    ]
+
+
+def test_a_demo_trades_reports_the_truth_and_leaves_nothing_running_and_so_does_a_second(state_dir: Path) -> None:
+    game = state_dir / "short.session.jsonl.gz"
+    session_file.write(synth.make(11, seconds=20), game)
+    seen = []
+    for _ in range(2):
+        demo = surefoot(state_dir, "demo", "--recording", str(game))
+        assert demo.returncode == 0, demo.stdout + demo.stderr
+        assert left_running(state_dir) == []
+        told = surefoot(state_dir, "report", "--json")
+        assert told.returncode == 0, told.stderr
+        report = json.loads(told.stdout)
+        assert report.keys() >= REPORTED
+        assert report["intents"] > 0
+        assert report["trades"] == {"CLOSED": report["intents"]}
+        assert report["fills"] >= 2
+        assert report["suppressed"].keys() <= {"crossed", "stale", "shallow", "open_trade", "skewed", "lagged"}
+        assert set(report["invariants"].values()) == {True}, report["violations"]
+        seen.append(report["run"])
+    assert seen[0] != seen[1]
+
+
+def test_a_recording_that_is_not_there_starts_nothing(state_dir: Path) -> None:
+    demo = surefoot(state_dir, "demo", "--recording", str(state_dir / "nothing"))
+    assert demo.returncode == 3
+    assert "does not exist" in demo.stderr
+    assert left_running(state_dir) == []
