@@ -1,4 +1,4 @@
-"""Every row of state × evidence, one sentence each; see docs/concepts/trade-lifecycle.md."""
+"""Every row of state × evidence (the table of `workflows.orders` and the states around it), one sentence each."""
 
 from __future__ import annotations
 

@@ -1,0 +1,268 @@
+"""The same life on a real Temporal server: durable, visible to people, and replayable."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.orders import OrderActivities
+from activities.settlement import SettlementActivities
+from domain.intent import Intent
+from domain.market import MarketSpec, Venue
+from domain.operator import OperatorCommand
+from domain.orders import OrderTicket, Quote, SubmitResult
+from domain.trade import Outcome, TradeRecord, TradeState
+from ledger.memory import MemoryLedger
+from tests.ledger.samples import RUN_ID, A, B, D, intent
+from venues.fake import FakeVenue, Fault
+from workers.stack.temporal import find_binary
+from workflows import names
+from workflows.trade import TradeWorkflow
+
+pytestmark = pytest.mark.stack
+
+STATE = SearchAttributeKey.for_keyword(names.SEARCH_STATE)
+UNHEDGED = SearchAttributeKey.for_float(names.SEARCH_UNHEDGED)
+MARKETS = SearchAttributeKey.for_keyword_list(names.SEARCH_MARKETS)
+STRATEGY = SearchAttributeKey.for_keyword(names.SEARCH_STRATEGY)
+RUNNER = SandboxedWorkflowRunner(
+    restrictions=SandboxRestrictions.default.with_passthrough_modules("domain", "workflows")
+)
+PERSON = OperatorCommand("ada", "the game was called off")
+
+Handle = WorkflowHandle[Any, TradeRecord]
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[Client]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEMPORAL_VERSION_CHECK_DISABLED", "1")
+        async with await WorkflowEnvironment.start_local(
+            dev_server_existing_path=str(find_binary(None)),
+            data_converter=pydantic_data_converter,
+            search_attributes=[STATE, UNHEDGED, MARKETS, STRATEGY],
+        ) as server:
+            yield server.client
+
+
+class Floor:
+    """A venue, a ledger, and workers that may come and go."""
+
+    def __init__(self, client: Client, queue: str) -> None:
+        self.client, self.queue = client, queue
+        planned = intent()
+        self.intent: Intent = replace(planned, decided_at=now_us(), expires_at=now_us() + 10_000_000)
+        specs = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, planned.legs[0].fees) for m in (A, B)}
+        self.venue = FakeVenue(now_us, specs)
+        self.venue.set_book(A, bids=[("0.38", "10")], asks=[("0.40", "10")])
+        self.venue.set_book(B, bids=[("0.53", "10")], asks=[("0.55", "10")])
+        self.ledger = MemoryLedger()
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[None]:
+        venues = {Venue.KALSHI: self.venue}
+        orders = OrderActivities(venues, self.ledger, RUN_ID, now_us)
+        settlement = SettlementActivities(venues, self.ledger, RUN_ID, now_us)
+        questions: list[Callable[..., Any]] = [orders.find_evidence, orders.take_quote, orders.cancel_order]
+        async with Worker(
+            self.client,
+            task_queue=self.queue,
+            workflows=[TradeWorkflow],
+            activities=[orders.submit_order, *questions, settlement.settle_trade, settlement.record_trade],
+            workflow_runner=RUNNER,
+        ):
+            yield
+
+    async def start(self) -> Handle:
+        pairs: list[SearchAttributePair[Any]] = [
+            SearchAttributePair(STATE, TradeState.LEG_A.value),
+            SearchAttributePair(UNHEDGED, 0.0),
+            SearchAttributePair(MARKETS, [A, B]),
+            SearchAttributePair(STRATEGY, self.intent.strategy),
+        ]
+        return await self.client.start_workflow(
+            names.TRADE_WORKFLOW,
+            self.intent,
+            id=self.intent.id,
+            task_queue=self.queue,
+            result_type=TradeRecord,
+            search_attributes=TypedSearchAttributes(pairs),
+        )
+
+
+@pytest.fixture
+async def floor(client: Client, request: pytest.FixtureRequest) -> Floor:
+    return Floor(client, f"{names.TRADE_QUEUE}-{request.node.name}")
+
+
+async def replayed(handle: Handle) -> None:
+    """Today's code makes the same decisions from the recorded history."""
+    history = await handle.fetch_history()
+    replayer = Replayer(workflows=[TradeWorkflow], data_converter=pydantic_data_converter, workflow_runner=RUNNER)
+    result = await replayer.replay_workflow(history)
+    assert result.replay_failure is None
+
+
+async def until(handle: Handle, holds: Callable[[TradeRecord], bool]) -> TradeRecord:
+    async with asyncio.timeout(30):
+        while True:
+            record: TradeRecord = await handle.query(names.QUERY_RECORD, result_type=TradeRecord)
+            if holds(record):
+                return record
+            await asyncio.sleep(0.05)
+
+
+async def details(handle: Handle) -> str:
+    metadata: WorkflowMetadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    return metadata.current_details
+
+
+async def listed(client: Client, query: str) -> list[str]:
+    """Visibility follows the history by a moment."""
+    async with asyncio.timeout(30):
+        while True:
+            found = [execution.id async for execution in client.list_workflows(query)]
+            if found:
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def test_a_planned_trade_is_hedged_found_by_its_attributes_and_tells_its_story(floor: Floor) -> None:
+    async with floor.worker():
+        handle = await floor.start()
+        record = await handle.result()
+        assert (record.outcome, record.hedged, record.pnl) == (Outcome.HEDGED, D(10), floor.intent.edge)
+        assert record == await handle.query(names.QUERY_RECORD, result_type=TradeRecord)
+        story = await details(handle)
+    assert story.startswith("**CLOSED**, hedged · hedged 10 · unwound 0 · standing alone 0 · P&L $0.15")
+    assert "- hedge B1: buy 10 GAME-BBB at 0.55: accepted, all filled at 0.5500" in story
+    query = f"{names.SEARCH_STATE} = 'CLOSED' AND {names.SEARCH_MARKETS} = '{A}' AND {names.SEARCH_UNHEDGED} = 0"
+    assert floor.intent.id in await listed(floor.client, query)
+    (row,) = await floor.ledger.trades()
+    assert (row.intent_id, row.state, row.pnl) == (floor.intent.id, TradeState.CLOSED, floor.intent.edge)
+    await replayed(handle)
+
+
+async def test_leg_b_without_an_answer_is_settled_by_the_venues_list(floor: Floor) -> None:
+    floor.venue.script("submit", None, Fault.LOST_AFTER)
+    async with floor.worker():
+        handle = await floor.start()
+        record = await handle.result()
+    assert record.outcome is Outcome.HEDGED
+    assert [arrival.times for arrival in floor.venue.arrivals.values()] == [1, 1]
+    assert any("settled by the venue's list" in step.text for step in record.steps)
+    await replayed(handle)
+
+
+async def test_an_activity_that_breaks_after_sending_is_unknown_not_failed(floor: Floor) -> None:
+    submit = floor.venue.submit
+    broken: list[str] = []
+
+    async def breaks_once(ticket: OrderTicket) -> SubmitResult:
+        result = await submit(ticket)
+        if ticket.leg == "B" and not broken:
+            broken.append(ticket.leg)
+            raise RuntimeError("the process is out of memory")
+        return result
+
+    floor.venue.submit = breaks_once  # type: ignore[method-assign]
+    async with floor.worker():
+        handle = await floor.start()
+        record = await handle.result()
+    assert record.outcome is Outcome.HEDGED
+    assert len((await floor.venue.account()).fills) == 2
+    await replayed(handle)
+
+
+async def test_an_unwind_is_validated_carried_out_and_answered(floor: Floor) -> None:
+    floor.venue.set_book(A, asks=[("0.40", "10")])  # no bids: nothing can be sold yet
+    floor.venue.script("submit", None, Fault.REJECT)
+    async with floor.worker():
+        handle = await floor.start()
+        floor.venue.set_book(B)
+        await until(handle, lambda record: record.state is TradeState.REBALANCE)
+        query = f"{names.SEARCH_STATE} = 'REBALANCE' AND {names.SEARCH_UNHEDGED} = 10"
+        assert floor.intent.id in await listed(floor.client, query)
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update(names.UPDATE_UNWIND, OperatorCommand("ada", ""), result_type=str)
+        assert "needs an author and a reason" in str(refused.value.cause)
+        answer = await handle.execute_update(names.UPDATE_UNWIND, PERSON, result_type=str)
+        assert answer.startswith("10 shares stand alone now")
+        floor.venue.set_book(A, bids=[("0.38", "10")])
+        record = await handle.result()
+    assert (record.outcome, record.unwound) == (Outcome.UNWOUND, D(10))
+    assert any("ada asked to unwind: the game was called off" in step.text for step in record.steps)
+    await replayed(handle)
+
+
+async def test_a_signal_sent_while_no_worker_is_up_is_carried_out_by_the_next_one(floor: Floor) -> None:
+    floor.venue.set_book(A, asks=[("0.40", "10")])
+    floor.venue.set_book(B, asks=[("0.80", "10")])
+    floor.intent = replace(floor.intent, policy=replace(floor.intent.policy, loss_budget=D("0.50")))
+    async with floor.worker():
+        handle = await floor.start()
+        await until(handle, lambda record: record.state is TradeState.REBALANCE)
+    await handle.signal(names.SIGNAL_FORCE_FLAT, PERSON)
+    floor.venue.set_book(A, bids=[("0.30", "10")])
+    async with floor.worker():
+        record = await handle.result()
+    assert (record.outcome, record.unwound) == (Outcome.UNWOUND, D(10))
+    assert [arrival.times for arrival in floor.venue.arrivals.values()] == [1, 1]
+    await replayed(handle)
+
+
+async def test_a_venues_word_about_an_order_ends_a_wait_early(floor: Floor) -> None:
+    floor.intent = replace(floor.intent, policy=replace(floor.intent.policy, evidence_poll_ms=600_000))
+    floor.venue.script("submit", None, Fault.LOST_AFTER)
+    floor.venue.lag_ms = 3_600_000  # its list does not show the order; its answer to a second copy says it is there
+    async with floor.worker():
+        handle = await floor.start()
+        record = await until(handle, lambda record: "order_already_exists" in record.steps[-1].text)
+        floor.venue.lag_ms = 0
+        await handle.signal(names.SIGNAL_ORDER_UPDATE, record.orders[1].ticket.client_order_id)
+        record = await handle.result()
+    assert record.outcome is Outcome.HEDGED
+    await replayed(handle)
+
+
+async def test_a_person_who_speaks_while_the_venue_is_being_asked_is_heard_before_the_next_wait(floor: Floor) -> None:
+    floor.intent = replace(floor.intent, policy=replace(floor.intent.policy, ladder_wait_ms=600_000))
+    floor.venue.set_book(A, asks=[("0.40", "10")])
+    floor.venue.set_book(B)
+    take, asked, go_on = floor.venue.quote, asyncio.Event(), asyncio.Event()
+
+    async def slowly(market: str) -> Quote:
+        if market == A:
+            asked.set()
+            await go_on.wait()
+        return await take(market)
+
+    floor.venue.quote = slowly  # type: ignore[method-assign]
+    async with floor.worker():
+        handle = await floor.start()
+        await asked.wait()
+        await handle.execute_update(names.UPDATE_UNWIND, PERSON, result_type=str)
+        go_on.set()
+        await until(handle, lambda record: record.state is TradeState.UNWIND)
+        floor.venue.set_book(A, bids=[("0.38", "10")])
+        await handle.signal(names.SIGNAL_ORDER_UPDATE, "anything")
+        record = await handle.result()
+    assert record.outcome is Outcome.UNWOUND
+    await replayed(handle)
