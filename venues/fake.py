@@ -37,7 +37,8 @@ class Fault(StrEnum):
     LOST_AFTER = "lost_after"  # it took effect, and no answer came
     PARTIAL = "partial"  # half of what it would fill
     MISCOUNT = "miscount"  # it fills, and the answer tells of half
-    RESTS = "rests"  # as LOST_AFTER, half fills, and the rest works until it is cancelled
+    WORKS = "works"  # half fills, and the rest works until it is cancelled
+    RESTS = "rests"  # as WORKS, and no answer came
     REJECT = "reject"  # refused before the id is looked at
     UNAVAILABLE = "unavailable"  # a read that fails; a submit that our own rate limit keeps
 
@@ -95,11 +96,11 @@ class FakeVenue:
             return SubmitResult(Verdict.REJECTED, code, f"refused: {code}", at=now)
         if ticket.client_order_id in self._placed:
             return SubmitResult(Verdict.UNKNOWN, "order_already_exists", "an earlier copy is here", landed=True, at=now)
-        half = fault in (Fault.PARTIAL, Fault.RESTS)
+        half = fault in (Fault.PARTIAL, Fault.WORKS, Fault.RESTS)
         order = _Placed(ticket, f"o-{len(self._placed) + 1}", now)
         self._placed[ticket.client_order_id] = order
         self._match(order, spec, _half(ticket.size) if half else ticket.size)
-        if fault is Fault.RESTS:
+        if fault in (Fault.WORKS, Fault.RESTS):
             order.working = ticket.size - order.filled
         if fault in (Fault.LOST_AFTER, Fault.RESTS):
             return SubmitResult(Verdict.UNKNOWN, "timeout", "no answer in time", at=now)
@@ -111,6 +112,7 @@ class FakeVenue:
             Verdict.ACCEPTED,
             order_id=order.order_id,
             filled=told,
+            remaining=order.working,
             average_price=price,
             average_fee=each,
             at=now,

@@ -18,7 +18,7 @@ from workflows.fake_desk import Lost
 CALM_MS = 3_600_000
 """When faults end and both books turn generous, so that whatever stands alone can be repaired."""
 
-_HONEST = [None, None, Fault.LOST_BEFORE, Fault.LOST_AFTER, Fault.PARTIAL, Fault.RESTS, Fault.REJECT, Fault.UNAVAILABLE]
+_HONEST = [None, None, *(fault for fault in Fault if fault is not Fault.MISCOUNT)]
 _READ = [None, None, Fault.UNAVAILABLE]
 _ANY = [None, None, None, *Lost]
 

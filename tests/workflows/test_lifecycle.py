@@ -117,9 +117,10 @@ async def test_a_duplicate_answer_proves_arrival_and_evidence_gives_the_counts()
     assert stage.desk.submits[1].result.landed
 
 
-async def test_an_order_the_venue_forgot_to_cancel_is_cancelled_and_its_counts_taken() -> None:
+@pytest.mark.parametrize("fault", [Fault.RESTS, Fault.WORKS])
+async def test_an_order_the_venue_forgot_to_cancel_is_cancelled_and_its_counts_taken(fault: Fault) -> None:
     stage = Rehearsal()
-    stage.venue.script("submit", Fault.RESTS)
+    stage.venue.script("submit", fault)
     await closed(stage, Outcome.HEDGED, BOTH[0], "hedge B1 buy 5.00 at 0.55")
     assert "still working on the venue; cancelling it" in stage.story()
 
@@ -318,7 +319,7 @@ async def test_a_settlement_whose_answer_is_lost_is_asked_for_again_and_booked_o
 
 async def test_shares_sold_that_were_never_bought_are_bought_back_and_nothing_is_sold_short() -> None:
     stage = Rehearsal()
-    stage.book_b()
+    stage.book_b(bids=[("0.70", "10")])
     stage.book_a(asks=[("0.40", "10")], bids=[("0.38", "10")])
     original: Any = stage.desk.submit
 
