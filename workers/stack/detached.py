@@ -14,6 +14,7 @@ from workers.stack.host import SUPERVISOR, AlreadyUp
 from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
 
 _READY_SECONDS = 240.0
+_ERROR = "error: "
 
 
 def start(settings: Settings, run_id: str, say: Callable[[str], None]) -> Stack:
@@ -45,14 +46,20 @@ def start(settings: Settings, run_id: str, say: Callable[[str], None]) -> Stack:
 
 def _until_ready(process: subprocess.Popen[bytes], layout: Layout, offset: int, say: Callable[[str], None]) -> Stack:
     deadline = time.monotonic() + _READY_SECONDS
+    last_words: list[str] = []  # it may take the process a while to end after them
     while True:
         ended = process.poll()
         fresh, offset = _new_lines(layout, offset)
         for line in fresh:
-            if " error: " not in line:
-                say(line.partition(" ")[2])
+            text = line.partition(" ")[2]
+            if last_words:
+                last_words.append(line)
+            elif text.startswith(_ERROR):
+                last_words.append(text.removeprefix(_ERROR))
+            else:
+                say(text)
         if ended is not None:
-            raise _failure(layout, ended, fresh)
+            raise _failure(layout, ended, "\n".join(last_words))
         document = read_stack_file(layout)
         supervisor = document.get("supervisor") or {}
         # A killed predecessor may have left "ready" behind: only the process started here may say it.
@@ -84,9 +91,8 @@ def _new_lines(layout: Layout, offset: int) -> tuple[list[str], int]:
     return text[:end].decode("utf-8", "replace").splitlines(), offset + end
 
 
-def _failure(layout: Layout, code: int, lines: list[str]) -> Exception:
-    text = "\n".join(lines)
-    message = text.rpartition(" error: ")[2] if " error: " in text else f"see {layout.log(SUPERVISOR)}"
+def _failure(layout: Layout, code: int, last_words: str) -> Exception:
+    message = last_words or f"see {layout.log(SUPERVISOR)}"
     if code == 3:
         return BadInput(message, "stack")
     if code == 4:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import IO, Any
 
 from config.settings import Settings
-from domain.errors import BadInput, Denied, SurefootError
+from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError
 from workers.stack import services as services_of_stack
 from workers.stack.books import end_run
 from workers.stack.keys import ensure_paper_keys
@@ -207,7 +207,7 @@ def main() -> int:
         asyncio.run(serve())
     except SurefootError as error:
         say(f"error: {error.message}")
-        return 3 if isinstance(error, BadInput) else 4 if isinstance(error, Denied) else 5
+        return 3 if isinstance(error, BadInput) else 4 if isinstance(error, (Denied, Rejected, Halted)) else 5
     say("all stopped")
     return 0
 
