@@ -58,7 +58,8 @@ class _Placed:
 
 class FakeVenue:
     """A `venues.port.VenueClient`. `clock` is microseconds; `lag_ms` how far order reads, `fills_lag_ms` how much
-    further the lists of fills, lie behind what happened. Selling more than is held goes short, unlike buying on credit.
+    further the lists of fills, lie behind what happened. It gives credit:
+    neither cash nor shares are checked; script a `REJECT` for that.
     """
 
     def __init__(self, clock: Callable[[], int], specs: Mapping[str, MarketSpec], cash: Decimal = Decimal(1000)):

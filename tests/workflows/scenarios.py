@@ -134,7 +134,7 @@ async def must_hold(scenario: Scenario) -> None:
     told = f"\n{scenario}\n{stage.story()}\n{stage.sent()}"
     assert record.state is TradeState.CLOSED, told
     assert record.outcome is not None, told
-    assert await stage.broken() == [], told
+    assert not (wrong := await stage.broken()), f"{wrong}{told}"
     assert record.residual <= D(scenario.dust), told
     assert all(order.settled for order in record.orders), told
     assert all(settlement.agrees for settlement in stage.desk.settlements), f"an honest venue was contradicted{told}"
