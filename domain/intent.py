@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from domain.fees import FeeSchedule
@@ -84,7 +85,7 @@ class Intent:
     @property
     def id(self) -> str:
         """`i-` and 32 hex digits: SHA-256 over the canonical content."""
-        return id_of(canonical(self))
+        return _id_of(self)
 
     @property
     def size(self) -> Decimal:
@@ -107,6 +108,12 @@ class Intent:
             worst = min(leg.limit + self.policy.leg_b_slack, Decimal(1))
             planned += worst * leg.size + leg.fees.trade_fee(Decimal("0.5"), leg.size) + leg.fees.unit * 100
         return max(planned, self.payoff * self.size) + self.policy.loss_budget
+
+
+@lru_cache(maxsize=4096)
+def _id_of(intent: Intent) -> str:
+    """Asked for a dozen times a trade; equal intents have equal content, so one answer serves all."""
+    return id_of(canonical(intent))
 
 
 def canonical(value: Any) -> str:

@@ -15,7 +15,6 @@ from temporalio.client import Client
 from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression, RPCError
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.orders import OrderActivities
 from activities.settlement import SettlementActivities
@@ -30,6 +29,7 @@ from venues.kalshi.rest import Timeouts
 from venues.kalshi.signing import Signer
 from workers import metrics
 from workers.payloads import DATA_CONVERTER
+from workers.sandbox import TradeSandbox
 from workers.stack.layout import Stack
 from workflows.names import TRADE_QUEUE
 from workflows.trade import TradeWorkflow
@@ -86,7 +86,7 @@ async def trading(stack: Stack, runtime: Runtime | None = None) -> AsyncIterator
     """
     kalshi = stack.settings.kalshi
     timeouts = Timeouts(connect=kalshi.connect_timeout_ms / 1000, read=kalshi.read_timeout_ms / 1000)
-    unit = stack.settings.paper.member_unit
+    unit = stack.member_unit
     async with KalshiClient(stack.venue_base_url, signer_of(stack), timeouts=timeouts, balance_unit=unit) as venue:
         await venue.configure_limits()
         ledger = await Ledger.connect(stack.postgres_dsn, min_size=2, max_size=_LEDGER_CONNECTIONS)
@@ -103,9 +103,6 @@ def make_worker(client: Client, stack: Stack, venue: KalshiClient, ledger: Ledge
     orders = OrderActivities(venues, ledger, stack.run_id, wall_clock_us, _observe)
     settlement = SettlementActivities(venues, ledger, stack.run_id, wall_clock_us, _closed)
     limits = stack.settings.worker
-    # Our own rooms are passed through: re-importing them for every trade costs milliseconds on the order path,
-    # and import contracts and replays already hold them to determinism.
-    sandbox = SandboxRestrictions.default.with_passthrough_modules("domain", "workflows")
     return Worker(
         client,
         task_queue=TRADE_QUEUE,
@@ -118,7 +115,7 @@ def make_worker(client: Client, stack: Stack, venue: KalshiClient, ledger: Ledge
             settlement.settle_trade,
             settlement.record_trade,
         ],
-        workflow_runner=SandboxedWorkflowRunner(restrictions=sandbox),
+        workflow_runner=TradeSandbox(),
         max_concurrent_workflow_tasks=limits.max_concurrent_workflow_tasks,
         max_concurrent_activities=limits.max_concurrent_activities,
         max_cached_workflows=limits.max_cached_workflows,
