@@ -35,6 +35,9 @@ demo: install ## the whole system once: RECORDING= GAME= FROM= TO= SPEED= choose
 	@$(BIN)/surefoot demo $(if $(RECORDING),--recording '$(RECORDING)') $(if $(GAME),--game '$(GAME)') \
 		$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(SPEED),--speed '$(SPEED)')
 
+bench: install ## measure, one JSON line a figure (about three minutes; FIGURES= chooses: decision trades feed)
+	@$(BIN)/python -m workers.bench $(FIGURES)
+
 requirements: install ## re-pin requirements.txt (all hashes, no hosts) from pyproject.toml
 	$(BIN)/python -m pip install --quiet pip-tools==7.6.2
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --extra dev --strip-extras --no-emit-index-url \
