@@ -60,7 +60,7 @@ class SettlementActivities:
                 if not _agree(record, evidence):
                     log.warning("the venue counts other fills than the trade; adopted")
                     return Settlement(agrees=False, evidence=tuple(evidence), record=record)
-                await self._record_arrivals(record, evidence)
+                await self._record_arrivals(record)
                 closed = _closed_record(intent, record, evidence)
                 await self._ledger.record_trade(self._run_id, intent, closed)
             except SurefootError as failure:
@@ -69,11 +69,11 @@ class SettlementActivities:
             log.info("trade closed", outcome=closed.outcome, pnl=str(closed.pnl), hedged=str(closed.hedged))
             return Settlement(agrees=True, evidence=tuple(evidence), record=closed)
 
-    async def _record_arrivals(self, record: TradeRecord, evidence: list[OrderEvidence]) -> None:
-        """Give every order the venue has seen its record of bytes sent. One that closes a leg may have left while the
-        ledger was away; its ticket says every byte."""
-        listed = {item.client_order_id for item in evidence if item.status is not OrderStatus.ABSENT}
-        arrived = [order for order in record.orders if order.ticket.client_order_id in listed or _refused(order)]
+    async def _record_arrivals(self, record: TradeRecord) -> None:
+        """Give every order the venue may have seen its record of bytes sent. One that closes a leg may have left while
+        the ledger was away; its ticket says every byte. An order listed nowhere counts too: a copy may have been
+        refused."""
+        arrived = [order for order in record.orders if order.result is None or order.result.sent]
         known = await asyncio.gather(*(self._ledger.order_outcome(o.ticket.client_order_id) for o in arrived))
         for order, facts in zip(arrived, known, strict=True):
             if facts is None or not facts.sends:
@@ -104,10 +104,6 @@ class SettlementActivities:
             await self._ledger.record_trade(self._run_id, request.intent, request.record)
         except SurefootError as failure:
             raise retryable(failure) from None
-
-
-def _refused(order: OrderRecord) -> bool:
-    return order.result is not None and order.result.verdict is Verdict.REJECTED
 
 
 def _may_have_filled(order: OrderRecord) -> bool:
