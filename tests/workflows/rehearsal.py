@@ -16,7 +16,7 @@ from domain.market import MarketSpec, Venue
 from domain.operator import OperatorCommand
 from domain.orders import OrderTicket
 from domain.snapshot import VenueSnapshot, WorkingOrder
-from domain.trade import TradeRecord, TradeState
+from domain.trade import Outcome, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, START, A, B, D
 from tests.ledger.samples import intent as sample_intent
@@ -26,6 +26,7 @@ from workflows.lifecycle import Trade
 
 MS = 1_000
 PERSON = OperatorCommand("ada", "the game was called off")
+BOTH = ["open A1 buy 10 at 0.40", "hedge B1 buy 10 at 0.55"]
 Levels = list[tuple[str, str]]
 
 
@@ -131,3 +132,11 @@ class Rehearsal:
 
 def words(ticket: OrderTicket) -> str:
     return f"{ticket.purpose} {ticket.leg}{ticket.attempt} {ticket.side} {ticket.size} at {ticket.limit}"
+
+
+async def closed(stage: Rehearsal, outcome: Outcome, *sent: str) -> None:
+    """Run it, and check the ending, everything that was sent in order, and every invariant."""
+    record = await stage.run()
+    assert (record.state, record.outcome) == (TradeState.CLOSED, outcome), stage.story()
+    assert stage.sent() == list(sent), stage.story()
+    assert await stage.broken() == []
