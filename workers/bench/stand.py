@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from config.load import load
 from config.settings import PaperSession, Settings
 from domain.errors import BadInput, Unavailable
@@ -82,11 +80,6 @@ def until_quiet(stack: Stack, seconds: float) -> None:
         if time.monotonic() > deadline:
             raise Unavailable(f"the session still plays after {seconds:g} s; expected it over by now", "bench")
         time.sleep(0.5)
-
-
-def healthy(stack: Stack, process: str) -> bool:
-    answer = httpx.get(f"http://127.0.0.1:{stack.metrics_ports[process]}/healthz", trust_env=False)
-    return answer.status_code == httpx.codes.OK
 
 
 def _until_ready(supervisor: subprocess.Popen[bytes], layout: Layout, folder: Path) -> Stack:
