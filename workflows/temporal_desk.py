@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy, SearchAttributeKey
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, FailureError
 
 from domain.evidence import OrderEvidence
 from domain.intent import Intent
@@ -119,7 +119,7 @@ class TemporalDesk:
                 schedule_to_close_timeout=_SETTLE_AT_ONCE,
                 retry_policy=_ONCE,
             )
-        except ActivityError:
+        except FailureError:  # not ActivityError alone: a local activity's own failure arrives unwrapped
             self._publish()
             settlement = await workflow.execute_activity(
                 names.SETTLE_TRADE,
