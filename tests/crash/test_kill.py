@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from decimal import Decimal
 
 import pytest
@@ -32,6 +33,7 @@ VICTIMS: dict[str, tuple[str, ...]] = {
     "ingest": ("ingest",),
     "paper": ("paper",),
     "temporal": ("temporal",),
+    "postmaster": ("postgres",),
     "postgres": ("postgres",),
     "everything": (SUPERVISOR, *PARTS),
 }
@@ -51,8 +53,8 @@ async def test_every_trade_reaches_its_end(system: System, moment: Moment, victi
     )
     assert set(held.carriers) == {"worker", "ingest"}
 
-    # Postgres dies with its whole tree: a postmaster alone would leave backends that finish what they do.
-    system.kill(VICTIMS[victim], tree="postgres" in VICTIMS[victim])
+    # A postmaster alone leaves backends that finish what they do; "postgres" and "everything" take those along.
+    system.kill(VICTIMS[victim], tree=victim in ("postgres", "everything"))
     killed = time.monotonic()
     if victim == "everything":
         await system.up()
@@ -61,8 +63,9 @@ async def test_every_trade_reaches_its_end(system: System, moment: Moment, victi
     await system.whole()
     back = time.monotonic()
     await system.closed([intent.id for intent in held.intents])
-    _tell(f"{victim}, {moment}", len(held.intents), killed, back)
-    await ends_well(system, held.intents)
+    over = time.monotonic()
+    outcomes = await ends_well(system, held.intents)
+    _tell(f"{victim}, {moment}", outcomes, back - killed, over - killed)
     after = await system.arrived()
     assert all(after[client_id] == bodies for client_id, bodies in before.items())
 
@@ -89,20 +92,19 @@ async def test_twenty_trades_decided_by_ingest_outlive_the_death_of_everything(s
         assert len(trades) == CROWD
         await system.closed(trades)
         stories = [await ledger.trade(trade) for trade in trades]
-    _tell("everything, decided by ingest", CROWD, killed, back)
-    await ends_well(system, [story.intent for story in stories])
+    over = time.monotonic()
+    outcomes = await ends_well(system, [story.intent for story in stories])
+    _tell("everything, trades decided by ingest", outcomes, back - killed, over - killed)
 
 
-def _tell(what: str, trades: int, killed: float, back: float) -> None:
+def _tell(what: str, outcomes: Counter[str], back: float, over: float) -> None:
     """How long it took, for people (`--log-cli-level=info`); nothing is judged by it."""
-    now = time.monotonic()
-    log.info(
-        "%s: whole %.1f s after the kill, %d trades closed after %.1f s", what, back - killed, trades, now - killed
-    )
+    log.info("%s: whole after %.1f s, all closed after %.1f s, %s", what, back, over, dict(outcomes))
 
 
-async def ends_well(system: System, intents: list[Intent]) -> None:
-    """The trades are closed and stand on no single leg; nothing was sent twice; ledger and exchange agree."""
+async def ends_well(system: System, intents: list[Intent]) -> Counter[str]:
+    """The trades are closed and stand on no single leg; nothing was sent twice; ledger and exchange agree.
+    Counts how they ended."""
     async with open_ledger(system.stack) as ledger:
         stories: list[TradeStory] = [await ledger.trade(intent.id) for intent in intents]
     for story in stories:
@@ -115,3 +117,4 @@ async def ends_well(system: System, intents: list[Intent]) -> None:
     assert report.violations == ()
     assert len(report.invariants) == 6
     assert all(holds is True for holds in report.invariants.values()), report.findings
+    return Counter(str(story.trade.outcome) for story in stories if story.trade is not None)
