@@ -16,9 +16,9 @@ from venues.recording.session import Session
 def measure(session: Session) -> dict[str, float]:
     """Feed every frame of `session` to a fresh engine, one at a time, with the clock read around each.
 
-    Returns `events`, `intents`, `p50_us`, `p99_us`, `p999_us`, `max_us` per frame and `events_per_s` over the whole run (a
-    second pass, without the clock). Frames are written beforehand; trades last as in a replay. One warm-up
-    pass fills the caches, and collections are off as in the ingest process, which freezes what it holds at start.
+    Returns `events`, `intents`, `p50_us`, `p99_us`, `p999_us`, `max_us` per frame and `events_per_s` over the whole
+    run (a second pass, without the clock). Frames are written beforehand; trades last as in a replay. One warm-up pass
+    fills the caches, and collections are off as in the ingest process, which freezes what it holds at start.
     """
     script = list(wire(session))
     _run(session, script)
