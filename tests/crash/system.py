@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -129,10 +128,10 @@ class System:
             process = find(records[name])
             assert process is not None, f"{name} was not running"
             doomed += [process, *(process.children(recursive=True) if tree else ())]
-        self.killed |= {(process.pid, process.create_time()) for process in doomed}
         for process in doomed:
-            with suppress(psutil.NoSuchProcess):
-                os.kill(process.pid, signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):  # a parent's children are listed twice, and may end by themselves
+                self.killed.add((process.pid, process.create_time()))
+                process.kill()
         assert wait_ended(doomed, 10)
 
     async def whole(self) -> None:
