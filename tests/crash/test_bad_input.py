@@ -77,7 +77,7 @@ async def test_a_key_the_exchange_does_not_know_stops_the_start(folder: Path) ->
     layout = _prepared(folder)
     write_private(layout.paper_private_key, generate_rsa_key()[0])
     ended = await surefoot(folder, "up", "--detach")
-    told(ended, exits.REFUSED, "401")
+    told(ended, exits.REFUSED, "401", "check both")
     assert survivors(folder) == []
 
 
@@ -106,6 +106,7 @@ async def test_a_process_with_a_wrong_key_ends_saying_so(system: System, folder:
     message = err.decode()
     assert message.startswith("error: ")
     assert "401" in message
+    assert "check both" in message
     assert "Traceback" not in message
 
 

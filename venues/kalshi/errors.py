@@ -134,6 +134,12 @@ def judge_failure(failure: WireFailure, at: int) -> SubmitResult:
     return _unknown("disconnected", f"the connection was lost ({failure}); the order may have run", at)
 
 
+_WRONG_KEY = (
+    "; expected a key id and the private key that belongs to it, made for this environment: check both, and this "
+    "machine's clock, which every signature carries"
+)
+
+
 def read_refusal(what: str, status: int, body: bytes) -> SurefootError:
     """The error of a read or a cancel that was answered with anything but success.
 
@@ -143,7 +149,8 @@ def read_refusal(what: str, status: int, body: bytes) -> SurefootError:
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Unavailable(f"{what}: HTTP 429, asked too often; ask again later", RATE_LIMITED)
     if status in DEFINITE and error is not None:
-        return Rejected(f"{what}: HTTP {status}, {error}", error.code or f"http_{status}")
+        fix = _WRONG_KEY if status == HTTPStatus.UNAUTHORIZED else ""
+        return Rejected(f"{what}: HTTP {status}, {error}{fix}", error.code or f"http_{status}")
     said = f", {error}" if error else ""
     return Unavailable(f"{what}: HTTP {status}{said}; ask again later", f"http_{status}")
 
