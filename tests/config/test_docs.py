@@ -1,4 +1,4 @@
-"""docs/configuration.md names every setting with its default. Run as a script, it writes the table's first columns anew.
+"""docs/configuration.md names every setting with its default. Run as a script, it rewrites the first two columns.
 
 python tests/config/test_docs.py    # keeps every meaning; a new key gets an empty one, which the tests refuse
 """
