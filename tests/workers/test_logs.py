@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,3 +89,11 @@ def test_a_traceback_is_written_without_key_material(file: Path) -> None:
     (line,) = lines(file)
     assert "ValueError" in line["exception"]
     assert "MIIEow" not in line["exception"]
+
+
+def test_a_thread_and_what_it_starts_sign_their_lines_too(file: Path) -> None:
+    thread = threading.Thread(target=lambda: structlog.get_logger("x").info("feed", up=True))
+    thread.start()
+    thread.join()
+    (line,) = lines(file)
+    assert (line["process"], line["run"]) == ("worker", "r-1")
