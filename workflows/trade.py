@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 from domain.intent import Intent
 from domain.operator import OperatorCommand
@@ -23,9 +26,31 @@ class TradeWorkflow:
 
     @workflow.run
     async def run(self, intent: Intent) -> TradeRecord:
-        record = await self._trade.run()
+        try:
+            record = await self._live()
+        except FailureError as error:
+            # Raised as it is, it would end the trade with a leg standing. A failed task waits for mended code instead.
+            raise RuntimeError(f"the lifecycle let a failure through: {error}") from error
         await workflow.wait_condition(workflow.all_handlers_finished)
         return record
+
+    async def _live(self) -> TradeRecord:
+        """The life in a task of its own, out of reach of a cancel: cancelling a trade must not drop it on one leg.
+
+        A cancel from the UI or the CLI is taken as the wish to unwind. (Temporal delivers it once. A second
+        cancellation, or one that nobody asked for, is the workflow leaving this worker's cache.)
+        """
+        life = asyncio.create_task(self._trade.run())
+        heard = False
+        while True:
+            try:
+                return await asyncio.shield(life)
+            except asyncio.CancelledError:
+                reason = workflow.cancellation_reason()
+                if heard or reason is None or life.cancelled():
+                    raise
+                heard = True
+                self.force_flat(OperatorCommand("Temporal", reason or "the workflow was cancelled"))
 
     @workflow.update(name=names.UPDATE_UNWIND)
     def unwind(self, command: OperatorCommand) -> str:

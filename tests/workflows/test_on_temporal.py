@@ -14,6 +14,7 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -30,6 +31,7 @@ from tests.ledger.samples import RUN_ID, A, B, D, intent
 from venues.fake import FakeVenue, Fault
 from workers.stack.temporal import find_binary
 from workflows import names
+from workflows.lifecycle import Trade
 from workflows.trade import TradeWorkflow
 
 pytestmark = pytest.mark.stack
@@ -42,6 +44,8 @@ RUNNER = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules("domain", "workflows")
 )
 PERSON = OperatorCommand("ada", "the game was called off")
+
+FAILED_TASK = "workflow_task_failed_event_attributes"
 
 Handle = WorkflowHandle[Any, TradeRecord]
 
@@ -266,3 +270,37 @@ async def test_a_person_who_speaks_while_the_venue_is_being_asked_is_heard_befor
         record = await handle.result()
     assert record.outcome is Outcome.UNWOUND
     await replayed(handle)
+
+
+async def test_cancelling_a_trade_in_temporal_unwinds_it_instead_of_dropping_it_on_one_leg(floor: Floor) -> None:
+    floor.venue.set_book(A, asks=[("0.40", "10")])  # no bids: nothing can be sold yet
+    floor.venue.set_book(B)
+    async with floor.worker():
+        handle = await floor.start()
+        await until(handle, lambda record: record.state is TradeState.REBALANCE)
+        await handle.cancel()
+        await until(handle, lambda record: record.state is TradeState.UNWIND)
+        floor.venue.set_book(A, bids=[("0.38", "10")])
+        await handle.signal(names.SIGNAL_ORDER_UPDATE, "anything")
+        record = await handle.result()
+    assert (record.outcome, record.unwound) == (Outcome.UNWOUND, D(10))
+    assert any(step.text == "Temporal asked to unwind: the workflow was cancelled" for step in record.steps)
+    await replayed(handle)
+
+
+async def test_a_failure_nobody_foresaw_leaves_the_trade_open_for_mended_code(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healthy = Trade._try_close
+
+    async def broken(self: Trade) -> TradeRecord | None:
+        raise ApplicationError("a failure the lifecycle does not know")
+
+    monkeypatch.setattr(Trade, "_try_close", broken)
+    async with floor.worker():
+        handle = await floor.start()
+        async with asyncio.timeout(30):
+            while not [e async for e in handle.fetch_history_events() if e.HasField(FAILED_TASK)]:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        monkeypatch.setattr(Trade, "_try_close", healthy)
+        assert (await handle.result()).outcome is Outcome.HEDGED
