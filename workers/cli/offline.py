@@ -16,7 +16,7 @@ from venues.recording import session_file, synth
 from venues.recording.numbers import iso
 from venues.recording.open import open_recording
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.cli.stack import From, Game, Recording, To
+from workers.cli.stack import From, Game, To
 
 
 def register(app: typer.Typer) -> None:
@@ -26,10 +26,10 @@ def register(app: typer.Typer) -> None:
 
 def replay_command(
     session_named: Annotated[
-        str | None, typer.Argument(metavar="[RECORDING]", help="A folder, a file, or synth:SEED; as --recording.")
+        str | None, typer.Argument(metavar="[RECORDING]", help="What to decide: a folder, a file, or synth:SEED.")
     ] = None,
     *,
-    recording: Recording = None,
+    recording: Annotated[str | None, typer.Option("--recording", help="The same, as an option.")] = None,
     game: Game = None,
     start: From = None,
     end: To = None,
@@ -49,6 +49,8 @@ def replay_command(
     recording = session_named or recording
     if recording is not None:
         session = PaperSession(recording=recording, game=game, from_=start, to=end)
+    elif game or start or end:
+        raise BadInput("--game, --from and --to narrow a recording; name one, such as a folder of CSVs", "no_recording")
     if session.recording is None:
         raise BadInput("nothing to replay; name a recording, such as synth:7", "no_recording")
     opened = open_recording(

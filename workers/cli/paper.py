@@ -14,7 +14,7 @@ from workers.stack.layout import Stack
 
 
 def play(stack: Stack, session: PaperSession) -> dict[str, Any]:
-    """Starts a session. Raises `BadInput` for a bad recording, `Denied` if one is playing, `Unavailable` if down."""
+    """Starts a session; another one that plays is replaced. Raises `BadInput` for a bad recording, `Unavailable`."""
     body = {
         "recording": session.recording,
         "game": session.game,
@@ -76,8 +76,6 @@ def _call(
         document: dict[str, Any] = answer.json()
         return document
     message = _message(answer)
-    if answer.status_code == httpx.codes.CONFLICT:
-        raise Denied(f"the paper exchange refused: {message}", "paper_refused")
     if answer.is_client_error:
         raise BadInput(message, "session")
     raise Unavailable(f"the paper exchange failed: {message}", "paper")

@@ -1,4 +1,4 @@
-"""The view of a running session: read anew once a second, drawn on a terminal, one plain line a second otherwise."""
+"""The view of a running session: read anew once a second, drawn on a terminal, plain lines otherwise."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from workers.stack.layout import Stack
 
 _STORY_LINES = 6
 _ALL = 1_000_000
+_LINE_EVERY = 5.0
 _QUIET = 3.0  # seconds after the end in which the last decision may still become a trade
 
 
@@ -111,10 +112,24 @@ def _intents_counted(stack: Stack) -> int:
 @contextmanager
 def _drawn() -> Iterator[Callable[[View], None]]:
     if not err.is_terminal:
-        yield lambda view: say(view.line)
+        yield _Lines().draw
         return
     with Live(console=err, refresh_per_second=4, transient=True) as live:
         yield lambda view: live.update(_picture(view))
+
+
+class _Lines:
+    """Plain lines for a log: one when something happened to a trade, else one every few seconds."""
+
+    def __init__(self) -> None:
+        self._told: tuple[object, ...] = ()
+        self._at = 0.0
+
+    def draw(self, view: View) -> None:
+        news = (view.state, view.intents, view.trades, view.open, view.trouble)
+        if news != self._told or time.monotonic() - self._at >= _LINE_EVERY:
+            self._told, self._at = news, time.monotonic()
+            say(view.line)
 
 
 def _picture(view: View) -> Group:

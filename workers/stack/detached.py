@@ -34,6 +34,7 @@ def start(settings: Settings, run_id: str, say: Callable[[str], None]) -> Stack:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    say(f"starting Postgres, Temporal, the exchange, worker and ingest in {layout.root}")
     try:
         _order(process, settings, run_id)
         return _until_ready(process, layout, offset, say)
