@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -41,13 +44,23 @@ def main() -> int:
             decision.run(command, arguments.recording, arguments.game)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             if "trades" in chosen:
-                runner.run(_trades(command, arguments))
+                runner.run(_until_told(_trades(command, arguments)))
             if "feed" in chosen:
-                runner.run(feed.run(command, arguments.waves))
+                runner.run(_until_told(feed.run(command, arguments.waves)))
     except SurefootError as error:
         print(f"error: {error.message}", file=sys.stderr)  # noqa: T201 - what the person at the terminal needs
         return 5
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
     return 0
+
+
+async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+    """What was started is stopped on SIGTERM and SIGHUP too."""
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    await task
 
 
 async def _trades(command: str, arguments: argparse.Namespace) -> None:

@@ -46,6 +46,7 @@ def stand(*, ingest: bool, overrides: Mapping[str, Any] | None = None) -> Iterat
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # a signal to our group must reach us first: our worker ends before its server
             )
         try:
             assert supervisor.stdin is not None
