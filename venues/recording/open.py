@@ -71,6 +71,8 @@ def _read(source: str, game: str | None, quarantine: Quarantine) -> RecordedSess
         raise BadInput(f"{source} does not exist; expected {_ACCEPTED}{_beside(path)}", "missing")
     if path.name.endswith((".session.jsonl.gz", ".session.jsonl")):
         _no_game(source, game)
+        if quarantine.path is not None:
+            raise BadInput(f"{source} is read whole or not at all; make it anew, no line is set aside", "whole")
         return session_file.read(path)
     if _TOPS_FILE.fullmatch(path.name):
         return _tops(path, game, quarantine)

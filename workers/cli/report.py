@@ -92,7 +92,9 @@ def verdict(document: dict[str, Any]) -> int:
 
 def show(document: dict[str, Any]) -> None:
     """The report for people. Numbers are printed as they stand in the document."""
-    heading = ", ".join(f"{key} {document[key]}" for key in ("run", "mode", "source") if document.get(key))
+    heading = (
+        ", ".join(f"{key} {document[key]}" for key in ("run", "mode", "source") if document.get(key)) or "all runs"
+    )
     out.print(f"Report: {heading}, as of {_moment(document)}", markup=False)
     table = Table(box=None, show_header=False, pad_edge=False)
     for key, label in (

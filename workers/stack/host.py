@@ -89,6 +89,7 @@ async def run(
             "mode": settings.mode,
             "phase": "starting",
             "error": None,
+            "ever_ready": bool(former.get("ever_ready")) and former.get("run_id") == run_id,
             "started_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "supervisor": asdict(ProcessRecord.me(SUPERVISOR, _STOP_SECONDS)),
             "ports": ports,
@@ -101,7 +102,7 @@ async def run(
             write_json(layout.stack, document)
 
         def up() -> None:
-            note(phase="ready")
+            note(phase="ready", ever_ready=True)
             ready()
 
         note()
@@ -215,10 +216,11 @@ def main() -> int:
 def run_to_begin(layout: Layout) -> tuple[str, bool]:
     """The run a start belongs to, and whether it goes on: a stack that was cut off continues its run.
 
-    A run ends when its stack is stopped; what was killed did not end, so its report and trades stay in one place.
+    A run ends when its stack is stopped; what was killed did not end, so its report and trades stay in one place. A
+    start that never came up began nothing.
     """
     document = read_stack_file(layout)
-    cut_off = document.get("run_id") if document.get("phase") not in (None, "stopped") else None
+    cut_off = document.get("phase") != "stopped" and document.get("ever_ready") and document.get("run_id")
     return (str(cut_off), True) if cut_off else (new_run_id(), False)
 
 
