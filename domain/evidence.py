@@ -32,6 +32,7 @@ class Fill:
     at: int  # exchange time, microseconds since the epoch
     status: FillStatus = FillStatus.FINAL
     taker: bool = True
+    merged: bool = False  # shares handed back as part of complete sets, not sold to anybody
 
     @property
     def cash(self) -> Decimal:
@@ -54,9 +55,9 @@ class OrderStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderEvidence:
-    """One order as the venue lists it. `filled` counts shares; `fills` may lag behind it.
+    """One order as the venue lists it. `filled` counts shares that are not void; `fills` may lag behind it.
 
-    `fresh_at` is the venue's own statement of how recent its user data is (wall-clock microseconds), 0 if unknown.
+    A merge counts sets, and has a fill for each market of the set. `fresh_at` is the venue's own statement of how recent its user data is (wall-clock microseconds), 0 if unknown.
     """
 
     client_order_id: str
@@ -70,5 +71,65 @@ class OrderEvidence:
 
     @property
     def complete(self) -> bool:
-        """Counts are final and every filled share is explained by a fill."""
-        return self.status is OrderStatus.DONE and sum((f.size for f in self.fills), Decimal(0)) == self.filled
+        """The order is dead and every filled share is explained by a fill that is not void."""
+        by_market: dict[str, Decimal] = {}
+        for fill in self.standing:
+            by_market[fill.market] = by_market.get(fill.market, Decimal(0)) + fill.size
+        counts = set(by_market.values()) or {Decimal(0)}
+        return self.status is OrderStatus.DONE and counts == {self.filled}
+
+    @property
+    def standing(self) -> tuple[Fill, ...]:
+        """The fills that count."""
+        return tuple(fill for fill in self.fills if fill.status is not FillStatus.VOID)
+
+    @property
+    def provisional(self) -> bool:
+        """Whether the venue may still void one of the fills."""
+        return any(fill.status is FillStatus.PROVISIONAL for fill in self.fills)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What the venue says a market paid: `payout` dollars for a YES share, None while it has not been paid out.
+
+    A market that is *determined* may still be disputed; only money paid is final. `at` is exchange time (µs).
+    """
+
+    market: str
+    payout: Decimal | None = None
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """Shares of one trade turned into cash by a market's resolution. Keyed (venue, market, intent_id).
+
+    `shares` is the signed position they were (negative: held short), which is zero afterwards.
+    """
+
+    venue: Venue
+    market: str
+    intent_id: str
+    shares: Decimal
+    payout: Decimal
+    at: int
+
+    @property
+    def cash(self) -> Decimal:
+        """Signed change in cash on top of the fills: a short share gives its payout back."""
+        return self.shares * self.payout
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignOrder:
+    """An order of our account that no trade has sent, as the venue lists it; for a person to have adopted."""
+
+    venue: Venue
+    order_id: str
+    client_order_id: str
+    market: str
+    side: Side
+    size: Decimal
+    limit: Decimal
+    evidence: OrderEvidence

@@ -6,13 +6,17 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
 from domain.fees import FeeSchedule
 from domain.market import Venue
 from domain.money import plain
-from domain.orders import Side
+from domain.orders import Side, TimeInForce
+
+_MOST_UNITS = 100  # levels whose rounding a worst cost allows for
+_WORST_FEE_PRICE = Decimal("0.5")  # p(1 − p) is largest there
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,13 @@ class BookEvidence:
 
 @dataclass(frozen=True, slots=True)
 class IntentLeg:
-    """One side of the trade. `limit` is the worst price planned for; `expected_cost` all-in dollars for `size`."""
+    """One side of the trade. `limit` is the worst price planned for; `expected_cost` all-in dollars for `size`.
+
+    A leg that sells is held short: its cash is received at once and its payout given back at resolution.
+    `tif`, `post_only` and `rest_ms` are the style of the leg's first order: one that rests (GTC) is left in the book
+    for at most `rest_ms` milliseconds and then cancelled; every later order of the leg is IOC.
+    `min_size` and `lot` are the venue's rules for any order on this market, in shares.
+    """
 
     name: str
     venue: Venue
@@ -40,14 +50,37 @@ class IntentLeg:
     expected_cost: Decimal
     fees: FeeSchedule
     tick: Decimal = Decimal("0.01")
+    tif: TimeInForce = TimeInForce.IOC
+    post_only: bool = False
+    rest_ms: int = 0
+    min_size: Decimal = Decimal("0.01")
+    lot: Decimal = Decimal("0.01")
+
+    def worst_outlay(self, slack: Decimal) -> Decimal:
+        """Dollars that filling this leg can lock at most: price or collateral, never above one a share, and fees."""
+        price = self.limit + slack if self.side is Side.BUY else 1 - self.limit + slack
+        fees = self.fees.trade_fee(_WORST_FEE_PRICE, self.size) + self.fees.unit * _MOST_UNITS
+        return min(price, Decimal(1)) * self.size + fees
+
+
+class Way(StrEnum):
+    """What may be done with shares that stand alone."""
+
+    COMPLETE = "complete"  # take what is missing on the other legs
+    UNWIND = "unwind"  # give back what stands
+    HOLD = "hold"  # keep it to the market's resolution
 
 
 @dataclass(frozen=True, slots=True)
 class LegPolicy:
     """What the lifecycle may do, pinned by the intent. Times in milliseconds, money in dollars.
 
-    `leg_b_slack` is how many dollars a share leg B's limit may be worse than planned; `loss_budget` how much the
-    whole repair of a residual may lose against break-even before the trade is parked as STUCK.
+    `leg_b_slack` is how many dollars a share the limit of a later leg may be worse than planned; `loss_budget` how
+    much the whole repair of a residual may lose against break-even before the trade is parked as STUCK.
+    `ways` are the repairs allowed. Holding is worth the book's middle less `hold_discount` dollars a share, and is
+    taken only if the loss stays within the budget even if every held share ends worthless.
+    A resting order is cancelled as soon as `rest_fill` shares of it have filled (0: with the first), or after its
+    `rest_ms`. `settle_poll_ms` is the first, `settle_slowest_ms` the slowest pace of asking whether a market has paid.
     """
 
     max_quote_age_ms: int = 500
@@ -61,14 +94,21 @@ class LegPolicy:
     absence_grace_ms: int = 3_000
     unknown_deadline_ms: int = 600_000
     dust: Decimal = Decimal("0")
+    ways: tuple[Way, ...] = (Way.COMPLETE, Way.UNWIND)
+    hold_discount: Decimal = Decimal("0.05")
+    rest_fill: Decimal = Decimal("0")
+    settle_poll_ms: int = 5_000
+    settle_slowest_ms: int = 900_000
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """Legs in the order they are to be sent: the scarcer one first. All legs have equal size.
+    """Two or more legs in the order they are to be sent: the scarcer one first. All legs have equal size.
 
     `decided_at` and `expires_at` are exchange time in microseconds since the epoch. `payoff` is what one share of
-    every leg together pays for certain. `edge` is the expected profit in dollars after all fees.
+    every leg together pays for certain, shares held short paying the negative of theirs. `edge` is the expected
+    profit in dollars after all fees. `set_id` is the venue's id of the complete set that the legs form, if it takes
+    such sets back for their payoff; empty otherwise.
     """
 
     strategy: str
@@ -81,6 +121,7 @@ class Intent:
     expires_at: int
     policy: LegPolicy
     evidence: tuple[BookEvidence, ...]
+    set_id: str = ""
 
     @property
     def id(self) -> str:
@@ -93,7 +134,7 @@ class Intent:
 
     @property
     def planned_cost(self) -> Decimal:
-        """All-in dollars both legs cost as planned."""
+        """All-in dollars the legs cost as planned."""
         return sum((leg.expected_cost for leg in self.legs), Decimal(0))
 
     @property
@@ -103,11 +144,21 @@ class Intent:
         As planned, limits with slack and fees. A repair may pay more than planned, up to break-even (the payoff)
         and the loss budget beyond it: the edge is not a cushion, it is the first thing a repair spends.
         """
-        planned = Decimal(0)
-        for leg in self.legs:
-            worst = min(leg.limit + self.policy.leg_b_slack, Decimal(1))
-            planned += worst * leg.size + leg.fees.trade_fee(Decimal("0.5"), leg.size) + leg.fees.unit * 100
-        return max(planned, self.payoff * self.size) + self.policy.loss_budget
+        planned = sum((leg.worst_outlay(self.policy.leg_b_slack) for leg in self.legs), Decimal(0))
+        shorts = sum(leg.side is Side.SELL for leg in self.legs)  # each gives back a dollar of collateral
+        return max(planned, (self.payoff + shorts) * self.size) + self.policy.loss_budget
+
+    @property
+    def venues(self) -> tuple[Venue, ...]:
+        """Each venue once, in the order of the legs."""
+        return tuple(dict.fromkeys(leg.venue for leg in self.legs))
+
+    def worst_cost_at(self, venue: Venue) -> Decimal:
+        """The most this trade may ever have out at one venue: a leg never costs more than a dollar a share and fees."""
+        legs = [leg for leg in self.legs if leg.venue is venue]
+        if len(legs) == len(self.legs):
+            return self.worst_cost
+        return min(self.worst_cost, sum((leg.worst_outlay(Decimal(1)) for leg in legs), Decimal(0)))
 
 
 @lru_cache(maxsize=4096)

@@ -32,6 +32,7 @@ class MarketSpec:
     """The venue's rules for one market's YES instrument.
 
     `event` groups markets whose YES contracts exclude each other. `payoff` is what one share pays if it wins.
+    `set_id` is the venue's id of the complete set this market belongs to, if sets can be handed back for their payoff.
     """
 
     venue: Venue
@@ -44,6 +45,7 @@ class MarketSpec:
     min_size: Decimal = Decimal("1")
     payoff: Decimal = Decimal("1")
     open: bool = True
+    set_id: str = ""
 
     def range_of(self, price: Decimal) -> PriceRange | None:
         for band in self.price_ranges:

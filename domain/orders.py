@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from domain.market import Venue
 
+SETS = "*"
+"""The leg name of orders on whole sets."""
+
 # A fixed namespace makes ids a pure function of (intent, leg, attempt). Never change it: venues remember ids.
 _ORDER_NAMESPACE = uuid.UUID("7d0c9c1e-52a0-5d6b-9f27-1f6f4f2d7a11")
 
@@ -35,16 +38,25 @@ class Purpose(StrEnum):
 
     OPEN = "open"  # leg A
     HEDGE = "hedge"  # leg B as planned
-    COMPLETE = "complete"  # buy what is still missing on the other leg
-    UNWIND = "unwind"  # sell what stands alone
+    COMPLETE = "complete"  # take what is still missing on another leg
+    UNWIND = "unwind"  # give back what stands alone
+    MERGE = "merge"  # hand complete sets back to the venue for their payoff
+    ADOPTED = "adopted"  # placed by a person elsewhere, and taken over as a leg's own
+
+    @property
+    def entry(self) -> bool:
+        """Whether it opens exposure. All others close or bound what is open, and pass a halt."""
+        return self is Purpose.OPEN
 
 
 @dataclass(frozen=True, slots=True)
 class OrderTicket:
     """One order, complete: the venue's body is a pure function of this.
 
-    `leg` is the leg's name in the intent ("A", "B"); `attempt` counts orders of that leg from 1. An attempt
-    number is used again only to send the same ticket again; a different order takes the next number.
+    `leg` is the leg's name in the intent ("A", "B"), or `SETS` for a merge, whose `market` is the set's id and whose
+    `limit` is the payoff of one set. `attempt` counts orders of that leg from 1. An attempt number is used again only
+    to send the same ticket again; a different order takes the next number. `foreign_id` is the client order id of an
+    order that somebody else placed and the trade adopted: it was never sent from here.
     """
 
     intent_id: str
@@ -58,10 +70,16 @@ class OrderTicket:
     limit: Decimal
     tif: TimeInForce = TimeInForce.IOC
     post_only: bool = False
+    foreign_id: str = ""
 
     @property
     def client_order_id(self) -> str:
-        return client_order_id(self.intent_id, self.leg, self.attempt)
+        return self.foreign_id or client_order_id(self.intent_id, self.leg, self.attempt)
+
+    @property
+    def rests(self) -> bool:
+        """Whether what does not fill at once stays in the book until it is cancelled."""
+        return self.tif is TimeInForce.GTC
 
 
 def client_order_id(intent_id: str, leg: str, attempt: int) -> str:

@@ -42,8 +42,27 @@ class QuoteRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolutionRequest:
+    """Ask the venue what a market has paid."""
+
+    venue: str
+    market: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpRequest:
+    """Ask the venue for an order of our account by its own id, whoever placed it."""
+
+    venue: str
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SettleRequest:
-    """Read the final word on every order of a trade that is about to close, and write the trade into the ledger."""
+    """Read the final word on every order of a trade at rest, and write the trade into the ledger.
+
+    `record.state` says where it would rest: SETTLING while shares are held, CLOSED otherwise.
+    """
 
     intent: Intent
     record: TradeRecord
@@ -54,12 +73,14 @@ class Settlement:
     """The evidence behind a trade, order by order; `record` is what the ledger now holds.
 
     `agrees` is false when the venue counts other fills than the trade did: nothing was closed, the trade adopts
-    the venue's counts and goes on.
+    the venue's counts and goes on. `final` is false while the venue may still void a fill: the trade was recorded as
+    HEDGED and asks again.
     """
 
     agrees: bool
     evidence: tuple[OrderEvidence, ...]
     record: TradeRecord
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True)

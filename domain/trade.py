@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from domain.evidence import Fill
+from domain.evidence import Fill, Redemption
+from domain.operator import CommandRecord
 from domain.orders import OrderTicket, SubmitResult
 
 
@@ -18,9 +19,14 @@ class TradeState(StrEnum):
     REBALANCE = "REBALANCE"
     UNWIND = "UNWIND"
     STUCK = "STUCK"
-    HEDGED = "HEDGED"
+    HEDGED = "HEDGED"  # nothing stands alone; the venue may still void a fill
+    SETTLING = "SETTLING"  # every fill is final; held until its markets pay
     MISSED = "MISSED"
     CLOSED = "CLOSED"
+
+
+DONE_TRADING = frozenset({TradeState.SETTLING, TradeState.CLOSED})
+"""States in which nothing more is bought or sold unless a person or the venue's word reopens the trade."""
 
 
 class Outcome(StrEnum):
@@ -31,7 +37,7 @@ class Outcome(StrEnum):
     REDUCED = "reduced"  # part hedged, the rest unwound
     MISSED = "missed"  # leg A proved unfilled
     DENIED = "denied"  # refused before anything was sent
-    RESIDUAL = "residual"  # what stands alone was accepted: as dust by the policy
+    RESIDUAL = "residual"  # what stands alone was accepted: as dust, held by the policy's rule, or by a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,8 @@ class TradeRecord:
     """Everything the ledger keeps of a trade at one moment; written again and again, the last one wins.
 
     `hedged`, `unwound` and `residual` are shares; together they are what leg A and the repairs filled.
-    `pnl` is realised dollars: cash of all fills plus the certain payoff of the hedged shares.
+    `pnl` is dollars: cash of all fills, plus what was redeemed once the markets have paid, and the certain payoff of
+    the hedged shares until then. `reserved` is the capital held for the trade.
     """
 
     intent_id: str
@@ -74,3 +81,5 @@ class TradeRecord:
     steps: tuple[Step, ...]
     revision: int
     at: int
+    commands: tuple[CommandRecord, ...] = ()
+    redemptions: tuple[Redemption, ...] = ()

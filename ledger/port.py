@@ -11,6 +11,7 @@ from typing import Protocol
 
 from domain.decisions import Suppression
 from domain.evidence import Fill
+from domain.halt import Halt
 from domain.intent import Intent
 from domain.orders import OrderTicket, SubmitResult
 from domain.snapshot import OrderFacts
@@ -58,5 +59,21 @@ class DecisionLedger(Protocol):
         ...
 
 
-class LedgerPort(OrderLedger, DecisionLedger, Protocol):
-    """Both."""
+class HaltLedger(Protocol):
+    """Durable stops. Reads raise `Unavailable` when the ledger is away: whoever enforces a halt then fails closed."""
+
+    async def set_halt(self, halt: Halt) -> Halt:
+        """Record a halt; the one in force if one with this scope, target and rule already stands."""
+        ...
+
+    async def clear_halt(self, halt_id: str, author: str, reason: str, at: int) -> Halt:
+        """End a halt in force. Raises `BadInput` when there is none with this id."""
+        ...
+
+    async def halts(self) -> tuple[Halt, ...]:
+        """The halts in force, oldest first."""
+        ...
+
+
+class LedgerPort(OrderLedger, DecisionLedger, HaltLedger, Protocol):
+    """All of it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from domain.evidence import Fill, OrderEvidence
+from domain.evidence import Fill, ForeignOrder, OrderEvidence, Resolution
 from domain.market import MarketSpec
 from domain.orders import OrderTicket, Quote, SubmitResult
 
@@ -23,7 +23,11 @@ class OpenOrder:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One venue account at one moment: cash in dollars, signed YES shares by market, working orders, all fills."""
+    """One venue account at one moment: cash in dollars, signed YES shares by market, working orders, all fills.
+
+    Markets that have paid out are no position any more. Cash is what may be spent plus what working orders hold back;
+    the collateral of shares held short is not in it.
+    """
 
     cash: Decimal
     positions: dict[str, Decimal]
@@ -58,6 +62,14 @@ class VenueClient(Protocol):
     async def cash(self) -> Decimal: ...
 
     async def account(self) -> Account: ...
+
+    async def resolution(self, market: str) -> Resolution:
+        """What the market has paid; `payout` None until it has."""
+        ...
+
+    async def look_up(self, order_id: str) -> ForeignOrder:
+        """An order of this account by the venue's own id, fills included. Raises `Rejected` when there is none."""
+        ...
 
     def body(self, ticket: OrderTicket) -> bytes:
         """The exact bytes `submit` sends for this ticket: a pure function of it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from domain.evidence import OrderEvidence
+from domain.evidence import ForeignOrder, OrderEvidence, Resolution
 from domain.intent import Intent
 from domain.orders import Guard, OrderTicket, Quote, SubmitResult
 from domain.requests import Settlement
@@ -17,9 +17,9 @@ from domain.trade import TradeRecord
 class Desk(Protocol):
     """Every call may take long, and the process may die during any of them; none may be inferred to have failed.
 
-    `submit` returns UNKNOWN for whatever it cannot prove. `evidence` and `quote` return None when the venue could
-    not be asked in time; asking again is safe. `settle` comes back only when venue and ledger have answered; `record`
-    tries for a bounded time, since `settle` writes all of it again.
+    `submit` returns UNKNOWN for whatever it cannot prove. `evidence`, `quote`, `resolution` and `look_up` return None
+    when the venue could not be asked in time; asking again is safe. `settle` comes back only when venue and ledger have
+    answered; `record` tries for a bounded time, since `settle` writes all of it again.
     """
 
     def now(self) -> int:
@@ -39,6 +39,10 @@ class Desk(Protocol):
     async def cancel(self, ticket: OrderTicket, order_id: str) -> None: ...
 
     async def quote(self, venue: str, market: str) -> Quote | None: ...
+
+    async def resolution(self, venue: str, market: str) -> Resolution | None: ...
+
+    async def look_up(self, venue: str, order_id: str) -> ForeignOrder | None: ...
 
     async def settle(self, intent: Intent, record: TradeRecord) -> Settlement: ...
 

@@ -3,7 +3,16 @@
 TRADE_WORKFLOW = "Trade"
 TRADE_QUEUE = "surefoot-trades"
 
-UPDATE_UNWIND = "unwind"  # OperatorCommand -> str: what will be done; refused by a validator when it cannot be
+RECONCILE_WORKFLOW = "Reconcile"
+CONTROL_QUEUE = "surefoot-control"  # reconciliation and what else is not a trade
+RECONCILE_SCHEDULE = "surefoot-reconcile"
+
+# Updates on a trade, each OperatorCommand -> str: what will be done; refused by a validator when it cannot be
+UPDATE_UNWIND = "unwind"
+UPDATE_HOLD = "hold"
+UPDATE_RETRY = "retry"
+UPDATE_ACCEPT = "accept"
+UPDATE_ADOPT = "adopt"
 SIGNAL_FORCE_FLAT = "force_flat"  # OperatorCommand: the same, accepted even while no worker is up
 SIGNAL_ORDER_UPDATE = "order_update"  # client order id: the venue said something new about this order
 QUERY_RECORD = "record"  # -> TradeRecord: the trade as it stands now
@@ -19,3 +28,5 @@ TAKE_QUOTE = "take_quote"
 CANCEL_ORDER = "cancel_order"
 SETTLE_TRADE = "settle_trade"
 RECORD_TRADE = "record_trade"
+READ_RESOLUTION = "read_resolution"
+LOOK_UP_ORDER = "look_up_order"

@@ -15,15 +15,17 @@ from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ActivityError, FailureError
 
-from domain.evidence import OrderEvidence
+from domain.evidence import ForeignOrder, OrderEvidence, Resolution
 from domain.intent import Intent
 from domain.money import plain
 from domain.orders import Guard, OrderTicket, Purpose, Quote, SubmitResult, Verdict
 from domain.requests import (
     CancelRequest,
     EvidenceRequest,
+    LookUpRequest,
     QuoteRequest,
     RecordRequest,
+    ResolutionRequest,
     Settlement,
     SettleRequest,
     SubmitRequest,
@@ -92,6 +94,12 @@ class TemporalDesk:
 
     async def quote(self, venue: str, market: str) -> Quote | None:
         return await self._read(names.TAKE_QUOTE, QuoteRequest(venue=venue, market=market), Quote, _QUOTE_BUDGET)
+
+    async def resolution(self, venue: str, market: str) -> Resolution | None:
+        return await self._read(names.READ_RESOLUTION, ResolutionRequest(venue=venue, market=market), Resolution)
+
+    async def look_up(self, venue: str, order_id: str) -> ForeignOrder | None:
+        return await self._read(names.LOOK_UP_ORDER, LookUpRequest(venue=venue, order_id=order_id), ForeignOrder)
 
     async def cancel(self, ticket: OrderTicket, order_id: str) -> None:
         """Best effort: a cancel's answer proves nothing, only the counts read after it do."""
