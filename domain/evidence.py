@@ -57,7 +57,9 @@ class OrderStatus(StrEnum):
 class OrderEvidence:
     """One order as the venue lists it. `filled` counts shares that are not void; `fills` may lag behind it.
 
-    A merge counts sets, and has a fill for each market of the set. `fresh_at` is the venue's own statement of how recent its user data is (wall-clock microseconds), 0 if unknown.
+    A merge counts sets, and has a fill for each market of the set.
+
+    `fresh_at` is the venue's own statement of how recent its user data is (wall-clock microseconds), 0 if unknown.
     """
 
     client_order_id: str
