@@ -9,7 +9,7 @@ from http import HTTPStatus
 from urllib.parse import quote as quoted
 
 from domain.errors import Denied, Rejected, Unavailable
-from domain.evidence import Fill, OrderEvidence, OrderStatus
+from domain.evidence import Fill, ForeignOrder, OrderEvidence, OrderStatus, Resolution
 from domain.fees import FeeSchedule
 from domain.market import MarketSpec
 from domain.orders import OrderTicket, Quote, SubmitResult, Verdict
@@ -37,10 +37,13 @@ from venues.kalshi.translate import (
     cash_of,
     fee_schedule,
     fill_from_row,
+    foreign_order,
     market_spec,
     micros_of,
+    name_of,
     order_evidence,
     quote_from_levels,
+    resolution_of,
 )
 from venues.port import Account, OpenOrder
 
@@ -154,6 +157,21 @@ class KalshiClient:
         status = OrderStatus.ABSENT if conclusive else OrderStatus.UNSEEN
         return OrderEvidence(ticket.client_order_id, status, fresh_at=fresh_at)
 
+    async def look_up(self, order_id: str) -> ForeignOrder:
+        """An order of this account by the venue's id, whoever placed it, its fills included.
+
+        Raises `Rejected` (`not_found`) when the venue lists none. An order placed a moment ago may not be listed yet,
+        so the answer is worth asking for twice.
+        """
+        order = await self._read_order(order_id)
+        if order is None:
+            raise Rejected(
+                f"order {order_id} is not listed; expected an order of this account: check the id, and whether it was "
+                "placed with this account's key on this exchange",
+                _NOT_FOUND,
+            )
+        return foreign_order(order, await self._fills_of(order, name_of(order)))
+
     # --- markets --------------------------------------------------------------------------------------------------
 
     async def quote(self, market: str) -> Quote:
@@ -172,6 +190,14 @@ class KalshiClient:
         spec = market_spec(listed, await self._event_fees(listed.event_ticker, now))
         self._rules[market] = (now, spec)
         return spec
+
+    async def resolution(self, market: str) -> Resolution:
+        """What the market has paid: a payout once it is finalized, which is when positions have been paid out.
+
+        A result that is only determined may still be disputed and amended, so it counts for nothing here.
+        Source: docs.kalshi.com/getting_started/market_lifecycle.
+        """
+        return resolution_of((await self._wire.get(f"/markets/{_segment(market)}", MarketAnswer)).market)
 
     # --- account --------------------------------------------------------------------------------------------------
 
@@ -194,12 +220,12 @@ class KalshiClient:
         positions: dict[str, Decimal] = {}
         for held in await self._wire.pages("/portfolio/positions", PositionsPage):
             positions.update((row.ticker, row.position_fp) for row in held.market_positions or ())
-        client_ids = {order_id: order.client_order_id or "" for order_id, order in orders.items()}
+        client_ids = {order_id: name_of(order) for order_id, order in orders.items()}
         return Account(
             cash=await self.cash(),
             positions={market: shares for market, shares in positions.items() if shares},
             open_orders=tuple(
-                OpenOrder(order.order_id, order.client_order_id or "", order.ticker, order.remaining_count_fp)
+                OpenOrder(order.order_id, name_of(order), order.ticker, order.remaining_count_fp)
                 for order in orders.values()
                 if order.status == "resting"
             ),
@@ -238,26 +264,28 @@ class KalshiClient:
     async def _find_order(self, ticket: OrderTicket, params: dict[str, str | int]) -> Order | None:
         for page in await self._wire.pages("/portfolio/orders", OrdersPage, params):
             for order in page.orders or ():
-                if order.client_order_id == ticket.client_order_id:
+                if name_of(order) == ticket.client_order_id:
                     return order
         return None
 
     async def _explain(self, order: Order, ticket: OrderTicket, *, fresh_at: int) -> OrderEvidence:
         mine = ticket.client_order_id
-        if order.client_order_id != mine or order.ticker != ticket.market:
+        if name_of(order) != mine or order.ticker != ticket.market:
             raise Rejected(
-                f"order {order.order_id} is {order.client_order_id} in {order.ticker}; expected {mine} in "
+                f"order {order.order_id} is {name_of(order)} in {order.ticker}; expected {mine} in "
                 f"{ticket.market}: the order id belongs to another order",
                 "not_ours",
             )
+        return order_evidence(order, mine, await self._fills_of(order, mine), fresh_at=fresh_at)
+
+    async def _fills_of(self, order: Order, client_order_id: str) -> tuple[Fill, ...]:
         rows = {}
         if order.fill_count_fp:
             for page in await self._wire.pages("/portfolio/fills", FillsPage, {"order_id": order.order_id}):
                 for row in page.fills or ():
                     if row.order_id == order.order_id:
                         rows[row.trade_id or row.fill_id] = row
-        fills = _in_time(tuple(fill_from_row(row, mine) for row in rows.values()))
-        return order_evidence(order, mine, fills, fresh_at=fresh_at)
+        return _in_time(tuple(fill_from_row(row, client_order_id) for row in rows.values()))
 
     async def _user_data_fresh_at(self) -> int:
         """The venue's user-data time on our clock, in microseconds; never later than it really is.

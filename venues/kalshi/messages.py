@@ -207,6 +207,7 @@ class Market(Message, frozen=True):
     result: str | None = None
     close_time: str | None = None
     settlement_value_dollars: Decimal | None = None
+    settlement_ts: str | None = None
 
 
 class MarketAnswer(Message, frozen=True):

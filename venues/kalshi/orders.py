@@ -8,7 +8,7 @@ import msgspec
 
 from domain.errors import Denied
 from domain.money import Inexact, plain, to_micros
-from domain.orders import OrderTicket, Side, TimeInForce
+from domain.orders import OrderTicket, Purpose, Side, TimeInForce
 from venues.kalshi.frames import COUNT_UNIT, ONE, PRICE_UNIT, count_text, price_text
 
 CREATE_PATH = "/portfolio/events/orders"
@@ -33,8 +33,14 @@ def order_body(ticket: OrderTicket) -> bytes:
 
     Price has four decimals, count two, both as strings (the venue refuses numbers). `exchange_index` −1 lets the venue
     route by ticker; an order that would meet our own is cancelled (`taker_at_cross`). Raises `Denied` with code
-    `off_tick` or `bad_size` for a value the wire cannot carry, and `bad_order` for a combination the venue refuses.
+    `off_tick` or `bad_size` for a value the wire cannot carry, and `bad_order` for a combination the venue refuses,
+    and `not_supported` for a merge: this venue takes no sets back, it nets YES against NO of one market by itself.
     """
+    if ticket.purpose is Purpose.MERGE:
+        raise Denied(
+            f"Kalshi takes no complete sets back (asked for {ticket.market}); hold the legs until their markets pay",
+            "not_supported",
+        )
     if ticket.post_only and ticket.tif is not TimeInForce.GTC:
         raise Denied(
             f"post-only with {ticket.tif.value} can never trade nor rest; expected {TimeInForce.GTC.value}", "bad_order"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from domain.errors import Unavailable
-from domain.evidence import Fill, OrderEvidence, OrderStatus
+from domain.evidence import Fill, ForeignOrder, OrderEvidence, OrderStatus, Resolution
 from domain.fees import FeeSchedule
 from domain.market import CENT_GRID, MarketSpec, PriceRange, Venue
 from domain.orders import Quote, Side
@@ -36,6 +36,7 @@ _MAKER_SHARE = {
     "quadratic_with_combo_maker_fees": Decimal("0.5"),
 }
 _DONE = frozenset({"executed", "canceled"})
+_PAID = frozenset({"finalized", "settled"})  # `settled` is the filter's word, and was an older answer's
 
 
 def micros_of(text: str) -> int:
@@ -120,6 +121,50 @@ def order_evidence(order: Order, client_order_id: str, fills: tuple[Fill, ...], 
         fresh_at=fresh_at,
         at=micros_of(order.last_update_time) if order.last_update_time else 0,
     )
+
+
+def name_of(order: Order) -> str:
+    """What an order is known by here: its client order id, or the venue's id where it was placed without one."""
+    return order.client_order_id or order.order_id
+
+
+def foreign_order(order: Order, fills: tuple[Fill, ...]) -> ForeignOrder:
+    """A listed order in full, for a person to adopt. Raises `Unavailable` if the venue does not say its terms."""
+    if order.yes_price_dollars is None:
+        raise Unavailable(f"order {order.order_id}: the venue gave no price; expected yes_price_dollars", "unparseable")
+    size = order.initial_count_fp
+    return ForeignOrder(
+        venue=Venue.KALSHI,
+        order_id=order.order_id,
+        client_order_id=name_of(order),
+        market=order.ticker,
+        side=side_of(order),
+        size=order.fill_count_fp + order.remaining_count_fp if size is None else size,
+        limit=order.yes_price_dollars,
+        evidence=order_evidence(order, name_of(order), fills, fresh_at=0),
+    )
+
+
+def resolution_of(market: Market) -> Resolution:
+    """What a market has paid. `settlement_value_dollars` is the value of a YES contract, whatever the result's kind;
+    where it is missing, `yes` paid a dollar and `no` nothing. There are no refunds: each position is paid by result.
+
+    Raises `Unavailable` for a finalized market that says neither, or a value outside the contract's.
+    """
+    if market.status not in _PAID:
+        return Resolution(market.ticker)
+    worth = market.notional_value_dollars or _ONE
+    paid = market.settlement_value_dollars
+    if paid is None:
+        paid = {"yes": worth, "no": _ZERO}.get(market.result or "")
+    if paid is None or not 0 <= paid <= worth:
+        raise Unavailable(
+            f"{market.ticker} is {market.status} with result {market.result!r} and value "
+            f"{market.settlement_value_dollars}; expected a value from 0 to {worth}: ask again later, or look at the "
+            "market's page",
+            "unparseable",
+        )
+    return Resolution(market.ticker, paid, micros_of(market.settlement_ts) if market.settlement_ts else 0)
 
 
 def quote_from_levels(market: str, levels: Levels, *, asked_at: int, answered_at: int) -> Quote:
