@@ -2,7 +2,11 @@
 
 An order goes out in this sequence, and each place a crash can fall into leaves evidence behind:
 
-    ledger row with the exact bytes  →  (leg B: the venue's book, read in the same step)  →  the wire  →  ledger row
+    ledger row with the exact bytes → (later legs: the venue's book, read in the same step) → the wire → ledger row
+
+An order that opens a trade leaves only after that ledger write has found no halt in force and the capital free; what
+keeps it from finding out (the ledger away, slow, or refusing us) denies the order too. Every other order closes or
+bounds what is open: no halt stops it, and neither does an absent ledger.
 """
 
 from __future__ import annotations
@@ -18,12 +22,12 @@ from structlog.contextvars import bound_contextvars
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from domain.errors import BadInput, Denied, Rejected, SurefootError, Unavailable
+from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError, Unavailable
 from domain.evidence import OrderEvidence
 from domain.intent import Intent
 from domain.market import MarketSpec, Venue
 from domain.money import plain
-from domain.orders import Guard, OrderTicket, Purpose, Quote, Side, SubmitResult, Verdict
+from domain.orders import Guard, OrderTicket, Quote, Side, SubmitResult, Verdict
 from domain.requests import CancelRequest, EvidenceRequest, QuoteRequest, SubmitRequest
 from domain.validation import obstacles
 from ledger.port import OrderLedger
@@ -34,9 +38,13 @@ log = structlog.get_logger(__name__)
 _HEARTBEAT_S = 0.5
 _CASH_TTL_US = 1_000_000
 _LEDGER_PATIENCE_S = 1.0
+_ENTRY_PATIENCE_S = 5.0
 
 Observe = Callable[[OrderTicket, SubmitResult, Intent | None, int], None]
 """Told of each answer: ticket, result, the intent it opened if any, and our wall clock (µs) as the bytes left."""
+
+Answered = Callable[[EvidenceRequest, OrderEvidence, int], None]
+"""Told of each word of the venue on an order: what was asked, what it said, and our wall clock (µs) then."""
 
 
 class OrderActivities:
@@ -49,12 +57,15 @@ class OrderActivities:
         run_id: str,
         clock: Callable[[], int],
         observe: Observe = lambda ticket, result, opening, sent: None,
+        *,
+        answered: Answered = lambda request, evidence, at: None,
     ) -> None:
         self._venues = venues
         self._ledger = ledger
         self._run_id = run_id
         self._clock = clock
         self._observe = observe
+        self._answered = answered
         self._cash: dict[Venue, tuple[int, Decimal]] = {}
 
     @activity.defn(name="submit_order")
@@ -78,11 +89,11 @@ class OrderActivities:
             return result
 
     async def _submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
-        client = self._venues[ticket.venue]
         try:
+            client = self._client(ticket.venue)
             body = client.body(ticket)
-            if opening is not None:
-                await self._refuse_obstacles(client, opening)
+            if ticket.purpose.entry:
+                await self._refuse_obstacles(_intent_of(ticket, opening))
             recorded, quote = await asyncio.gather(
                 self._begin(ticket, body, opening), client.quote(ticket.market) if guard.recheck else _nothing()
             )
@@ -90,6 +101,8 @@ class OrderActivities:
                 _refuse_moved(ticket, guard, quote)
         except Denied as refused:
             return await self._denied(ticket, refused, None)
+        except Halted as halted:
+            return await self._denied(ticket, Denied(halted.message, halted.code or "halted"), None)
         except (Unavailable, Rejected, BadInput) as refused:  # BadInput: a ledger that refuses us
             return await self._denied(ticket, Denied(refused.message, refused.code or "unavailable"), None)
         except _Moved as moved:
@@ -105,40 +118,62 @@ class OrderActivities:
         await self._finish(ticket, result, None if recorded else (body, now))
         return result
 
-    async def _refuse_obstacles(self, client: VenueClient, intent: Intent) -> None:
+    def _client(self, venue: Venue) -> VenueClient:
+        client = self._venues.get(venue)
+        if client is None:
+            raise Denied(f"no account at {venue} is connected; configure it or drop its markets", "unknown_venue")
+        return client
+
+    async def _refuse_obstacles(self, intent: Intent) -> None:
         """Raise `Denied` naming every obstacle on any leg, before the first order exists."""
-        specs: dict[str, MarketSpec] = {}
+        specs: dict[tuple[Venue, str], MarketSpec] = {}
+        cash: dict[Venue, Decimal] = {}
         for leg in intent.legs:
+            client = self._venues.get(leg.venue)
+            if client is None:
+                continue  # `obstacles` names the venue that is not connected
+            cash[leg.venue] = await self._free_cash(client, leg.venue)
             try:
-                specs[leg.market] = await self._venues[leg.venue].market(leg.market)
+                specs[leg.venue, leg.market] = await client.market(leg.market)
             except Rejected:
                 continue  # `obstacles` names the market that the venue does not know
-        venue = intent.legs[0].venue
-        found = obstacles(intent, specs, await self._free_cash(client, venue), self._clock())
+        found = obstacles(intent, specs, cash, self._clock())
         if found:
             raise Denied("; ".join(obstacle.text for obstacle in found), found[0].code)
 
     async def _free_cash(self, client: VenueClient, venue: Venue) -> Decimal:
-        """The account's cash, at most a second old; the venue itself has the last word on collateral."""
+        """The account's cash, at most a second old. A second look: the ledger's free capital is the first, and the
+        venue itself has the last word on collateral."""
         kept = self._cash.get(venue)
         if kept is None or not 0 <= self._clock() - kept[0] < _CASH_TTL_US:
             kept = self._cash[venue] = (self._clock(), await client.cash())
         return kept[1]
 
     async def _begin(self, ticket: OrderTicket, body: bytes, opening: Intent | None) -> bool:
-        """Record the bytes before they leave; whether that was done. Without a record no trade is opened; but an order
-        that closes an open leg goes out even while the ledger is away: Temporal has its ticket, which says every byte,
-        and the record follows, at the latest when the trade settles.
+        """Record the bytes before they leave; whether that was done. Without a record no trade is opened, and the
+        record is refused (`Halted`, `Denied`) by a halt in force and by capital that is not free. An order that closes
+        an open leg goes out even while the ledger is away: Temporal has its ticket, which says every byte, and the
+        record follows, at the latest when the trade settles.
         """
+        entry = ticket.purpose.entry
+        patience = _ENTRY_PATIENCE_S if entry else _LEDGER_PATIENCE_S
         try:
-            async with asyncio.timeout(None if opening is not None else _LEDGER_PATIENCE_S):
+            async with asyncio.timeout(patience):
                 await self._ledger.begin_order(self._run_id, opening, ticket, body, self._clock())
-        except (Unavailable, BadInput, TimeoutError) as away:
-            if ticket.purpose is Purpose.OPEN:
+        except TimeoutError:
+            if entry:
+                raise Unavailable(
+                    f"the ledger did not answer within {patience:g} s, so no halt can be ruled out; nothing was sent",
+                    "ledger_unavailable",
+                ) from None
+            log.warning("ledger slow; sending the closing order all the same")
+        except (Unavailable, BadInput) as away:
+            if entry:
                 raise
             log.warning("ledger away; sending the closing order all the same", error=str(away))
-            return False
-        return True
+        else:
+            return True
+        return False
 
     async def _finish(
         self, ticket: OrderTicket, result: SubmitResult, unrecorded: tuple[bytes, int] | None = None
@@ -163,11 +198,13 @@ class OrderActivities:
         """The venue's word on one order; see `venues.port.VenueClient.evidence`. Raises while it cannot be asked."""
         ticket = request.ticket
         try:
-            return await self._venues[ticket.venue].evidence(
+            evidence = await self._venues[ticket.venue].evidence(
                 ticket, order_id=request.order_id, sent_at=request.sent_at, grace_ms=request.grace_ms
             )
         except SurefootError as failure:
             raise retryable(failure) from None
+        self._answered(request, evidence, self._clock())
+        return evidence
 
     @activity.defn(name="take_quote")
     async def take_quote(self, request: QuoteRequest) -> Quote:
@@ -184,8 +221,17 @@ class OrderActivities:
             raise retryable(failure) from None
 
 
+def _intent_of(ticket: OrderTicket, opening: Intent | None) -> Intent:
+    """The intent an entry opens. Without one neither halts nor obstacles can be looked at: nothing is sent."""
+    if opening is None:
+        raise Denied(
+            f"{ticket.client_order_id} opens a trade but came without its intent; halts cannot be checked", "no_intent"
+        )
+    return opening
+
+
 class _Moved(Exception):
-    """The recheck saw a book that leg B may not be sent into."""
+    """The recheck saw a book that a later leg may not be sent into."""
 
     def __init__(self, message: str, code: str, quote: Quote) -> None:
         super().__init__(message)

@@ -1,14 +1,18 @@
-"""Every obstacle on every leg, found before the first order exists: leg B's must surface before leg A is sent."""
+"""Every obstacle on every leg, found before the first order exists: a later leg's must surface before leg A is sent."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.intent import Intent, IntentLeg
-from domain.market import MarketSpec
+from domain.market import MarketSpec, Venue
 from domain.money import plain
+from domain.orders import SETS, Side, TimeInForce
+
+MarketKey = tuple[Venue, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +23,35 @@ class Obstacle:
     text: str
 
 
-def obstacles(intent: Intent, specs: Mapping[str, MarketSpec], cash: Decimal, now: int) -> list[Obstacle]:
-    """What forbids sending `intent`. `specs` by market, `cash` free dollars on the venue, `now` in microseconds."""
+def obstacles(
+    intent: Intent, specs: Mapping[MarketKey, MarketSpec], cash: Mapping[Venue, Decimal], now: int
+) -> list[Obstacle]:
+    """What forbids sending `intent`, all of it at once; empty when nothing does.
+
+    `specs` holds the markets their venues know, `cash` the free dollars of every venue we are connected to, `now` is
+    wall-clock microseconds.
+    """
+    found = _intent_obstacles(intent, now)
+    for leg in intent.legs:
+        if leg.venue not in cash:
+            continue  # named once for the venue below
+        spec = specs.get((leg.venue, leg.market))
+        if spec is None:
+            found.append(Obstacle("unknown_market", f"{leg.market} is not a market of {leg.venue}; check the ticker"))
+            continue
+        found.extend(_leg_obstacles(leg, spec))
+    if len({leg.size for leg in intent.legs}) > 1:
+        shown = ", ".join(f"{leg.name} {plain(leg.size)}" for leg in intent.legs)
+        found.append(
+            Obstacle("unequal_legs", f"legs have different sizes ({shown}); equal shares hedge, others do not")
+        )
+    for venue in intent.venues:
+        found.extend(_cash_obstacles(intent, venue, cash.get(venue)))
+    return found
+
+
+def _intent_obstacles(intent: Intent, now: int) -> list[Obstacle]:
+    """What is wrong with the decision itself, whatever the venues say."""
     found: list[Obstacle] = []
     if now > intent.expires_at:
         late = (now - intent.expires_at) // 1000
@@ -29,34 +60,32 @@ def obstacles(intent: Intent, specs: Mapping[str, MarketSpec], cash: Decimal, no
                 "expired", f"the intent expired {late} ms ago; a decision is only sent while it is fresh: decide anew"
             )
         )
-    for leg in intent.legs:
-        spec = specs.get(leg.market)
-        if spec is None:
-            found.append(Obstacle("unknown_market", f"{leg.market} is not a market of {leg.venue}; check the ticker"))
-            continue
-        found.extend(_leg_obstacles(leg, spec))
-    sizes = {leg.size for leg in intent.legs}
-    if len(sizes) > 1:
-        shown = ", ".join(f"{leg.name} {plain(leg.size)}" for leg in intent.legs)
+    if len(intent.legs) < 2:
         found.append(
-            Obstacle("unequal_legs", f"legs have different sizes ({shown}); equal shares hedge, others do not")
+            Obstacle("too_few_legs", f"the intent has {len(intent.legs)} leg(s), a trade needs two or more to hedge")
         )
-    if intent.worst_cost > cash:
+    names = Counter(leg.name for leg in intent.legs)
+    if SETS in names or max(names.values(), default=1) > 1:
+        shown = ", ".join(leg.name for leg in intent.legs)
         found.append(
             Obstacle(
-                "above_balance",
-                f"the trade may need ${plain(intent.worst_cost)} at worst and the account has ${plain(cash)} free; "
-                "lower strategy.max_size or add funds",
+                "same_name", f"legs are named {shown}; each needs a name of its own, and {SETS!r} means whole sets"
             )
         )
+    for (venue, market), times in Counter((leg.venue, leg.market) for leg in intent.legs).items():
+        if times > 1:
+            found.append(
+                Obstacle("same_market", f"{times} legs trade {market} on {venue}; a market hedges others, not itself")
+            )
     return found
 
 
 def _leg_obstacles(leg: IntentLeg, spec: MarketSpec) -> list[Obstacle]:
+    """What the venue's rules for the leg's market say against its first order."""
     found: list[Obstacle] = []
     if not spec.open:
         found.append(Obstacle("market_closed", f"{leg.market} is not open for trading; wait for it or drop the pair"))
-    if leg.size < spec.min_size:
+    if leg.size <= 0 or leg.size < spec.min_size:
         found.append(
             Obstacle(
                 "below_minimum",
@@ -79,4 +108,34 @@ def _leg_obstacles(leg: IntentLeg, spec: MarketSpec) -> list[Obstacle]:
                 f"{leg.market}; nearest {plain(spec.nearest(leg.limit))}",
             )
         )
+    style = _style_obstacle(leg)
+    if style:
+        found.append(Obstacle("order_style", f"leg {leg.name}: {style}"))
     return found
+
+
+def _style_obstacle(leg: IntentLeg) -> str:
+    """Why no order can be sent in this style; empty if one can. An order that rests for good is never hedged."""
+    if leg.post_only and leg.tif is not TimeInForce.GTC:
+        return f"post-only never takes and {leg.tif} never rests, so nothing could fill; make it {TimeInForce.GTC}"
+    if leg.tif is TimeInForce.GTC and leg.rest_ms <= 0:
+        return f"{leg.tif} without a time to rest would stay in the book for good; set rest_ms above 0"
+    return ""
+
+
+def _cash_obstacles(intent: Intent, venue: Venue, cash: Decimal | None) -> list[Obstacle]:
+    """Whether the venue's cash covers the worst the trade may have out there; shares sold short need collateral."""
+    if cash is None:
+        return [Obstacle("unknown_venue", f"no account at {venue} is connected; configure it or drop its markets")]
+    worst = intent.worst_cost_at(venue)
+    if worst <= cash:
+        return []
+    short = any(leg.side is Side.SELL for leg in intent.legs if leg.venue is venue)
+    what = "at worst, collateral of its sales included," if short else "at worst"
+    return [
+        Obstacle(
+            "above_balance",
+            f"the trade may need ${plain(worst)} {what} and the account at {venue} has ${plain(cash)} free; "
+            "lower strategy.max_size or add funds",
+        )
+    ]

@@ -12,8 +12,9 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.orders import OrderActivities
-from domain.errors import BadInput, Denied, Unavailable
-from domain.evidence import OrderStatus
+from domain.errors import BadInput, Denied, Halted, Unavailable
+from domain.evidence import OrderEvidence, OrderStatus
+from domain.halt import Halt, Rule, Scope
 from domain.intent import Intent
 from domain.market import MarketSpec, Venue
 from domain.orders import Guard, OrderTicket, Purpose, Side, SubmitResult, Verdict
@@ -101,7 +102,7 @@ def _forget_b(desk: Desk) -> Intent:
         (_raise_minimum, "below_minimum", "leg B: 10 shares of GAME-BBB is below the venue's minimum of 25"),
         (lambda desk: _leg_b(limit=D("0.5551")), "off_tick", "off the 0.01 grid of GAME-BBB; nearest 0.56"),
         (lambda desk: _leg_b(size=D("10.005")), "off_lot", "leg B: 10.005 shares of GAME-BBB is no multiple of 0.01"),
-        (_spend, "above_balance", "the account has $14.99 free; lower strategy.max_size or add funds"),
+        (_spend, "above_balance", "the account at kalshi has $14.99 free; lower strategy.max_size or add funds"),
         (_close_b, "market_closed", "GAME-BBB is not open for trading"),
         (_forget_b, "unknown_market", "GAME-BBB is not a market of kalshi; check the ticker"),
     ],
@@ -245,6 +246,92 @@ async def test_without_a_ledger_leg_a_is_denied_and_leg_b_goes_out_all_the_same(
     assert (await desk.submit(HEDGE, RECHECK)).verdict is Verdict.ACCEPTED
 
 
+async def test_a_ledger_that_hangs_denies_leg_a_since_no_halt_can_be_ruled_out(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.orders._ENTRY_PATIENCE_S", 0.02)
+
+    async def hang(*args: Any) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    desk.ledger.begin_order = hang  # type: ignore[method-assign]
+    result = await desk.open()
+    assert (result.verdict, result.code, result.sent) == (Verdict.DENIED, "ledger_unavailable", False)
+    assert "no halt can be ruled out" in result.detail
+    assert not desk.venue.arrivals
+
+
+async def test_an_opening_order_without_its_intent_is_denied_since_no_halt_can_be_matched(desk: Desk) -> None:
+    result = await desk.submit(ticket(PLANNED))
+    assert (result.verdict, result.code, result.sent) == (Verdict.DENIED, "no_intent", False)
+    assert not desk.venue.arrivals
+
+
+# ---------------------------------------------------------------------- halts
+
+
+class _Refusing(MemoryLedger):
+    """A ledger whose capital check refuses every opening."""
+
+    def __init__(self, refusal: Exception) -> None:
+        super().__init__()
+        self.refusal = refusal
+
+    async def begin_order(self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int) -> int:
+        if intent is not None:
+            raise self.refusal
+        return await super().begin_order(run_id, intent, ticket, body, at)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [
+        (Halted("h-1: everything halted by Ada (operator): storm", "halted"), "halted"),
+        (Halted("h-1: everything halted by Ada (operator): storm"), "halted"),
+        (Denied("$12 free at kalshi, the trade may need $15", "above_balance"), "above_balance"),
+    ],
+)
+async def test_what_the_ledger_refuses_to_open_is_denied_in_its_words(refusal: Exception, code: str) -> None:
+    desk = Desk()
+    desk.activities = OrderActivities({Venue.KALSHI: desk.venue}, _Refusing(refusal), RUN_ID, lambda: desk.now)
+    result = await desk.open()
+    assert (result.verdict, result.code, result.detail) == (Verdict.DENIED, code, str(refusal))
+    assert not desk.venue.arrivals
+
+
+@pytest.mark.parametrize("purpose", [purpose for purpose in Purpose if not purpose.entry])
+async def test_what_closes_or_bounds_an_open_trade_passes_every_halt(desk: Desk, purpose: Purpose) -> None:
+    await desk.ledger.set_halt(Halt("h-1", Scope.ALL, "", Rule.OPERATOR, "Ada", "storm", START))
+    side = Side.SELL if purpose is Purpose.UNWIND else Side.BUY
+    closing = ticket(PLANNED, "B", purpose=purpose, side=side, limit="0.53" if side is Side.SELL else "0.55")
+    assert (await desk.submit(closing)).verdict is not Verdict.DENIED
+    await ActivityEnvironment().run(desk.activities.cancel_order, CancelRequest(closing, "o-1"))
+
+
+@pytest.mark.parametrize(
+    ("scope", "target"),
+    [
+        (Scope.ALL, ""),
+        (Scope.VENUE, "kalshi"),
+        (Scope.MARKET, B),
+        (Scope.MARKET, f"kalshi/{B}"),
+        (Scope.STRATEGY, "pair"),
+    ],
+)
+async def test_a_halt_that_covers_any_leg_denies_leg_a(desk: Desk, scope: Scope, target: str) -> None:
+    await desk.ledger.set_halt(Halt("h-1", scope, target, Rule.OPERATOR, "Ada", "storm", START))
+    result = await desk.open()
+    assert (result.verdict, result.code, result.sent) == (Verdict.DENIED, "halted", False)
+    assert "Ada" in result.detail
+    assert not desk.venue.arrivals
+
+
+async def test_a_halt_elsewhere_stops_nothing(desk: Desk) -> None:
+    await desk.ledger.set_halt(Halt("h-1", Scope.MARKET, "OTHER", Rule.OPERATOR, "Ada", "storm", START))
+    assert (await desk.open()).verdict is Verdict.ACCEPTED
+
+
 async def test_a_ledger_that_hangs_does_not_hold_leg_b(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("activities.orders._LEDGER_PATIENCE_S", 0.02)
 
@@ -266,6 +353,20 @@ async def test_a_body_the_wire_cannot_carry_is_denied(desk: Desk) -> None:
 
 
 # ---------------------------------------------------------------------- questions
+
+
+async def test_every_word_of_the_venue_on_an_order_is_observed_with_the_time_it_came(desk: Desk) -> None:
+    heard: list[tuple[str, OrderEvidence, int]] = []
+    desk.activities = OrderActivities(
+        {Venue.KALSHI: desk.venue},
+        desk.ledger,
+        RUN_ID,
+        lambda: desk.now,
+        answered=lambda request, evidence, at: heard.append((request.ticket.leg, evidence, at)),
+    )
+    await ActivityEnvironment().run(desk.activities.find_evidence, EvidenceRequest(HEDGE, None, START, 0))
+    ((leg, evidence, at),) = heard
+    assert (leg, evidence.status, at) == ("B", OrderStatus.ABSENT, START)
 
 
 async def test_questions_are_answered_by_the_venue_and_fail_in_a_way_that_is_asked_again(desk: Desk) -> None:

@@ -8,18 +8,19 @@ import pytest
 
 from domain.intent import Intent
 from domain.market import MarketSpec, Venue
+from domain.orders import Side, TimeInForce
 from domain.validation import obstacles
 from tests.ledger.samples import START, A, B, D, intent
 
 PLANNED = intent()
 SPECS = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, PLANNED.legs[0].fees) for m in (A, B)}
-CASH = D(1000)
 
 
 def found(
     of: Intent = PLANNED, specs: dict[str, MarketSpec] = SPECS, cash: str = "1000", now: int = START
 ) -> list[str]:
-    return [f"{obstacle.code}: {obstacle.text}" for obstacle in obstacles(of, specs, D(cash), now)]
+    known = {(spec.venue, market): spec for market, spec in specs.items()}
+    return [f"{obstacle.code}: {obstacle.text}" for obstacle in obstacles(of, known, {Venue.KALSHI: D(cash)}, now)]
 
 
 def leg_b(**changes: object) -> Intent:
@@ -68,7 +69,82 @@ def test_a_trade_that_may_need_more_than_the_account_has_is_refused() -> None:
     assert found(cash=str(PLANNED.worst_cost)) == []
     (text,) = found(cash="14.99")
     assert text.startswith(f"above_balance: the trade may need ${PLANNED.worst_cost}")
-    assert "has $14.99 free" in text
+    assert "at kalshi has $14.99 free" in text
+
+
+def test_a_trade_across_venues_needs_at_each_only_what_its_legs_there_may_cost() -> None:
+    across = leg_b(venue=Venue.POLYMARKET)
+    specs = {
+        (Venue.KALSHI, A): SPECS[A],
+        (Venue.POLYMARKET, B): replace(SPECS[B], venue=Venue.POLYMARKET),
+    }
+    enough = {venue: across.worst_cost_at(venue) for venue in across.venues}
+    assert all(part < across.worst_cost for part in enough.values())
+    assert obstacles(across, specs, enough, START) == []
+    short = enough | {Venue.POLYMARKET: enough[Venue.POLYMARKET] - D("0.01")}
+    (obstacle,) = obstacles(across, specs, short, START)
+    assert obstacle.code == "above_balance"
+    assert "at polymarket has" in obstacle.text
+
+
+def test_a_venue_without_a_connected_account_is_named_once_and_its_markets_are_not() -> None:
+    (obstacle,) = obstacles(leg_b(venue=Venue.POLYMARKET), {(Venue.KALSHI, A): SPECS[A]}, {Venue.KALSHI: D(100)}, START)
+    assert (obstacle.code, "polymarket" in obstacle.text) == ("unknown_venue", True)
+
+
+def test_a_sale_needs_the_collateral_of_the_shares_held_short() -> None:
+    legs = tuple(replace(leg, side=Side.SELL, limit=D("0.10")) for leg in PLANNED.legs)
+    short = replace(PLANNED, legs=legs, payoff=D(-1))
+    assert short.worst_cost > D("18")  # 90 cents a share and leg are locked, twice
+    (text,) = found(short, cash="18")
+    assert "collateral of its sales included" in text
+
+
+def test_the_same_market_twice_is_no_hedge() -> None:
+    (text,) = found(leg_b(market=A))
+    assert text.startswith(f"same_market: 2 legs trade {A}")
+
+
+def test_one_leg_is_no_trade() -> None:
+    (text,) = found(replace(PLANNED, legs=PLANNED.legs[:1]))
+    assert text.startswith("too_few_legs: ")
+
+
+@pytest.mark.parametrize("name", ["A", "*"])
+def test_legs_need_names_of_their_own(name: str) -> None:
+    (text,) = found(leg_b(name=name))
+    assert text.startswith("same_name: ")
+
+
+def test_a_size_of_nothing_is_below_every_minimum() -> None:
+    legs = tuple(replace(leg, size=D(0)) for leg in PLANNED.legs)
+    assert [text.partition(":")[0] for text in found(replace(PLANNED, legs=legs))] == ["below_minimum"] * 2
+
+
+@pytest.mark.parametrize(
+    ("style", "words"),
+    [
+        ({"post_only": True}, "post-only never takes and immediate_or_cancel never rests"),
+        ({"post_only": True, "tif": TimeInForce.FOK}, "post-only never takes"),
+        ({"tif": TimeInForce.GTC}, "set rest_ms above 0"),
+    ],
+)
+def test_an_order_style_that_could_not_end_well_is_refused_on_any_leg(style: dict[str, object], words: str) -> None:
+    (text,) = found(leg_b(**style))
+    assert text.startswith("order_style: leg B: ")
+    assert words in text
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        {"tif": TimeInForce.FOK},
+        {"tif": TimeInForce.GTC, "rest_ms": 500},
+        {"tif": TimeInForce.GTC, "rest_ms": 500, "post_only": True},
+    ],
+)
+def test_every_style_the_lifecycle_carries_passes(style: dict[str, object]) -> None:
+    assert found(leg_b(**style)) == []
 
 
 def test_every_obstacle_is_named_at_once() -> None:
