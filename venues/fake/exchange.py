@@ -1,0 +1,444 @@
+"""The model exchange: books anybody may set, matching, money, settlement of markets, and faults on demand.
+
+    venue = FakeVenue(clock, {A: MarketSpec(…), B: MarketSpec(…)})
+    venue.set_book(A, bids=[("0.38", "50")], asks=[("0.40", "50")])
+    venue.script("submit", None, Fault.LOST_AFTER)   # the first submit goes well, the answer of the second is lost
+    venue.flow(A, Side.SELL, "3", "0.38")            # somebody else sells into the bids, ours among them
+    venue.resolve(A, "1")                            # the market pays
+
+Deterministic: the same calls at the same times give the same answers. It never loses count, so `account()` is the
+truth that a trade's own story is held against.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from decimal import ROUND_DOWN, Decimal
+from enum import StrEnum
+from heapq import heappop, heappush
+
+import msgspec
+
+from domain.errors import Rejected, Unavailable
+from domain.evidence import Fill, FillStatus, ForeignOrder, OrderEvidence, OrderStatus, Resolution
+from domain.fees import RoundingAccumulator
+from domain.market import MarketSpec, Venue
+from domain.money import to_micros
+from domain.orders import OrderTicket, Purpose, Quote, Side, SubmitResult, TimeInForce, Verdict
+from domain.snapshot import Arrival
+from venues.fake.orders import Placed, Word
+from venues.port import Account, OpenOrder
+
+_ZERO = Decimal(0)
+Level = tuple[Decimal, Decimal]
+Money = Decimal | str
+
+
+class Fault(StrEnum):
+    """What goes wrong with one call. Reads know only `UNAVAILABLE`."""
+
+    LOST_BEFORE = "lost_before"  # nothing arrived, and no answer came
+    LOST_AFTER = "lost_after"  # it took effect, and no answer came
+    PARTIAL = "partial"  # half of what it would fill
+    MISCOUNT = "miscount"  # it fills, and the answer tells of half
+    WORKS = "works"  # half fills, and the rest works until it is cancelled
+    RESTS = "rests"  # as WORKS, and no answer came
+    REJECT = "reject"  # refused before the id is looked at
+    UNAVAILABLE = "unavailable"  # a read that fails; a submit that our own rate limit keeps
+
+
+class FakeVenue:
+    """A `venues.port.VenueClient`. `clock` is microseconds; `lag_ms` how far order reads, `fills_lag_ms` how much
+    further the lists of fills, lie behind what happened; a lagging read shows the order as it was then.
+
+    It gives credit: neither cash nor shares are checked (script a `REJECT` for that), and `least_cash` tells the least
+    spendable cash there ever was. `word` makes fills provisional until the venue's final word; `listing` may reorder
+    or repeat the fills of one read. Shares sold that are not held are held short, a dollar of collateral each.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], int],
+        specs: Mapping[str, MarketSpec],
+        cash: Decimal = Decimal(1000),
+        *,
+        venue: Venue = Venue.KALSHI,
+        word: Word | None = None,
+        listing: Callable[[tuple[Fill, ...]], tuple[Fill, ...]] | None = None,
+    ):
+        self.clock = clock
+        self.specs = dict(specs)
+        self.venue = venue
+        self.money = self.least_cash = cash
+        self.lag_ms = self.fills_lag_ms = 0
+        self.word, self.listing = word, listing
+        self.arrivals: dict[str, Arrival] = {}
+        self.payouts: dict[str, Resolution] = {}
+        self._books: dict[str, dict[Side, list[Level]]] = {}
+        self._placed: dict[str, Placed] = {}
+        self._resting: list[Placed] = []
+        self._held: dict[str, Decimal] = defaultdict(Decimal)
+        self._sequence = itertools.count()
+        self._words: list[tuple[int, int, Placed, int, FillStatus]] = []
+        self._faults: dict[str, deque[Fault | None]] = defaultdict(deque)
+
+    # ------------------------------------------------------------------ what the world does
+
+    def set_book(
+        self, market: str, bids: Iterable[tuple[Money, Money]] = (), asks: Iterable[tuple[Money, Money]] = ()
+    ) -> None:
+        """Levels as (price, size), best first. What a BUY takes are the asks. What crosses our resting orders fills
+        them, at their own limits."""
+        sides = ((Side.BUY, asks), (Side.SELL, bids))
+        self._books[market] = {side: [(Decimal(p), Decimal(s)) for p, s in levels] for side, levels in sides}
+        for order in [one for one in self._resting if one.ticket.market == market]:
+            levels = self._books[market][order.ticket.side]
+            while levels and order.working and order.better_or_equal(levels[0][0]):
+                size = min(order.working, _take(levels, order.working))
+                self._trade(order, order.ticket.limit, size, taker=False)
+
+    def flow(self, market: str, side: Side, size: Money, limit: Money) -> Decimal:
+        """An order of somebody else takes what stands, at a price the levels of the book before ours. Returns how much
+        of it ours were."""
+        wanted, bound = Decimal(size), Decimal(limit)
+        levels = self._books.get(market, {}).get(side, [])
+        ours = _ZERO
+        while wanted > 0:
+            mine = self._best_resting(market, side.opposite)
+            at_book = levels[0][0] if levels and _within(side, levels[0][0], bound) else None
+            at_mine = mine.ticket.limit if mine and _within(side, mine.ticket.limit, bound) else None
+            if at_book is None and at_mine is None:
+                break
+            if mine is None or at_mine is None or (at_book is not None and _within(side, at_book, at_mine)):
+                wanted -= _take(levels, wanted)
+            else:
+                part = min(wanted, mine.working)
+                self._trade(mine, mine.ticket.limit, part, taker=False)
+                wanted -= part
+                ours += part
+        return ours
+
+    def set_open(self, market: str, is_open: bool) -> None:
+        """Trading in the market goes on or pauses. Orders rest through a pause, and can be cancelled in it."""
+        self.specs[market] = replace(self.specs[market], open=is_open and market not in self.payouts)
+
+    def resolve(self, market: str, payout: Money) -> None:
+        """Close the market for good and pay `payout` dollars a share: working orders die, positions become cash.
+        Final words still due on its fills are spoken first."""
+        due = sorted(word for word in self._words if word[2].ticket.market == market)
+        self._words = sorted(word for word in self._words if word[2].ticket.market != market)
+        for _, _, order, n, status in due:
+            self._speak(order, n, status)
+        for order in [one for one in self._resting if one.ticket.market == market]:
+            self._die(order)
+        paid = Decimal(payout)
+        self.payouts[market] = Resolution(market, paid, self.clock())
+        self.specs[market] = replace(self.specs[market], open=False)
+        self.money += self._held.pop(market, _ZERO) * paid
+        self._count_cash()
+
+    def place_by_hand(
+        self, market: str, side: Side, size: Money, limit: Money, tif: TimeInForce = TimeInForce.IOC
+    ) -> str:
+        """An order of our account that no trade sent. Returns the venue's id of it."""
+        name = f"by-hand-{len(self._placed) + 1}"
+        ticket = OrderTicket(
+            "", "", 0, Purpose.ADOPTED, self.venue, market, side, Decimal(size), Decimal(limit), tif, foreign_id=name
+        )
+        order = self._place(ticket)
+        self._match(order, ticket.size)
+        self._rest(order, order.ticket.size - order.filled if ticket.rests else _ZERO)
+        return order.order_id
+
+    def script(self, call: str, *faults: Fault | None) -> None:
+        """One entry for each coming call of that method; None and whatever is not scripted goes well."""
+        self._faults[call].extend(faults)
+
+    # ------------------------------------------------------------------ the port: orders
+
+    def body(self, ticket: OrderTicket) -> bytes:
+        return msgspec.json.encode(ticket)
+
+    async def submit(self, ticket: OrderTicket) -> SubmitResult:
+        return self.arrive(ticket)
+
+    def arrive(self, ticket: OrderTicket) -> SubmitResult:
+        """`submit` at the moment its bytes reach the exchange."""
+        self._turn()
+        fault, now = self._fault("submit"), self.clock()
+        if fault is Fault.UNAVAILABLE:
+            return SubmitResult(Verdict.DENIED, "rate_limited", "our own limit keeps it back", sent=False, at=now)
+        if fault is Fault.LOST_BEFORE:
+            return SubmitResult(Verdict.UNKNOWN, "disconnected", "the connection was lost", at=now)
+        self._arrived(ticket, now)
+        if fault is Fault.REJECT:
+            return self._refused("insufficient_balance")
+        if ticket.purpose is Purpose.MERGE:
+            return self._merge(ticket)
+        if (code := self._refusal(ticket)) is not None:
+            return self._refused(code)
+        if ticket.client_order_id in self._placed:
+            return SubmitResult(Verdict.UNKNOWN, "order_already_exists", "an earlier copy is here", landed=True, at=now)
+        if (code := self._style_refusal(ticket)) is not None:
+            return self._refused(code)
+        order = self._place(ticket)
+        half = fault in (Fault.PARTIAL, Fault.WORKS, Fault.RESTS)
+        crossed = self._match(order, _half(ticket.size) if half else ticket.size)
+        works_on = fault in (Fault.WORKS, Fault.RESTS) or (ticket.rests and not crossed)
+        self._rest(order, ticket.size - order.filled if works_on else _ZERO)
+        if fault in (Fault.LOST_AFTER, Fault.RESTS):
+            return SubmitResult(Verdict.UNKNOWN, "timeout", "no answer in time", at=now)
+        return self._accepted(order, _half(order.filled) if fault is Fault.MISCOUNT else order.filled)
+
+    async def cancel(self, market: str, order_id: str) -> None:
+        self._read("cancel")
+        for order in self._resting:
+            if order.order_id == order_id:
+                self._die(order)
+                return
+
+    def _refusal(self, ticket: OrderTicket) -> str | None:
+        """Why the market takes no such order, whatever its id."""
+        spec = self.specs.get(ticket.market)
+        if spec is None or not spec.open:
+            return "market_closed"
+        unsound = ticket.size < spec.min_size or ticket.size % spec.size_step or not spec.on_grid(ticket.limit)
+        return "invalid_order" if unsound else None
+
+    def _style_refusal(self, ticket: OrderTicket) -> str | None:
+        """Why an order of this style cannot be taken as the book stands."""
+        levels = self._books.get(ticket.market, {}).get(ticket.side, [])
+        within = [size for price, size in levels if _within(ticket.side, price, ticket.limit)]
+        mine = self._best_resting(ticket.market, ticket.side.opposite)
+        if ticket.post_only and (
+            within or (mine is not None and _within(ticket.side, mine.ticket.limit, ticket.limit))
+        ):
+            return "post_only_cross"
+        if ticket.tif is TimeInForce.FOK and sum(within, _ZERO) < ticket.size:
+            return "fill_or_kill_insufficient_resting_volume"
+        return None
+
+    def _refused(self, code: str) -> SubmitResult:
+        return SubmitResult(Verdict.REJECTED, code, f"refused: {code}", at=self.clock())
+
+    def _accepted(self, order: Placed, told: Decimal) -> SubmitResult:
+        gross = sum((fill.price * fill.size for fill in order.fills), _ZERO)
+        fee = sum((fill.fee for fill in order.fills), _ZERO)
+        price, each = (gross / order.filled, fee / order.filled) if order.filled else (None, None)
+        return SubmitResult(
+            Verdict.ACCEPTED,
+            order_id=order.order_id,
+            filled=told,
+            remaining=order.working,
+            average_price=price,
+            average_fee=each,
+            at=self.clock(),
+        )
+
+    def _merge(self, ticket: OrderTicket) -> SubmitResult:
+        """Hand complete sets back: a share of each market of the set, for the payoff. It is final at once."""
+        if ticket.client_order_id in self._placed:
+            there = "an earlier copy is here"
+            return SubmitResult(Verdict.UNKNOWN, "order_already_exists", there, landed=True, at=self.clock())
+        markets = [market for market, spec in self.specs.items() if spec.set_id == ticket.market]
+        if not markets or any(market in self.payouts for market in markets):
+            return self._refused("market_closed")
+        if any(self._held[market] < ticket.size for market in markets):
+            return self._refused("insufficient_shares")
+        order = self._place(ticket)
+        order.sets = True
+        for n, market in enumerate(markets):  # the first carries the payoff: a third of a dollar has no exact price
+            price = ticket.limit if n == 0 else _ZERO
+            self._book(order.hand_back(market, price, ticket.size, order.at))
+        self._die(order)
+        return self._accepted(order, ticket.size)
+
+    # ------------------------------------------------------------------ the port: reads
+
+    async def evidence(
+        self, ticket: OrderTicket, *, order_id: str | None, sent_at: int, grace_ms: int
+    ) -> OrderEvidence:
+        self._read("evidence")
+        now = self.clock()
+        fresh = now - self.lag_ms * 1000
+        order = self._placed.get(ticket.client_order_id)
+        if order is None or order.at > fresh:
+            absent = order_id is None and fresh >= sent_at + grace_ms * 1000
+            status = OrderStatus.ABSENT if absent else OrderStatus.UNSEEN
+            return OrderEvidence(ticket.client_order_id, status, fresh_at=fresh, at=now)
+        seen = order.as_listed(fresh, fresh - self.fills_lag_ms * 1000, now)
+        return replace(seen, fills=self.listing(seen.fills)) if self.listing is not None and seen.fills else seen
+
+    async def quote(self, market: str) -> Quote:
+        """The book, our own resting orders in it like anybody's."""
+        self._read("quote")
+        book, now = self._books.get(market, {}), self.clock()
+        bids, asks = book.get(Side.SELL, []), book.get(Side.BUY, [])
+        ours = [order.ticket for order in self._resting if order.ticket.market == market]
+        if ours:
+            left = {order.ticket.client_order_id: order.working for order in self._resting}
+            bids = sorted(
+                [*bids, *((t.limit, left[t.client_order_id]) for t in ours if t.side is Side.BUY)], reverse=True
+            )
+            asks = sorted([*asks, *((t.limit, left[t.client_order_id]) for t in ours if t.side is Side.SELL)])
+        return Quote(market, tuple(bids), tuple(asks), now, now)
+
+    async def market(self, market: str) -> MarketSpec:
+        self._read("market")
+        if market not in self.specs:
+            raise Rejected(f"{market}: no such market", "not_found")
+        return self.specs[market]
+
+    async def cash(self) -> Decimal:
+        self._read("cash")
+        return self._cash()
+
+    async def account(self) -> Account:
+        self._turn()
+        fills = sorted((f for o in self._placed.values() for f in o.fills), key=lambda f: (f.at, f.trade_id))
+        working = tuple(
+            OpenOrder(o.order_id, o.ticket.client_order_id, o.ticket.market, o.working) for o in self._resting
+        )
+        return Account(self._cash(), {m: n for m, n in self._held.items() if n}, working, tuple(fills))
+
+    async def resolution(self, market: str) -> Resolution:
+        self._read("resolution")
+        return self.payouts.get(market, Resolution(market))
+
+    async def look_up(self, order_id: str) -> ForeignOrder:
+        self._read("look_up")
+        for order in self._placed.values():
+            if order.order_id == order_id:
+                t, now = order.ticket, self.clock()
+                return ForeignOrder(
+                    self.venue,
+                    order_id,
+                    t.client_order_id,
+                    t.market,
+                    t.side,
+                    t.size,
+                    t.limit,
+                    order.as_listed(now, now, now),
+                )
+        raise Rejected(f"{order_id}: no such order in this account", "not_found")
+
+    # ------------------------------------------------------------------ parts
+
+    def _place(self, ticket: OrderTicket) -> Placed:
+        spec = self.specs.get(ticket.market) or next(s for s in self.specs.values() if s.set_id == ticket.market)
+        charges = RoundingAccumulator(to_micros(spec.fees.unit))
+        order = Placed(ticket, f"o-{len(self._placed) + 1}", self.clock(), charges, spec.fees)
+        self._placed[ticket.client_order_id] = order
+        return order
+
+    def _match(self, order: Placed, wanted: Decimal) -> bool:
+        """Take levels best first up to the limit, one fill a level. Returns whether it met a resting order of ours:
+        what is left of it then dies, nobody trades with himself."""
+        ticket = order.ticket
+        levels = self._books.get(ticket.market, {}).get(ticket.side, [])
+        mine = self._best_resting(ticket.market, ticket.side.opposite)
+        while levels and wanted > 0 and _within(ticket.side, levels[0][0], ticket.limit):
+            price = levels[0][0]
+            if mine is not None and _within(ticket.side, mine.ticket.limit, price):
+                return True
+            size = _take(levels, wanted)
+            wanted -= size
+            self._trade(order, price, size, taker=True)
+        return mine is not None and wanted > 0 and _within(ticket.side, mine.ticket.limit, ticket.limit)
+
+    def _trade(self, order: Placed, price: Decimal, size: Decimal, *, taker: bool) -> None:
+        fill = order.fill(price, size, self.clock(), taker=taker, provisional=self.word is not None)
+        if not taker:
+            order.working -= size
+        self._book(fill)
+        if self.word is not None:
+            wait_ms, status = self.word(fill)
+            n = len(order.fills) - 1
+            heappush(self._words, (fill.at + wait_ms * 1000, next(self._sequence), order, n, status))
+        if not taker and not order.working:
+            self._die(order)
+
+    def _rest(self, order: Placed, working: Decimal) -> None:
+        order.working = working
+        if working:
+            self._resting.append(order)
+        else:
+            order.dead_at = self.clock()
+
+    def _die(self, order: Placed) -> None:
+        order.working, order.dead_at = _ZERO, self.clock()
+        if order in self._resting:
+            self._resting = [one for one in self._resting if one is not order]
+
+    def _best_resting(self, market: str, side: Side) -> Placed | None:
+        """Our order of that side that others meet first: by price, then by age."""
+        best: Placed | None = None
+        for order in self._resting:
+            if order.ticket.market == market and order.ticket.side is side:
+                nearer = best is None or (
+                    order.better_or_equal(best.ticket.limit) and order.ticket.limit != best.ticket.limit
+                )
+                best = order if nearer else best
+        return best
+
+    def _turn(self) -> None:
+        """Speak every final word that is due."""
+        now = self.clock()
+        while self._words and self._words[0][0] <= now:
+            _, _, order, n, status = heappop(self._words)
+            self._speak(order, n, status)
+
+    def _speak(self, order: Placed, n: int, status: FillStatus) -> None:
+        fill = order.fills[n]
+        order.fills[n] = replace(fill, status=status)
+        if status is FillStatus.VOID:
+            self.money -= fill.cash
+            self._held[fill.market] -= fill.shares
+            self._count_cash()
+
+    def _book(self, fill: Fill) -> None:
+        self.money += fill.cash
+        self._held[fill.market] += fill.shares
+        self._count_cash()
+
+    def _cash(self) -> Decimal:
+        return self.money + sum((shares for shares in self._held.values() if shares < 0), _ZERO)
+
+    def _count_cash(self) -> None:
+        self.least_cash = min(self.least_cash, self._cash())
+
+    def _arrived(self, ticket: OrderTicket, now: int) -> None:
+        digest = hashlib.sha256(self.body(ticket)).hexdigest()
+        seen = self.arrivals.get(ticket.client_order_id, Arrival(ticket.client_order_id, 0, (), now))
+        bodies = tuple(dict.fromkeys((*seen.sha256, digest)))
+        self.arrivals[ticket.client_order_id] = Arrival(seen.client_order_id, seen.times + 1, bodies, seen.first_at)
+
+    def _fault(self, call: str) -> Fault | None:
+        waiting = self._faults.get(call)
+        return waiting.popleft() if waiting else None
+
+    def _read(self, call: str) -> None:
+        self._turn()
+        if self._fault(call) is not None:
+            raise Unavailable(f"the venue did not answer {call}; asking again is safe", "unavailable")
+
+
+def _within(taker: Side, price: Decimal, limit: Decimal) -> bool:
+    """Whether a taker of that side with that limit trades at `price`."""
+    return price <= limit if taker is Side.BUY else price >= limit
+
+
+def _take(levels: list[Level], wanted: Decimal) -> Decimal:
+    """Take from the first level, at most all of it; returns how much."""
+    price, standing = levels[0]
+    size = min(standing, wanted)
+    levels[:1] = [(price, standing - size)] if standing > size else []
+    return size
+
+
+def _half(size: Decimal) -> Decimal:
+    return (size / 2).quantize(Decimal("0.01"), ROUND_DOWN)
