@@ -3,10 +3,10 @@
 Pure and synchronous. It has no clock (time comes with the frames), does no I/O, and runs each frame to its end before
 it returns; callbacks are called from inside `on_frame`. So a recorded order of calls replays to the same decisions.
 
-The host calls `on_frame` for every frame of the order-book feed, `on_state` when the feed goes down or comes up, and
-`trade_closed` when a trade of a pair is over. When a market's messages have a hole (a sequence number missing, a frame
-that cannot be read, a level below zero) the market is *gapped* and `on_gapped` names it: ask the venue for a snapshot.
-Until one comes its opportunities are seen, counted and not taken.
+The host calls `on_frame` for every frame of the order-book feed, `on_state` when the feed goes down or comes up,
+`on_halts` when the halts in force change, and `trade_closed` when a trade of a pair is over. When a market's messages
+have a hole (a sequence number missing, a frame that cannot be read, a level below zero) the market is *gapped* and
+`on_gapped` names it: ask the venue for a snapshot. Until one comes its opportunities are seen, counted and not taken.
 
 Everything created on the way is small, short-lived and mostly invisible to the garbage collector; a host that calls
 `gc.freeze()` once its books stand keeps full collections out of the path.
@@ -23,7 +23,7 @@ from domain.depth import PairQuote
 from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, PairParams
 from ingest.decode import Delta, Malformed, Snapshot, decode
-from ingest.gates import Moment, explain, shut_gate
+from ingest.gates import Halts, Moment, explain, shut_gate
 from ingest.opportunity import Episode, Refusal
 from ingest.pairs import Pair
 from ingest.strategies.pair import NAME, PairStrategy
@@ -45,7 +45,7 @@ class Counters:
 class _Watch:
     """One pair: its books, its strategy, the opportunity that stands, and the trades that are open."""
 
-    __slots__ = ("a", "announced", "b", "episode", "opened", "pair", "payoff", "strategy")
+    __slots__ = ("a", "announced", "b", "episode", "halt", "opened", "pair", "payoff", "strategy")
 
     def __init__(self, pair: Pair, a: Book, b: Book, strategy: PairStrategy) -> None:
         self.pair = pair
@@ -56,6 +56,7 @@ class _Watch:
         self.episode: Episode | None = None
         self.announced = 0  # intents emitted whose trade the host has not called open yet
         self.opened = 0
+        self.halt = ""
 
 
 class Engine:
@@ -204,6 +205,12 @@ class Engine:
         elif watch.announced:
             watch.announced -= 1
 
+    def on_halts(self, halts: Halts) -> None:
+        """The halts in force changed, or can no longer be read: what they cover is seen, counted and not taken. Never
+        called, as in a replay, nothing is halted."""
+        for watch in self._watches.values():
+            watch.halt = halts.over((watch.pair.a, watch.pair.b), NAME)
+
     # -- opportunities ------------------------------------------------------------------------------------------
 
     def _look(self, watch: _Watch, at: int, received_at: int) -> None:
@@ -225,6 +232,7 @@ class Engine:
             size=quote.size,
             min_size=watch.strategy.min_size,
             open_trades=watch.announced + watch.opened,
+            halt=watch.halt,
         )
         gate = shut_gate(moment, self.limits)
         if gate is None:

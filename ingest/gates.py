@@ -10,22 +10,29 @@ makes them old, that before what makes the trade impossible, that before what ma
     SKEWED      the two books' last changes are more than max_skew apart
     LAGGED      the deciding frame was under way for more than max_lag (receive minus exchange time)
     SHALLOW     depth runs out before the smallest size
+    HALTED      a halt in force covers one of the markets or the strategy, or nobody can say whether one does
     OPEN_TRADE  the pair has as many open trades as it may
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from domain.book import Book
 from domain.decisions import Gate
+from domain.halt import Halt
 from domain.limits import GateLimits
+from domain.market import MarketSpec
 from domain.money import from_micros
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What the gates look at: the deciding event's exchange and receive time, the size on offer, what is open."""
+    """What the gates look at: the deciding event's exchange and receive time, the size on offer, what is open.
+
+    `halt` names the halt in force, or why none can be ruled out; empty when the pair may be opened.
+    """
 
     a: Book
     b: Book
@@ -35,6 +42,25 @@ class Moment:
     size: int
     min_size: int
     open_trades: int
+    halt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Halts:
+    """The halts in force as last read. `unread` says why they could not be read just now: then everything is halted."""
+
+    standing: tuple[Halt, ...] = ()
+    unread: str = ""
+
+    def over(self, specs: Iterable[MarketSpec], strategy: str) -> str:
+        """Why these markets may not be opened by this strategy, the halt named; empty if they may."""
+        if self.unread:
+            return f"halts cannot be read, so none can be ruled out: {self.unread}"
+        markets = [(spec.venue, spec.market) for spec in specs]
+        for halt in self.standing:
+            if any(halt.covers_market(venue, market, strategy) for venue, market in markets):
+                return str(halt)
+        return ""
 
 
 def shut_gate(moment: Moment, limits: GateLimits) -> Gate | None:
@@ -54,6 +80,8 @@ def shut_gate(moment: Moment, limits: GateLimits) -> Gate | None:
         return Gate.LAGGED
     if moment.size < moment.min_size:
         return Gate.SHALLOW
+    if moment.halt:
+        return Gate.HALTED
     if moment.open_trades >= limits.max_open_per_pair:
         return Gate.OPEN_TRADE
     return None
@@ -82,6 +110,8 @@ def explain(gate: Gate, moment: Moment, limits: GateLimits) -> str:
             return f"the frame was under way for {_seconds(late)}; limit {limits.max_lag_ms / 1000:g} s"
         case Gate.SHALLOW:
             return f"{from_micros(moment.size)} shares on offer; smallest size {from_micros(moment.min_size)}"
+        case Gate.HALTED:
+            return moment.halt
         case Gate.OPEN_TRADE:
             return f"{moment.open_trades} trade(s) of the pair open; limit {limits.max_open_per_pair}"
         case Gate.NO_DURABLE_START:
