@@ -28,6 +28,7 @@ from venues.kalshi.client import KalshiClient
 from venues.kalshi.rest import Timeouts
 from venues.kalshi.signing import Signer
 from workers import metrics
+from workers.chaos import seam
 from workers.payloads import DATA_CONVERTER
 from workers.sandbox import TradeSandbox
 from workers.stack.layout import Stack
@@ -92,8 +93,9 @@ async def trading(stack: Stack, runtime: Runtime | None = None) -> AsyncIterator
         ledger = await Ledger.connect(stack.postgres_dsn, min_size=2, max_size=_LEDGER_CONNECTIONS)
         try:
             client = await connect_temporal(stack, runtime)
-            async with make_worker(client, stack, venue, ledger):
-                yield Trading(client, venue, ledger)
+            desk = seam.tapped(stack, Trading(client, venue, ledger))
+            async with seam.watched(make_worker(desk.client, stack, desk.venue, desk.ledger)):
+                yield desk
         finally:
             await ledger.close()
 
