@@ -1,4 +1,4 @@
-"""The last word on a trade: every order as the venue counts it, every fill in the ledger, then closed."""
+"""The last word on a trade: every order as the venue counts it, every fill in the ledger, then at rest or closed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from domain.evidence import Fill, OrderEvidence, OrderStatus
 from domain.exposure import realised_pnl, split, unhedged_notional_seconds
 from domain.intent import Intent
 from domain.market import Venue
-from domain.orders import Verdict
+from domain.orders import OrderTicket, Purpose, Verdict
 from domain.requests import RecordRequest, Settlement, SettleRequest
-from domain.trade import OrderRecord, TradeRecord
+from domain.trade import OrderRecord, TradeRecord, TradeState
 from ledger.port import OrderLedger
 from venues.port import VenueClient
 
 log = structlog.get_logger(__name__)
 
-Closed = Callable[[TradeRecord, Decimal], None]
-"""Told of each closed trade, with its unhedged dollar-seconds."""
+Rested = Callable[[TradeRecord, Decimal], None]
+"""Told of each record of a trade in SETTLING or CLOSED, maybe more than once, with its unhedged dollar-seconds."""
 
 
 class SettlementActivities:
@@ -38,20 +38,20 @@ class SettlementActivities:
         ledger: OrderLedger,
         run_id: str,
         clock: Callable[[], int],
-        closed: Closed = lambda record, unhedged: None,
+        rested: Rested = lambda record, unhedged: None,
     ) -> None:
         self._venues = venues
         self._ledger = ledger
         self._run_id = run_id
         self._clock = clock
-        self._closed = closed
+        self._rested = rested
 
     @activity.defn(name="settle_trade")
     async def settle_trade(self, request: SettleRequest) -> Settlement:
-        """Compare the trade's counts with the venue's, and close it in the ledger if they agree.
+        """Compare the trade's counts with the venue's, and write it as it rests into the ledger if they agree.
 
-        Raises (and is asked again) while the venue's reads lag behind what it has already said, or it or the ledger
-        cannot be asked.
+        While the venue may still void a fill, it is written as HEDGED instead. Raises (and is asked again) while the
+        venue's reads lag behind what it has already said, or it or the ledger cannot be asked.
         """
         intent, record = request.intent, request.record
         with bound_contextvars(intent=record.intent_id, trade=record.intent_id):
@@ -61,13 +61,15 @@ class SettlementActivities:
                     log.warning("the venue counts other fills than the trade; adopted")
                     return Settlement(agrees=False, evidence=tuple(evidence), record=record)
                 await self._record_arrivals(record)
-                closed = _closed_record(intent, record, evidence)
-                await self._ledger.record_trade(self._run_id, intent, closed)
+                final = not any(item.provisional for item in evidence)
+                rested = _by_fills(intent, record, evidence, final=final)
+                await self._ledger.record_trade(self._run_id, intent, rested)
             except SurefootError as failure:
                 raise retryable(failure) from None
-            self._closed(closed, unhedged_notional_seconds(intent, closed.fills, self._clock()))
-            log.info("trade closed", outcome=closed.outcome, pnl=str(closed.pnl), hedged=str(closed.hedged))
-            return Settlement(agrees=True, evidence=tuple(evidence), record=closed)
+            if final:
+                self._rested(rested, unhedged_notional_seconds(intent, rested.fills, self._clock()))
+            log.info("trade at rest", state=rested.state, outcome=rested.outcome, pnl=str(rested.pnl))
+            return Settlement(agrees=True, evidence=tuple(evidence), record=rested, final=final)
 
     async def _record_arrivals(self, record: TradeRecord) -> None:
         """Give every order the venue may have seen its record of bytes sent. One that closes a leg may have left while
@@ -85,7 +87,10 @@ class SettlementActivities:
         """Counts that can no longer change, with a fill for every share. Raises `Unavailable` until there are some."""
         ticket = order.ticket
         order_id = order.result.order_id if order.result is not None else None
-        evidence = await self._venues[ticket.venue].evidence(
+        client = self._venues[ticket.venue]
+        if ticket.purpose is Purpose.ADOPTED and order_id is not None:
+            return adopted_evidence(ticket, (await client.look_up(order_id)).evidence)
+        evidence = await client.evidence(
             ticket, order_id=order_id, sent_at=order.result.at if order.result else 0, grace_ms=0
         )
         if evidence.status is OrderStatus.ABSENT and not order.filled:
@@ -116,16 +121,33 @@ def _agree(record: TradeRecord, evidence: list[OrderEvidence]) -> bool:
     return all(counted.get(order.ticket.client_order_id, Decimal(0)) == order.filled for order in record.orders)
 
 
-def _closed_record(intent: Intent, record: TradeRecord, evidence: list[OrderEvidence]) -> TradeRecord:
-    """The record with its fills, and every figure derived from them alone."""
+def adopted_evidence(ticket: OrderTicket, evidence: OrderEvidence) -> OrderEvidence:
+    """The venue's word on an order placed elsewhere, under the name its trade gave it."""
+    own = ticket.client_order_id
+    fills = tuple(replace(fill, client_order_id=own) for fill in evidence.fills)
+    return replace(evidence, client_order_id=own, fills=fills)
+
+
+def _by_fills(intent: Intent, record: TradeRecord, evidence: list[OrderEvidence], *, final: bool) -> TradeRecord:
+    """The record with its fills, and every figure derived from them alone.
+
+    A trade whose fills are not all final keeps its whole reservation, and has not reached what its last step says.
+    """
     fills: tuple[Fill, ...] = tuple(fill for item in evidence for fill in item.fills)
     shares = split(intent, fills)
-    return replace(
+    counted = replace(
         record,
         fills=fills,
         hedged=shares.hedged,
         unwound=shares.unwound,
         residual=shares.residual,
-        pnl=realised_pnl(intent, fills),
-        reserved=Decimal(0),
+        pnl=realised_pnl(intent, fills, record.redemptions),
     )
+    if not final:
+        return replace(
+            counted, state=TradeState.HEDGED, reserved=intent.worst_cost, steps=record.steps[:-1], redemptions=()
+        )
+    if record.state is TradeState.CLOSED:
+        return replace(counted, reserved=Decimal(0))
+    spent = -sum((fill.cash for item in evidence for fill in item.standing), Decimal(0))
+    return replace(counted, reserved=max(spent, Decimal(0)))

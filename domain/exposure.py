@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from domain.evidence import Fill, FillStatus
+from domain.evidence import Fill, FillStatus, Redemption
 from domain.intent import Intent, IntentLeg
 from domain.orders import Side, Verdict
 from domain.trade import OrderRecord, TradeState
@@ -54,10 +54,18 @@ def split(intent: Intent, fills: Iterable[Fill]) -> Split:
     return Split(hedged, unwound, sum((abs(shares - hedged) for shares in net.values()), Decimal(0)))
 
 
-def realised_pnl(intent: Intent, fills: Iterable[Fill]) -> Decimal:
-    """Cash of all fills, fees included, plus the certain payoff of the hedged shares. Dollars, exact."""
+def realised_pnl(intent: Intent, fills: Iterable[Fill], redemptions: Iterable[Redemption] = ()) -> Decimal:
+    """Cash of all fills, fees included, plus what their markets paid. Dollars, exact.
+
+    Until they have, hedged shares that were not handed back as sets count with their certain payoff.
+    """
     standing = [fill for _, fill in _standing(intent, fills)]
-    return sum((fill.cash for fill in standing), Decimal(0)) + split(intent, standing).hedged * intent.payoff
+    cash = sum((fill.cash for fill in standing), Decimal(0))
+    if paid := tuple(redemptions):
+        return cash + sum((redemption.cash for redemption in paid), Decimal(0))
+    first = intent.legs[0]
+    merged = sum((f.size for f in standing if f.merged and f.market == first.market), Decimal(0))
+    return cash + (split(intent, standing).hedged - merged) * intent.payoff
 
 
 def peak_cash_out(fills: Iterable[Fill]) -> Decimal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.evidence import OrderEvidence
+from domain.evidence import ForeignOrder, OrderEvidence
 from domain.intent import Intent
 from domain.orders import Guard, OrderTicket
 from domain.trade import TradeRecord
@@ -51,10 +51,19 @@ class ResolutionRequest:
 
 @dataclass(frozen=True, slots=True)
 class LookUpRequest:
-    """Ask the venue for an order of our account by its own id, whoever placed it."""
+    """Ask the venue for an order of our account by its own id, for `intent_id` to adopt."""
 
     venue: str
     order_id: str
+    intent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """The order found, or why it cannot be adopted."""
+
+    order: ForeignOrder | None
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,140 +1,290 @@
-"""What to do with shares that stand alone: buy the other side, or sell them. The better expected value, in budget.
+"""What to do with shares that stand alone: take the other sides, give them back, or keep them. By value, in budget.
 
-With both legs' books in hand, a share of the residual is worth `payoff − ask − fee` if the other side is bought
-(completing) and `bid − fee` if it is sold (unwinding); what it cost is sunk either way. Both fall monotonically
-as the price moves against us, so a limit whose value fits the budget bounds every fill of the order.
+Every leg holds some number of shares, counted in the leg's own direction; only what all of them have is hedged. A
+*target* is the number every leg is brought to: the highest count completes, the lowest unwinds, one between does both.
+With the books in hand each target has an expected final P&L, since what the shares cost is sunk; the best target whose
+next order keeps the final P&L within the budget, even if all of it fills at its limit, is the one to go for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.fees import FeeSchedule
+from domain.intent import Way
 from domain.money import plain
 from domain.orders import Purpose, Quote, Side
 
 _FEE_UNIT = Decimal("0.0001")
+_ZERO = Decimal(0)
 
 Levels = tuple[tuple[Decimal, Decimal], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Residual:
-    """`shares` of one leg without the other side.
+class Stand:
+    """One leg as a repair sees it: its shares in its own direction, and the levels that each way would take.
 
-    `sunk` is the trade's cash so far plus the payoff of what is hedged: the final P&L if the residual brought nothing.
-    `floor` is the lowest final P&L the policy allows (minus the loss budget); None when a person lifted it.
+    `shares` below zero: more was given back than there was. `take` are the levels for more shares of the leg (asks
+    for one that buys), `give` those for fewer; best first, empty if the book could not be read or holds nothing.
     """
 
+    name: str
+    side: Side
     shares: Decimal
-    sunk: Decimal
-    payoff: Decimal
-    floor: Decimal | None
+    take: Levels
+    give: Levels
+    fees: FeeSchedule
+    tick: Decimal
+    min_size: Decimal
+    lot: Decimal
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
-    """The side of one market's book an order would take, and that market's fee and tick."""
+class Residual:
+    """The legs, the trade's cash so far, and what one share of every leg pays together.
 
-    levels: Levels
-    fees: FeeSchedule
-    tick: Decimal
+    `floor` is the lowest final P&L the policy allows (minus the loss budget); None when a person lifted it.
+    `ways` are those allowed. `extra_ticks` widens an order's limit for a book that moves, never beyond the budget.
+    """
+
+    legs: tuple[Stand, ...]
+    cash: Decimal
+    payoff: Decimal
+    floor: Decimal | None
+    ways: frozenset[Way]
+    hold_discount: Decimal = _ZERO
+    extra_ticks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One order that shrinks the residual; `value` is dollars a share it is expected to bring, fees paid."""
+    """One order on one leg that brings it nearer to `target`; `final` is the P&L expected of the whole plan."""
 
+    leg: str
     purpose: Purpose
     side: Side
     size: Decimal
     limit: Decimal
-    value: Decimal
+    target: Decimal
+    final: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was compared. `best` is None when neither fits the budget; `why` gives the numbers either way."""
+    """What was compared. `best` is None when no order fits the budget; `hold` when keeping is worth most.
 
-    complete: Repair | None
-    unwind: Repair | None
+    `too_small`: what stands alone is below the venue's smallest order on every way, so no order can ever repair it;
+    `affordable_loss` then says whether even its total loss is within the budget. `why` gives the numbers.
+    """
+
     best: Repair | None
+    hold: bool
+    too_small: bool
+    affordable_loss: bool
     why: str
 
 
-def options(residual: Residual, missing: Book | None, standing: Book | None, extra_ticks: int) -> Options:
-    """Compare completing on `missing` (asks) with unwinding on `standing` (bids); None forbids that way.
+def hedged(shares: Iterable[Decimal]) -> Decimal:
+    """What every leg has."""
+    return max(min(shares), _ZERO)
 
-    The best is the one expected to bring more dollars for the whole residual, what its book does not hold being done
-    the other way; among equals completing, which needs no second look. `extra_ticks` widens the limit for a book that
-    moves meanwhile, never beyond the budget.
-    """
-    books = {Purpose.COMPLETE: missing, Purpose.UNWIND: standing}
-    found: dict[Purpose, Repair | None] = {}
-    worth: dict[Purpose, Decimal] = {}
-    for purpose, other in ((Purpose.COMPLETE, Purpose.UNWIND), (Purpose.UNWIND, Purpose.COMPLETE)):
-        first = found[purpose] = _walk(purpose, residual, books[purpose], residual.shares, extra_ticks)
+
+def alone(shares: Sequence[Decimal]) -> Decimal:
+    """Shares of any leg that are no part of a whole set, those given back too often included."""
+    whole = hedged(shares)
+    return sum((abs(count - whole) for count in shares), _ZERO)
+
+
+def levels_of(quote: Quote | None, side: Side) -> Levels:
+    """The levels that an order on `side` takes."""
+    if quote is None:
+        return ()
+    return quote.asks if side is Side.BUY else quote.bids
+
+
+def options(residual: Residual) -> Options:
+    """Compare every target, and holding; see this module."""
+    lowest = hedged(leg.shares for leg in residual.legs)
+    highest = max(lowest, *(leg.shares for leg in residual.legs))
+    told: list[str] = []
+    plans: list[tuple[Decimal, Decimal, Repair]] = []
+    small: list[bool] = []
+    for target in sorted(_targets(residual, lowest, highest), reverse=True):
+        expected = _project(residual, target)
+        small.append(_all_too_small(residual, target))
+        first = _first(residual, target, expected)
+        told.append(f"{_words(target, lowest, highest)}: {_final(first, expected)}")
         if first is not None:
-            rest = _walk(other, residual, books[other], residual.shares - first.size, 0)
-            worth[purpose] = first.value * first.size + (rest.value * rest.size if rest else Decimal(0))
-    best = found[max(worth, key=lambda purpose: worth[purpose])] if worth else None
-    complete, unwind = found[Purpose.COMPLETE], found[Purpose.UNWIND]
-    limit = "no limit (asked by a person)" if residual.floor is None else f"lowest allowed ${plain(residual.floor)}"
-    why = f"completing: {_final(residual, complete)}; unwinding: {_final(residual, unwind)}; {limit}"
-    return Options(complete, unwind, best, why)
+            plans.append((expected, target, first))
+    best = max(plans, key=lambda plan: plan[:2])[2] if plans else None
+    keeping = _held_value(residual, lowest)
+    total_loss = _if_worthless(residual, lowest)
+    affordable = residual.floor is None or total_loss >= residual.floor
+    hold = False
+    if Way.HOLD in residual.ways and keeping is not None:
+        hold = affordable and (best is None or keeping > best.final)
+        told.append(f"holding: P&L then about ${keeping:.4f}, ${total_loss:.4f} at worst")
+    told.append(
+        "no limit (asked by a person)" if residual.floor is None else f"lowest allowed ${plain(residual.floor)}"
+    )
+    return Options(None if hold else best, hold, bool(small) and all(small), affordable, "; ".join(told))
 
 
-def asks_of(quote: Quote | None) -> Levels:
-    return quote.asks if quote is not None else ()
+# ---------------------------------------------------------------------- targets
 
 
-def bids_of(quote: Quote | None) -> Levels:
-    return quote.bids if quote is not None else ()
+def _targets(residual: Residual, lowest: Decimal, highest: Decimal) -> set[Decimal]:
+    """Where all legs could be brought to: each leg's count, and as far as the books reach towards it."""
+    completing, unwinding = Way.COMPLETE in residual.ways, Way.UNWIND in residual.ways
+    wanted = {max(leg.shares, lowest) for leg in residual.legs} if completing and unwinding else set()
+    wanted |= {highest} if completing else set()
+    # A leg given back too often is bought back whatever was asked: its shares belong to somebody else.
+    wanted |= {lowest} if unwinding or any(leg.shares < 0 for leg in residual.legs) else set()
+    if not (completing and unwinding):
+        return wanted
+    floor = max((leg.shares - _depth(leg.give) for leg in residual.legs if leg.shares > lowest), default=lowest)
+    roof = min((leg.shares + _depth(leg.take) for leg in residual.legs if leg.shares < highest), default=highest)
+    reached = {min(max(target, floor), roof) for target in wanted} if floor <= roof else set()
+    return wanted | {target for target in reached if lowest <= target <= highest}
 
 
-def _walk(purpose: Purpose, residual: Residual, book: Book | None, shares: Decimal, extra_ticks: int) -> Repair | None:
-    """The order that does as much of `shares` as the book and the budget allow; None if that is nothing."""
-    if book is None:
-        return None
-    buying = purpose is Purpose.COMPLETE
-    taken = value = Decimal(0)
+def _first(residual: Residual, target: Decimal, expected: Decimal) -> Repair | None:
+    """The next order towards `target`: what was given back too often, then the scarcest side missing, then the
+    largest that stands. None if there is none that its book, the venue's minimum and the budget allow."""
+
+    def urgency(leg: Stand) -> tuple[int, Decimal]:
+        need = target - leg.shares
+        if leg.shares < 0:
+            return 0, leg.shares
+        return (1, _depth(leg.take) - need) if need > 0 else (2, need)
+
+    for leg in sorted((leg for leg in residual.legs if leg.shares != target), key=urgency):
+        order = _order(residual, leg, target, expected)
+        if order is not None:
+            return order
+    return None
+
+
+def _order(residual: Residual, leg: Stand, target: Decimal, expected: Decimal) -> Repair | None:
+    need, taking = abs(target - leg.shares), target > leg.shares
+    side = leg.side if taking else leg.side.opposite
+    levels = leg.take if taking else leg.give
+    bounds = _Bounds(residual.floor, _project(residual, target, without=leg), leg.fees, side, need)
+    taken = _ZERO
     limit: Decimal | None = None
-    for n, (price, size) in enumerate(book.levels, start=1):
-        if taken >= shares or not _affordable(residual, price, book.fees, n, buying=buying):
+    for n, (price, size) in enumerate(levels, start=1):
+        if taken >= need or not bounds.allow(price, fills=n):
             break
-        part = min(size, shares - taken)
-        value += (residual.payoff - price if buying else price) * part - book.fees.trade_fee(price, part)
-        taken += part
+        taken += min(size, need - taken)
         limit = price
-    if limit is None or taken <= 0:
+    size = taken - taken % leg.lot
+    if limit is None or size <= 0 or size < leg.min_size:
         return None
-    for n in range(1, extra_ticks + 1):
-        wider = limit + book.tick if buying else limit - book.tick
-        if not book.tick <= wider <= residual.payoff - book.tick:
+    for n in range(1, residual.extra_ticks + 1):
+        wider = limit + leg.tick if side is Side.BUY else limit - leg.tick
+        if not leg.tick <= wider <= 1 - leg.tick:
             break
-        if not _affordable(residual, wider, book.fees, len(book.levels) + n, buying=buying):
+        if not bounds.allow(wider, fills=len(levels) + n):
             break
         limit = wider
-    return Repair(purpose, Side.BUY if buying else Side.SELL, taken, limit, value / taken)
+    purpose = Purpose.COMPLETE if taking else Purpose.UNWIND
+    return Repair(leg.name, purpose, side, size, limit, target, expected)
 
 
-def _affordable(residual: Residual, price: Decimal, fees: FeeSchedule, fills: int, *, buying: bool) -> bool:
-    """Whether doing all of the residual at `price`, in `fills` fills, keeps the final P&L at or above the floor.
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What one leg's part of a plan may cost: `rest` is the final P&L without it, `need` its shares."""
 
-    Each fill's fee is rounded up, and its change in cash to the member's unit: for a few hundredths of a share that
-    is more than the fee itself.
-    """
-    if residual.floor is None:
-        return True
-    fee = fees.taker * price * (1 - price)
-    each = (residual.payoff - price if buying else price) - fee
-    rounding = (_FEE_UNIT + fees.unit) * fills
-    return residual.sunk + each * residual.shares - rounding >= residual.floor
+    floor: Decimal | None
+    rest: Decimal
+    fees: FeeSchedule
+    side: Side
+    need: Decimal
+
+    def allow(self, price: Decimal, *, fills: int) -> bool:
+        """Whether all of the need at `price`, in `fills` fills, keeps the final P&L at or above the floor.
+
+        Each fill's fee is rounded up, and its change in cash to the member's unit: for a few hundredths of a share
+        that is more than the fee itself.
+        """
+        if self.floor is None:
+            return True
+        fee = self.fees.taker * price * (1 - price)
+        each = (-price if self.side is Side.BUY else price) - fee
+        return self.rest + each * self.need - (_FEE_UNIT + self.fees.unit) * fills >= self.floor
 
 
-def _final(residual: Residual, repair: Repair | None) -> str:
-    if repair is None:
+# ---------------------------------------------------------------------- values
+
+
+def _project(residual: Residual, target: Decimal, without: Stand | None = None) -> Decimal:
+    """Final P&L if every leg (but one) is brought to `target` through its book."""
+    total = residual.cash + target * residual.payoff
+    for leg in residual.legs:
+        if leg is not without and leg.shares != target:
+            total += _flow(leg, target)
+    return total
+
+
+def _flow(leg: Stand, target: Decimal) -> Decimal:
+    """Cash of bringing one leg to `target`; what its book does not hold goes at the last price seen, or the worst."""
+    need, taking = abs(target - leg.shares), target > leg.shares
+    side = leg.side if taking else leg.side.opposite
+    sign = -1 if side is Side.BUY else 1
+    price = 1 - leg.tick if side is Side.BUY else _ZERO
+    flow = _ZERO
+    for price, size in leg.take if taking else leg.give:
+        part = min(size, need)
+        flow += sign * price * part - leg.fees.trade_fee(price, part)
+        need -= part
+        if need <= 0:
+            return flow
+    return flow + sign * price * need - leg.fees.trade_fee(price, need)
+
+
+def _held_value(residual: Residual, lowest: Decimal) -> Decimal | None:
+    """P&L expected of keeping what stands: each share at the middle of its book, less the discount."""
+    total = residual.cash + lowest * residual.payoff
+    for leg in residual.legs:
+        if leg.shares == lowest:
+            continue
+        if leg.shares < lowest or not leg.take or not leg.give:
+            return None  # what was given back too often cannot be held; without two sides there is no middle
+        middle = (leg.take[0][0] + leg.give[0][0]) / 2
+        each = middle if leg.side is Side.BUY else -middle
+        total += (each - residual.hold_discount) * (leg.shares - lowest)
+    return total
+
+
+def _if_worthless(residual: Residual, lowest: Decimal) -> Decimal:
+    """The P&L if everything that stands alone ends against us: bought shares at nothing, shares held short at one."""
+    total = residual.cash + lowest * residual.payoff
+    for leg in residual.legs:
+        over = leg.shares - lowest
+        bad = over > 0 if leg.side is Side.SELL else over < 0
+        total -= abs(over) if bad else _ZERO
+    return total
+
+
+def _all_too_small(residual: Residual, target: Decimal) -> bool:
+    needs = [(abs(target - leg.shares), leg) for leg in residual.legs if leg.shares != target]
+    return all(need - need % leg.lot < max(leg.min_size, leg.lot) for need, leg in needs)
+
+
+def _depth(levels: Levels) -> Decimal:
+    return sum((size for _, size in levels), _ZERO)
+
+
+def _words(target: Decimal, lowest: Decimal, highest: Decimal) -> str:
+    if target == highest:
+        return "completing"
+    return "unwinding" if target == lowest else f"{plain(target)} completed and the rest unwound"
+
+
+def _final(first: Repair | None, expected: Decimal) -> str:
+    if first is None:
         return "impossible (no offer within the budget was seen)"
-    final = residual.sunk + repair.value * repair.size
-    return f"{plain(repair.size)} shares to {plain(repair.limit)}, P&L then about ${final:.4f}"
+    return f"{first.side} {plain(first.size)} of {first.leg} to {plain(first.limit)}, P&L then about ${expected:.4f}"

@@ -17,6 +17,7 @@ from temporalio.service import GrpcCompression, RPCError
 from temporalio.worker import Worker
 
 from activities.orders import OrderActivities
+from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
 from domain.errors import Unavailable
 from domain.intent import Intent
@@ -104,6 +105,7 @@ def make_worker(client: Client, stack: Stack, venue: KalshiClient, ledger: Ledge
     venues = {Venue.KALSHI: venue}
     orders = OrderActivities(venues, ledger, stack.run_id, wall_clock_us, _observe)
     settlement = SettlementActivities(venues, ledger, stack.run_id, wall_clock_us, _closed)
+    positions = PositionActivities(venues, ledger)
     limits = stack.settings.worker
     return Worker(
         client,
@@ -116,6 +118,8 @@ def make_worker(client: Client, stack: Stack, venue: KalshiClient, ledger: Ledge
             orders.cancel_order,
             settlement.settle_trade,
             settlement.record_trade,
+            positions.read_resolution,
+            positions.look_up_order,
         ],
         workflow_runner=TradeSandbox(),
         max_concurrent_workflow_tasks=limits.max_concurrent_workflow_tasks,

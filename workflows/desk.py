@@ -7,27 +7,30 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from domain.evidence import ForeignOrder, OrderEvidence, Resolution
+from domain.evidence import OrderEvidence, Resolution
 from domain.intent import Intent
 from domain.orders import Guard, OrderTicket, Quote, SubmitResult
-from domain.requests import Settlement
+from domain.requests import LookUp, Settlement
 from domain.trade import TradeRecord
 
 
 class Desk(Protocol):
     """Every call may take long, and the process may die during any of them; none may be inferred to have failed.
 
-    `submit` returns UNKNOWN for whatever it cannot prove. `evidence`, `quote`, `resolution` and `look_up` return None
-    when the venue could not be asked in time; asking again is safe. `settle` comes back only when venue and ledger have
-    answered; `record` tries for a bounded time, since `settle` writes all of it again.
+    `submit` returns UNKNOWN for whatever it cannot prove. `evidence`, `quote` and `resolution` return None when the
+    venue could not be asked in time; asking again is safe, and `look_up` says so in its refusal. `settle` comes back
+    only when venue and ledger have answered; `record` tries for a bounded time, since `settle` writes all of it again.
     """
 
     def now(self) -> int:
         """Microseconds since the epoch, on the trade's own clock."""
         ...
 
-    async def pause(self, ms: int) -> None:
-        """Wait, but no longer than until a message arrives for this trade; one since the last pause ends it at once."""
+    async def pause(self, ms: int) -> bool:
+        """Wait, but no longer than until a message arrives for this trade; one since the last pause ends it at once.
+
+        True if a message did.
+        """
         ...
 
     async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult: ...
@@ -42,7 +45,7 @@ class Desk(Protocol):
 
     async def resolution(self, venue: str, market: str) -> Resolution | None: ...
 
-    async def look_up(self, venue: str, order_id: str) -> ForeignOrder | None: ...
+    async def look_up(self, venue: str, order_id: str, intent_id: str) -> LookUp: ...
 
     async def settle(self, intent: Intent, record: TradeRecord) -> Settlement: ...
 

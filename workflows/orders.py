@@ -1,21 +1,24 @@
-"""The orders of one trade, and how an unknown one is settled: by the venue's evidence and by nothing else.
+"""The orders of one trade, and how an open one is settled: by the venue's evidence and by nothing else.
 
-State × evidence, for an order whose counts its answer left open (UNKNOWN, or an IOC said to work still):
+State × evidence, for an order whose counts its answer left open (UNKNOWN, or ACCEPTED and still working):
 
-    | evidence            | next                                            | why                                      |
-    |---------------------|-------------------------------------------------|------------------------------------------|
-    | done                | settled with the venue's count                  | counts of a dead order are final         |
-    | resting (IOC)       | look again; after a second, cancel and look     | a lagging read, or a venue that forgot   |
-    | absent or unseen,   | the same bytes again                            | the venue dedupes, the answer is         |
-    | order still wanted  |                                                 | definite, the limit still bounds it      |
-    | absent, not wanted  | settled with nothing filled                     | proven: nothing can arrive any more      |
-    | unseen, not wanted; | look again                                      | reads lag writes; absence proves nothing |
-    | or known to be there|                                                 | about an order that arrived              |
-    | none until deadline | STUCK, exposure reserved; still looking         | failure is never inferred                |
+    | evidence              | next                                          | why                                      |
+    |-----------------------|-----------------------------------------------|------------------------------------------|
+    | done                  | settled with the venue's count                | counts of a dead order are final         |
+    | resting, meant to     | look again until filled enough, its time is   | a cancel's answer proves nothing: only   |
+    |                       | up or it is no longer wanted; then cancel,    | the count of the dead order does         |
+    |                       | and look until it is dead                     |                                          |
+    | resting, not meant to | look again; after a second, cancel and look   | a lagging read, or a venue that forgot   |
+    | absent or unseen,     | the same bytes again                          | the venue dedupes, the answer is         |
+    | order still wanted    |                                               | definite, the limit still bounds it      |
+    | absent, not wanted    | settled with nothing filled                   | proven: nothing can arrive any more      |
+    | unseen, not wanted;   | look again                                    | reads lag writes; absence proves nothing |
+    | or known to be there  |                                               | about an order that arrived              |
+    | none until deadline   | STUCK, exposure reserved; still looking       | failure is never inferred                |
 
 Still wanted: the opening order while its intent is fresh, a hedge or completion until a person asks to unwind, an
-unwind always. A process taken for dead may send its copy until that copy's own deadline (its guard's `not_after`), so
-absence counts only from there.
+unwind or a merge always. A process taken for dead may send its copy until that copy's own deadline (its guard's
+`not_after`), so absence counts only from there.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ SEND_WINDOW_US = 10_000_000
 """How long an order decided without a deadline of its own may still leave: what waited longer is decided anew."""
 
 _RESTING_PATIENCE_US = 1_000_000
+_SLOWEST_RESTING_POLL_MS = 1_000  # a fill of a resting order wakes its trade; this is for a message that was lost
 _SLOWEST_POLL_MS = 5_000
 _SLOWEST_PARKED_POLL_MS = 900_000  # a parked trade may look for weeks; each look grows its history
 
@@ -46,6 +50,7 @@ class Order:
 
     ticket: OrderTicket
     fees: FeeSchedule
+    rest_ms: int = 0
     result: SubmitResult | None = None
     order_id: str | None = None
     filled: Decimal = Decimal(0)
@@ -58,11 +63,6 @@ class Order:
     cash_known: Decimal | None = None
 
     @property
-    def shares(self) -> Decimal:
-        """Signed position change."""
-        return self.filled if self.ticket.side is Side.BUY else -self.filled
-
-    @property
     def cash(self) -> Decimal:
         """Signed cash of what filled: exact once fills are known; before, at the answered average, or else at the
         limit, which is never better than what was paid.
@@ -71,6 +71,8 @@ class Order:
             return self.cash_known
         price = self.price if self.price is not None else self.ticket.limit
         gross = price * self.filled
+        if self.ticket.purpose is Purpose.MERGE:
+            return gross
         fees = self.fee * self.filled if self.fee is not None else self.fees.trade_fee(price, self.filled)
         return (gross if self.ticket.side is Side.SELL else -gross) - fees
 
@@ -81,9 +83,10 @@ class Order:
         self.filled = evidence.filled
         self.cash_known = self.price = self.fee = None
         if evidence.complete:
-            self.cash_known = sum((fill.cash for fill in evidence.fills), Decimal(0))
+            standing = evidence.standing
+            self.cash_known = sum((fill.cash for fill in standing), Decimal(0))
             if evidence.filled:
-                self.price = sum((f.price * f.size for f in evidence.fills), Decimal(0)) / evidence.filled
+                self.price = sum((f.price * f.size for f in standing), Decimal(0)) / evidence.filled
 
     def settle(self, filled: Decimal) -> None:
         self.settled = True
@@ -102,8 +105,14 @@ class OrderBook:
     def next_attempt(self, leg: str) -> int:
         return 1 + sum(order.ticket.leg == leg for order in self.orders)
 
-    def shares(self, leg: str) -> Decimal:
-        return sum((order.shares for order in self.orders if order.ticket.leg == leg), Decimal(0))
+    def shares(self, leg: str, side: Side) -> Decimal:
+        """What a leg holds, counted in its own direction `side`."""
+        mine = (order for order in self.orders if order.ticket.leg == leg)
+        return sum((o.filled if o.ticket.side is side else -o.filled for o in mine), Decimal(0))
+
+    def merged(self) -> Decimal:
+        """Sets handed back to the venue."""
+        return sum((o.filled for o in self.orders if o.ticket.purpose is Purpose.MERGE), Decimal(0))
 
     def cash(self) -> Decimal:
         return sum((order.cash for order in self.orders), Decimal(0))
@@ -116,6 +125,10 @@ class Owner(Protocol):
         """Whether one more copy of an order whose outcome is open would still serve."""
         ...
 
+    def keeps(self, order: Order) -> bool:
+        """Whether an order that stands in the book may go on standing there."""
+        ...
+
     def tell(self, text: str) -> None: ...
 
     def in_doubt(self, order: Order) -> None:
@@ -123,6 +136,10 @@ class Owner(Protocol):
         ...
 
     async def park(self, why: str) -> None: ...
+
+    async def wait(self, ms: int) -> bool:
+        """Pause, and take note of what a person said meanwhile. True if a message ended it."""
+        ...
 
 
 class Sender:
@@ -156,8 +173,9 @@ class Sender:
         elif result.verdict is Verdict.ACCEPTED:
             order.price, order.fee = result.average_price, result.average_fee
             order.filled, order.landed, order.sent_at = result.filled, True, self._desk.now()
-            order.settled = not result.remaining  # an IOC that works on: its counts are not final
-            self._owner.tell(f"{_name(order)}: accepted, {_fill_words(order)}")
+            order.settled = not result.remaining  # one that works on: its counts are not final
+            works = "" if order.settled else f"; {plain(result.remaining)} in the book"
+            self._owner.tell(f"{_name(order)}: accepted, {_fill_words(order)}{works}")
         elif result.verdict is Verdict.DENIED:
             order.settle(Decimal(0))
             self._owner.tell(f"{_name(order)}: not sent ({result.code}): {result.detail}")
@@ -168,10 +186,12 @@ class Sender:
     async def _resolve(self, order: Order) -> None:
         """The table of this module. Looks ever more slowly; parks after the deadline but never stops looking."""
         desk, policy = self._desk, self._policy
-        deadline = desk.now() + policy.unknown_deadline_ms * 1000
-        poll_ms, slowest_ms, parked = policy.evidence_poll_ms, _SLOWEST_POLL_MS, False
+        rest_until = desk.now() + order.rest_ms * 1000
+        deadline = rest_until + policy.unknown_deadline_ms * 1000
+        poll_ms, parked, cancelled = policy.evidence_poll_ms, False, False
         resting_since: int | None = None
         while not order.settled:
+            slowest_ms = _SLOWEST_PARKED_POLL_MS if parked else _SLOWEST_POLL_MS
             since = max(order.sent_at, order.may_leave_until)
             seen = await desk.evidence(order.ticket, order.order_id, since, policy.absence_grace_ms)
             if seen is not None and seen.status is OrderStatus.DONE:
@@ -179,10 +199,17 @@ class Sender:
                 self._owner.tell(f"{_name(order)}: settled by the venue's list, {_fill_words(order)}")
             elif seen is not None and seen.status is OrderStatus.RESTING:
                 order.order_id, order.landed = seen.order_id or order.order_id, True
+                order.filled = seen.filled
                 resting_since = desk.now() if resting_since is None else resting_since
-                if order.order_id is not None and desk.now() - resting_since > _RESTING_PATIENCE_US:
-                    self._owner.tell(f"{_name(order)}: still working on the venue; cancelling it")
-                    await desk.cancel(order.ticket, order.order_id)
+                why = self._why_cancel(order, resting_since, rest_until)
+                if why and order.order_id is not None:
+                    if not cancelled:
+                        self._owner.tell(f"{_name(order)}: {why}; cancelling it")
+                        cancelled, poll_ms = True, policy.evidence_poll_ms
+                    await desk.cancel(order.ticket, order.order_id)  # its answer proves nothing
+                elif not why:
+                    until_ms = max((rest_until - desk.now()) // 1000, 1) if order.ticket.rests else slowest_ms
+                    slowest_ms = min(_SLOWEST_RESTING_POLL_MS, until_ms)
             elif seen is not None and not order.landed:
                 proven_absent = seen.status is OrderStatus.ABSENT
                 if self._owner.wants(order):
@@ -193,12 +220,24 @@ class Sender:
             if order.settled:
                 return
             if not parked and desk.now() > deadline:
-                parked, slowest_ms = True, _SLOWEST_PARKED_POLL_MS
+                parked = True
                 waited = policy.unknown_deadline_ms // 1000
                 self._owner.tell(f"{_name(order)}: no evidence for {waited} s; still looking")
                 await self._owner.park("an order's outcome is unknown")
-            await desk.pause(poll_ms)
-            poll_ms = min(poll_ms * 2, slowest_ms)
+            poll_ms = min(poll_ms, slowest_ms)
+            await self._owner.wait(poll_ms)
+            poll_ms = poll_ms * 2
+
+    def _why_cancel(self, order: Order, resting_since: int, rest_until: int) -> str:
+        """Why an order that stands in the book is taken out of it; empty while it may stand."""
+        now = self._desk.now()
+        if not order.ticket.rests:
+            return "still working on the venue" if now - resting_since > _RESTING_PATIENCE_US else ""
+        if order.ticket.purpose is Purpose.OPEN and order.filled > self._policy.rest_fill:
+            return f"{plain(order.filled)} filled, to be hedged now"
+        if not self._owner.keeps(order):
+            return "no longer wanted"
+        return f"{order.rest_ms} ms in the book" if now >= rest_until else ""
 
     async def _send_again(self, order: Order, *, proven_absent: bool) -> None:
         """The same bytes once more. A refusal of this copy says nothing about an earlier one that may still arrive

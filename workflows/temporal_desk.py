@@ -15,13 +15,14 @@ from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ActivityError, FailureError
 
-from domain.evidence import ForeignOrder, OrderEvidence, Resolution
+from domain.evidence import OrderEvidence, Resolution
 from domain.intent import Intent
 from domain.money import plain
 from domain.orders import Guard, OrderTicket, Purpose, Quote, SubmitResult, Verdict
 from domain.requests import (
     CancelRequest,
     EvidenceRequest,
+    LookUp,
     LookUpRequest,
     QuoteRequest,
     RecordRequest,
@@ -62,11 +63,12 @@ class TemporalDesk:
     def now(self) -> int:
         return workflow.time_ns() // 1000
 
-    async def pause(self, ms: int) -> None:
+    async def pause(self, ms: int) -> bool:
         # Counted from the last pause, not from now: a command that came during the activity before it must not wait.
         with suppress(TimeoutError):
             await workflow.wait_condition(lambda: self._messages != self._heard, timeout=timedelta(milliseconds=ms))
-        self._heard = self._messages
+        woken, self._heard = self._messages != self._heard, self._messages
+        return woken
 
     async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
         self._publish()
@@ -98,8 +100,10 @@ class TemporalDesk:
     async def resolution(self, venue: str, market: str) -> Resolution | None:
         return await self._read(names.READ_RESOLUTION, ResolutionRequest(venue=venue, market=market), Resolution)
 
-    async def look_up(self, venue: str, order_id: str) -> ForeignOrder | None:
-        return await self._read(names.LOOK_UP_ORDER, LookUpRequest(venue=venue, order_id=order_id), ForeignOrder)
+    async def look_up(self, venue: str, order_id: str, intent_id: str) -> LookUp:
+        request = LookUpRequest(venue=venue, order_id=order_id, intent_id=intent_id)
+        found = await self._read(names.LOOK_UP_ORDER, request, LookUp)
+        return found or LookUp(None, f"{venue} could not be asked for order {order_id} in time; ask again")
 
     async def cancel(self, ticket: OrderTicket, order_id: str) -> None:
         """Best effort: a cancel's answer proves nothing, only the counts read after it do."""

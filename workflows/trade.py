@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from domain.intent import Intent
-from domain.operator import OperatorCommand
+from domain.operator import Action, OperatorCommand
 from domain.trade import TradeRecord
 from workflows import names
 from workflows.lifecycle import Trade
@@ -54,23 +54,58 @@ class TradeWorkflow:
 
     @workflow.update(name=names.UPDATE_UNWIND)
     def unwind(self, command: OperatorCommand) -> str:
-        answer = self._trade.unwind(command)
-        self._desk.wake()
-        return answer
+        return self._take(Action.UNWIND, command)
 
     @unwind.validator
     def _may_unwind(self, command: OperatorCommand) -> None:
-        self._trade.may_unwind(command)
+        self._trade.may(Action.UNWIND, command)
+
+    @workflow.update(name=names.UPDATE_HOLD)
+    def hold(self, command: OperatorCommand) -> str:
+        return self._take(Action.HOLD, command)
+
+    @hold.validator
+    def _may_hold(self, command: OperatorCommand) -> None:
+        self._trade.may(Action.HOLD, command)
+
+    @workflow.update(name=names.UPDATE_RETRY)
+    def retry(self, command: OperatorCommand) -> str:
+        return self._take(Action.RETRY, command)
+
+    @retry.validator
+    def _may_retry(self, command: OperatorCommand) -> None:
+        self._trade.may(Action.RETRY, command)
+
+    @workflow.update(name=names.UPDATE_ACCEPT)
+    def accept(self, command: OperatorCommand) -> str:
+        return self._take(Action.ACCEPT, command)
+
+    @accept.validator
+    def _may_accept(self, command: OperatorCommand) -> None:
+        self._trade.may(Action.ACCEPT, command)
+
+    @workflow.update(name=names.UPDATE_ADOPT)
+    def adopt(self, command: OperatorCommand) -> str:
+        return self._take(Action.ADOPT, command)
+
+    @adopt.validator
+    def _may_adopt(self, command: OperatorCommand) -> None:
+        self._trade.may(Action.ADOPT, command)
+
+    def _take(self, action: Action, command: OperatorCommand) -> str:
+        answer = self._trade.take(action, command)
+        self._desk.wake()
+        return answer
 
     @workflow.signal(name=names.SIGNAL_FORCE_FLAT)
     def force_flat(self, command: OperatorCommand) -> None:
-        """The same wish while no worker is up to validate it: done if it still can be, else told in the story."""
+        """An unwind while no worker is up to validate it: done if it still can be, else told in the story."""
         try:
-            self._trade.may_unwind(command)
+            self._trade.may(Action.FORCE_FLAT, command)
         except ValueError as refusal:
             self._trade.tell(f"{command.author} asked to unwind ({command.reason}), too late: {refusal}")
         else:
-            self._trade.unwind(command)
+            self._trade.take(Action.FORCE_FLAT, command)
         self._desk.wake()
 
     @workflow.signal(name=names.SIGNAL_ORDER_UPDATE)

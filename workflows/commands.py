@@ -1,0 +1,147 @@
+"""What people asked of a trade: checked before it is taken, kept with author and reason, obeyed by what runs next."""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+from typing import Protocol
+
+from domain.money import plain
+from domain.operator import Action, CommandRecord, OperatorCommand
+
+
+class Subject(Protocol):
+    """The trade, as its commands need it."""
+
+    @property
+    def trading(self) -> bool:
+        """Whether orders may still be sent without anybody asking."""
+        ...
+
+    @property
+    def ended(self) -> bool: ...
+
+    def alone(self) -> Decimal: ...
+
+    @property
+    def dust(self) -> Decimal: ...
+
+    def open_orders(self) -> list[str]:
+        """Names of orders whose outcome is open."""
+        ...
+
+    def venues(self) -> tuple[str, ...]: ...
+
+    def tell(self, text: str) -> None: ...
+
+    def now(self) -> int: ...
+
+
+class Commands:
+    """The wishes in force. `mode` is UNWIND or HOLD while one of them stands, else None: the policy decides.
+
+    `accepted` is how many shares may stay alone; `retries` counts wishes to try again at once; `adoptions` are orders
+    that wait to be looked up. `taken` holds all of them, as the ledger will.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self.mode: Action | None = None
+        self.accepted = Decimal(0)
+        self.retries = 0
+        self.adoptions: deque[OperatorCommand] = deque()
+        self.taken: list[CommandRecord] = []
+
+    @property
+    def unwinding(self) -> bool:
+        return self.mode is Action.UNWIND
+
+    @property
+    def holding(self) -> bool:
+        return self.mode is Action.HOLD
+
+    def may(self, action: Action, command: OperatorCommand) -> None:
+        """Raise ValueError with the reason when `command` cannot be carried out. Changes nothing."""
+        subject = self._subject
+        if not command.author.strip() or not command.reason.strip():
+            raise ValueError(f"{action} needs an author and a reason; got an empty one")
+        if subject.ended:
+            raise ValueError("the trade is closed or closing; nothing can be asked of it any more")
+        alone = subject.alone()
+        if action is Action.ADOPT:
+            self._may_adopt(command)
+        elif action in (Action.UNWIND, Action.FORCE_FLAT):
+            if not subject.trading and alone <= subject.dust:
+                raise ValueError("nothing stands alone, there is nothing to unwind")
+            if self.unwinding:
+                raise ValueError(f"an unwind was already asked for: {self._last(Action.UNWIND)}")
+        elif action is Action.HOLD:
+            if not subject.trading:
+                raise ValueError("the trade sends nothing any more, there is nothing to hold back")
+            if self.holding:
+                raise ValueError(f"it is already held: {self._last(Action.HOLD)}")
+        elif action is Action.ACCEPT:
+            if not subject.trading or not alone:
+                raise ValueError("nothing stands alone, there is nothing to accept")
+            if open_orders := subject.open_orders():
+                raise ValueError(
+                    f"the outcome of {', '.join(open_orders)} is open: what would stand alone is not known yet"
+                )
+
+    def _may_adopt(self, command: OperatorCommand) -> None:
+        venues = self._subject.venues()
+        if not command.order_id.strip():
+            raise ValueError("adopting needs the venue's id of the order; got an empty one")
+        if command.venue not in venues:
+            raise ValueError(f"{command.venue or '(none)'} is no venue of this trade; it trades on {', '.join(venues)}")
+
+    def take(self, action: Action, command: OperatorCommand) -> str:
+        """From now on it holds. Returns what will happen, for the person who asked."""
+        alone = self._subject.alone()
+        answer = self._obey(action, command, alone)
+        self.taken.append(CommandRecord(action, command.author, command.reason, answer, self._subject.now()))
+        self._subject.tell(f"{command.author} asked to {_words(action, command)}: {command.reason}")
+        return answer
+
+    def _obey(self, action: Action, command: OperatorCommand, alone: Decimal) -> str:
+        if action is Action.ADOPT:
+            self.adoptions.append(command)
+            return f"order {command.order_id} is looked up on {command.venue} and adopted if it fits; see the story"
+        self.accepted = alone if action is Action.ACCEPT else Decimal(0)
+        if action is Action.ACCEPT:
+            self.mode = None
+            return f"{plain(alone)} shares may stand alone; the trade holds them until their markets pay"
+        if action is Action.HOLD:
+            self.mode = Action.HOLD
+            return f"nothing more is sent; {plain(alone)} shares stand alone until somebody says what to do"
+        self.retries += 1
+        if action is Action.RETRY:
+            self.mode = None
+            return "the policy decides again, at once, with all of its time"
+        self.mode = Action.UNWIND
+        if alone:
+            return (
+                f"{plain(alone)} shares stand alone now; whatever still does once open orders are settled will be sold"
+            )
+        return "nothing stands alone now; no more is bought, and whatever an open order leaves alone will be sold"
+
+    def keep(self, shares: Decimal) -> None:
+        """The policy's own rule lets that many shares stand alone."""
+        self.accepted = shares
+
+    def _last(self, action: Action) -> str:
+        forms = {action, Action.FORCE_FLAT} if action is Action.UNWIND else {action}
+        last = next(record for record in reversed(self.taken) if record.action in forms)
+        return f"{last.author}, {last.reason}"
+
+
+def _words(action: Action, command: OperatorCommand) -> str:
+    if action is Action.ADOPT:
+        return f"adopt order {command.order_id} of {command.venue}"
+    return {
+        Action.UNWIND: "unwind",
+        Action.FORCE_FLAT: "unwind",
+        Action.HOLD: "hold",
+        Action.RETRY: "try again",
+        Action.ACCEPT: "accept what stands alone",
+    }[action]

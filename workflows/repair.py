@@ -1,0 +1,196 @@
+"""Repair: shrink what stands alone until nothing, or nothing that matters, does.
+
+Each round looks at the books, compares what can be done (`domain.residual`), tells the numbers, and sends one order;
+its outcome is settled before the next look. What cannot be repaired in the policy's time is parked as STUCK with its
+exposure reserved, and looked at ever more slowly; a person, a fill or a better book ends that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from domain import residual
+from domain.intent import Way
+from domain.money import plain
+from domain.orders import Guard, Purpose, Quote, SubmitResult, Verdict
+from domain.trade import TradeState
+from workflows.orders import SEND_WINDOW_US
+
+if TYPE_CHECKING:
+    from workflows.lifecycle import Trade
+
+_SLOWEST_LOOK_MS = 2_000
+_STUCK_LOOK_MS = 5_000
+_SLOWEST_STUCK_LOOK_MS = 900_000  # a stuck trade may look for weeks; each look grows its history
+
+
+@dataclass(slots=True)
+class _Effort:
+    """One task with all of its time: begun anew when a person says something new."""
+
+    deadline: int
+    look_ms: int
+    wish: tuple[object, ...]
+    slowest_ms: int = _SLOWEST_LOOK_MS
+    rung: int = 0
+    parked: bool = False
+    refused: set[Way] = field(default_factory=set)  # by the venue: a wider limit does not help there
+
+
+class Repairs:
+    """The repairs of one trade. `run` comes back when what stands alone may stay so."""
+
+    def __init__(self, trade: Trade) -> None:
+        self._trade = trade
+        self._desk = trade.desk
+        self._policy = trade.intent.policy
+
+    async def run(self, last: SubmitResult | None) -> None:
+        """`last` is the answer to the last hedge, if this follows one: a recheck that refused has just seen that leg's
+        book, and a venue that refused the hedge will refuse a completion too."""
+        trade = self._trade
+        seen = {last.quote.market: last.quote} if last is not None and last.quote is not None else {}
+        if last is not None and last.verdict is not Verdict.DENIED:
+            seen = {}  # the order has taken from what was seen
+        effort = self._effort()
+        if last is not None and last.verdict is Verdict.REJECTED:
+            effort.refused.add(Way.COMPLETE)
+        while not trade.may_stay():
+            if effort.wish != self._wish():
+                effort = self._effort()
+            if trade.commands.holding:
+                await self._hold(effort)
+                continue
+            if not effort.parked:
+                trade.enter(TradeState.UNWIND if trade.commands.unwinding else TradeState.REBALANCE)
+            self._desk.show(trade.record())
+            found = await self._look(seen, effort)
+            seen = {}
+            if effort.wish != self._wish():
+                continue  # asked during the look: what it found is no longer wanted
+            if found.best is not None:
+                if await self._send(found.best, found.why, effort):
+                    continue
+            elif self._by_policy(found):
+                continue
+            else:
+                effort.refused.clear()
+            if not effort.parked and self._desk.now() > effort.deadline:
+                trade.tell(f"No repair so far: {found.why}.")
+                await trade.park("the residual could be neither completed nor unwound within the loss budget in time")
+                effort.parked, effort.look_ms, effort.slowest_ms = True, _STUCK_LOOK_MS, _SLOWEST_STUCK_LOOK_MS
+            await trade.wait(effort.look_ms)
+            effort.look_ms = min(effort.look_ms * 2, effort.slowest_ms)
+
+    def _wish(self) -> tuple[object, ...]:
+        commands = self._trade.commands
+        return (commands.mode, commands.retries)
+
+    def _effort(self) -> _Effort:
+        deadline = self._desk.now() + self._policy.repair_deadline_ms * 1000
+        return _Effort(deadline, self._policy.ladder_wait_ms, self._wish())
+
+    async def _hold(self, effort: _Effort) -> None:
+        """A person said: nothing. The trade shows as stuck, since somebody must end it."""
+        if not effort.parked:
+            effort.parked, effort.look_ms = True, _STUCK_LOOK_MS
+            await self._trade.park("held by a person; `surefoot retry`, `accept` or `unwind` ends that")
+        await self._markets_paid()
+        await self._trade.wait(effort.look_ms)
+        effort.look_ms = min(effort.look_ms * 2, _SLOWEST_STUCK_LOOK_MS)
+
+    # ------------------------------------------------------------------ look
+
+    async def _look(self, seen: Mapping[str, Quote], effort: _Effort) -> residual.Options:
+        """The books now, and what each way would bring."""
+        trade, policy = self._trade, self._policy
+        asked = trade.commands.unwinding
+        ways = {Way.UNWIND} if asked else set(policy.ways)
+        if effort.parked:
+            await self._markets_paid()
+        stands = [await self._stand(n, seen, asked=asked) for n in range(len(trade.intent.legs))]
+        ticks = policy.ladder_ticks[min(effort.rung, len(policy.ladder_ticks) - 1)]
+        return residual.options(
+            residual.Residual(
+                legs=tuple(stands),
+                cash=trade.orders.cash(),
+                payoff=trade.intent.payoff,
+                floor=None if asked else -policy.loss_budget,
+                ways=frozenset(ways - effort.refused),
+                hold_discount=policy.hold_discount,
+                extra_ticks=ticks,
+            )
+        )
+
+    async def _stand(self, n: int, seen: Mapping[str, Quote], *, asked: bool) -> residual.Stand:
+        """One leg with its book; a book that cannot matter is not read."""
+        trade = self._trade
+        leg = trade.intent.legs[n]
+        shares = trade.shares(leg)
+        missing = shares < max(trade.shares(other) for other in trade.intent.legs)
+        needed = shares > trade.hedged() or shares < 0 or (missing and not asked)
+        quote = seen.get(leg.market) if needed else None
+        if needed and quote is None:
+            quote = await self._desk.quote(leg.venue, leg.market)
+        return residual.Stand(
+            name=leg.name,
+            side=leg.side,
+            shares=shares,
+            take=residual.levels_of(quote, leg.side),
+            give=residual.levels_of(quote, leg.side.opposite),
+            fees=leg.fees,
+            tick=leg.tick,
+            min_size=leg.min_size,
+            lot=leg.lot,
+        )
+
+    # ------------------------------------------------------------------ act
+
+    async def _send(self, best: residual.Repair, why: str, effort: _Effort) -> bool:
+        """One order of the best plan. True if something filled: look again at once."""
+        trade = self._trade
+        trade.tell(f"{plain(trade.alone())} shares stand alone. {why}. Chosen: {best.purpose} {best.leg}.")
+        leg = next(leg for leg in trade.intent.legs if leg.name == best.leg)
+        order = trade.new_order(leg, best.purpose, best.side, best.size, best.limit)
+        guard = Guard(not_after=self._desk.now() + SEND_WINDOW_US)
+        result = await trade.sender.send(order, guard)  # dangerous: may have filled
+        way = Way.COMPLETE if best.purpose is Purpose.COMPLETE else Way.UNWIND
+        if order.filled:
+            effort.rung += 1
+            effort.refused.clear()
+            return True
+        if result.verdict is Verdict.REJECTED:  # a wider limit does not help where the venue says no
+            effort.rung = 0
+            effort.refused.add(way)
+        else:
+            effort.rung += 1
+        return False
+
+    def _by_policy(self, found: residual.Options) -> bool:
+        """Whether the policy's own rule lets what stands alone stay, and if so notes it."""
+        trade = self._trade
+        alone = trade.alone()
+        if found.hold and not trade.commands.unwinding:
+            trade.tell(f"{plain(alone)} shares stand alone. {found.why}. Chosen: hold.")
+        elif found.too_small and found.affordable_loss:
+            trade.tell(f"{plain(alone)} shares stand alone: less than the venue's smallest order on every way. Dust.")
+        else:
+            return False
+        trade.commands.keep(alone)
+        return True
+
+    async def _markets_paid(self) -> None:
+        """A market that has paid trades no more: what stood alone there is cash, for better or worse."""
+        trade = self._trade
+        for leg in trade.intent.legs:
+            if not trade.held(leg):
+                continue
+            paid = await self._desk.resolution(leg.venue, leg.market)
+            if paid is None or paid.payout is None:
+                return
+        alone = trade.alone()
+        if alone:
+            trade.tell(f"Every market has paid; the {plain(alone)} shares that stood alone are cash.")
+            trade.commands.keep(alone)

@@ -1,0 +1,166 @@
+"""The tail: the venue's final word on every order, whole sets handed back, payment by the markets, then closed.
+
+| state    | evidence                                   | next                                                    |
+|----------|--------------------------------------------|---------------------------------------------------------|
+| HEDGED   | the venue counts other fills, or voids one | counts adopted; repair if something stands alone then   |
+| HEDGED   | counts agree, a fill is still provisional  | look again, until every fill is final                   |
+| HEDGED   | counts agree, every fill is final          | SETTLING, the ledger written                            |
+| SETTLING | the venue takes whole sets back            | merged: CLOSED if nothing else is held                  |
+| SETTLING | every market held has paid                 | CLOSED, realised P&L booked                             |
+| SETTLING | a message: a fill came late or was voided  | the final word is read again, as above                  |
+| any      | nothing is held                            | CLOSED once venue and ledger agree                      |
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from domain.evidence import Redemption, Resolution
+from domain.money import plain
+from domain.orders import Guard, Side, Verdict
+from domain.requests import Settlement
+from domain.trade import Outcome, TradeRecord, TradeState
+from workflows.orders import SEND_WINDOW_US
+
+if TYPE_CHECKING:
+    from workflows.lifecycle import Trade
+
+
+class Tail:
+    """The end of one trade. `run` returns the closed record, or None when there is something to repair again."""
+
+    def __init__(self, trade: Trade) -> None:
+        self._trade = trade
+        self._desk = trade.desk
+        self._policy = trade.intent.policy
+        self._paid: dict[tuple[str, str], Resolution] = {}
+        self._merging = bool(trade.intent.set_id)
+
+    async def run(self) -> TradeRecord | None:
+        trade = self._trade
+        outcome = self._ending()
+        trade.enter(_LAST_STATES.get(outcome, trade.state))
+        if trade.alone():
+            trade.tell(f"{plain(trade.alone())} shares stand alone and are left as they are.")
+        look_ms = self._policy.evidence_poll_ms
+        while True:
+            settlement = await self._settle(outcome)
+            if not settlement.agrees:
+                self._adopt(settlement)
+                return None
+            if settlement.record.state is TradeState.CLOSED:
+                return settlement.record
+            if not settlement.final:
+                await trade.wait(look_ms)
+                look_ms = min(look_ms * 2, self._policy.settle_poll_ms)
+            elif await self._hand_back():
+                continue
+            else:
+                await self._await_payment()
+            if not trade.may_stay():
+                return None  # a person wants it sold, or adopted an order: trading goes on
+
+    async def _settle(self, outcome: Outcome) -> Settlement:
+        """Ask for the final word and rest on it: in SETTLING while shares are held, else CLOSED."""
+        trade = self._trade
+        redemptions = self._redemptions()
+        held = any(trade.held(leg) for leg in trade.intent.legs)
+        if redemptions is None and held:
+            record = trade.would_rest(TradeState.SETTLING, outcome, _WAITING)
+        else:
+            record = trade.would_rest(TradeState.CLOSED, outcome, _ENDINGS[outcome])
+            record = replace(record, redemptions=redemptions or ())
+        if record.state is trade.state and trade.state is TradeState.SETTLING:
+            record = replace(record, steps=record.steps[:-1])  # still waiting: nothing to add to the story
+        trade.closing = record.state is TradeState.CLOSED
+        settlement = await self._desk.settle(trade.intent, record)
+        trade.closing = False
+        if settlement.agrees:
+            trade.rested(settlement.record)
+        return settlement
+
+    def _adopt(self, settlement: Settlement) -> None:
+        """The venue's counts become the trade's."""
+        by_id = {order.ticket.client_order_id: order for order in self._trade.orders.orders}
+        for evidence in settlement.evidence:
+            order = by_id[evidence.client_order_id]
+            if evidence.filled != order.filled:
+                self._trade.tell(
+                    f"The venue counts {plain(evidence.filled)} on {order.ticket.leg}{order.ticket.attempt}, "
+                    f"not {plain(order.filled)}; adopted."
+                )
+            order.adopt(evidence)
+
+    async def _hand_back(self) -> bool:
+        """Give whole sets back to a venue that pays for them at once. True if some were taken."""
+        trade = self._trade
+        sets = trade.hedged() - trade.orders.merged()
+        if not self._merging or sets <= 0:
+            return False
+        order = trade.new_merge(sets)
+        result = await trade.sender.send(order, Guard(not_after=self._desk.now() + SEND_WINDOW_US))
+        if not order.filled:  # the markets pay in the end; asking again would only repeat the answer
+            self._merging = result.verdict is Verdict.DENIED and result.code != "not_supported"
+        return order.filled > 0
+
+    async def _await_payment(self) -> None:
+        """Wait until every market held has paid, something is said, or a message asks for another look."""
+        trade, look_ms = self._trade, self._policy.settle_poll_ms
+        while True:
+            for leg in trade.intent.legs:
+                where = (leg.venue, leg.market)
+                if not trade.held(leg) or where in self._paid:
+                    continue
+                seen = await self._desk.resolution(*where)
+                if seen is not None and seen.payout is not None:
+                    self._paid[where] = seen
+                    trade.tell(f"{leg.market} has paid ${plain(seen.payout)} a share.")
+            if self._redemptions() is not None or await trade.wait(look_ms):
+                return  # a message: a fill may have come late, or been voided
+            look_ms = min(look_ms * 2, self._policy.settle_slowest_ms)
+
+    def _redemptions(self) -> tuple[Redemption, ...] | None:
+        """What the markets paid this trade; None while one of those held has not."""
+        trade, found = self._trade, []
+        for leg in trade.intent.legs:
+            held = trade.held(leg)
+            if not held:
+                continue
+            paid = self._paid.get((leg.venue, leg.market))
+            if paid is None or paid.payout is None:
+                return None
+            shares = held if leg.side is Side.BUY else -held
+            found.append(Redemption(leg.venue, leg.market, trade.intent.id, shares, paid.payout, paid.at))
+        return tuple(found)
+
+    def _ending(self) -> Outcome:
+        trade, orders = self._trade, self._trade.orders.orders
+        sides = {leg.name: leg.side for leg in trade.intent.legs}
+        back = any(o.filled and o.ticket.leg in sides and o.ticket.side is not sides[o.ticket.leg] for o in orders)
+        alone = trade.alone()
+        if alone > self._policy.dust or (alone and not trade.hedged() and not back):
+            return Outcome.RESIDUAL
+        if trade.hedged() > 0:
+            return Outcome.REDUCED if back else Outcome.HEDGED
+        if back:
+            return Outcome.UNWOUND
+        sent = any(order.result is None or order.result.verdict is not Verdict.DENIED for order in orders)
+        return Outcome.MISSED if sent else Outcome.DENIED
+
+
+_WAITING = "Every fill is final; waiting for the markets to pay."
+_LAST_STATES = {
+    Outcome.HEDGED: TradeState.HEDGED,
+    Outcome.REDUCED: TradeState.HEDGED,
+    Outcome.RESIDUAL: TradeState.HEDGED,
+    Outcome.MISSED: TradeState.MISSED,
+}
+_ENDINGS: dict[Outcome, str] = {
+    Outcome.HEDGED: "Closed: every filled share had its other side.",
+    Outcome.REDUCED: "Closed: part was hedged, the rest was given back.",
+    Outcome.UNWOUND: "Closed: what filled was given back again; nothing is left.",
+    Outcome.MISSED: "Closed: the first leg did not fill; nothing happened.",
+    Outcome.DENIED: "Closed: refused before anything was sent.",
+    Outcome.RESIDUAL: "Closed: part stood alone, and was kept as it was.",
+}
