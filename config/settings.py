@@ -111,6 +111,24 @@ class Worker(Section):
     graceful_shutdown_ms: int = Field(default=10_000, ge=0)
 
 
+class Reconcile(Section):
+    """Venue accounts compared with the ledger: at every start, then every `every_s` seconds, and when asked.
+
+    What one look finds is looked at again, `looks` times in all and `look_ms` apart, before it counts: a trade in
+    flight is between two steps. An order whose outcome nothing has shown for `unknown_after_s` halts its market.
+    `max_loss` dollars lost by trades closed within `loss_window_s` halt everything; null never does.
+    `alert_command` is run for each alert, the alert as one line of JSON on its standard input.
+    """
+
+    every_s: int = Field(default=60, ge=5)
+    looks: int = Field(default=3, ge=1, le=10)
+    look_ms: int = Field(default=1_000, ge=0, le=10_000)
+    unknown_after_s: int = Field(default=120, gt=0)
+    max_loss: Decimal | None = Field(default=None, gt=0)
+    loss_window_s: int = Field(default=86_400, gt=0)
+    alert_command: tuple[str, ...] = ()
+
+
 class Metrics(Section):
     """Prometheus ports on loopback, one a process; `*_sdk` carry the Temporal SDK's own metrics."""
 
@@ -143,6 +161,7 @@ class Settings(Section):
     gates: GateLimits = GateLimits()
     policy: LegPolicy = LegPolicy()
     worker: Worker = Worker()
+    reconcile: Reconcile = Reconcile()
     metrics: Metrics = Metrics()
     logging: Logging = Logging()
 

@@ -1,0 +1,476 @@
+"""Venue and ledger side by side: pure comparisons, the same at a start, on schedule and on request.
+
+One look may fall between two steps of a trade in flight; what it finds is not yet true. `lasting` keeps what every
+look of a run has found alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from domain.evidence import Fill, FillStatus, Resolution
+from domain.market import Venue
+from domain.money import plain, tidy
+from domain.orders import SETS, Side, Verdict, client_order_id
+from domain.reconcile import Finding, Kind
+from domain.snapshot import OrderFacts, VenueSnapshot
+from domain.trade import TradeState
+
+_ZERO = Decimal(0)
+_MOST_ATTEMPTS = 200
+_SHOWN_IDS = 5
+
+FillKey = tuple[str, str]
+"""The venue's trade id and order id: with the venue, what names a fill."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTrade:
+    """A trade that the ledger does not know as closed. `markets` are written `venue/market`.
+
+    `touched`: bytes of an order may have left, or a fill is on record. `unproven`: an order of it is not settled.
+    """
+
+    id: str
+    state: TradeState
+    markets: tuple[str, ...]
+    legs: tuple[str, ...]
+    touched: bool
+    unproven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VenueBooks:
+    """The ledger's side of one venue account.
+
+    `cash` adds up every entry; `opened_at` is when the opening balance among them was read, None without one: fills
+    from before are part of it. `orders` are at least those that are open and those that own something the venue
+    lists; `states` of the trades that own them (CLOSED ones included). `known` is what a person has acknowledged, as
+    `Finding.known_as`, and `known_shares` the shares by market that a person has declared to be nobody's.
+    """
+
+    opened_at: int | None
+    cash: Decimal
+    positions: Mapping[str, Decimal]
+    fills: tuple[Fill, ...]
+    orders: tuple[OrderFacts, ...]
+    states: Mapping[str, TradeState]
+    open_trades: tuple[OpenTrade, ...]
+    known: frozenset[str] = frozenset()
+    known_shares: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found, what the ledger should record, and the cash the ledger expects at the venue."""
+
+    findings: tuple[Finding, ...]
+    fills: tuple[Fill, ...] = ()
+    expected_cash: Decimal = _ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class CapitalHeld:
+    """Capital reserved for a trade and not released. `state` None: the ledger has no such trade."""
+
+    intent_id: str
+    venue: str
+    reserved: Decimal
+    state: TradeState | None
+
+
+def key_of(fill: Fill) -> FillKey:
+    return (fill.trade_id, fill.order_id)
+
+
+def unrecorded(account: VenueSnapshot, books: VenueBooks) -> tuple[Fill, ...]:
+    """Fills since the opening that the venue lists and the ledger lacks, and those the venue has voided since."""
+    ours = {key_of(fill): fill for fill in books.fills}
+    news = []
+    for fill in account.fills:
+        mine = ours.get(key_of(fill))
+        if mine is None and books.opened_at is not None and fill.at < books.opened_at:
+            continue
+        void = fill.status is FillStatus.VOID
+        if (mine is None and not void) or (mine is not None and void and mine.status is not FillStatus.VOID):
+            news.append(fill)
+    return tuple(news)
+
+
+def unpaid_markets(account: VenueSnapshot, books: VenueBooks) -> list[str]:
+    """Markets in which the ledger expects shares and the venue holds none: they may have been paid out."""
+    expected = _expected_positions(account, books)
+    return sorted(m for m, shares in expected.items() if shares and not account.positions.get(m, _ZERO))
+
+
+def compare_account(
+    account: VenueSnapshot,
+    books: VenueBooks,
+    resolutions: Mapping[str, Resolution],
+    *,
+    unknown_after_us: int,
+    now: int,
+) -> Look:
+    """One venue account against the ledger. `resolutions` of `unpaid_markets`; `now` wall-clock microseconds."""
+    return _Account(account, books, resolutions, unknown_after_us, now).look()
+
+
+class _Account:
+    """The comparison of one account, finding by finding."""
+
+    def __init__(
+        self,
+        account: VenueSnapshot,
+        books: VenueBooks,
+        resolutions: Mapping[str, Resolution],
+        unknown_after_us: int,
+        now: int,
+    ) -> None:
+        self.account, self.books, self.venue = account, books, account.venue
+        self.resolutions, self.unknown_after_us, self.now = resolutions, unknown_after_us, now
+        self.news = unrecorded(account, books)
+        self.owners = _Owners(books, account.venue)
+        self.found: list[Finding] = []
+        self.to_record: list[Fill] = []
+
+    def look(self) -> Look:
+        self._working_orders()
+        self._unrecorded_fills()
+        self._recorded_fills()
+        pending = self._positions()
+        expected = self._cash(pending)
+        self._unknown_orders()
+        return Look(tuple(self.found), tuple(self.to_record), expected)
+
+    # ------------------------------------------------------------------ orders
+
+    def _working_orders(self) -> None:
+        for order in self.account.working:
+            if self._known(order.order_id):
+                continue
+            owner = self.owners.of(order.client_order_id, order.order_id)
+            what = (
+                f"{self.venue} works order {order.order_id} (client id {order.client_order_id or 'none'}), "
+                f"{_n(order.remaining)} shares left in {order.market}"
+            )
+            if owner is None:
+                self._find(
+                    Kind.FOREIGN_ORDER,
+                    order.order_id,
+                    f"{what}; no trade has sent it",
+                    "cancel it at the venue, have a trade take it over with `surefoot adopt`, or declare it known with "
+                    "`surefoot acknowledge`",
+                    market=order.market,
+                )
+            elif self.books.states.get(owner) is TradeState.CLOSED:
+                self._find(
+                    Kind.STRAY_ORDER,
+                    order.order_id,
+                    f"{what}; its trade {owner} is closed",
+                    "cancel it at the venue, then look at the trade with `surefoot trade`",
+                    market=order.market,
+                    owner=owner,
+                )
+
+    def _unknown_orders(self) -> None:
+        for order in self.books.orders:
+            unproven = order.verdict in (None, Verdict.UNKNOWN)
+            if not order.open or not unproven or self.now - order.first_sent_at <= self.unknown_after_us:
+                continue
+            ticket = order.ticket
+            self._find(
+                Kind.UNKNOWN_ORDER,
+                order.client_order_id,
+                f"order {order.client_order_id} ({ticket.purpose} {ticket.side} {_n(ticket.size)} {ticket.market} at "
+                f"{_n(ticket.limit)}) of trade {ticket.intent_id} was sent at {order.first_sent_at} µs and nothing has "
+                f"shown what became of it for over {self.unknown_after_us // 1_000_000} s",
+                "look for it at the venue; then `surefoot retry` the trade, or `surefoot unwind` it",
+                market=ticket.market,
+                owner=ticket.intent_id,
+            )
+
+    # ------------------------------------------------------------------ fills
+
+    def _unrecorded_fills(self) -> None:
+        by_order: dict[str, list[Fill]] = {}
+        for fill in self.news:
+            by_order.setdefault(fill.order_id, []).append(fill)
+        for order_id, fills in by_order.items():
+            market = fills[0].market
+            owner = self.owners.of(fills[0].client_order_id, order_id)
+            what = f"{self.venue} lists {_fills_text(fills)} of order {order_id}"
+            if owner is None:
+                if self._known(order_id):
+                    self.to_record += fills
+                    continue
+                self._find(
+                    Kind.FOREIGN_FILL,
+                    order_id,
+                    f"{what} (client id {fills[0].client_order_id or 'none'}); no trade has sent it",
+                    "trade out of it at the venue, have a trade take it over with `surefoot adopt`, or declare it "
+                    "known with `surefoot acknowledge`, which takes its fills into the ledger",
+                    market=market,
+                )
+                continue
+            self.to_record += fills
+            if self.books.states.get(owner) is TradeState.CLOSED:
+                self._find(
+                    Kind.LATE_FILL,
+                    order_id,
+                    f"{what}; its trade {owner} was closed without it",
+                    "recorded; look at `surefoot trade` and at what stands alone, then `surefoot resume` the market",
+                    market=market,
+                    owner=owner,
+                )
+            else:
+                self._find(
+                    Kind.MISSING_FILL,
+                    order_id,
+                    f"{what}; the ledger lacked it, trade {owner} is open",
+                    "nothing: recorded, and the trade is told",
+                    market=market,
+                    owner=owner,
+                )
+
+    def _recorded_fills(self) -> None:
+        theirs = {key_of(fill): fill for fill in self.account.fills}
+        horizon = min((fill.at for fill in self.account.fills), default=0)
+        for fill in self.books.fills:
+            name = f"fill {fill.trade_id} of order {fill.order_id}"
+            listed = theirs.get(key_of(fill))
+            if listed is None:
+                # A venue lists fills for some months only; what is older than its oldest proves nothing.
+                if fill.status is FillStatus.VOID or fill.at < horizon:
+                    continue
+                self._find(
+                    Kind.UNLISTED_FILL,
+                    f"{fill.trade_id}/{fill.order_id}",
+                    f"the ledger has {name} ({_terms(fill)}); {self.venue} does not list it",
+                    "compare with the venue's own pages: either its listing is incomplete, or the ledger counts shares "
+                    "that are not there",
+                    market=fill.market,
+                    owner=self.owners.of(fill.client_order_id, fill.order_id) or "",
+                )
+            elif listed.status is not FillStatus.VOID and _terms(listed) != _terms(fill):
+                self._find(
+                    Kind.FILL_DIFFERS,
+                    f"{fill.trade_id}/{fill.order_id}",
+                    f"{name}: {self.venue} says {_terms(listed)}, the ledger {_terms(fill)}",
+                    "compare with the venue's own pages; the ledger never changes a fill's numbers",
+                    market=fill.market,
+                    owner=self.owners.of(fill.client_order_id, fill.order_id) or "",
+                )
+
+    # ------------------------------------------------------------------ shares and cash
+
+    def _positions(self) -> Decimal:
+        """Compare shares; returns the cash of markets that have paid and whose payout the ledger has yet to book."""
+        pending = _ZERO
+        expected = _expected_positions(self.account, self.books)
+        for market in sorted(set(expected) | set(self.account.positions)):
+            theirs, mine = self.account.positions.get(market, _ZERO), expected.get(market, _ZERO)
+            if theirs == mine:
+                continue
+            paid = self.resolutions.get(market)
+            if not theirs and paid is not None and paid.payout is not None:
+                pending += mine * paid.payout
+                continue
+            self._find(
+                Kind.POSITION,
+                market,
+                f"{self.venue} holds {_n(theirs)} shares of {market}; the fills of both sides make {_n(mine)}",
+                "look for shares held since before the first start, moved by hand, or paid out; declare them known "
+                "with `surefoot acknowledge`",
+                market=market,
+                amount=theirs - mine,
+            )
+        return pending
+
+    def _cash(self, pending: Decimal) -> Decimal:
+        """Compare dollars. A share held short locks one, which is in no entry of the ledger."""
+        unbooked = sum((-fill.cash if fill.status is FillStatus.VOID else fill.cash for fill in self.news), _ZERO)
+        short, known = self.account.positions.values(), self.books.known_shares.values()
+        collateral = sum((max(-n, _ZERO) for n in short), _ZERO) - sum((max(-n, _ZERO) for n in known), _ZERO)
+        expected = self.books.cash + unbooked + pending - collateral
+        difference = self.account.cash - expected
+        if not difference or self.books.opened_at is None:
+            return expected
+        text = (
+            f"{self.venue} holds ${tidy(self.account.cash)}; the ledger makes it ${tidy(expected)} "
+            f"({tidy(self.books.cash)} booked, {tidy(unbooked)} of fills and {tidy(pending)} of payouts not booked "
+            f"yet, {tidy(collateral)} locked by shares held short): ${tidy(difference)} unexplained"
+        )
+        doubtful = any(f.kind in (Kind.POSITION, Kind.UNLISTED_FILL, Kind.FILL_DIFFERS) for f in self.found)
+        if doubtful:
+            do = "find what else differs first (above); then `surefoot resume` the venue"
+            self.found.append(Finding(Kind.CASH, self.venue, "cash", text, do, amount=difference))
+        else:
+            text += "; every fill and position agrees, so it was moved in or out"
+            do = "nothing if you moved it; if nobody did, ask the venue"
+            self.found.append(Finding(Kind.TRANSFER, self.venue, "cash", text, do, amount=difference))
+        return expected
+
+    # ------------------------------------------------------------------ parts
+
+    def _find(
+        self, kind: Kind, subject: str, text: str, do: str, *, market: str, owner: str = "", amount: Decimal = _ZERO
+    ) -> None:
+        where = (f"{self.venue}/{market}",)
+        self.found.append(Finding(kind, self.venue, subject, text, do, where, owner, amount))
+
+    def _known(self, order_id: str) -> bool:
+        return f"{self.venue}/{order_id}" in self.books.known
+
+
+class _Owners:
+    """Which trade an order belongs to: by the ledger's record, else by the id that an open trade would give it.
+
+    An order that closes a leg leaves even while the ledger is away, so its record may come after its fills.
+    """
+
+    def __init__(self, books: VenueBooks, venue: Venue) -> None:
+        self._open = books.open_trades
+        self._by_client = {order.client_order_id: order.ticket.intent_id for order in books.orders}
+        self._by_order = {o.order_id: o.ticket.intent_id for o in books.orders if o.order_id}
+        self._derived: dict[str, str] | None = None
+
+    def of(self, client_id: str, order_id: str) -> str | None:
+        owner = self._by_client.get(client_id) or self._by_order.get(order_id)
+        if owner is None and client_id:
+            if self._derived is None:
+                self._derived = {
+                    client_order_id(trade.id, leg, attempt): trade.id
+                    for trade in self._open
+                    if trade.state is not TradeState.SETTLING
+                    for leg in (*trade.legs, SETS)
+                    for attempt in range(1, _MOST_ATTEMPTS + 1)
+                }
+            owner = self._derived.get(client_id)
+        return owner
+
+
+def compare_trades(
+    trades: Sequence[OpenTrade],
+    running: Mapping[str, tuple[str, ...]],
+    capital: Sequence[CapitalHeld],
+    known: frozenset[str],
+    closed: Callable[[str], bool],
+) -> tuple[Finding, ...]:
+    """Open trades of the ledger against running workflows (intent id → markets), and capital that nothing holds.
+
+    `closed` tells whether the ledger knows a trade as closed: its workflow may be about to end.
+    """
+    found: list[Finding] = []
+    by_id = {trade.id: trade for trade in trades}
+    for trade in trades:
+        if trade.id in running or f"/{trade.id}" in known or not (trade.touched or trade.unproven):
+            continue
+        found.append(
+            Finding(
+                Kind.ORPHAN_TRADE,
+                "",
+                trade.id,
+                f"trade {trade.id} is {trade.state} in the ledger, and no workflow carries it: it was ended by hand, "
+                "or Temporal lost its history",
+                "see what it holds with `surefoot trade`, trade out of it at the venue, then `surefoot acknowledge`",
+                trade.markets,
+                trade.id,
+            )
+        )
+    for intent_id, markets in running.items():
+        if intent_id not in by_id and f"/{intent_id}" not in known and not closed(intent_id):
+            found.append(
+                Finding(
+                    Kind.STRANGE_WORKFLOW,
+                    "",
+                    intent_id,
+                    f"a workflow carries trade {intent_id}, and the ledger has none of that id: the ledger is older "
+                    "than the history, or was never told",
+                    "check that this ledger belongs to this Temporal; the trade records itself when it next moves",
+                    markets,
+                    intent_id,
+                )
+            )
+    for held in capital:
+        trade_held = by_id.get(held.intent_id)
+        idle = (
+            held.state in (None, TradeState.CLOSED)
+            if trade_held is None
+            else not trade_held.touched and not trade_held.unproven
+        )
+        if idle and held.intent_id not in running:
+            why = "is closed" if held.state is TradeState.CLOSED else "was never begun"
+            found.append(
+                Finding(
+                    Kind.IDLE_CAPITAL,
+                    held.venue,
+                    held.intent_id,
+                    f"${tidy(held.reserved)} at {held.venue} is reserved for trade {held.intent_id}, which {why}",
+                    "nothing: released",
+                    (),
+                    held.intent_id,
+                    held.reserved,
+                )
+            )
+    return tuple(found)
+
+
+def judge_loss(realised: Decimal, most: Decimal | None, hours: Decimal) -> tuple[Finding, ...]:
+    """Whether what closed trades earned over the last `hours` is a loss of `most` dollars or more."""
+    if most is None or realised > -most:
+        return ()
+    return (
+        Finding(
+            Kind.LOSS,
+            "",
+            "realised",
+            f"closed trades lost ${tidy(-realised)} within {_n(hours)} h; the limit is ${tidy(most)}",
+            "find out why before `surefoot resume`; losses from before that are not counted again",
+            amount=realised,
+        ),
+    )
+
+
+def lasting(looks: Sequence[Sequence[Finding]]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """What every look found alike, and what every look found with other numbers; as the last look words it."""
+    if not looks:
+        return (), ()
+    alike = set(looks[0]).intersection(*map(set, looks[1:]))
+    keys = {f.key for f in looks[0]}.intersection(*({f.key for f in look} for look in looks[1:]))
+    last = looks[-1]
+    return (
+        tuple(f for f in last if f in alike),
+        tuple(f for f in last if f.key in keys and f not in alike),
+    )
+
+
+def _expected_positions(account: VenueSnapshot, books: VenueBooks) -> dict[str, Decimal]:
+    expected = dict(books.positions)
+    for market, shares in books.known_shares.items():
+        expected[market] = expected.get(market, _ZERO) + shares
+    for fill in unrecorded(account, books):
+        shares = -fill.shares if fill.status is FillStatus.VOID else fill.shares
+        expected[fill.market] = expected.get(fill.market, _ZERO) + shares
+    return expected
+
+
+def _fills_text(fills: Sequence[Fill]) -> str:
+    one = fills[0]
+    size = sum((fill.size for fill in fills), _ZERO)
+    ids = ", ".join(fill.trade_id for fill in fills[:_SHOWN_IDS]) + (", …" if len(fills) > _SHOWN_IDS else "")
+    prices = sorted({fill.price for fill in fills})
+    at = _n(prices[0]) if len(prices) == 1 else f"{_n(prices[0])} to {_n(prices[-1])}"
+    verb = "bought" if one.side is Side.BUY else "sold"
+    void = ", void" if one.status is FillStatus.VOID else ""
+    return f"{_n(size)} shares of {one.market} {verb} at {at} (fill {ids}{void})"
+
+
+def _terms(fill: Fill) -> str:
+    void = ", void" if fill.status is FillStatus.VOID else ""
+    return f"{fill.side} {_n(fill.size)} {fill.market} at {_n(fill.price)}, fee {_n(fill.fee)}{void}"
+
+
+def _n(value: Decimal) -> str:
+    return plain(value.normalize()) if value else "0"
