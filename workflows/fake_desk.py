@@ -1,6 +1,6 @@
 """A desk on virtual time: whole lives of trades in microseconds of ours, every call and wait failing on demand.
 
-    desk = FakeDesk(start, submit=…, evidence=…, cancel=…, quote=…, settle=…, record=…)
+    desk = FakeDesk(start, submit=…, evidence=…, cancel=…, quote=…, settle=…, record=…, resolution=…, look_up=…)
     trade = Trade(intent, desk)
     desk.script("submit", None, Lost.AFTER)              # the worker dies after the second submit took effect
     desk.at(start + 500_000, lambda: trade.unwind(…), message=True)   # a person speaks half a second into it
@@ -8,7 +8,7 @@
 
 What stands behind it is given as callables with the requests of `domain.requests`, so a test puts the very activities
 of production there, on a venue in memory. A call costs `call_ms`; a pause ends at its time or at the next message.
-The promises checked on every submit: an order id belongs to one ticket for ever, and nothing is sent once settled.
+The promises checked on every submit: an order id belongs to one ticket for ever, and a closed trade sends nothing.
 """
 
 from __future__ import annotations
@@ -25,19 +25,22 @@ from typing import TypeVar
 from temporalio.exceptions import ApplicationError
 
 from domain.errors import SurefootError
-from domain.evidence import OrderEvidence
+from domain.evidence import OrderEvidence, Resolution
 from domain.intent import Intent
 from domain.orders import Guard, OrderTicket, Quote, SubmitResult, Verdict
 from domain.requests import (
     CancelRequest,
     EvidenceRequest,
+    LookUp,
+    LookUpRequest,
     QuoteRequest,
     RecordRequest,
+    ResolutionRequest,
     Settlement,
     SettleRequest,
     SubmitRequest,
 )
-from domain.trade import TradeRecord
+from domain.trade import TradeRecord, TradeState
 
 _RETRY_FIRST_MS, _RETRY_SLOWEST_MS = 100, 2_000
 _LOST_WORKER_MS, _FROZEN_MS = 2_000, 6_000
@@ -80,12 +83,15 @@ class FakeDesk:
         quote: Callable[[QuoteRequest], Awaitable[Quote]],
         settle: Callable[[SettleRequest], Awaitable[Settlement]],
         record: Callable[[RecordRequest], Awaitable[None]],
+        resolution: Callable[[ResolutionRequest], Awaitable[Resolution]],
+        look_up: Callable[[LookUpRequest], Awaitable[LookUp]],
         call_ms: int = 5,
         most_calls: int = 5_000,
     ) -> None:
         self._now = start
         self._submit, self._evidence, self._cancel = submit, evidence, cancel
         self._quote, self._settle, self._record = quote, settle, record
+        self._resolution, self._look_up = resolution, look_up
         self._call_ms = call_ms
         self._calls_left = most_calls
         self._due: list[tuple[int, int, bool, Callable[[], object]]] = []
@@ -105,7 +111,7 @@ class FakeDesk:
         heapq.heappush(self._due, (when, next(self._sequence), message, action))
 
     def script(self, call: str, *faults: Lost | None) -> None:
-        """One entry for each coming call of `submit`, `evidence`, `quote`, `cancel`, `settle` or `record`."""
+        """One entry for each coming call of that method of the port."""
         self._faults[call].extend(faults)
 
     # ------------------------------------------------------------------ the port
@@ -118,7 +124,7 @@ class FakeDesk:
         self._heard = self._messages
 
     async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
-        if any(settlement.agrees for settlement in self.settlements):
+        if any(s.agrees and s.record.state is TradeState.CLOSED for s in self.settlements):
             raise Broken(f"order {ticket.leg}{ticket.attempt} was sent after the trade had closed")
         known = self.sent.setdefault(ticket.client_order_id, ticket)
         if known != ticket:
@@ -152,6 +158,17 @@ class FakeDesk:
         if await self._call("quote") is not None:
             return None
         return await _or_none(self._quote(QuoteRequest(venue=venue, market=market)))
+
+    async def resolution(self, venue: str, market: str) -> Resolution | None:
+        if await self._call("resolution") is not None:
+            return None
+        return await _or_none(self._resolution(ResolutionRequest(venue=venue, market=market)))
+
+    async def look_up(self, venue: str, order_id: str, intent_id: str) -> LookUp:
+        found = None
+        if await self._call("look_up") is None:
+            found = await _or_none(self._look_up(LookUpRequest(venue=venue, order_id=order_id, intent_id=intent_id)))
+        return found or LookUp(None, f"{venue} could not be asked for order {order_id} in time; ask again")
 
     async def settle(self, intent: Intent, record: TradeRecord) -> Settlement:
         wait = _RETRY_FIRST_MS

@@ -8,13 +8,15 @@ from typing import Any
 
 from activities.orders import OrderActivities
 from activities.settlement import SettlementActivities
-from domain.evidence import Fill
+from domain.errors import Rejected
+from domain.evidence import Fill, Resolution
 from domain.exposure import realised_pnl, split
 from domain.intent import Intent, LegPolicy
 from domain.invariants import check_all
 from domain.market import MarketSpec, Venue
-from domain.operator import OperatorCommand
+from domain.operator import Action, OperatorCommand
 from domain.orders import OrderTicket
+from domain.requests import LookUp, LookUpRequest, ResolutionRequest
 from domain.snapshot import VenueSnapshot, WorkingOrder
 from domain.trade import Outcome, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
@@ -25,6 +27,7 @@ from workflows.fake_desk import FakeDesk
 from workflows.lifecycle import Trade
 
 MS = 1_000
+PAYDAY_MS = 6 * 3_600_000
 PERSON = OperatorCommand("ada", "the game was called off")
 BOTH = ["open A1 buy 10 at 0.40", "hedge B1 buy 10 at 0.55"]
 Levels = list[tuple[str, str]]
@@ -58,14 +61,35 @@ class Rehearsal:
             quote=orders.take_quote,
             settle=settlement.settle_trade,
             record=settlement.record_trade,
+            resolution=self._resolution,
+            look_up=self._look_up,
         )
         self.trade = Trade(self.intent, self.desk)
+        self.pays_at(PAYDAY_MS)
         self.refusals: list[str] = []
         self.states: list[TradeState] = []
         self.asked_at = 2**62  # when a person's command was accepted
 
     def _now(self) -> int:
         return self.desk.now()
+
+    async def _resolution(self, request: ResolutionRequest) -> Resolution:
+        return await self.venue.resolution(request.market)
+
+    async def _look_up(self, request: LookUpRequest) -> LookUp:
+        try:
+            return LookUp(await self.venue.look_up(request.order_id))
+        except Rejected as none:
+            return LookUp(None, none.message)
+
+    def pays_at(self, ms: int, a: str = "1", b: str = "0") -> None:
+        """Both markets pay `ms` into it, dollars a share."""
+
+        def pay() -> None:
+            self.venue.resolve(A, a)
+            self.venue.resolve(B, b)
+
+        self.desk.at(START + ms * MS, pay)
 
     def book_a(self, *, bids: Levels | None = None, asks: Levels | None = None) -> None:
         self.venue.set_book(A, bids or [], asks or [])
@@ -79,11 +103,11 @@ class Rehearsal:
         def ask() -> None:
             self.states.append(self.trade.state)
             try:
-                self.trade.may_unwind(command)
+                self.trade.may(Action.UNWIND, command)
             except ValueError as refusal:
                 self.refusals.append(str(refusal))
             else:
-                self.trade.unwind(command)
+                self.trade.take(Action.UNWIND, command)
                 self.asked_at = self.desk.now()
 
         self.desk.at(START + ms * MS, ask, message=True)
