@@ -1,6 +1,15 @@
-"""The venue's user channel: fills into the ledger, and a nudge to the trade that still waits for evidence.
+"""The account's private frames: fills into the ledger, and a nudge to the trades that should look again.
 
-Nothing is believed from it alone. A trade whose order was answered needs no nudge, so it gets none: a signal is a hop.
+Nothing is believed from a frame alone; a nudge only ends a trade's wait early, and it reads the venue itself. A signal
+is a hop and a durable write, so a trade that has heard already gets none:
+
+| frame | order or trade | nudged |
+|---|---|---|
+| fill, own order | its outcome is unknown, or no answer came within half a second | yes |
+| fill, own order | it rests in the book | yes; for a fill as the maker at once |
+| fill | answered or settled, and the fill is of the moment it was sent | no: the answer told it |
+| fill | answered or settled, and the fill is void or came long after it was sent | yes, also at rest |
+| market determined or settled | every open trade of that market | yes |
 """
 
 from __future__ import annotations
@@ -10,18 +19,22 @@ import asyncio
 import msgspec
 import structlog
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import SurefootError
+from domain.evidence import Fill, FillStatus
 from domain.orders import Verdict
+from domain.snapshot import OrderFacts
 from ledger.port import OrderLedger
-from venues.kalshi.messages import FillMessage, UserOrderMessage
+from venues.kalshi.messages import FillMessage, LifecycleMessage, UserOrderMessage
 from venues.kalshi.translate import fill_from_stream
-from workflows.names import SIGNAL_ORDER_UPDATE
+from workflows import names
 
 log = structlog.get_logger(__name__)
 
 _ANSWER_TIME_S = 0.5  # an order's own answer is on its way; only one that stays away needs a nudge
+_LATE_US = 2_000_000  # a fill so long after its order left is no part of that order's answer
+_PAYING = frozenset({"determined", "settled"})
 
 
 class _Type(msgspec.Struct):
@@ -40,48 +53,89 @@ class _Order(msgspec.Struct):
     msg: UserOrderMessage
 
 
+class _Lifecycle(msgspec.Struct):
+    msg: LifecycleMessage
+
+
 class UserChannel:
-    """Takes `fill` and `user_order` frames on the trading side's loop."""
+    """Takes `fill`, `user_order` and `market_lifecycle_v2` frames on the trading side's loop."""
 
     def __init__(self, client: Client, ledger: OrderLedger) -> None:
         self._client = client
         self._ledger = ledger
         self._fills = msgspec.json.Decoder(_Fill)
         self._orders = msgspec.json.Decoder(_Order)
+        self._lifecycles = msgspec.json.Decoder(_Lifecycle)
 
     async def take(self, raw: bytes) -> None:
         """One frame. What cannot be read or stored is logged: the trade's own settling reads every fill again."""
         try:
-            if _OUTSIDE.decode(raw).type == "fill":
-                message = self._fills.decode(raw).msg
-                fill = fill_from_stream(message)
-                if fill is not None and fill.client_order_id:
-                    await self._ledger.record_fills([fill])
-                client_order_id = message.client_order_id or ""
-            else:
-                client_order_id = self._orders.decode(raw).msg.client_order_id or ""
-            if client_order_id:
-                await self._nudge(client_order_id)
-        except (SurefootError, msgspec.DecodeError, UnicodeDecodeError) as trouble:
+            match _OUTSIDE.decode(raw).type:
+                case "fill":
+                    await self._fill(self._fills.decode(raw).msg)
+                case "user_order":
+                    await self._wake(self._orders.decode(raw).msg.client_order_id or "", None)
+                case "market_lifecycle_v2":
+                    news = self._lifecycles.decode(raw).msg
+                    if news.event_type in _PAYING:
+                        await self._resolved(news.market_ticker, news.event_type)
+        except (SurefootError, msgspec.DecodeError, UnicodeDecodeError, RPCError) as trouble:
             log.warning("user channel frame not taken", error=str(trouble))
 
-    async def _nudge(self, client_order_id: str) -> None:
-        await asyncio.sleep(_ANSWER_TIME_S)
-        order = await self._ledger.order_outcome(client_order_id)
-        if order is None or order.settled or order.verdict not in (None, Verdict.UNKNOWN):
+    async def _fill(self, message: FillMessage) -> None:
+        fill = fill_from_stream(message)
+        if fill is not None and fill.client_order_id:
+            await self._ledger.record_fills([fill])
+        await self._wake(message.client_order_id or "", fill)
+
+    async def _wake(self, client_order_id: str, fill: Fill | None) -> None:
+        """Nudge the order's trade if what came is news to it. See the table above."""
+        if not client_order_id:
             return
+        if fill is None or fill.taker:
+            await asyncio.sleep(_ANSWER_TIME_S)
+        order = await self._ledger.order_outcome(client_order_id)
+        if order is not None and _is_news(order, fill):
+            await self._signal(order.ticket.intent_id, client_order_id)
+
+    async def _resolved(self, market: str, what: str) -> None:
+        """Wake the open trades that hold this market: it has a result, or has paid."""
+        quoted = market.replace("'", "''")
+        woken = 0
+        async for execution in self._client.list_workflows(
+            f"WorkflowType = '{names.TRADE_WORKFLOW}' AND ExecutionStatus = 'Running' "
+            f"AND {names.SEARCH_MARKETS} = '{quoted}'"
+        ):
+            await self._signal(execution.id, market)
+            woken += 1
+        if woken:
+            log.info("market resolved; its trades look", market=market, what=what, trades=woken)
+
+    async def _signal(self, trade: str, about: str) -> None:
         try:
-            handle = self._client.get_workflow_handle(order.ticket.intent_id)
-            await handle.signal(SIGNAL_ORDER_UPDATE, client_order_id)
+            await self._client.get_workflow_handle(trade).signal(names.SIGNAL_ORDER_UPDATE, about)
         except RPCError as error:
-            log.info("trade not nudged", order=client_order_id, error=error.message)
+            if error.status is RPCStatusCode.NOT_FOUND:  # reconciliation compares what closed trades left behind
+                log.warning("news for a trade that has ended", trade=trade, about=about)
+            else:
+                log.info("trade not nudged; it asks again by itself", trade=trade, about=about, error=error.message)
+
+
+def _is_news(order: OrderFacts, fill: Fill | None) -> bool:
+    """Whether the trade cannot have heard it from the order's own answer."""
+    if not order.settled and (order.ticket.rests or order.verdict in (None, Verdict.UNKNOWN)):
+        return True
+    if fill is None:
+        return False
+    return fill.status is FillStatus.VOID or fill.at > order.last_sent_at + _LATE_US
 
 
 def is_user_frame(raw: bytes) -> bool:
-    """Whether a frame belongs to the user channels. The book's frames, nearly all there are, are told at a glance."""
+    """Whether a frame is the account's business, not the books'. The books' frames, nearly all there are, are told at
+    a glance."""
     if raw.startswith(_BOOK):
         return False
     try:
-        return _OUTSIDE.decode(raw).type in ("fill", "user_order")
+        return _OUTSIDE.decode(raw).type in ("fill", "user_order", "market_lifecycle_v2")
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False

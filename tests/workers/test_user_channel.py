@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from temporalio.service import RPCError, RPCStatusCode
 
-from domain.orders import SubmitResult, Verdict
+from domain.orders import OrderTicket, SubmitResult, TimeInForce, Verdict
+from domain.trade import OrderRecord, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import START, accepted, body, intent, order_id, ticket
 from workers.user_channel import UserChannel, is_user_frame
@@ -20,14 +25,26 @@ ORDER = ticket(PLANNED)
 
 
 class FakeTemporal:
-    def __init__(self) -> None:
+    """Keeps the signals; `gone` are workflows that have ended, `holding` those a listing finds for a market."""
+
+    def __init__(self, holding: dict[str, list[str]] | None = None) -> None:
         self.signals: list[tuple[str, str, str]] = []
+        self.gone: set[str] = set()
+        self.holding = holding or {}
+
+    async def list_workflows(self, query: str) -> AsyncIterator[Any]:
+        assert "ExecutionStatus = 'Running'" in query
+        market = query.rpartition("Markets = ")[2].strip("'")
+        for workflow_id in self.holding.get(market, ()):
+            yield SimpleNamespace(id=workflow_id)
 
     def get_workflow_handle(self, workflow_id: str) -> Any:
         temporal = self
 
         class Handle:
             async def signal(self, name: str, argument: str) -> None:
+                if workflow_id in temporal.gone:
+                    raise RPCError("workflow execution already completed", RPCStatusCode.NOT_FOUND, b"")
                 temporal.signals.append((workflow_id, name, argument))
 
         return Handle()
@@ -54,11 +71,23 @@ def fill_frame(**changes: Any) -> bytes:
     return json.dumps({"type": "fill", "sid": 3, "msg": message | changes}).encode()
 
 
-async def begun(result: SubmitResult | None) -> MemoryLedger:
+def lifecycle_frame(event_type: str, market: str = ORDER.market) -> bytes:
+    message = {"market_ticker": market, "event_type": event_type, "result": "yes"}
+    return json.dumps({"type": "market_lifecycle_v2", "sid": 9, "seq": 4, "msg": message}).encode()
+
+
+def at_rest() -> TradeRecord:
+    """The trade waits for its markets; its one order is settled."""
+    order = OrderRecord(ORDER, accepted(ORDER), settled=True, filled=Decimal(10))
+    zero = Decimal(0)
+    return TradeRecord(PLANNED.id, TradeState.SETTLING, None, zero, zero, zero, zero, zero, (order,), (), (), 3, START)
+
+
+async def begun(result: SubmitResult | None, order: OrderTicket = ORDER) -> MemoryLedger:
     ledger = MemoryLedger()
-    await ledger.begin_order(RUN, PLANNED, ORDER, body(ORDER), START)
+    await ledger.begin_order(RUN, PLANNED, order, body(order), START)
     if result is not None:
-        await ledger.finish_order(ORDER, result)
+        await ledger.finish_order(order, result)
     return ledger
 
 
@@ -88,6 +117,72 @@ async def test_an_unknown_outcome_is_worth_a_nudge() -> None:
     assert len(temporal.signals) == 1
 
 
+@pytest.mark.parametrize("settled", [False, True])
+async def test_a_fill_long_after_its_order_left_wakes_the_trade_also_at_rest(settled: bool) -> None:
+    temporal, ledger = FakeTemporal(), await begun(accepted(ORDER))
+    if settled:
+        await ledger.record_trade(RUN, PLANNED, at_rest())
+    late = fill_frame(trade_id="t-9", ts_ms=START // 1000 + 60_000)
+    await UserChannel(temporal, ledger).take(late)  # type: ignore[arg-type]
+    assert temporal.signals == [(PLANNED.id, SIGNAL_ORDER_UPDATE, ORDER.client_order_id)]
+
+
+async def test_a_fill_of_the_moment_leaves_a_trade_at_rest_alone() -> None:
+    temporal, ledger = FakeTemporal(), await begun(accepted(ORDER))
+    await ledger.record_trade(RUN, PLANNED, at_rest())
+    await UserChannel(temporal, ledger).take(fill_frame())  # type: ignore[arg-type]
+    assert temporal.signals == []
+
+
+async def test_a_fill_for_a_trade_that_has_ended_is_on_record_and_disturbs_nobody() -> None:
+    temporal, ledger = FakeTemporal(), await begun(accepted(ORDER))
+    temporal.gone.add(PLANNED.id)
+    late = fill_frame(trade_id="t-9", ts_ms=START // 1000 + 60_000)
+    await UserChannel(temporal, ledger).take(late)  # type: ignore[arg-type]
+    assert [fill.trade_id for fill in (await ledger.trade(PLANNED.id)).fills] == ["t-9"]
+
+
+RESTING = replace(ORDER, tif=TimeInForce.GTC)
+IN_THE_BOOK = replace(accepted(RESTING), filled=Decimal(0), remaining=Decimal(10))
+
+
+async def test_a_fill_of_an_order_in_the_book_wakes_its_trade_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.user_channel._ANSWER_TIME_S", 3600)
+    temporal, ledger = FakeTemporal(), await begun(IN_THE_BOOK, RESTING)
+    await UserChannel(temporal, ledger).take(fill_frame(is_taker=False))  # type: ignore[arg-type]
+    assert len(temporal.signals) == 1
+
+
+async def test_the_venues_cancel_of_an_order_in_the_book_wakes_its_trade() -> None:
+    temporal, ledger = FakeTemporal(), await begun(IN_THE_BOOK, RESTING)
+    order = {
+        "order_id": order_id(ORDER),
+        "ticker": ORDER.market,
+        "status": "canceled",
+        "fill_count_fp": "0.00",
+        "remaining_count_fp": "0.00",
+        "client_order_id": ORDER.client_order_id,
+    }
+    raw = json.dumps({"type": "user_order", "sid": 3, "msg": order}).encode()
+    await UserChannel(temporal, ledger).take(raw)  # type: ignore[arg-type]
+    assert len(temporal.signals) == 1
+
+
+@pytest.mark.parametrize("event_type", ["determined", "settled"])
+async def test_a_market_that_has_a_result_or_has_paid_wakes_the_trades_that_hold_it(event_type: str) -> None:
+    temporal = FakeTemporal(holding={ORDER.market: ["i-1", "i-2"], "OTHER": ["i-3"]})
+    temporal.gone.add("i-1")
+    await UserChannel(temporal, MemoryLedger()).take(lifecycle_frame(event_type))  # type: ignore[arg-type]
+    assert temporal.signals == [("i-2", SIGNAL_ORDER_UPDATE, ORDER.market)]
+
+
+async def test_other_news_of_a_market_wakes_nobody() -> None:
+    temporal = FakeTemporal(holding={ORDER.market: ["i-1"]})
+    for event_type in ("created", "close_date_updated", "metadata_updated"):
+        await UserChannel(temporal, MemoryLedger()).take(lifecycle_frame(event_type))  # type: ignore[arg-type]
+    assert temporal.signals == []
+
+
 @pytest.mark.parametrize("raw", [b"{", fill_frame(yes_price_dollars="dear"), fill_frame(client_order_id=None)])
 async def test_a_frame_that_cannot_be_used_disturbs_nobody(raw: bytes) -> None:
     temporal, ledger = FakeTemporal(), await begun(None)
@@ -99,5 +194,6 @@ async def test_a_frame_that_cannot_be_used_disturbs_nobody(raw: bytes) -> None:
 def test_frames_of_the_book_are_not_the_user_channels() -> None:
     assert is_user_frame(fill_frame())
     assert is_user_frame(b' {"msg":{},"type":"user_order"}')
+    assert is_user_frame(lifecycle_frame("settled"))
     assert not is_user_frame(b'{"type":"orderbook_delta","sid":1,"seq":2,"msg":{}}')
     assert not is_user_frame(b"\xff")
