@@ -1,17 +1,20 @@
-"""From an intent to a durable trade: started once, followed to its end, found again after a restart.
+"""From an intent to a durable trade: started once, followed until it trades no more, found again after a restart.
 
 Lives on the trading side's event loop. The decision side is told through `done(pair)`, from any thread's view safe.
+
+A trade may wait for its market's resolution for days, and thousands may do so at once. So nobody waits on a workflow:
+one query of the ledger, asked again and again for the few trades that still trade, says which of them are at rest.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
-from temporalio.client import Client, WorkflowExecution, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -25,7 +28,6 @@ from domain.errors import SurefootError
 from domain.intent import Intent
 from domain.money import plain
 from domain.trade import TradeRecord, TradeState
-from ledger.port import DecisionLedger
 from workers import metrics
 from workers.trading import wall_clock_us
 from workflows import names
@@ -34,21 +36,33 @@ log = structlog.get_logger(__name__)
 
 _RPC_TIMEOUT = timedelta(seconds=2)
 _RETRY_S = 0.05
-_AGAIN_S = 1.0
+_LOOK_S = 0.2
+_ASK_TEMPORAL_S = 5.0  # a trade that its own ledger rows never end may have been ended by hand
 _PAIR = "pair"
+
+
+class StartedTrades(Protocol):
+    """What the starter needs of the ledger."""
+
+    async def record_intent(self, intent: Intent, run_id: str) -> None: ...
+
+    async def done_trading(self, ids: Iterable[str]) -> set[str]:
+        """Which of these trades are in a state of `domain.trade.DONE_TRADING`."""
+        ...
 
 
 class TradeStarter:
     """Starts trades eagerly on the worker of this process, if it has a free slot; else on any worker.
 
-    `done(pair)` is called once for every trade that ended, and `failed(intent, reason)` when no durable start was
-    possible while the intent was fresh: no record, no trade.
+    `done(pair)` is called once for every trade, as soon as it buys and sells no more (`domain.trade.DONE_TRADING`) or
+    its workflow was ended by hand; and `failed(intent, reason)` when no durable start was possible while the intent was
+    fresh: no record, no trade.
     """
 
     def __init__(
         self,
         client: Client,
-        ledger: DecisionLedger,
+        ledger: StartedTrades,
         run_id: str,
         *,
         task_timeout_ms: int,
@@ -61,44 +75,62 @@ class TradeStarter:
         self._task_timeout = timedelta(milliseconds=task_timeout_ms)
         self._done = done
         self._failed = failed
+        self._trading: dict[str, str] = {}  # trade → its pair, while it may still buy or sell
         self._tasks: set[asyncio.Task[None]] = set()
+        self._following: asyncio.Task[None] | None = None
 
     def submit(self, intent: Intent) -> None:
         """Begin one trade; returns at once."""
         self._spawn(self._trade(intent))
 
     async def find_open(self) -> list[str]:
-        """The pairs of trades that still run from before; each is followed, and `done` is called when it ends."""
-        pairs = []
-        async for execution in self._client.list_workflows(
-            f"WorkflowType = '{names.TRADE_WORKFLOW}' AND ExecutionStatus = 'Running'"
-        ):
-            pair = await _pair_of(execution)
-            pairs.append(pair)
-            self._spawn(self._follow(self._client.get_workflow_handle(execution.id), pair))
-        return pairs
+        """The pairs of trades from before that may still buy or sell; `done` is called when each no longer does.
+
+        Trades that only wait for their markets to pay are carried on by any worker and keep no pair busy. While the
+        ledger cannot say which those are, every open trade keeps its pair.
+        """
+        running = {
+            execution.id: await _pair_of(execution)
+            async for execution in self._client.list_workflows(
+                f"WorkflowType = '{names.TRADE_WORKFLOW}' AND ExecutionStatus = 'Running'"
+            )
+        }
+        try:
+            resting = await self._ledger.done_trading(running) if running else set()
+        except SurefootError as away:
+            log.warning("ledger away; every open trade keeps its pair for now", error=away.message)
+            resting = set()
+        if running:
+            log.info("open trades found again", trading=len(running) - len(resting), at_rest=len(resting))
+        for trade, pair in running.items():
+            if trade not in resting:
+                self._follow(trade, pair)
+        return [pair for trade, pair in running.items() if trade not in resting]
 
     async def close(self) -> None:
-        for task in self._tasks:
+        following = [self._following] if self._following is not None else []
+        tasks = [*self._tasks, *following]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ------------------------------------------------------------------ starting
 
     async def _trade(self, intent: Intent) -> None:
         intent_id = intent.id
         with structlog.contextvars.bound_contextvars(intent=intent_id, trade=intent_id):
             began = wall_clock_us()
-            handle = await self._start(intent, intent_id)
-            if handle is None:
+            if not await self._start(intent, intent_id):
                 return
             metrics.START.observe((wall_clock_us() - began) / 1e6)
+            self._follow(intent_id, intent.pair)
             try:
                 await self._ledger.record_intent(intent, self._run_id)
             except SurefootError as away:  # leg A's own ledger write carries the intent too
                 log.warning("intent not in the ledger yet", error=away.message)
-            await self._follow(handle, intent.pair)
 
-    async def _start(self, intent: Intent, intent_id: str) -> WorkflowHandle[object, object] | None:
-        """Repeats a start that was not acknowledged; its id makes the second copy harmless."""
+    async def _start(self, intent: Intent, intent_id: str) -> bool:
+        """Whether the trade exists. Repeats a start that was not acknowledged; its id makes a second copy harmless."""
         while True:
             try:
                 handle: WorkflowHandle[object, object] = await self._client.start_workflow(
@@ -117,31 +149,61 @@ class TradeStarter:
                 )
             except WorkflowAlreadyStartedError:
                 log.info("trade was already started")
-                return self._client.get_workflow_handle(intent_id, result_type=TradeRecord)
+                return True
             except RPCError as error:
                 if wall_clock_us() > intent.expires_at:
                     log.warning("no durable start; the intent expired", error=error.message)
                     self._failed(intent, error.message)
                     self._done(intent.pair)
-                    return None
+                    return False
                 await asyncio.sleep(_RETRY_S)
             else:
                 log.info("trade started", eager=getattr(handle, "__temporal_eagerly_started", None))
-                return handle
+                return True
 
-    async def _follow(self, handle: WorkflowHandle[object, object], pair: str) -> None:
-        """Wait for the trade's end, however often Temporal goes away meanwhile."""
+    # ------------------------------------------------------------------ following
+
+    def _follow(self, trade: str, pair: str) -> None:
+        self._trading[trade] = pair
+        if self._following is None:
+            self._following = asyncio.get_running_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        """Until `close`. Looks at nothing while nothing trades."""
+        asked = asyncio.get_running_loop().time()
         while True:
+            await asyncio.sleep(_LOOK_S)
+            if not self._trading:
+                continue
             try:
-                await handle.result()
-            except WorkflowFailureError as ended:
-                log.error("a trade did not end by itself", trade=handle.id, cause=str(ended.cause))  # noqa: TRY400
+                self._at_rest(await self._ledger.done_trading(list(self._trading)))
+            except SurefootError as away:
+                log.info("ledger away; the pairs of open trades stay busy", error=away.message)
+            if asyncio.get_running_loop().time() - asked >= _ASK_TEMPORAL_S:
+                await self._find_ended()
+                asked = asyncio.get_running_loop().time()
+
+    def _at_rest(self, trades: Iterable[str]) -> None:
+        for trade in trades:
+            pair = self._trading.pop(trade, None)
+            if pair is not None:
+                self._done(pair)
+
+    async def _find_ended(self) -> None:
+        """Trades whose workflow is over, whatever the ledger says of them: ended in the UI, or by a server reset."""
+        for trade in list(self._trading):
+            try:
+                status = (await self._client.get_workflow_handle(trade).describe(rpc_timeout=_RPC_TIMEOUT)).status
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
-                    await asyncio.sleep(_AGAIN_S)
-                    continue
-            self._done(pair)
-            return
+                    return  # away: the next look asks again
+                status = None
+            if status is WorkflowExecutionStatus.RUNNING:
+                continue
+            if status is not WorkflowExecutionStatus.COMPLETED:
+                ended = "unknown to Temporal" if status is None else status.name.lower()
+                log.error("a trade did not end by itself", trade=trade, ended=ended)
+            self._at_rest([trade])
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
