@@ -1,0 +1,62 @@
+"""What ingest knows of halts: the standing ones, read again and again, and nothing while they cannot be read.
+
+It fails closed twice: before the first read and whenever a read fails or takes too long, everything is halted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from domain.errors import SurefootError
+from domain.halt import Halt
+from ingest.gates import Halts
+
+log = structlog.get_logger(__name__)
+
+_LOOK_S = 0.25
+_PATIENCE_S = 1.0
+
+NOT_READ_YET = Halts(unread="they were not read yet")
+
+
+class StandingHalts(Protocol):
+    """What the watch needs of the ledger."""
+
+    async def halts(self) -> tuple[Halt, ...]: ...
+
+
+class HaltWatch:
+    """Reads halts four times a second and calls `tell` whenever what it knows has changed."""
+
+    def __init__(self, ledger: StandingHalts, tell: Callable[[Halts], None]) -> None:
+        self._ledger = ledger
+        self._tell = tell
+        self.known = NOT_READ_YET
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(_LOOK_S)
+
+    async def look(self) -> None:
+        """Read once."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                read = Halts(await self._ledger.halts())
+        except SurefootError as away:
+            read = Halts(unread=away.message)
+        except TimeoutError:
+            read = Halts(unread=f"the ledger did not answer within {_PATIENCE_S:g} s")
+        if read == self.known:
+            return
+        if read.unread:
+            log.warning("no trade is opened while halts cannot be read", error=read.unread)
+        else:
+            log.info("halts in force", halts=[str(halt) for halt in read.standing])
+        self.known = read
+        self._tell(read)
