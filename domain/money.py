@@ -71,3 +71,13 @@ def tidy(value: Decimal) -> str:
 def plain(value: Decimal) -> str:
     """A Decimal without exponent: `0.0001`, never `1E-4`. What goes on the wire and before people."""
     return format(value, "f")
+
+
+def whole_lots(size: Decimal, lot: Decimal) -> Decimal:
+    """`size` cut down to a multiple of `lot`; written as it was if it is one already.
+
+    >>> whole_lots(Decimal("10"), Decimal("0.01")), whole_lots(Decimal("10.509"), Decimal("0.01"))
+    (Decimal('10'), Decimal('10.50'))
+    """
+    extra = size % lot
+    return (size - extra).quantize(lot) if extra else size

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from domain.fees import FeeSchedule
 from domain.intent import Way
-from domain.money import plain
+from domain.money import plain, whole_lots
 from domain.orders import Purpose, Quote, Side
 
 _FEE_UNIT = Decimal("0.0001")
@@ -112,11 +112,11 @@ def options(residual: Residual) -> Options:
     told: list[str] = []
     plans: list[tuple[Decimal, Decimal, Repair]] = []
     small: list[bool] = []
-    for target in sorted(_targets(residual, lowest, highest), reverse=True):
+    for wanted, target in _targets(residual, lowest, highest):
         expected = _project(residual, target)
         small.append(_all_too_small(residual, target))
-        first = _first(residual, target, expected)
-        told.append(f"{_words(target, lowest, highest)}: {_final(first, expected)}")
+        first = _first(residual, target, expected) if target == wanted or target != lowest else None
+        told.append(f"{_words(wanted, lowest, highest)}: {_final(first, expected)}")
         if first is not None:
             plans.append((expected, target, first))
     best = max(plans, key=lambda plan: plan[:2])[2] if plans else None
@@ -136,19 +136,25 @@ def options(residual: Residual) -> Options:
 # ---------------------------------------------------------------------- targets
 
 
-def _targets(residual: Residual, lowest: Decimal, highest: Decimal) -> set[Decimal]:
-    """Where all legs could be brought to: each leg's count, and as far as the books reach towards it."""
+def _targets(residual: Residual, lowest: Decimal, highest: Decimal) -> list[tuple[Decimal, Decimal]]:
+    """Where all legs could be brought to, highest first: each leg's count, and how far the books reach towards it.
+
+    Where both ways are open, what one book does not hold is done the other way; if even both together cannot do all
+    of it, the count itself stays the target and part of the way there is gone.
+    """
     completing, unwinding = Way.COMPLETE in residual.ways, Way.UNWIND in residual.ways
     wanted = {max(leg.shares, lowest) for leg in residual.legs} if completing and unwinding else set()
     wanted |= {highest} if completing else set()
     # A leg given back too often is bought back whatever was asked: its shares belong to somebody else.
     wanted |= {lowest} if unwinding or any(leg.shares < 0 for leg in residual.legs) else set()
+    ranked = sorted(wanted, reverse=True)
     if not (completing and unwinding):
-        return wanted
+        return [(target, target) for target in ranked]
     floor = max((leg.shares - _depth(leg.give) for leg in residual.legs if leg.shares > lowest), default=lowest)
     roof = min((leg.shares + _depth(leg.take) for leg in residual.legs if leg.shares < highest), default=highest)
-    reached = {min(max(target, floor), roof) for target in wanted} if floor <= roof else set()
-    return wanted | {target for target in reached if lowest <= target <= highest}
+    if floor > roof or roof < lowest:
+        return [(target, target) for target in ranked]
+    return [(target, min(max(target, floor), roof)) for target in ranked]
 
 
 def _first(residual: Residual, target: Decimal, expected: Decimal) -> Repair | None:
@@ -180,7 +186,7 @@ def _order(residual: Residual, leg: Stand, target: Decimal, expected: Decimal) -
             break
         taken += min(size, need - taken)
         limit = price
-    size = taken - taken % leg.lot
+    size = whole_lots(taken, leg.lot)
     if limit is None or size <= 0 or size < leg.min_size:
         return None
     for n in range(1, residual.extra_ticks + 1):
@@ -271,7 +277,7 @@ def _if_worthless(residual: Residual, lowest: Decimal) -> Decimal:
 
 def _all_too_small(residual: Residual, target: Decimal) -> bool:
     needs = [(abs(target - leg.shares), leg) for leg in residual.legs if leg.shares != target]
-    return all(need - need % leg.lot < max(leg.min_size, leg.lot) for need, leg in needs)
+    return all(whole_lots(need, leg.lot) < max(leg.min_size, leg.lot) for need, leg in needs)
 
 
 def _depth(levels: Levels) -> Decimal:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from domain.intent import Intent, IntentLeg
-from domain.money import plain
+from domain.money import plain, whole_lots
 from domain.operator import Action, OperatorCommand
 from domain.orders import SETS, Guard, OrderTicket, Purpose, Side, SubmitResult, TimeInForce, Verdict
 from domain.residual import alone, hedged
@@ -74,8 +74,7 @@ class Trade:
         step. Stops at a leg that brings nothing: what to do then is a question of value. Returns its last answer."""
         policy, result = self.intent.policy, None
         for n, leg in enumerate(self.intent.legs[1:], start=1):
-            filled = min(self.shares(earlier) for earlier in self.intent.legs[:n])
-            filled -= filled % leg.lot
+            filled = whole_lots(min(self.shares(earlier) for earlier in self.intent.legs[:n]), leg.lot)
             if filled < max(leg.min_size, leg.lot) or self.commands.mode is not None:
                 return None
             limit = _within(leg, policy.leg_b_slack)

@@ -1,132 +1,284 @@
-"""What stands alone is completed or sold: whichever is expected to bring more, never below the floor."""
+"""What stands alone is completed, given back or kept: whichever is expected to bring most, never below the floor."""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.depth import buy, sell
 from domain.fees import FeeSchedule
-from domain.money import from_picos, to_micros
+from domain.intent import Way
 from domain.orders import Purpose, Quote, Side
-from domain.residual import Book, Levels, Repair, Residual, asks_of, bids_of, options
+from domain.residual import Levels, Options, Repair, Residual, Stand, alone, hedged, levels_of, options
 
 D = Decimal
 FEES = FeeSchedule()
 CENT = D("0.01")
+BOTH = frozenset({Way.COMPLETE, Way.UNWIND})
+ALL = frozenset(Way)
 
 
-def book(*levels: tuple[str, str]) -> Book:
-    return Book(tuple((D(price), D(size)) for price, size in levels), FEES, CENT)
+def book(*levels: tuple[str, str]) -> Levels:
+    return tuple((D(price), D(size)) for price, size in levels)
 
 
-def alone(shares: str = "10", sunk: str = "-4.17", floor: str | None = "-5") -> Residual:
-    return Residual(D(shares), D(sunk), D(1), D(floor) if floor is not None else None)
+def leg(
+    name: str,
+    shares: str,
+    take: Levels = (),
+    give: Levels = (),
+    *,
+    side: Side = Side.BUY,
+    min_size: str = "0.01",
+) -> Stand:
+    return Stand(name, side, D(shares), take, give, FEES, CENT, D(min_size), CENT)
+
+
+def pair(
+    take: Levels = (),
+    give: Levels = (),
+    *,
+    shares: str = "10",
+    cash: str = "-4.17",
+    floor: str | None = "-5",
+    ways: frozenset[Way] = BOTH,
+    ticks: int = 0,
+    discount: str = "0.05",
+    min_size: str = "0.01",
+) -> Options:
+    """`shares` of A stand alone, B is missing: `take` are B's asks, `give` A's bids; A is asked at a cent above."""
+    asked = tuple((price + CENT, size) for price, size in give)
+    return options(
+        Residual(
+            (leg("A", shares, asked, give, min_size=min_size), leg("B", "0", take, (), min_size=min_size)),
+            D(cash),
+            D(1),
+            D(floor) if floor is not None else None,
+            ways,
+            D(discount),
+            ticks,
+        )
+    )
+
+
+def best(found: Options) -> Repair:
+    assert found.best is not None, found.why
+    return found.best
+
+
+# ---------------------------------------------------------------------- two legs
 
 
 def test_completing_at_57_cents_beats_selling_at_38_and_selling_beats_completing_at_63() -> None:
-    assert _best(options(alone(), book(("0.57", "10")), book(("0.38", "10")), 0).best).purpose is Purpose.COMPLETE
-    assert _best(options(alone(), book(("0.63", "10")), book(("0.38", "10")), 0).best).purpose is Purpose.UNWIND
+    assert best(pair(book(("0.57", "10")), book(("0.38", "10")))).purpose is Purpose.COMPLETE
+    assert best(pair(book(("0.63", "10")), book(("0.38", "10")))).purpose is Purpose.UNWIND
 
 
 def test_a_book_that_is_better_but_shallow_goes_first_and_leaves_the_rest_to_the_other() -> None:
-    best = _best(options(alone(), book(("0.50", "9")), book(("0.10", "10")), 0).best)
-    assert (best.purpose, best.size) == (Purpose.COMPLETE, D(9))
-    best = _best(options(alone(), book(("0.50", "1")), book(("0.49", "10")), 0).best)
-    assert (best.purpose, best.size) == (Purpose.COMPLETE, D(1))
+    found = best(pair(book(("0.50", "9")), book(("0.10", "10"))))
+    assert (found.purpose, found.size, found.target) == (Purpose.COMPLETE, D(9), D(9))
+    found = best(pair(book(("0.50", "1")), book(("0.49", "10"))))
+    assert (found.purpose, found.size) == (Purpose.COMPLETE, D(1))
 
 
 def test_without_depth_or_budget_there_is_no_repair_and_the_reason_says_so() -> None:
-    nothing = options(alone(), book(), book(), 0)
+    nothing = pair()
     assert nothing.best is None
     assert nothing.why.count("impossible") == 2
     assert "lowest allowed $-5" in nothing.why
-    assert options(alone(floor="-0.50"), book(("0.80", "10")), book(("0.20", "10")), 0).best is None
+    assert pair(book(("0.80", "10")), book(("0.20", "10")), floor="-0.50").best is None
 
 
-def test_a_person_who_lifts_the_floor_sells_at_any_price() -> None:
-    best = _best(options(alone(floor=None), None, book(("0.01", "10")), 8).best)
-    assert (best.side, best.limit) == (Side.SELL, CENT)
+def test_a_person_who_lifts_the_floor_gives_back_at_any_price() -> None:
+    found = best(pair((), book(("0.01", "10")), floor=None, ways=frozenset({Way.UNWIND}), ticks=8))
+    assert (found.side, found.limit) == (Side.SELL, CENT)
 
 
 def test_only_the_levels_within_the_budget_are_taken() -> None:
-    found = options(alone(floor="-0.50"), book(("0.60", "4"), ("0.61", "4"), ("0.70", "4")), None, 0)
-    best = _best(found.best)
-    assert (best.size, best.limit) == (D(8), D("0.61"))
+    offered = book(("0.60", "4"), ("0.61", "4"), ("0.70", "4"))
+    found = best(pair(offered, floor="-0.50", ways=frozenset({Way.COMPLETE})))
+    assert (found.size, found.limit) == (D(8), D("0.61"))
 
 
-def test_extra_ticks_widen_the_limit_away_from_us_but_never_past_the_floor() -> None:
-    offered, wanted = book(("0.55", "10")), book(("0.38", "10"))
-    assert _best(options(alone(), offered, None, 4).best).limit == D("0.59")
-    assert _best(options(alone(), None, wanted, 4).best).limit == D("0.34")
-    assert _best(options(alone(floor="-0.10"), offered, None, 40).best).limit == D("0.57")
-    assert _best(options(alone(), book(("0.98", "10")), None, 8).best).limit == D("0.99")
+@pytest.mark.parametrize(
+    ("take", "give", "floor", "ticks", "limit"),
+    [
+        ("0.55", None, "-5", 4, "0.59"),
+        (None, "0.38", "-5", 4, "0.34"),
+        ("0.55", None, "-0.10", 40, "0.57"),
+        ("0.98", None, "-9", 8, "0.99"),
+    ],
+)
+def test_extra_ticks_widen_the_limit_away_from_us_but_never_past_the_floor(
+    take: str | None, give: str | None, floor: str, ticks: int, limit: str
+) -> None:
+    ways = frozenset({Way.COMPLETE if take else Way.UNWIND})
+    found = pair(
+        book((take, "10")) if take else (), book((give, "10")) if give else (), floor=floor, ticks=ticks, ways=ways
+    )
+    assert best(found).limit == D(limit)
 
 
 def test_a_missing_quote_is_an_empty_book() -> None:
     seen = Quote("M", ((D("0.38"), D(1)),), ((D("0.40"), D(2)),), 0, 0)
-    assert (asks_of(None), bids_of(None)) == ((), ())
-    assert (asks_of(seen), bids_of(seen)) == (seen.asks, seen.bids)
+    assert levels_of(None, Side.BUY) == ()
+    assert (levels_of(seen, Side.BUY), levels_of(seen, Side.SELL)) == (seen.asks, seen.bids)
 
 
-def _best(found: Repair | None) -> Repair:
-    assert found is not None
-    return found
+# ---------------------------------------------------------------------- holding, dust
 
+
+def test_holding_is_chosen_only_if_it_is_allowed_worth_most_and_bearable_at_worst() -> None:
+    poor = book(("0.05", "10"), ("0.04", "10"))
+    wide = Residual(
+        (leg("A", "10", book(("0.75", "10")), poor), leg("B", "0", book(("0.95", "10")))), D("-4.17"), D(1), D(-5), ALL
+    )
+    found = options(wide)
+    assert found.hold
+    assert found.best is None
+    assert "holding" in found.why
+    tight = options(Residual(wide.legs, wide.cash, wide.payoff, D("-4"), ALL))
+    assert not tight.hold
+    assert not options(Residual(wide.legs, wide.cash, wide.payoff, wide.floor, BOTH)).hold
+    assert not options(Residual(wide.legs, wide.cash, wide.payoff, wide.floor, ALL, D("0.40"))).hold
+
+
+def test_less_than_the_venues_smallest_order_on_every_way_is_too_small_to_repair() -> None:
+    found = pair(book(("0.55", "10")), book(("0.38", "10")), shares="3", cash="-1.2", min_size="5")
+    assert found.best is None
+    assert found.too_small
+    assert found.affordable_loss
+    assert not pair(book(("0.55", "10")), (), shares="3", cash="-9", min_size="5").affordable_loss
+    assert not pair(book(("0.55", "10")), book(("0.38", "10")), min_size="5").too_small
+
+
+# ---------------------------------------------------------------------- more legs
+
+
+def test_of_three_legs_the_one_that_stands_is_given_back_when_two_are_too_dear() -> None:
+    legs = (
+        leg("A", "10", (), book(("0.29", "10"))),
+        leg("B", "0", book(("0.40", "10"))),
+        leg("C", "0", book(("0.45", "10"))),
+    )
+    assert best(options(Residual(legs, D("-3.2"), D(1), D(-5), BOTH))).purpose is Purpose.UNWIND
+
+
+def test_of_three_legs_the_scarcer_missing_one_is_taken_first() -> None:
+    legs = (
+        leg("A", "10", (), book(("0.20", "10"))),
+        leg("B", "0", book(("0.31", "50"))),
+        leg("C", "0", book(("0.32", "10"))),
+    )
+    found = best(options(Residual(legs, D("-3.2"), D(1), D(-5), BOTH)))
+    assert (found.leg, found.purpose, found.size) == ("C", Purpose.COMPLETE, D(10))
+
+
+def test_a_target_between_gives_back_what_is_over_and_takes_what_is_missing() -> None:
+    legs = (
+        leg("A", "10", (), book(("0.34", "10"))),
+        leg("B", "6", book(("0.90", "10")), book(("0.05", "10"))),
+        leg("C", "0", book(("0.30", "10"))),
+    )
+    found = best(options(Residual(legs, D("-5.4"), D(1), D(-5), BOTH)))
+    assert found.target == D(6)
+    assert (found.leg, found.purpose) == ("C", Purpose.COMPLETE)
+    after = (*legs[:2], leg("C", "6", (), book(("0.29", "10"))))
+    found = best(options(Residual(after, D("-7.3"), D(1), D(-5), BOTH)))
+    assert (found.leg, found.purpose, found.size) == ("A", Purpose.UNWIND, D(4))
+
+
+def test_shares_given_back_too_often_are_bought_back_first_even_when_an_unwind_was_asked_for() -> None:
+    legs = (leg("A", "-2", book(("0.40", "10"))), leg("B", "5", (), book(("0.30", "10"))))
+    found = best(options(Residual(legs, D("-1"), D(1), None, frozenset({Way.UNWIND}))))
+    assert (found.leg, found.side, found.size) == ("A", Side.BUY, D(2))
+
+
+def test_a_leg_held_short_is_completed_by_selling_and_given_back_by_buying() -> None:
+    long, short = leg("A", "10", (), book(("0.30", "10"))), leg("B", "0", book(("0.45", "10")), side=Side.SELL)
+    found = best(options(Residual((long, short), D("-4.17"), D(0), D(-5), BOTH)))
+    assert (found.leg, found.side) == ("B", Side.SELL)
+    stands = leg("B", "10", (), book(("0.50", "10")), side=Side.SELL)
+    found = best(options(Residual((leg("A", "0", book(("0.70", "10"))), stands), D("4.3"), D(0), D(-5), BOTH)))
+    assert (found.leg, found.side, found.purpose) == ("B", Side.BUY, Purpose.UNWIND)
+
+
+# ---------------------------------------------------------------------- any question
 
 _cents = st.integers(1, 99).map(lambda n: D(n) / 100)
 _sizes = st.integers(1, 3_000).map(lambda n: D(n) / 100)
 
 
 def _levels(*, rising: bool) -> st.SearchStrategy[Levels]:
-    prices = st.lists(_cents, max_size=5, unique=True).map(lambda found: sorted(found, reverse=not rising))
+    prices = st.lists(_cents, max_size=4, unique=True).map(lambda found: sorted(found, reverse=not rising))
     return prices.flatmap(lambda p: st.tuples(*[st.tuples(st.just(price), _sizes) for price in p]))
 
 
 @st.composite
-def _questions(draw: st.DrawFn) -> tuple[Residual, Book, Book, int]:
-    shares = draw(_sizes)
-    sunk = -shares * draw(_cents)
-    floor = draw(st.sampled_from([None, D("-5"), D("-0.50"), D("-0.02"), D(0)]))
-    asks, bids = draw(_levels(rising=True)), draw(_levels(rising=False))
-    residual = Residual(shares, sunk, D(1), floor)
-    return residual, Book(asks, FEES, CENT), Book(bids, FEES, CENT), draw(st.sampled_from([0, 1, 2, 8]))
+def _questions(draw: st.DrawFn) -> Residual:
+    legs = []
+    for n in range(draw(st.integers(2, 4))):
+        side = draw(st.sampled_from([Side.BUY, Side.BUY, Side.SELL]))
+        asks, bids = draw(_levels(rising=True)), draw(_levels(rising=False))
+        take, give = (asks, bids) if side is Side.BUY else (bids, asks)
+        shares = draw(st.one_of(st.just(D(0)), _sizes, st.just(D(-2))))
+        legs.append(Stand(f"L{n}", side, shares, take, give, FEES, CENT, D("0.01"), CENT))
+    floor = draw(st.sampled_from([None, D(-5), D("-0.50"), D("-0.02"), D(0)]))
+    ways = draw(st.sampled_from([BOTH, ALL, frozenset({Way.UNWIND}), frozenset({Way.COMPLETE})]))
+    cash = draw(st.integers(-3_000, 3_000)) * CENT
+    return Residual(tuple(legs), cash, D(1), floor, ways, D("0.05"), draw(st.sampled_from([0, 1, 8])))
 
 
 @given(_questions())
-def test_no_order_can_take_the_final_result_below_the_floor(asked: tuple[Residual, Book, Book, int]) -> None:
-    residual, missing, standing, ticks = asked
-    for repair in (found := options(residual, missing, standing, ticks)).complete, found.unwind:
-        if repair is None:
-            continue
-        assert 0 < repair.size <= residual.shares
-        assert CENT <= repair.limit <= 1 - CENT
-        if residual.floor is not None and repair.size == residual.shares:
-            worst = to_micros(repair.limit), to_micros(repair.size)  # all of it at the limit
-            walk = (buy if repair.side is Side.BUY else sell)([worst], worst[1], to_micros(FEES.taker))
-            gained = repair.size - from_picos(walk.cost) if repair.side is Side.BUY else from_picos(walk.proceeds)
-            assert residual.sunk + gained >= residual.floor
+def test_every_order_moves_its_leg_towards_the_target_and_never_past_it(asked: Residual) -> None:
+    found = options(asked).best
+    if found is None:
+        return
+    mine = next(stand for stand in asked.legs if stand.name == found.leg)
+    assert CENT <= found.limit <= 1 - CENT
+    assert 0 < found.size <= abs(found.target - mine.shares)
+    assert found.size % mine.lot == 0
+    taking = found.target > mine.shares
+    assert found.side is (mine.side if taking else mine.side.opposite)
+    assert found.purpose is (Purpose.COMPLETE if taking else Purpose.UNWIND)
+    shares = [stand.shares + (found.size if taking else -found.size) * (stand is mine) for stand in asked.legs]
+    whole = hedged(stand.shares for stand in asked.legs)
+    assert whole <= found.target <= max(whole, *(stand.shares for stand in asked.legs))
+    assert sum(abs(s - found.target) for s in shares) < sum(abs(stand.shares - found.target) for stand in asked.legs)
 
 
 @given(_questions())
-def test_the_value_promised_is_what_the_book_seen_would_bring(asked: tuple[Residual, Book, Book, int]) -> None:
-    residual, missing, standing, ticks = asked
-    found = options(residual, missing, standing, ticks)
-    for repair, book_ in ((found.complete, missing), (found.unwind, standing)):
-        if repair is None:
-            continue
-        levels = [(to_micros(price), to_micros(size)) for price, size in book_.levels]
-        walk = (buy if repair.side is Side.BUY else sell)(levels, to_micros(repair.size), to_micros(FEES.taker))
-        gained = repair.size - from_picos(walk.cost) if repair.side is Side.BUY else from_picos(walk.proceeds)
-        assert abs(repair.value * repair.size - gained) <= D("0.0002") * len(levels)
+def test_an_order_that_finishes_the_repair_cannot_take_the_result_below_the_floor(asked: Residual) -> None:
+    found = options(asked).best
+    if found is None or asked.floor is None:
+        return
+    mine = next(stand for stand in asked.legs if stand.name == found.leg)
+    others = [stand.shares for stand in asked.legs if stand is not mine]
+    if any(shares != found.target for shares in others) or found.size != abs(found.target - mine.shares):
+        return
+    sign = -1 if found.side is Side.BUY else 1
+    final = asked.cash + sign * found.size * found.limit - FEES.trade_fee(found.limit, found.size)
+    assert final + found.target * asked.payoff >= asked.floor
 
 
 @given(_questions())
-def test_the_chosen_way_is_one_of_the_two_and_exists_whenever_either_does(
-    asked: tuple[Residual, Book, Book, int],
-) -> None:
-    found = options(*asked)
-    assert found.best in (found.complete, found.unwind)
-    assert (found.best is None) == (found.complete is None and found.unwind is None)
+def test_a_way_that_is_not_allowed_is_never_chosen(asked: Residual) -> None:
+    found = options(asked)
+    if found.best is None:
+        return
+    mine = next(stand for stand in asked.legs if stand.name == found.best.leg)
+    if found.best.purpose is Purpose.UNWIND:
+        assert Way.UNWIND in asked.ways or any(stand.shares < 0 for stand in asked.legs)
+    elif mine.shares >= 0:
+        assert Way.COMPLETE in asked.ways or any(stand.shares < 0 for stand in asked.legs)
+    assert not found.hold
+
+
+@given(st.lists(st.integers(-500, 500).map(lambda n: D(n) / 100), min_size=2, max_size=5))
+def test_what_stands_alone_is_zero_exactly_when_all_legs_are_even_and_never_below(shares: list[Decimal]) -> None:
+    even = all(a == b for a, b in pairwise(shares)) and shares[0] >= 0
+    assert (alone(shares) == 0) == even
+    assert alone(shares) >= 0
