@@ -247,7 +247,7 @@ def _validate(values: Mapping[str, _Value]) -> Settings:
             "\n".join(_explain(dict(detail), values) for detail in error.errors(include_url=False)), "config"
         ) from None
     for key, value in effective(settings).items():
-        if is_money(_TYPES[key]):
+        if is_money(_TYPES[key]) and value is not None:
             try:
                 to_micros(value)
             except Inexact as error:
