@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.system import System, clear_away, survivors
+from workers.chaos.system import System, clear_away, survivors
 from tests.crash.trades import calm_session, crowd_session
 from venues.recording import session_file
 

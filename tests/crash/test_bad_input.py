@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.system import Ended, System, surefoot, survivors
+from workers.chaos.system import Ended, System, surefoot, survivors
 from venues.kalshi.signing import generate_rsa_key
 from venues.recording import session_file, synth
 from venues.recording.session import BookDelta, RecordedSession

@@ -18,7 +18,7 @@ from domain.intent import Intent
 from domain.trade import Outcome, TradeState
 from ledger.story import TradeStory
 from tests.crash.conftest import CROWD
-from tests.crash.system import PARTS, SUPERVISOR, System, until
+from workers.chaos.system import PARTS, SUPERVISOR, System, until
 from tests.crash.trades import Moment, hold_trades, leg_orders
 from workers.cli.ledger import current_report
 from workers.stack.books import open_ledger
@@ -62,7 +62,7 @@ async def test_every_trade_reaches_its_end(system: System, moment: Moment, victi
         await system.ask("DELETE", "/faults")
     await system.whole()
     back = time.monotonic()
-    await system.closed([intent.id for intent in held.intents])
+    await system.done([intent.id for intent in held.intents])
     over = time.monotonic()
     outcomes = await ends_well(system, held.intents)
     _tell(f"{victim}, {moment}", outcomes, back - killed, over - killed)
@@ -90,7 +90,7 @@ async def test_twenty_trades_decided_by_ingest_outlive_the_death_of_everything(s
         rows = await ledger.trades(limit=1_000_000)
         trades = [row.intent_id for row in rows if row.pair.startswith("CROWD")]
         assert len(trades) == CROWD
-        await system.closed(trades)
+        await system.done(trades)
         stories = [await ledger.trade(trade) for trade in trades]
     over = time.monotonic()
     outcomes = await ends_well(system, [story.intent for story in stories])

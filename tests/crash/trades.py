@@ -12,13 +12,13 @@ from temporalio.client import Client
 
 from domain.book import Book
 from domain.intent import Intent, LegPolicy
-from domain.limits import GateLimits, PairParams
+from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec
 from domain.money import MICRO
 from domain.orders import client_order_id
-from ingest.pairs import Pair
-from ingest.strategies.pair import PairStrategy
-from tests.crash.system import System, until
+from ingest.sets import OutcomeSet
+from ingest.strategies.basket import BasketStrategy
+from workers.chaos.system import System, until
 from venues.recording.session import BookDelta, BookReset, RecordedSession
 from venues.recording.tickers import market
 from workers.starter import search_attributes
@@ -94,11 +94,11 @@ def calm_intent() -> Intent:
         book = Book(spec.market)
         book.reset(shown.yes, shown.no, START, START)
         books.append(book)
-    params = PairParams(max_size=PairParams().min_size * 5, ttl_ms=8_000)
-    strategy = PairStrategy(Pair(*_CALM), params, GateLimits(), LegPolicy())
-    quote = strategy.quote(*books)
+    params = SetParams(max_size=SetParams().min_size * 5, ttl_ms=8_000)
+    strategy = BasketStrategy(OutcomeSet(_CALM), params, GateLimits(), LegPolicy())
+    quote = strategy.quote(books)
     assert quote is not None
-    return strategy.intent(*books, quote, max(wall_clock_us(), next(_moments)))
+    return strategy.intent(books, quote, max(wall_clock_us(), next(_moments)))
 
 
 @dataclass(slots=True)

@@ -4,8 +4,8 @@
      "lanes": {"hedged.2": {"call": "submit_order.B1/venue.submit", "when": "after"}, "missed.0": null},
      "trades": {"i-…": "hedged.2"}, "orders": {"client order id": "hedged.2"}, "pairs": {"DECIDED-03": "decided.3"}}
 
-Whoever comes to a lane's point first holds there, once a round (a file in `reached/ROUND` says so), until the verdict
-is no longer "hold": "die" ends it with SIGKILL, "pass" lets it go on. Every point that is passed is a line in the trace.
+Whoever comes to a lane's point first holds there, once a round (a file in `reached/ROUND` says so), until the
+verdict is no longer "hold": "die" ends it with SIGKILL, "pass" lets it go on. Every point passed is traced.
 """
 
 from __future__ import annotations
@@ -85,13 +85,20 @@ def trace_file(file: Path) -> Path:
     return file.parent / "trace.jsonl"
 
 
-def read_trace(file: Path) -> list[Passed]:
-    """All points passed so far, in the order they were. A line that a kill cut off is left out."""
-    passed = []
+def trace_size(file: Path) -> int:
+    trace = trace_file(file)
+    return trace.stat().st_size if trace.exists() else 0
+
+
+def read_trace(file: Path, since: int = 0) -> list[Passed]:
+    """All points passed after byte `since` of the trace, in the order they were; half a line is left out."""
+    passed: list[Passed] = []
     try:
-        lines = trace_file(file).read_bytes().splitlines(keepends=True)
+        with trace_file(file).open("rb") as trace:
+            trace.seek(since)
+            lines = trace.readlines()
     except FileNotFoundError:
-        return []
+        return passed
     for line in lines:
         if line.endswith(b"\n"):
             item = json.loads(line)

@@ -32,12 +32,13 @@ def tapped(stack: Stack, desk: Desk) -> Desk:
     from workers.chaos import taps  # noqa: PLC0415 - not even loaded where no plan is set
 
     parts: Any = desk
-    return replace(
+    tapped_desk: Desk = replace(
         parts,
         client=taps.tapped_client(parts.client),
         venue=taps.Tapped(parts.venue, "venue"),
         ledger=taps.Tapped(parts.ledger, "ledger"),
     )
+    return tapped_desk
 
 
 def watched(worker: Worker) -> Worker:

@@ -69,9 +69,13 @@ class Switch:
     def _claim(self, plan: Plan, lane: str) -> bool:
         """Whether this process is the first of this round at the lane's point."""
         try:
-            os.close(os.open(plans.reached_folder(self._file, plan.round) / lane, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            file = os.open(
+                plans.reached_folder(self._file, plan.round) / lane, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644
+            )
         except OSError:
             return False
+        os.write(file, str(os.getpid()).encode())
+        os.close(file)
         return True
 
     def _current(self) -> Plan:

@@ -91,25 +91,25 @@ def tapped_client(client: Client) -> Client:
 
 
 class Interceptor(temporal.Interceptor, temporal_worker.Interceptor):
-    def intercept_client(self, next: temporal.OutboundInterceptor) -> temporal.OutboundInterceptor:  # noqa: A002
+    def intercept_client(self, next: temporal.OutboundInterceptor) -> temporal.OutboundInterceptor:
         return _Calls(next)
 
     def intercept_activity(
         self,
-        next: temporal_worker.ActivityInboundInterceptor,  # noqa: A002
+        next: temporal_worker.ActivityInboundInterceptor,
     ) -> temporal_worker.ActivityInboundInterceptor:
         return _Activities(next)
 
 
 class _Calls(temporal.OutboundInterceptor):
-    async def start_workflow(self, input: temporal.StartWorkflowInput) -> temporal.WorkflowHandle[Any, Any]:  # noqa: A002
+    async def start_workflow(self, input: temporal.StartWorkflowInput) -> temporal.WorkflowHandle[Any, Any]:
         lane = switch().owner(input.args[0])
         await switch().at(lane, process_name(), "temporal.start", "before")
         handle = await super().start_workflow(input)
         await switch().at(lane, process_name(), "temporal.start", "after")
         return handle
 
-    async def signal_workflow(self, input: temporal.SignalWorkflowInput) -> None:  # noqa: A002
+    async def signal_workflow(self, input: temporal.SignalWorkflowInput) -> None:
         lane, call = switch().owner(input.id), f"temporal.signal.{input.signal}"
         await switch().at(lane, process_name(), call, "before")
         await super().signal_workflow(input)
@@ -117,7 +117,7 @@ class _Calls(temporal.OutboundInterceptor):
 
     async def start_workflow_update(
         self,
-        input: temporal.StartWorkflowUpdateInput,  # noqa: A002
+        input: temporal.StartWorkflowUpdateInput,
     ) -> temporal.WorkflowUpdateHandle[Any]:
         lane, call = switch().owner(input.id), f"temporal.update.{input.update}"
         await switch().at(lane, process_name(), call, "before")
@@ -127,7 +127,7 @@ class _Calls(temporal.OutboundInterceptor):
 
 
 class _Activities(temporal_worker.ActivityInboundInterceptor):
-    async def execute_activity(self, input: temporal_worker.ExecuteActivityInput) -> Any:  # noqa: A002
+    async def execute_activity(self, input: temporal_worker.ExecuteActivityInput) -> Any:
         info = activity.info()
         step = _step_of(info.activity_type, input.args[0] if input.args else None)
         lane = switch().owner(info.workflow_id)

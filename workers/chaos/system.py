@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 import psutil
 
-from domain.errors import SurefootError
+from domain.errors import SurefootError, Unavailable
+from domain.trade import DONE_TRADING
 from ledger.store import Ledger
 from workers.stack import host
 from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
@@ -24,16 +25,18 @@ from workers.stack.services import get_status
 PARTS = ("postgres", "temporal", "paper", "worker", "ingest")
 SUPERVISOR = "supervisor"
 _PATIENCE = 45
+_ROOT = Path(__file__).parents[2]
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Wait until `condition` holds; names `what` never came, should it take longer than any machine needs."""
+    """Wait until `condition` holds. Raises `Unavailable` naming `what` never came, should it take longer than any
+    machine needs."""
     try:
         async with asyncio.timeout(_PATIENCE):
             while not await condition():  # noqa: ASYNC110 - what is awaited happens in other processes
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        raise AssertionError(f"waited {_PATIENCE} s in vain: {what}") from None
+        raise Unavailable(f"waited {_PATIENCE} s in vain: {what}", "chaos") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,15 @@ class Ended:
     err: str
 
 
-async def surefoot(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> Ended:
+async def surefoot(
+    folder: Path, *arguments: str, env: dict[str, str] | None = None, module: str = "workers.cli.main"
+) -> Ended:
     """Run one command line as a user would, in a clean environment plus `env`."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SUREFOOT_")}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "workers.cli.main",
+        module,
         "--state-dir",
         str(folder),
         *arguments,
@@ -59,11 +64,10 @@ async def surefoot(folder: Path, *arguments: str, env: dict[str, str] | None = N
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=clean | (env or {}),
-        cwd=Path(__file__).parents[2],
+        cwd=_ROOT,
     )
     out, err = await process.communicate()
-    assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
+    return Ended(process.returncode or 0, out.decode(), err.decode())
 
 
 def survivors(folder: Path) -> list[psutil.Process]:
@@ -106,7 +110,8 @@ class System:
 
     async def up(self) -> None:
         ended = await surefoot(self.folder, "up", "--detach", env=self.env)
-        assert ended.code == 0, ended.err
+        if ended.code != 0:
+            raise Unavailable(f"the stack did not come up: {ended.err.strip()}", "chaos")
 
     async def ready(self) -> None:
         """The whole stack, whatever the case before left of it."""
@@ -126,13 +131,19 @@ class System:
         doomed: list[psutil.Process] = []
         for name in names:
             process = find(records[name])
-            assert process is not None, f"{name} was not running"
+            if process is None:
+                raise Unavailable(f"{name} was to be killed and does not run", "chaos")
             doomed += [process, *(process.children(recursive=True) if tree else ())]
         for process in doomed:
             with suppress(psutil.NoSuchProcess):  # a parent's children are listed twice, and may end by themselves
                 self.killed.add((process.pid, process.create_time()))
                 process.kill()
-        assert wait_ended(doomed, 10)
+        self.gone(doomed)
+
+    def gone(self, doomed: Sequence[psutil.Process]) -> None:
+        """Wait until all of them have ended, whoever killed them."""
+        if not wait_ended(doomed, 10):
+            raise Unavailable(f"killed, and still there: {doomed}", "chaos")
 
     async def whole(self) -> None:
         """Wait until all five processes run, none of them one that was killed, and all answer."""
@@ -156,7 +167,8 @@ class System:
         """One of the paper exchange's own pages."""
         async with httpx.AsyncClient(base_url=self.stack.paper_admin_url or "", trust_env=False, timeout=30) as http:
             answer = await http.request(method, f"/paper/v1{path}", json=body)
-        assert answer.is_success, answer.text
+        if not answer.is_success:
+            raise Unavailable(f"the paper exchange refused {method} {path}: {answer.text}", "chaos")
         return answer.json()
 
     async def hold(self, *matches: dict[str, Any], ms: int, times: int = 1) -> None:
@@ -172,8 +184,8 @@ class System:
         orders = (await self.ask("GET", "/audit"))["orders"]
         return {client_id: item["sha256"] for client_id, item in orders.items()}
 
-    async def closed(self, trades: Sequence[str]) -> None:
-        """Wait until the ledger says of every one of `trades` how it ended."""
+    async def done(self, trades: Sequence[str]) -> None:
+        """Wait until the ledger says of every one of `trades` that it trades no more."""
         open_trades = set(trades)
 
         async def all_over() -> bool:
@@ -185,7 +197,7 @@ class System:
                     await ledger.close()
             except SurefootError:
                 return False  # Postgres is not back yet
-            open_trades.difference_update(row.intent_id for row in rows if row.outcome is not None)
+            open_trades.difference_update(row.intent_id for row in rows if row.state in DONE_TRADING)
             return not open_trades
 
         await until(all_over, f"the end of {len(trades)} trades; {self.folder} holds the logs")

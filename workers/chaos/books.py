@@ -1,0 +1,75 @@
+"""The markets chaos trades on: one session of books that stand, deep where a path needs depth and thin where not.
+
+    | event       | RED bid/ask | BLUE bid/ask | what it is for                                                   |
+    |-------------|-------------|--------------|------------------------------------------------------------------|
+    | CALM        | 44 / 45     | 44 / 45      | both legs at once, ten cents below a dollar                      |
+    | CLIFF       | 44 / 45     | 60 / 80      | the other leg is dear: what stands is sold again                 |
+    | TRAP        | 10 / 45     | 50 / 95      | neither way out fits a small loss budget                         |
+    | THIN-nn     | 44 / 45 × 2 | 44 / 45      | two shares at the touch, the rest of an order rests              |
+    | BASKET-n    | 25 / 30     | 70 / 80      | three RED make a basket                                          |
+    | HALTED      | 44 / 45     | 44 / 45      | stands under a halt                                              |
+    | PAID-nn     | 44 / 45     | 44 / 45      | is resolved, RED wins                                            |
+    | DECIDED-nn  | 15 / 52     | 48 / 52      | BLUE offers ten shares at 20 once: ingest decides by itself      |
+
+All else is worth less than the 20 cents a share that the stack's strategy asks for, so ingest leaves it alone.
+"""
+
+from __future__ import annotations
+
+from domain.market import MarketSpec
+from domain.money import MICRO
+from venues.recording.session import BookDelta, BookReset, RecordedSession
+from venues.recording.tickers import market
+
+NUMBERED = 8
+"""How many THIN, PAID and DECIDED events there are; a lane's number chooses."""
+
+OFFER_AFTER_S = 1.5
+_START = 1_767_225_600 * MICRO
+_CENT = 10_000
+_DEEP = 1_000_000 * MICRO
+_THIN = 2 * MICRO
+_OFFER = 10 * MICRO
+
+
+def ticker(event: str, colour: str) -> str:
+    return f"{event}-{colour}"
+
+
+def session(name: str) -> RecordedSession:
+    """All of the table; the offers come `OFFER_AFTER_S` after it began."""
+    events: list[tuple[str, tuple[int, int, int], tuple[int, int, int]]] = [
+        ("CALM", (44, 45, _DEEP), (44, 45, _DEEP)),
+        ("CLIFF", (44, 45, _DEEP), (60, 80, _DEEP)),
+        ("TRAP", (10, 45, _DEEP), (50, 95, _DEEP)),
+        ("HALTED", (44, 45, _DEEP), (44, 45, _DEEP)),
+        *((f"BASKET-{n}", (25, 30, _DEEP), (70, 80, _DEEP)) for n in range(3)),
+        *((f"THIN-{n:02d}", (44, 45, _THIN), (44, 45, _DEEP)) for n in range(NUMBERED)),
+        *((f"PAID-{n:02d}", (44, 45, _DEEP), (44, 45, _DEEP)) for n in range(NUMBERED)),
+        *((f"DECIDED-{n:02d}", (15, 52, _DEEP), (48, 52, _DEEP)) for n in range(NUMBERED)),
+    ]
+    markets: list[MarketSpec] = []
+    opening: list[BookReset | BookDelta] = []
+    offers: list[BookReset | BookDelta] = []
+    for event, red, blue in events:
+        for colour, (bid, ask, size) in (("RED", red), ("BLUE", blue)):
+            spec = market(ticker(event, colour), event, f"{colour.title()} wins")
+            markets.append(spec)
+            opening.append(_book(spec.market, bid, ask, size))
+        if event.startswith("DECIDED"):
+            at = _START + int(OFFER_AFTER_S * MICRO) + len(offers) * 5_000
+            blue_market = ticker(event, "BLUE")
+            offers.append(BookDelta(at, blue_market, "yes", 47 * _CENT, MICRO))
+            offers.append(BookDelta(at + 1, blue_market, "no", 80 * _CENT, _OFFER))
+    return RecordedSession(name, tuple(markets), (*opening, *offers))
+
+
+def _book(name: str, bid: int, ask: int, size: int) -> BookReset:
+    """Eight levels a side, a cent apart; a thin book shows `size` at its ask and nothing behind within reach."""
+    rungs = range(8)
+    bids = tuple(((bid - rung) * _CENT, _DEEP) for rung in rungs if bid - rung > 0)
+    if size == _THIN:
+        asks: tuple[tuple[int, int], ...] = (((100 - ask) * _CENT, size), ((100 - ask - 15) * _CENT, _DEEP))
+    else:
+        asks = tuple(((100 - ask - rung) * _CENT, size) for rung in rungs if 100 - ask - rung > 0)
+    return BookReset(_START, name, bids, asks)

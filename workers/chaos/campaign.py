@@ -1,0 +1,171 @@
+"""A whole campaign on one stack: watch every path, enumerate its points, kill at each, judge after each kill."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path as File
+from typing import Any
+
+from domain.errors import SurefootError
+from venues.recording import session_file
+from workers.chaos import books, steps, verdict
+from workers.chaos import plan as plans
+from workers.chaos.paths import PATHS, Path
+from workers.chaos.rounds import Lane, Round, Stage, Victim
+from workers.chaos.seam import PLAN_VARIABLE
+from workers.chaos.steps import Step
+from workers.chaos.system import System, clear_away, survivors
+
+Say = Callable[[str], None]
+
+_SETTINGS = {
+    "SUREFOOT_PAPER__OPENING_CASH": "10000000",
+    "SUREFOOT_STRATEGY__MARGIN": "0.2",
+    "SUREFOOT_STRATEGY__MAX_SIZE": "10",
+    "SUREFOOT_STRATEGY__TTL_MS": "10000",
+    "SUREFOOT_GATES__MAX_BOOK_AGE_MS": "60000",
+    "SUREFOOT_GATES__MAX_SKEW_MS": "60000",
+    "SUREFOOT_GATES__MAX_LAG_MS": "60000",
+    "SUREFOOT_WORKER__MAX_CONCURRENT_ACTIVITIES": "400",
+    "SUREFOOT_WORKER__MAX_CONCURRENT_WORKFLOW_TASKS": "400",
+}
+"""Wide where a busy machine would meet a limit that has tests of its own."""
+
+
+@asynccontextmanager
+async def stage(say: Say) -> AsyncIterator[Stage]:
+    """A stack in a folder of its own, its processes following a plan; nothing of it is left afterwards."""
+    folder, plan_file = prepared()
+    set_up = Stage(System(folder, {**_SETTINGS, PLAN_VARIABLE: str(plan_file)}), plan_file)
+    try:
+        say(f"starting a stack in {folder}")
+        await set_up.system.up()
+        yield set_up
+    finally:
+        await set_up.close()
+        clear_away(folder)
+        left = survivors(folder)
+        if not left:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            say(f"still running in {folder}: {left}")
+
+
+def prepared() -> tuple[File, File]:
+    """A fresh state folder with the books to play in it, and a plan that stops nobody yet."""
+    folder = File(tempfile.mkdtemp(prefix="surefoot-chaos-"))
+    folder.chmod(0o711)  # under root the embedded Postgres runs as another user, who must get through
+    plan_file = folder / "chaos" / "plan.json"
+    plan_file.parent.mkdir()
+    plans.write(plan_file, plans.Plan())
+    session_file.write(books.session("chaos"), folder / "chaos.session.jsonl.gz")
+    return folder, plan_file
+
+
+@dataclass(slots=True)
+class Result:
+    """What a campaign found. `unreached` are steps no trade came to in two tries; they prove nothing."""
+
+    steps: int = 0
+    kills: int = 0
+    violations: list[str] = field(default_factory=list)
+    unreached: list[str] = field(default_factory=list)
+    recoveries: list[float] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def summary(self) -> dict[str, Any]:
+        """Recoveries in seconds from the stack being whole again to the end of each trade that was held."""
+        return {
+            "steps": self.steps,
+            "kills": self.kills,
+            "violations": len(self.violations),
+            "unreached": len(self.unreached),
+            "recovery_p50_s": quantile(self.recoveries, 50),
+            "recovery_p99_s": quantile(self.recoveries, 99),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def quantile(values: Sequence[float], percent: int) -> float | None:
+    """None without values; the nearest rank, milliseconds kept."""
+    if not values:
+        return None
+    if len(values) == 1:
+        return round(values[0], 3)
+    return round(statistics.quantiles(values, n=100, method="inclusive")[percent - 1], 3)
+
+
+async def watch(on: Stage, paths: Iterable[Path], say: Say, times: int = 2) -> list[Step]:
+    """Let every path run undisturbed and list the steps to kill at, in the order they come."""
+    chosen = list(paths)
+    watched = []
+    for _ in range(times):
+        this = await on.play([Lane(f"{path.name}.0", path, 0, None) for path in chosen])
+        wrong = await verdict.violations(on.system, this)
+        if wrong:
+            raise SurefootError(f"undisturbed trades do not end well: {'; '.join(wrong)}", "chaos")
+        watched.append(this)
+    found = steps.learnt(watched, chosen)
+    say(f"{len(chosen)} paths have {len(found)} steps to kill at")
+    return found
+
+
+async def kill_at(on: Stage, wanted: Sequence[Step], say: Say) -> Result:
+    """Make every kill, those that can share one together; what was not reached is tried once more by itself."""
+    result, began = Result(steps=len(wanted)), time.monotonic()
+    waiting = steps.batches(wanted)
+    say(f"{len(wanted)} steps in {len(waiting)} rounds")
+    again: set[str] = set()
+    while waiting:
+        batch = waiting.pop(0)
+        victim = batch[0].victim
+        made = steps.lanes(batch)
+        this = await on.play(made, victim)
+        wrong = await verdict.violations(on.system, this)
+        result.kills += this.kills
+        result.recoveries += this.recoveries()
+        _tell(say, this, victim, wrong, len(waiting))
+        result.violations += wrong
+        missed = [step for step, lane in zip(batch, made, strict=True) if not lane.reached]
+        if fresh := [step for step in missed if step.name not in again]:
+            again.update(step.name for step in fresh)
+            waiting += steps.batches(fresh)
+        result.unreached += [step.name for step in missed if step not in fresh]
+    result.seconds = time.monotonic() - began
+    return result
+
+
+def _tell(say: Say, this: Round, victim: Victim, wrong: Sequence[str], left: int) -> None:
+    recoveries = this.recoveries()
+    slowest = f"{max(recoveries):.1f} s" if recoveries else "none"
+    say(
+        f"{this.name}: {victim} killed with {len(this.held)} of {len(this.lanes)} trades at their points; whole after "
+        f"{this.back_at - this.killed_at:.1f} s, slowest trade {slowest} later; {left} rounds to go"
+    )
+    for problem in wrong:
+        say(f"  VIOLATION {problem}")
+    if wrong:
+        for lane in this.lanes:
+            suffix = "" if victim is Victim.SELF else f":{victim}"
+            say(f"  python -m workers.chaos --only '{lane.step}{suffix}'")
+
+
+def named(names: Iterable[str], found: Sequence[Step], paths: Sequence[Path] = PATHS) -> list[Step]:
+    """The steps of these names. Raises `SurefootError` for one that watching did not show."""
+    by_name = {step.name: step for step in found}
+    wanted = []
+    for name in names:
+        if name not in by_name:
+            path = next((path.name for path in paths if f":{path.name}:" in name), None)
+            alike = [known for known in by_name if path is None or f":{path}:" in known]
+            raise SurefootError(f"no step {name}; there are {', '.join(alike[:60])}", "chaos")
+        wanted.append(by_name[name])
+    return wanted

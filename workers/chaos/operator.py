@@ -1,0 +1,62 @@
+"""The person in a chaos run: finds what is stuck by its search attribute, and ends it from the command line.
+
+Run as `python -m workers.chaos.operator ARGUMENTS…` it is `surefoot ARGUMENTS…` whose Temporal calls are points of the
+plan too: the command line may die before or after its update reached the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+
+from workers.chaos.seam import PLAN_VARIABLE
+from workers.chaos.system import Ended, System, surefoot
+from workflows import names
+
+_SEEN_S = 10.0  # visibility is written after the fact
+_REASON = ("--author", "chaos", "--reason", "no way out within the loss budget")
+
+
+async def command(system: System, action: str, trade: str, plan_file: Path | None = None) -> Ended:
+    """`surefoot ACTION TRADE`; with a plan, by a process that may be told to die on the way."""
+    if plan_file is None:
+        return await surefoot(system.folder, action, trade, *_REASON)
+    tapped = {PLAN_VARIABLE: str(plan_file)}
+    return await surefoot(system.folder, action, trade, *_REASON, env=tapped, module=__name__)
+
+
+async def find_stuck(client: Client, trade: str) -> bool:
+    """Whether the trade is found as a person finds it in Temporal's UI: by state."""
+    query = f"{names.SEARCH_STATE} = 'STUCK' AND WorkflowId = '{trade}'"
+    async with asyncio.timeout(_SEEN_S):
+        while True:
+            async for _ in client.list_workflows(query):
+                return True
+            await asyncio.sleep(0.1)
+
+
+async def seen_stuck(client: Client, trade: str, problems: list[str]) -> None:
+    try:
+        await find_stuck(client, trade)
+    except TimeoutError:
+        problems.append(f"trade {trade} is stuck, and {names.SEARCH_STATE} = 'STUCK' does not find it")
+
+
+def main() -> None:
+    from workers.chaos.taps import tapped_client  # noqa: PLC0415 - reads the plan
+    from workers.cli.main import run  # noqa: PLC0415
+
+    connect = Client.connect
+
+    async def tapped(*arguments: Any, **named: Any) -> Client:
+        return tapped_client(await connect(*arguments, **named))
+
+    Client.connect = staticmethod(tapped)  # type: ignore[method-assign]
+    run()
+
+
+if __name__ == "__main__":
+    main()

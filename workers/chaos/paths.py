@@ -1,0 +1,146 @@
+"""The paths a trade can take, each brought about on purpose: by what the intent asks of standing books, by a fault of
+the exchange that names one order, or by a person's command."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from domain.fees import FeeSchedule
+from domain.intent import Intent, IntentLeg, LegPolicy
+from domain.market import Venue
+from domain.orders import Side, TimeInForce, client_order_id
+from workers.chaos.books import NUMBERED, ticker
+from workers.trading import wall_clock_us
+
+_SIZE = Decimal(5)
+_TTL_US = 8_000_000
+_POLICY = LegPolicy(absence_grace_ms=500, repair_deadline_ms=20_000, settle_poll_ms=500, settle_slowest_ms=1_000)
+_TIGHT = LegPolicy(absence_grace_ms=500, repair_deadline_ms=500, loss_budget=Decimal("0.05"), settle_poll_ms=500)
+
+_moments = itertools.count(wall_clock_us())
+
+Faults = Callable[[Intent], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """`make` gives the intent of lane number n, None for the path that ingest decides by itself. `operator` is the
+    command that ends it once it is stuck; `resolved` says that its markets pay when it waits for that."""
+
+    name: str
+    make: Callable[[int], Intent] | None
+    faults: Faults = lambda intent: []
+    operator: str = ""
+    resolved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    market: str
+    limit: str
+    tif: TimeInForce = TimeInForce.IOC
+    rest_ms: int = 0
+
+
+def _intent(path: str, *legs: _Leg, policy: LegPolicy = _POLICY) -> Intent:
+    """Five shares of each leg, decided now; no two are alike."""
+    now = max(wall_clock_us(), next(_moments))
+    made = []
+    for name, leg in zip("ABC", legs, strict=False):
+        limit, fees = Decimal(leg.limit), FeeSchedule()
+        made.append(
+            IntentLeg(
+                name=name,
+                venue=Venue.KALSHI,
+                market=leg.market,
+                side=Side.BUY,
+                size=_SIZE,
+                limit=limit,
+                expected_cost=limit * _SIZE + fees.trade_fee(limit, _SIZE),
+                fees=fees,
+                tif=leg.tif,
+                rest_ms=leg.rest_ms,
+            )
+        )
+    return Intent(
+        strategy="chaos",
+        strategy_version="1",
+        pair=path,
+        legs=tuple(made),
+        payoff=Decimal(1),
+        edge=Decimal("0.1"),
+        decided_at=now,
+        expires_at=now + _TTL_US,
+        policy=policy,
+        evidence=(),
+    )
+
+
+def _pair(path: str, event: str, a: str = "0.45", b: str = "0.45", policy: LegPolicy = _POLICY) -> Intent:
+    return _intent(path, _Leg(ticker(event, "RED"), a), _Leg(ticker(event, "BLUE"), b), policy=policy)
+
+
+def _fault(leg: str, do: str, **details: Any) -> Faults:
+    """The first order of `leg` goes wrong."""
+
+    def faults(intent: Intent) -> list[dict[str, Any]]:
+        match = {"method": "POST", "client_order_id": client_order_id(intent.id, leg, 1)}
+        return [{"match": match, "do": do, **details}]
+
+    return faults
+
+
+def _calm(path: str, faults: Faults = lambda intent: []) -> Path:
+    return Path(path, lambda n: _pair(path, "CALM"), faults)
+
+
+def _stuck(path: str, operator: str) -> Path:
+    return Path(path, lambda n: _pair(path, "TRAP", b="0.44", policy=_TIGHT), operator=operator)
+
+
+def _resting(path: str, event: Callable[[int], str], limit: str) -> Path:
+    def make(n: int) -> Intent:
+        a = _Leg(ticker(event(n), "RED"), limit, TimeInForce.GTC, rest_ms=400)
+        return _intent(path, a, _Leg(ticker(event(n), "BLUE"), "0.45"))
+
+    return Path(path, make)
+
+
+def paid_event(number: int) -> str:
+    """The event whose markets are resolved for that lane."""
+    return f"PAID-{number % NUMBERED:02d}"
+
+
+def _basket(n: int) -> Intent:
+    return _intent("basket", *(_Leg(ticker(f"BASKET-{leg}", "RED"), "0.30") for leg in range(3)))
+
+
+PATHS: tuple[Path, ...] = (
+    _calm("hedged"),
+    Path("missed", lambda n: _pair("missed", "CALM", a="0.40")),
+    Path("completed", lambda n: _pair("completed", "CALM", b="0.44")),
+    Path("unwound", lambda n: _pair("unwound", "CLIFF", b="0.44")),
+    _calm("partial-a", _fault("A", "partial", fraction="0.4")),
+    _calm("partial-b", _fault("B", "partial", fraction="0.4")),
+    _calm("a-lost-present", _fault("A", "lost_answer")),
+    _calm("a-lost-absent", _fault("A", "lost_request")),
+    _calm("b-lost-present", _fault("B", "lost_answer")),
+    _calm("b-lost-absent", _fault("B", "lost_request")),
+    _resting("rested-missed", lambda n: "CALM", "0.40"),
+    _resting("rested-filled", lambda n: f"THIN-{n % NUMBERED:02d}", "0.45"),
+    Path("basket", _basket),
+    _stuck("stuck-unwind", "unwind"),
+    _stuck("stuck-accept", "accept"),
+    Path("halted", lambda n: _pair("halted", "HALTED")),
+    Path("settled", lambda n: _pair("settled", paid_event(n)), resolved=True),
+    Path("decided", None),
+)
+
+
+def pair_of(path: Path, number: int) -> str:
+    """The pair that ingest will decide on, for a path that has no intent of ours."""
+    return f"DECIDED-{number % NUMBERED:02d}"
