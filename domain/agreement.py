@@ -6,7 +6,7 @@ look of a run has found alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -30,14 +30,14 @@ FillKey = tuple[str, str]
 class OpenTrade:
     """A trade that the ledger does not know as closed. `markets` are written `venue/market`.
 
-    `touched`: bytes of an order may have left, or a fill is on record. `unproven`: an order of it is not settled.
+    `filled`: a share of it filled once. `unproven`: bytes of an order may have left, and nothing has settled it.
     """
 
     id: str
     state: TradeState
     markets: tuple[str, ...]
     legs: tuple[str, ...]
-    touched: bool
+    filled: bool
     unproven: bool
 
 
@@ -356,16 +356,16 @@ def compare_trades(
     running: Mapping[str, tuple[str, ...]],
     capital: Sequence[CapitalHeld],
     known: frozenset[str],
-    closed: Callable[[str], bool],
+    recorded: Container[str],
 ) -> tuple[Finding, ...]:
     """Open trades of the ledger against running workflows (intent id → markets), and capital that nothing holds.
 
-    `closed` tells whether the ledger knows a trade as closed: its workflow may be about to end.
+    `recorded` are the intents the ledger knows, whatever became of them.
     """
     found: list[Finding] = []
     by_id = {trade.id: trade for trade in trades}
     for trade in trades:
-        if trade.id in running or f"/{trade.id}" in known or not (trade.touched or trade.unproven):
+        if trade.id in running or f"/{trade.id}" in known or not (trade.filled or trade.unproven):
             continue
         found.append(
             Finding(
@@ -380,7 +380,7 @@ def compare_trades(
             )
         )
     for intent_id, markets in running.items():
-        if intent_id not in by_id and f"/{intent_id}" not in known and not closed(intent_id):
+        if f"/{intent_id}" not in known and intent_id not in recorded:
             found.append(
                 Finding(
                     Kind.STRANGE_WORKFLOW,
@@ -398,7 +398,7 @@ def compare_trades(
         idle = (
             held.state in (None, TradeState.CLOSED)
             if trade_held is None
-            else not trade_held.touched and not trade_held.unproven
+            else not trade_held.filled and not trade_held.unproven
         )
         if idle and held.intent_id not in running:
             why = "is closed" if held.state is TradeState.CLOSED else "was never begun"

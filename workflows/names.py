@@ -30,3 +30,6 @@ SETTLE_TRADE = "settle_trade"
 RECORD_TRADE = "record_trade"
 READ_RESOLUTION = "read_resolution"
 LOOK_UP_ORDER = "look_up_order"
+
+COMPARE_ACCOUNT = "compare_account"
+DRAW_CONSEQUENCES = "draw_consequences"

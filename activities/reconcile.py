@@ -1,0 +1,284 @@
+"""Venue accounts against the ledger, and what follows: fills recorded, trades told, halts set, capital released.
+
+Everything done here may be done twice: a crash in the middle repeats it from the start, and nothing counts double.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+import structlog
+from temporalio import activity
+
+from activities.alerts import Alerts
+from activities.heartbeat import heartbeats
+from activities.orders import retryable
+from domain.agreement import Look, compare_account, compare_trades, judge_loss, lasting, unpaid_markets
+from domain.errors import Rejected, SurefootError
+from domain.evidence import Fill, Resolution
+from domain.halt import Halt, Rule
+from domain.market import Venue
+from domain.money import plain
+from domain.reconcile import (
+    CompareRequest,
+    Comparison,
+    ConsequencesRequest,
+    Finding,
+    Kind,
+    Reconciliation,
+    Trigger,
+    stops,
+)
+from domain.snapshot import VenueSnapshot, WorkingOrder
+from ledger.reconciliations import ReconcileLedger
+from venues.port import VenueClient
+
+log = structlog.get_logger(__name__)
+
+AUTHOR = "reconciliation"
+_MOST_FINDINGS = 200  # what one run carries through Temporal; the rest is found again by the next
+_HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileRules:
+    """`config.settings.Reconcile` as the activities need it."""
+
+    looks: int = 3
+    look_s: float = 1.0
+    unknown_after_us: int = 120_000_000
+    max_loss: Decimal | None = None
+    loss_window_us: int = 86_400_000_000
+
+
+class TradeWorkflows(Protocol):
+    """The trades that Temporal carries. Raises `Unavailable` when Temporal could not be asked."""
+
+    async def running(self, expected: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+        """Trade id → its markets (`venue/market`, or bare), for every trade that runs. An `expected` one that listings
+        do not show yet is asked for by its id."""
+        ...
+
+    async def tell(self, intent_id: str, client_order_id: str) -> bool:
+        """Wake a trade: the venue said something new about this order. False if it does not run."""
+        ...
+
+
+class MoneyLedger(Protocol):
+    """What follows from a finding, as the ledger writes it; see `ledger.port` and `ledger.store`."""
+
+    async def record_fills(self, fills: Iterable[Fill]) -> None: ...
+
+    async def record_transfer(self, venue: Venue, amount: Decimal, ref: str, at: int) -> None: ...
+
+    async def release(self, intent_id: str, at: int) -> None: ...
+
+    async def set_halt(self, halt: Halt) -> Halt: ...
+
+    async def halts(self) -> tuple[Halt, ...]: ...
+
+
+class ReconcileActivities:
+    """`clock` is wall-clock microseconds; `observe` is told of every finished reconciliation."""
+
+    def __init__(
+        self,
+        venues: Mapping[Venue, VenueClient],
+        *,
+        money: MoneyLedger,
+        records: ReconcileLedger,
+        trades: TradeWorkflows,
+        clock: Callable[[], int],
+        rules: ReconcileRules | None = None,
+        alerts: Alerts | None = None,
+        observe: Callable[[Reconciliation], None] = lambda result: None,
+    ) -> None:
+        self._venues = venues
+        self._money = money
+        self._records = records
+        self._trades = trades
+        self._clock = clock
+        self._rules = rules or ReconcileRules()
+        self._alerts = alerts or Alerts()
+        self._observe = observe
+
+    # ------------------------------------------------------------------ one venue
+
+    @activity.defn(name="compare_account")
+    async def compare_account(self, request: CompareRequest) -> Comparison:
+        """Look until a look agrees, or as often as the rules say. Changes nothing. Raises while it cannot be asked."""
+        venue = Venue(request.venue)
+        try:
+            async with heartbeats():
+                return await self._compare(venue)
+        except SurefootError as failure:
+            raise retryable(failure) from None
+
+    async def _compare(self, venue: Venue) -> Comparison:
+        looks: list[Sequence[Finding]] = []
+        while True:
+            account, look, booked = await self._look(venue)
+            looks.append(look.findings)
+            found, moving = lasting(looks)
+            if len(looks) >= self._rules.looks or not (found or moving):
+                break
+            await asyncio.sleep(self._rules.look_s)
+        return Comparison(
+            venue=venue,
+            at=self._clock(),
+            looks=len(looks),
+            cash=account.cash,
+            booked=booked,
+            findings=found[:_MOST_FINDINGS],
+            moving=moving[:_MOST_FINDINGS],
+            fills=look.fills[:_MOST_FINDINGS],
+            left_out=max(0, len(found) - _MOST_FINDINGS),
+        )
+
+    async def _look(self, venue: Venue) -> tuple[VenueSnapshot, Look, Decimal]:
+        """The account first and the ledger after it: an order is recorded before it leaves, so its owner is known."""
+        client = self._venues[venue]
+        account = await client.account()
+        working = tuple(
+            WorkingOrder(order.order_id, order.client_order_id, order.market, order.remaining)
+            for order in account.open_orders
+        )
+        snapshot = VenueSnapshot(venue, account.cash, account.positions, working, account.fills)
+        books = await self._records.books(snapshot)
+        resolutions: dict[str, Resolution] = {}
+        for market in unpaid_markets(snapshot, books):
+            try:
+                resolutions[market] = await client.resolution(market)
+            except Rejected:
+                continue  # a market the venue does not know has paid nothing
+        look = compare_account(
+            snapshot, books, resolutions, unknown_after_us=self._rules.unknown_after_us, now=self._clock()
+        )
+        return snapshot, look, look.expected_cash
+
+    # ------------------------------------------------------------------ what follows
+
+    @activity.defn(name="draw_consequences")
+    async def draw_consequences(self, request: ConsequencesRequest) -> Reconciliation:
+        """Compare trades, capital and losses too, then act on every finding and leave a row. Raises, to be asked again,
+        while ledger or Temporal cannot be asked."""
+        try:
+            async with heartbeats():
+                return await self._follow(request)
+        except SurefootError as failure:
+            raise retryable(failure) from None
+
+    async def _follow(self, request: ConsequencesRequest) -> Reconciliation:
+        now = self._clock()
+        found = [finding for comparison in request.comparisons for finding in comparison.findings]
+        moving = [finding for comparison in request.comparisons for finding in comparison.moving]
+        settled, restless = await self._restless(request.id, moving)
+        trades, trades_moving = await self._compare_trades()
+        found += [*settled, *trades, *await self._losses(now)]
+        done: list[str] = []
+        await self._record_fills(request.comparisons, found, done)
+        await self._put_right(request.id, found, now, done)
+        safe_mode = await self._halt(found, request.trigger, now, done)
+        result = Reconciliation(
+            id=request.id,
+            trigger=request.trigger,
+            at=now,
+            comparisons=request.comparisons,
+            unreached=request.unreached,
+            findings=tuple(found),
+            moving=(*restless, *trades_moving),
+            done=tuple(done),
+            safe_mode=safe_mode,
+        )
+        await self._records.record(result)
+        self._observe(result)
+        for finding in found:
+            log.warning("finding", kind=finding.kind, text=finding.text, do=finding.do)
+        log.info(
+            "reconciled",
+            trigger=request.trigger,
+            agrees=result.agrees,
+            findings=len(found),
+            moving=len(result.moving),
+            unreached=sorted(request.unreached),
+            done=done,
+        )
+        return result
+
+    async def _restless(self, run: str, moving: list[Finding]) -> tuple[list[Finding], list[Finding]]:
+        """Split what moved in every look by whether it did so in the run before too: then it does not pass."""
+        if not moving:
+            return [], []
+        before = {f.key for past in await self._records.latest() if past.id != run for f in past.moving}
+        lasting_ones = [finding for finding in moving if finding.key in before and finding.stops]
+        return lasting_ones, [finding for finding in moving if finding not in lasting_ones]
+
+    async def _compare_trades(self) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+        looks: list[Sequence[Finding]] = []
+        while True:
+            capital = await self._records.capital_held()
+            trades = await self._records.open_trades()
+            running = await self._trades.running([trade.id for trade in trades if trade.filled or trade.unproven])
+            recorded = await self._records.recorded(running)
+            looks.append(compare_trades(trades, running, capital, await self._records.known(), recorded))
+            found, moving = lasting(looks)
+            if len(looks) >= self._rules.looks or not (found or moving):
+                return found, moving
+            await asyncio.sleep(self._rules.look_s)
+
+    async def _losses(self, now: int) -> tuple[Finding, ...]:
+        rules = self._rules
+        if rules.max_loss is None:
+            return ()
+        realised = await self._records.realised_since(now - rules.loss_window_us)
+        return judge_loss(realised, rules.max_loss, Decimal(rules.loss_window_us) / 1_000_000 / _HOUR_S)
+
+    async def _record_fills(self, comparisons: Iterable[Comparison], found: Sequence[Finding], done: list[str]) -> None:
+        fills = [fill for comparison in comparisons for fill in comparison.fills]
+        if not fills:
+            return
+        await self._money.record_fills(fills)
+        done.append(f"recorded {len(fills)} fills of {len({fill.order_id for fill in fills})} orders")
+        clients = {fill.order_id: fill.client_order_id for fill in fills}
+        for finding in found:
+            if finding.kind in (Kind.MISSING_FILL, Kind.LATE_FILL) and finding.intent_id:
+                heard = await self._trades.tell(finding.intent_id, clients.get(finding.subject, ""))
+                done.append(f"trade {finding.intent_id} {'was told' if heard else 'runs no more: not told'}")
+
+    async def _put_right(self, run: str, found: Iterable[Finding], now: int, done: list[str]) -> None:
+        for finding in found:
+            if finding.kind is Kind.TRANSFER:
+                await self._money.record_transfer(Venue(finding.venue), finding.amount, run, now)
+                done.append(f"booked ${plain(finding.amount)} at {finding.venue} as a transfer")
+                await self._alerts.tell(finding.kind, finding.text, finding.do, venue=finding.venue)
+            elif finding.kind is Kind.IDLE_CAPITAL:
+                await self._money.release(finding.intent_id, now)
+                done.append(f"released ${plain(finding.amount)} held for trade {finding.intent_id}")
+
+    async def _halt(self, found: Sequence[Finding], trigger: Trigger, now: int, done: list[str]) -> bool:
+        """Set what the findings ask for; whether safe mode was asked for. A halt that stands already is left alone."""
+        asked = stops(found, trigger)
+        if not asked:
+            return False
+        standing = {(halt.scope, halt.target, halt.rule) for halt in await self._money.halts()}
+        safe_mode = False
+        for stop in asked:
+            safe = stop.rule is Rule.SAFE_MODE
+            safe_mode |= safe
+            if (stop.scope, stop.target, stop.rule) in standing:
+                continue
+            new_id = f"h-{os.urandom(3).hex()}"
+            halt = await self._money.set_halt(
+                Halt(new_id, stop.scope, stop.target, stop.rule, AUTHOR, stop.reason, now)
+            )
+            done.append(f"halted: {halt}")
+            do = "`surefoot reconcile` shows what differs; then `surefoot " + (
+                "acknowledge`" if safe else f"resume {halt.id}`"
+            )
+            await self._alerts.tell(stop.rule, str(halt), do, halt=halt.id)
+        return safe_mode

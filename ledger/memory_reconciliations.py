@@ -1,0 +1,95 @@
+"""`ledger.reconciliations` in a process's memory, over a `MemoryLedger`: for rehearsals and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from domain.agreement import CapitalHeld, OpenTrade, VenueBooks
+from domain.halt import Rule
+from domain.market import Venue
+from domain.reconcile import Finding, Reconciliation, Trigger
+from domain.snapshot import VenueSnapshot
+from domain.trade import TradeState
+from ledger.memory import MemoryLedger
+from ledger.reconciliations import known_shares
+
+
+class MemoryReconciliations:
+    """See `ledger.reconciliations.ReconcileLedger`."""
+
+    def __init__(self, ledger: MemoryLedger) -> None:
+        self._ledger = ledger
+        self._runs: dict[str, Reconciliation] = {}
+        self._acknowledged: dict[tuple[str, str, int], Decimal] = {}
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def books(self, account: VenueSnapshot) -> VenueBooks:
+        facts = (await self._ledger.snapshot()).facts
+        entries = [entry for entry in facts.cash if entry.venue is account.venue]
+        return VenueBooks(
+            opened_at=next((entry.at for entry in entries if entry.kind == "opening"), None),
+            cash=sum((entry.amount for entry in entries), Decimal(0)),
+            positions={m: shares for (v, m), shares in facts.positions.items() if v is account.venue and shares},
+            fills=tuple(fill for fill in facts.fills if fill.venue is account.venue),
+            orders=tuple(order for order in facts.orders if order.ticket.venue is account.venue),
+            states={trade.id: trade.state for trade in facts.trades},
+            open_trades=await self.open_trades(),
+            known=await self.known(),
+            known_shares=self._known_shares(account.venue),
+        )
+
+    async def open_trades(self) -> tuple[OpenTrade, ...]:
+        facts = (await self._ledger.snapshot()).facts
+        return tuple(
+            OpenTrade(
+                id=trade.id,
+                state=trade.state,
+                markets=tuple(sorted({f"{leg.venue}/{leg.market}" for leg in trade.intent.legs})),
+                legs=tuple(leg.name for leg in trade.intent.legs),
+                filled=any(o.filled > 0 for o in facts.orders if o.ticket.intent_id == trade.id),
+                unproven=any(o.open for o in facts.orders if o.ticket.intent_id == trade.id),
+            )
+            for trade in sorted(facts.trades, key=lambda one: one.id)
+            if trade.state is not TradeState.CLOSED
+        )
+
+    async def recorded(self, intent_ids: Iterable[str]) -> frozenset[str]:
+        known = {intent.id for intent in (await self._ledger.snapshot()).intents}
+        return frozenset(known.intersection(intent_ids))
+
+    async def capital_held(self) -> tuple[CapitalHeld, ...]:
+        states = {trade.id: trade.state for trade in (await self._ledger.snapshot()).facts.trades}
+        return tuple(
+            CapitalHeld(row.intent_id, row.venue, row.reserved, states.get(row.intent_id))
+            for account in await self._ledger.capital()
+            for row in account.held
+        )
+
+    async def realised_since(self, at: int) -> Decimal:
+        trades = (await self._ledger.snapshot()).facts.trades
+        cleared = [past.cleared_at for past in await self._ledger.halt_history() if past.halt.rule is Rule.LOSS]
+        since = max([at, *(moment for moment in cleared if moment is not None)])
+        closed = [trade.pnl for trade in trades if trade.state is TradeState.CLOSED and trade.at >= since]
+        return sum(closed, Decimal(0))
+
+    async def known(self) -> frozenset[str]:
+        return frozenset(known_as for known_as, _, _ in self._acknowledged)
+
+    async def acknowledge(self, findings: Iterable[Finding], author: str, reason: str, at: int) -> None:
+        for finding in findings:
+            self._acknowledged.setdefault((finding.known_as, finding.kind, at), finding.amount)
+
+    async def record(self, result: Reconciliation) -> None:
+        self._runs.setdefault(result.id, result)
+
+    async def latest(self, limit: int = 1) -> tuple[Reconciliation, ...]:
+        return tuple(sorted(self._runs.values(), key=lambda run: (-run.at, run.id))[:limit])
+
+    async def started_since(self, at: int) -> bool:
+        return any(r.trigger is Trigger.START_UP and r.at >= at and not r.unreached for r in self._runs.values())
+
+    def _known_shares(self, venue: Venue) -> dict[str, Decimal]:
+        return known_shares(venue, [(name, kind, n) for (name, kind, _), n in self._acknowledged.items()])
