@@ -13,7 +13,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from domain.intent import LegPolicy
-from domain.limits import GateLimits, PairParams
+from domain.limits import GateLimits, SetParams
 
 FROM_SESSION: Literal["from session"] = "from session"
 
@@ -156,8 +156,8 @@ class Settings(Section):
     temporal: Temporal = Temporal()
     kalshi: Kalshi = Kalshi()
     paper: Paper = Paper()
-    pairs: Literal["from session"] | tuple[tuple[str, str], ...] = FROM_SESSION
-    strategy: PairParams = PairParams()
+    sets: Literal["from session"] | tuple[tuple[str, ...], ...] = FROM_SESSION
+    strategy: SetParams = SetParams()
     gates: GateLimits = GateLimits()
     policy: LegPolicy = LegPolicy()
     worker: Worker = Worker()
@@ -178,8 +178,8 @@ class Settings(Section):
             missing.append("kalshi.key_id")
         if self.kalshi.private_key_file is None:
             missing.append("kalshi.private_key_file (the path of a PEM file)")
-        if self.pairs == FROM_SESSION:
-            missing.append("pairs: an explicit list of [market, market]")
+        if self.sets == FROM_SESSION:
+            missing.append("sets: an explicit list of lists of markets, one of which pays for certain")
         if missing:
             raise ValueError(
                 f"mode live sends real orders and is refused until these are set too: {'; '.join(missing)}"
@@ -217,7 +217,9 @@ class Settings(Section):
         ]
         if negative:
             raise ValueError(f"{', '.join(negative)}: too small; times and counts start at 1, money at 0")
-        for pair in () if self.pairs == FROM_SESSION else self.pairs:
-            if pair[0] == pair[1]:
-                raise ValueError(f"pairs: {pair[0]} is paired with itself; a pair is two different markets")
+        for outcomes in () if self.sets == FROM_SESSION else self.sets:
+            if not 2 <= len(set(outcomes)) == len(outcomes):
+                raise ValueError(
+                    f"sets: [{', '.join(outcomes)}] is no set; expected two or more different markets, one of which pays"
+                )
         return self

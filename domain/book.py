@@ -12,6 +12,9 @@ from domain.money import MICRO
 Level = tuple[int, int]
 """(price, size) in micros."""
 
+CALM_US = 1_000_000
+"""How long a touch is taken to stand before its own pace is known."""
+
 
 class Book:
     """A YES book: bids, and asks that are NO bids seen from the YES side (ask = 1 − NO bid).
@@ -22,6 +25,8 @@ class Book:
     the next snapshot, and the levels are then only what was last believed.
 
     `exchange_at` is the exchange's time of the last change, `received_at` ours; both only as given by the caller.
+    `touched_at` is when the best bid or ask last moved, `touch_gap` the smoothed time between such moves (an eighth of
+    each new gap; moves within one microsecond count once), `CALM_US` before any was seen.
     """
 
     __slots__ = (
@@ -38,6 +43,8 @@ class Book:
         "market",
         "ready",
         "received_at",
+        "touch_gap",
+        "touched_at",
         "version",
     )
 
@@ -50,6 +57,8 @@ class Book:
         self.version = 0
         self.exchange_at = 0
         self.received_at = 0
+        self.touched_at = 0
+        self.touch_gap = CALM_US
         self.ready = False
         self.gapped = False
         self._bid_levels: tuple[Level, ...] = ()
@@ -66,6 +75,7 @@ class Book:
         self.version += 1
         self.exchange_at = exchange_at
         self.received_at = received_at
+        self.touched_at = self.touched_at or exchange_at
         self.ready = True
         self.gapped = False
 
@@ -77,10 +87,12 @@ class Book:
             self.bids[price] = left
             if self.best_bid is None or price > self.best_bid:
                 self.best_bid = price
+                self._touch_moved(exchange_at)
         elif left == 0:
             self.bids.pop(price, None)
             if price == self.best_bid:
                 self.best_bid = max(self.bids, default=None)
+                self._touch_moved(exchange_at)
         else:
             return False
         self.version += 1
@@ -95,16 +107,24 @@ class Book:
             self.asks[price] = left
             if self.best_ask is None or price < self.best_ask:
                 self.best_ask = price
+                self._touch_moved(exchange_at)
         elif left == 0:
             self.asks.pop(price, None)
             if price == self.best_ask:
                 self.best_ask = min(self.asks, default=None)
+                self._touch_moved(exchange_at)
         else:
             return False
         self.version += 1
         self.exchange_at = exchange_at
         self.received_at = received_at
         return True
+
+    def _touch_moved(self, at: int) -> None:
+        gap = at - self.touched_at
+        if gap > 0:
+            self.touch_gap += (gap - self.touch_gap) >> 3
+            self.touched_at = at
 
     def crossed(self) -> bool:
         """Whether the best bid is at or above the best ask: a state no exchange shows, so the book is not believed."""

@@ -1,4 +1,5 @@
-"""What a size costs on a book, exactly, and how large a pair may be before its last share earns too little.
+"""What a size costs on a book, exactly, and how much of a set of outcomes can be had before its last share earns too
+little.
 
 Prices and sizes in micros, their products (`gross`) in picos, fees in micros. Nothing here is rounded except fees,
 which the venue rounds up at every level taken (see `domain.fees`).
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from domain.book import Book, Level
 from domain.fees import RoundingAccumulator, quadratic_fee
 from domain.money import MICRO
+from domain.orders import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,82 +67,114 @@ def _walk(levels: Sequence[Level], size: int, rate: int, unit: int, sign: int) -
     return Walk(size - left, gross, fee, worst, left <= 0)
 
 
-def marginal(price: int, rate: int) -> int:
-    """All-in dollars of the next share bought at `price`, in units of 1e-18 dollars, before any rounding."""
-    return price * 10**12 + rate * price * (MICRO - price)
+def marginal(price: int, rate: int, side: Side = Side.BUY) -> int:
+    """All-in dollars of the next share at `price`, in units of 1e-18 dollars, before any rounding.
+
+    A share sold costs the negative of what it brings: its price less the fee.
+    """
+    value = price * 10**12
+    return (value if side is Side.BUY else -value) + rate * price * (MICRO - price)
 
 
 @dataclass(frozen=True, slots=True)
-class PairTerms:
-    """What a pair must leave: all in micros. `payoff` is what one share of both sides pays for certain.
+class SetTerms:
+    """What one share of every outcome of a set must leave: all in micros. `payoff` is what it pays for certain.
 
+    Buying, the shares cost money now and pay `payoff`; selling, they bring money now and `payoff` is given back.
     `margin` is dollars a share that must remain after all fees; sizes are multiples of `step`, at most `max_size`.
-    Rates and units are each side's, as for `buy`.
+    Rates and units are each outcome's, as for `buy`.
     """
 
+    side: Side
     payoff: int
     margin: int
     max_size: int
     step: int
-    rate_a: int
-    rate_b: int
-    unit_a: int = 100
-    unit_b: int = 100
+    rates: tuple[int, ...]
+    units: tuple[int, ...]
+
+    @property
+    def signed_payoff(self) -> int:
+        """What a share of every outcome brings in the end: `payoff`, or minus it when they were sold."""
+        return self.payoff if self.side is Side.BUY else -self.payoff
+
+    def ladder(self, book: Book) -> tuple[Level, ...]:
+        """The levels an order of this side takes, best first."""
+        return book.ask_levels() if self.side is Side.BUY else book.bid_levels()
 
 
-def best_pair_size(asks_a: Sequence[Level], asks_b: Sequence[Level], terms: PairTerms) -> int:
-    """The largest size whose last share of both sides costs less than payoff − margin, fees included.
+def best_set_size(ladders: Sequence[Sequence[Level]], terms: SetTerms) -> int:
+    """The largest size whose last share of every outcome costs less than payoff − margin, fees included.
 
-    Walks both ladders together: as each side's marginal cost only rises, the first pair of levels that is too dear
-    ends it. A multiple of `step`, at most `max_size` and never more than either side holds; 0 if there is none.
+    Walks all ladders together: as each outcome's marginal cost only rises, the first row of levels that is too dear
+    ends it. A multiple of `step`, at most `max_size` and never more than any ladder holds; 0 if there is none.
     """
-    bound = (terms.payoff - terms.margin) * 10**12
-    size = i = j = 0
-    left_a = asks_a[0][1] if asks_a else 0
-    left_b = asks_b[0][1] if asks_b else 0
-    while i < len(asks_a) and j < len(asks_b) and size < terms.max_size:
-        if marginal(asks_a[i][0], terms.rate_a) + marginal(asks_b[j][0], terms.rate_b) >= bound:
-            break
-        taken = min(left_a, left_b)
+    if not all(ladders):
+        return 0
+    bound = (terms.signed_payoff - terms.margin) * 10**12
+    rungs = [0] * len(ladders)
+    left = [ladder[0][1] for ladder in ladders]
+    costs = [marginal(ladder[0][0], rate, terms.side) for ladder, rate in zip(ladders, terms.rates, strict=True)]
+    size = 0
+    while size < terms.max_size and sum(costs) < bound:
+        taken = min(left)
         size += taken
-        left_a -= taken
-        left_b -= taken
-        if left_a == 0:
-            i += 1
-            left_a = asks_a[i][1] if i < len(asks_a) else 0
-        if left_b == 0:
-            j += 1
-            left_b = asks_b[j][1] if j < len(asks_b) else 0
+        for n, ladder in enumerate(ladders):
+            left[n] -= taken
+            if left[n]:
+                continue
+            rungs[n] += 1
+            if rungs[n] == len(ladder):
+                break
+            price, left[n] = ladder[rungs[n]]
+            costs[n] = marginal(price, terms.rates[n], terms.side)
+        else:
+            continue
+        break  # a ladder has ended
     size = min(size, terms.max_size)
     return size - size % terms.step
 
 
 @dataclass(frozen=True, slots=True)
-class PairQuote:
-    """The pair as it can be bought now: `size` in micros on both sides, and the profit in picos after all fees."""
+class SetQuote:
+    """A set as it can be had now: `size` in micros of every outcome, and the profit in picos after all fees."""
 
     size: int
     edge: int
-    a: Walk
-    b: Walk
+    walks: tuple[Walk, ...]
 
 
-def pair_quote(a: Book, b: Book, terms: PairTerms) -> PairQuote | None:
-    """The most of both sides that can be bought at a profit of `margin` a share, or None where there is no such size.
+def set_quote(books: Sequence[Book], terms: SetTerms) -> SetQuote | None:
+    """The most of every outcome that can be taken at a profit of `margin` a share, or None where there is no such size.
 
     The fee is rounded up at every level, so a size of a few hundredths may lose what its price promised: the profit
-    is taken from the exact walk, not from the marginal cost that found the size.
+    is taken from the exact walks, not from the marginal costs that found the size.
     """
-    best_a, best_b = a.best_ask, b.best_ask
-    if best_a is None or best_b is None or best_a + best_b >= terms.payoff:
+    best = best_sum(books, terms.side)
+    if best is None or (best >= terms.payoff if terms.side is Side.BUY else best <= terms.payoff):
         return None
-    asks_a, asks_b = a.ask_levels(), b.ask_levels()
-    size = best_pair_size(asks_a, asks_b, terms)
+    ladders = [terms.ladder(book) for book in books]
+    size = best_set_size(ladders, terms)
     if size == 0:
         return None
-    walk_a = buy(asks_a, size, terms.rate_a, terms.unit_a)
-    walk_b = buy(asks_b, size, terms.rate_b, terms.unit_b)
-    edge = size * terms.payoff - walk_a.cost - walk_b.cost
+    rules = zip(ladders, terms.rates, terms.units, strict=True)
+    if terms.side is Side.BUY:
+        walks = tuple(buy(ladder, size, rate, unit) for ladder, rate, unit in rules)
+        edge = size * terms.payoff - sum(walk.cost for walk in walks)
+    else:
+        walks = tuple(sell(ladder, size, rate, unit) for ladder, rate, unit in rules)
+        edge = sum(walk.proceeds for walk in walks) - size * terms.payoff
     if edge <= 0 or edge < size * terms.margin:
         return None
-    return PairQuote(size, edge, walk_a, walk_b)
+    return SetQuote(size, edge, walks)
+
+
+def best_sum(books: Sequence[Book], side: Side) -> int | None:
+    """Micros of the best asks (to buy) or bids (to sell) of all books together; None where a side is empty."""
+    total = 0
+    for book in books:
+        price = book.best_ask if side is Side.BUY else book.best_bid
+        if price is None:
+            return None
+        total += price
+    return total

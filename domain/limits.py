@@ -7,10 +7,12 @@ from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
-class PairParams:
-    """The two-market pair strategy. `margin` is dollars a share that must remain after all fees.
+class SetParams:
+    """The strategy on sets of outcomes. `margin` is dollars a share that must remain after all fees.
 
-    Sizes are shares; `ttl_ms` is how long after its decision an intent may still send leg A.
+    Sizes are shares; `ttl_ms` is how long after its decision an intent may still send leg A. With `sell`, every outcome
+    is also sold where the bids together exceed the payoff; off unless asked for: in a polled recording of a Super Bowl
+    such bids stood for 40 s, which no exchange shows, and nothing in the books told them from real ones.
     A tenth of a cent covers fees rounded up at every level; the smallest recorded edge was half a cent a share.
     """
 
@@ -18,14 +20,15 @@ class PairParams:
     min_size: Decimal = Decimal("1")
     max_size: Decimal = Decimal("100")
     ttl_ms: int = 1_000
+    sell: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class GateLimits:
     """When not to trade. Ages are exchange time between the deciding event and a book's last change.
 
-    `max_skew_ms` bounds how far apart the last changes of a pair's two books may lie; `max_lag_ms` how long a
-    frame may have been under way (receive minus exchange time); `max_open_per_pair` how many trades may be open.
+    `max_skew_ms` bounds how far apart the last changes of a set's books may lie; `max_lag_ms` how long a frame may
+    have been under way (receive minus exchange time); `max_open_per_pair` how many trades of a set may be open.
 
     Where the defaults come from: in a recorded NBA game on Kalshi with 61,000 book changes in 12 minutes, all 20
     after-fee opportunities opened with the two books' last changes at most 0.18 s apart and stayed within 0.40 s;

@@ -33,6 +33,8 @@ class MarketSpec:
 
     `event` groups markets whose YES contracts exclude each other. `payoff` is what one share pays if it wins.
     `set_id` is the venue's id of the complete set this market belongs to, if sets can be handed back for their payoff.
+    `outcomes` is how many markets the event has in all, where it is said that one of them pays and no other; 0 where
+    nobody says so. `delay_ms` is how long the venue holds an order that takes before it may trade.
     """
 
     venue: Venue
@@ -46,6 +48,8 @@ class MarketSpec:
     payoff: Decimal = Decimal("1")
     open: bool = True
     set_id: str = ""
+    outcomes: int = 0
+    delay_ms: int = 0
 
     def range_of(self, price: Decimal) -> PriceRange | None:
         for band in self.price_ranges:

@@ -6,10 +6,10 @@ import gc
 import time
 
 from domain.intent import LegPolicy
-from domain.limits import GateLimits, PairParams
+from domain.limits import GateLimits, SetParams
 from ingest.engine import Engine
-from ingest.pairs import pairs_of
 from ingest.replay import TRADE_MS, TimedTrades, wire
+from ingest.sets import sets_of
 from venues.recording.session import Session
 
 
@@ -48,7 +48,7 @@ def _run(session: Session, script: list[tuple[bytes, int]], spent: list[int] | N
     """All frames through a fresh engine; the nanoseconds each took are added to `spent` if it is given."""
     trades = TimedTrades(TRADE_MS)
     engine = Engine(
-        pairs_of(session.markets), PairParams(), GateLimits(), LegPolicy(), trades.started, lambda suppression: None
+        sets_of(session.markets), SetParams(), GateLimits(), LegPolicy(), trades.started, lambda suppression: None
     )
     for raw, at in script:
         trades.close_due(engine, at)

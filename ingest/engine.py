@@ -4,7 +4,7 @@ Pure and synchronous. It has no clock (time comes with the frames), does no I/O,
 it returns; callbacks are called from inside `on_frame`. So a recorded order of calls replays to the same decisions.
 
 The host calls `on_frame` for every frame of the order-book feed, `on_state` when the feed goes down or comes up,
-`on_halts` when the halts in force change, and `trade_closed` when a trade of a pair is over. When a market's messages
+`on_halts` when the halts in force change, and `trade_closed` when a trade of a set is over. When a market's messages
 have a hole (a sequence number missing, a frame that cannot be read, a level below zero) the market is *gapped* and
 `on_gapped` names it: ask the venue for a snapshot. Until one comes its opportunities are seen, counted and not taken.
 
@@ -19,19 +19,20 @@ from dataclasses import dataclass
 
 from domain.book import Book
 from domain.decisions import Gate, Suppression
-from domain.depth import PairQuote
+from domain.depth import SetQuote
 from domain.intent import Intent, LegPolicy
-from domain.limits import GateLimits, PairParams
+from domain.limits import GateLimits, SetParams
+from domain.orders import Side
 from ingest.decode import Delta, Malformed, Snapshot, decode
 from ingest.gates import Halts, Moment, explain, shut_gate
 from ingest.opportunity import Episode, Refusal
-from ingest.pairs import Pair
-from ingest.strategies.pair import NAME, PairStrategy
+from ingest.sets import OutcomeSet
+from ingest.strategies.basket import BasketStrategy
 
 
 @dataclass(slots=True)
 class Counters:
-    """What the engine has seen since it was made. `passed_over` are other messages and markets of no pair."""
+    """What the engine has seen since it was made. `passed_over` are other messages and markets of no set."""
 
     frames: int = 0
     snapshots: int = 0
@@ -42,25 +43,34 @@ class Counters:
     intents: int = 0
 
 
-class _Watch:
-    """One pair: its books, its strategy, the opportunity that stands, and the trades that are open."""
+class _Open:
+    """The trades of one set that are open, whichever side they took."""
 
-    __slots__ = ("a", "announced", "b", "episode", "halt", "opened", "pair", "payoff", "strategy")
+    __slots__ = ("announced", "opened")
 
-    def __init__(self, pair: Pair, a: Book, b: Book, strategy: PairStrategy) -> None:
-        self.pair = pair
-        self.a = a
-        self.b = b
-        self.strategy = strategy
-        self.payoff = strategy.payoff
-        self.episode: Episode | None = None
+    def __init__(self) -> None:
         self.announced = 0  # intents emitted whose trade the host has not called open yet
         self.opened = 0
+
+
+class _Watch:
+    """One side of one set: its books, its strategy, the opportunity that stands, and the set's open trades."""
+
+    __slots__ = ("books", "buys", "episode", "halt", "name", "open", "payoff", "strategy")
+
+    def __init__(self, strategy: BasketStrategy, books: tuple[Book, ...], opened: _Open) -> None:
+        self.name = strategy.outcomes.name
+        self.strategy = strategy
+        self.books = books
+        self.buys = strategy.side is Side.BUY
+        self.payoff = strategy.terms.payoff
+        self.open = opened
+        self.episode: Episode | None = None
         self.halt = ""
 
 
 class Engine:
-    """Watches `pairs` and decides by `params` within `limits`; `policy` is pinned into every intent.
+    """Watches `sets` and decides by `params` within `limits`; `policy` is pinned into every intent.
 
     `on_intent` gets each decision to trade, `on_suppressed` each opportunity that ended without one, once for every
     gate that was shut meanwhile. `on_gapped` gets the markets that need a snapshot, each time they lose a message.
@@ -69,8 +79,8 @@ class Engine:
 
     def __init__(  # noqa: PLR0917 - what it watches, four rules, and where its two kinds of answer go
         self,
-        pairs: Sequence[Pair],
-        params: PairParams,
+        sets: Sequence[OutcomeSet],
+        params: SetParams,
         limits: GateLimits,
         policy: LegPolicy,
         on_intent: Callable[[Intent], None],
@@ -90,14 +100,17 @@ class Engine:
         self._up = True
         self._seqs: dict[int, int] = {}
         self._markets_of: dict[int, dict[str, None]] = {}  # a set in order of arrival
-        self._watches: dict[str, _Watch] = {}
+        self._watches: list[_Watch] = []
         self._by_market: dict[str, list[_Watch]] = {}
-        for pair in pairs:
-            a, b = (self.books.setdefault(spec.market, Book(spec.market)) for spec in (pair.a, pair.b))
-            watch = _Watch(pair, a, b, PairStrategy(pair, params, limits, policy))
-            self._watches[pair.name] = watch
-            for book in (a, b):
-                self._by_market.setdefault(book.market, []).append(watch)
+        self._open: dict[str, _Open] = {}
+        for outcomes in sets:
+            books = tuple(self.books.setdefault(spec.market, Book(spec.market)) for spec in outcomes.markets)
+            opened = self._open.setdefault(outcomes.name, _Open())
+            for side in (Side.BUY, Side.SELL) if params.sell else (Side.BUY,):
+                watch = _Watch(BasketStrategy(outcomes, params, limits, policy, side), books, opened)
+                self._watches.append(watch)
+                for book in books:
+                    self._by_market.setdefault(book.market, []).append(watch)
 
     # -- the feed -----------------------------------------------------------------------------------------------
 
@@ -139,12 +152,27 @@ class Engine:
             counters.passed_over += 1
             return
         for watch in self._by_market[event.market]:
-            ask_a, ask_b = watch.a.best_ask, watch.b.best_ask
-            if ask_a is None or ask_b is None or ask_a + ask_b >= watch.payoff:
-                if watch.episode is not None:
-                    self._close(watch)
+            best = 0
+            if watch.buys:
+                for book in watch.books:
+                    if book.best_ask is None:
+                        break
+                    best += book.best_ask
+                else:
+                    if best < watch.payoff:
+                        self._look(watch, at, received_at)
+                        continue
             else:
-                self._look(watch, at, received_at)
+                for book in watch.books:
+                    if book.best_bid is None:
+                        break
+                    best += book.best_bid
+                else:
+                    if best > watch.payoff:
+                        self._look(watch, at, received_at)
+                        continue
+            if watch.episode is not None:
+                self._close(watch)
 
     def on_gap(self, markets: Iterable[str]) -> None:
         """Messages of these markets were lost: distrust their books until the next snapshot of each. `on_gapped` hears
@@ -165,9 +193,9 @@ class Engine:
             return
         self._seqs.clear()
         self._markets_of.clear()
-        for watch in self._watches.values():
+        for watch in self._watches:
             if watch.episode is not None:
-                at = max(watch.a.exchange_at, watch.b.exchange_at)
+                at = max(book.exchange_at for book in watch.books)
                 watch.episode.refusals.setdefault(Gate.NOT_READY, Refusal(at, reason, 0, 0))
                 self._close(watch)
         for book in self.books.values():
@@ -185,37 +213,37 @@ class Engine:
     # -- trades -------------------------------------------------------------------------------------------------
 
     def trade_opened(self, pair: str) -> None:
-        """A trade of `pair` is open. An emitted intent counts as open from the start, so this confirms it; without
-        one, it is a trade found again after a restart and counts in addition. Unknown pairs are ignored."""
-        watch = self._watches.get(pair)
-        if watch is None:
+        """A trade of the set `pair` is open. An emitted intent counts as open from the start, so this confirms it;
+        without one, it is a trade found again after a restart and counts in addition. Unknown sets are ignored."""
+        trades = self._open.get(pair)
+        if trades is None:
             return
-        watch.opened += 1
-        if watch.announced:
-            watch.announced -= 1
+        trades.opened += 1
+        if trades.announced:
+            trades.announced -= 1
 
     def trade_closed(self, pair: str) -> None:
-        """A trade of `pair` is over, or its intent could not be started. The pair may trade again, and an opportunity
-        that still stands may be taken again at its next book change."""
-        watch = self._watches.get(pair)
-        if watch is None:
+        """A trade of the set `pair` is over, or its intent could not be started. The set may trade again, and an
+        opportunity that still stands may be taken again at its next book change."""
+        trades = self._open.get(pair)
+        if trades is None:
             return
-        if watch.opened:
-            watch.opened -= 1
-        elif watch.announced:
-            watch.announced -= 1
+        if trades.opened:
+            trades.opened -= 1
+        elif trades.announced:
+            trades.announced -= 1
 
     def on_halts(self, halts: Halts) -> None:
         """The halts in force changed, or can no longer be read: what they cover is seen, counted and not taken. Never
         called, as in a replay, nothing is halted."""
-        for watch in self._watches.values():
-            watch.halt = halts.over((watch.pair.a, watch.pair.b), NAME)
+        for watch in self._watches:
+            watch.halt = halts.over(watch.strategy.outcomes.markets, watch.strategy.name)
 
     # -- opportunities ------------------------------------------------------------------------------------------
 
     def _look(self, watch: _Watch, at: int, received_at: int) -> None:
-        a, b = watch.a, watch.b
-        quote = watch.strategy.quote(a, b)
+        books = watch.books
+        quote = watch.strategy.quote(books)
         episode = watch.episode
         if quote is None:
             if episode is not None:
@@ -224,43 +252,42 @@ class Engine:
         if episode is None:
             episode = watch.episode = Episode(at)
         moment = Moment(
-            a=a,
-            b=b,
+            books=books,
             at=at,
             received_at=received_at,
             feed_up=self._up,
             size=quote.size,
             min_size=watch.strategy.min_size,
-            open_trades=watch.announced + watch.opened,
+            open_trades=watch.open.announced + watch.open.opened,
             halt=watch.halt,
         )
         gate = shut_gate(moment, self.limits)
         if gate is None:
             episode.taken = True
-            watch.announced += 1
+            watch.open.announced += 1
             self.counters.intents += 1
-            self._on_intent(watch.strategy.intent(a, b, quote, at))
+            self._on_intent(watch.strategy.intent(books, quote, at))
         elif not episode.taken:
             _note(episode, gate, quote, moment, self.limits)
 
     def _close(self, watch: _Watch) -> None:
         episode, watch.episode = watch.episode, None
         if episode is not None:
-            for suppression in episode.suppressions(NAME, watch.pair.name):
+            for suppression in episode.suppressions(watch.strategy.name, watch.name):
                 self._on_suppressed(suppression)
 
     def finish(self) -> None:
         """No more frames will come: what still stands ends here and is counted."""
-        for watch in self._watches.values():
+        for watch in self._watches:
             self._close(watch)
 
     def standing(self) -> tuple[Suppression, ...]:
         """Opportunities that stand right now and are refused, as they would be counted if they ended here."""
         return tuple(
             suppression
-            for watch in self._watches.values()
+            for watch in self._watches
             if watch.episode is not None
-            for suppression in watch.episode.suppressions(NAME, watch.pair.name)
+            for suppression in watch.episode.suppressions(watch.strategy.name, watch.name)
         )
 
     def unready(self) -> tuple[str, ...]:
@@ -268,7 +295,7 @@ class Engine:
         return tuple(book.market for book in self.books.values() if book.gapped or not book.ready)
 
 
-def _note(episode: Episode, gate: Gate, quote: PairQuote, moment: Moment, limits: GateLimits) -> None:
+def _note(episode: Episode, gate: Gate, quote: SetQuote, moment: Moment, limits: GateLimits) -> None:
     refusal = episode.refusals.get(gate)
     if refusal is None:
         episode.refusals[gate] = Refusal(moment.at, explain(gate, moment, limits), quote.edge, quote.size)

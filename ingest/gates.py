@@ -6,17 +6,17 @@ makes them old, that before what makes the trade impossible, that before what ma
     NOT_READY   the feed is down, or a book has no snapshot yet
     GAPPED      a message of a book was lost; its levels are a belief
     CROSSED     a book's best bid is at or above its best ask: no exchange shows that
-    STALE       the older book last changed more than max_book_age before the deciding event
-    SKEWED      the two books' last changes are more than max_skew apart
+    STALE       the oldest book last changed more than max_book_age before the deciding event
+    SKEWED      the books' last changes are more than max_skew apart
     LAGGED      the deciding frame was under way for more than max_lag (receive minus exchange time)
     SHALLOW     depth runs out before the smallest size
     HALTED      a halt in force covers one of the markets or the strategy, or nobody can say whether one does
-    OPEN_TRADE  the pair has as many open trades as it may
+    OPEN_TRADE  the set has as many open trades as it may
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from domain.book import Book
@@ -34,8 +34,7 @@ class Moment:
     `halt` names the halt in force, or why none can be ruled out; empty when the pair may be opened.
     """
 
-    a: Book
-    b: Book
+    books: Sequence[Book]
     at: int
     received_at: int
     feed_up: bool
@@ -65,16 +64,17 @@ class Halts:
 
 def shut_gate(moment: Moment, limits: GateLimits) -> Gate | None:
     """The first gate that is shut, in the order above, or None when trading is on."""
-    a, b = moment.a, moment.b
-    if not (moment.feed_up and a.ready and b.ready):
+    books = moment.books
+    if not (moment.feed_up and all(book.ready for book in books)):
         return Gate.NOT_READY
-    if a.gapped or b.gapped:
+    if any(book.gapped for book in books):
         return Gate.GAPPED
-    if a.crossed() or b.crossed():
+    if any(book.crossed() for book in books):
         return Gate.CROSSED
-    if moment.at - min(a.exchange_at, b.exchange_at) > limits.max_book_age_ms * 1000:
+    oldest, newest = _ages(books)
+    if moment.at - oldest > limits.max_book_age_ms * 1000:
         return Gate.STALE
-    if abs(a.exchange_at - b.exchange_at) > limits.max_skew_ms * 1000:
+    if newest - oldest > limits.max_skew_ms * 1000:
         return Gate.SKEWED
     if moment.received_at - moment.at > limits.max_lag_ms * 1000:
         return Gate.LAGGED
@@ -89,22 +89,22 @@ def shut_gate(moment: Moment, limits: GateLimits) -> Gate | None:
 
 def explain(gate: Gate, moment: Moment, limits: GateLimits) -> str:
     """What was seen and what the limit is, for people."""
-    a, b = moment.a, moment.b
-    older = a if a.exchange_at <= b.exchange_at else b
+    books = moment.books
+    oldest, newest = _ages(books)
     match gate:
         case Gate.NOT_READY:
             return "the feed is down" if not moment.feed_up else "a book waits for its snapshot"
         case Gate.GAPPED:
-            return f"{(a if a.gapped else b).market} lost a message and waits for its snapshot"
+            return f"{next(book.market for book in books if book.gapped)} lost a message and waits for its snapshot"
         case Gate.CROSSED:
-            book = a if a.crossed() else b
+            book = next(book for book in books if book.crossed())
             return f"{book.market} bid {_dollars(book.best_bid)} is not below ask {_dollars(book.best_ask)}"
         case Gate.STALE:
-            age = moment.at - older.exchange_at
-            return f"{older.market} last changed {_seconds(age)} before; limit {limits.max_book_age_ms / 1000:g} s"
+            age = moment.at - oldest
+            older = next(book.market for book in books if book.exchange_at == oldest)
+            return f"{older} last changed {_seconds(age)} before; limit {limits.max_book_age_ms / 1000:g} s"
         case Gate.SKEWED:
-            apart = abs(a.exchange_at - b.exchange_at)
-            return f"last changes lie {_seconds(apart)} apart; limit {limits.max_skew_ms / 1000:g} s"
+            return f"last changes lie {_seconds(newest - oldest)} apart; limit {limits.max_skew_ms / 1000:g} s"
         case Gate.LAGGED:
             late = moment.received_at - moment.at
             return f"the frame was under way for {_seconds(late)}; limit {limits.max_lag_ms / 1000:g} s"
@@ -113,9 +113,15 @@ def explain(gate: Gate, moment: Moment, limits: GateLimits) -> str:
         case Gate.HALTED:
             return moment.halt
         case Gate.OPEN_TRADE:
-            return f"{moment.open_trades} trade(s) of the pair open; limit {limits.max_open_per_pair}"
+            return f"{moment.open_trades} trade(s) of the set open; limit {limits.max_open_per_pair}"
         case Gate.NO_DURABLE_START:
             return "the trade could not be started durably"
+
+
+def _ages(books: Sequence[Book]) -> tuple[int, int]:
+    """Exchange time of the book that changed longest ago and of the one that changed last."""
+    times = [book.exchange_at for book in books]
+    return min(times), max(times)
 
 
 def _dollars(price: int | None) -> str:

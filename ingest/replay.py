@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from domain.decisions import Gate, Suppression
 from domain.errors import BadInput
 from domain.intent import Intent, LegPolicy
-from domain.limits import GateLimits, PairParams
+from domain.limits import GateLimits, SetParams
 from domain.money import Inexact
 from ingest.engine import Counters, Engine
 from ingest.fingerprint import Fingerprint
-from ingest.pairs import pairs_of
+from ingest.sets import sets_of
 from venues.kalshi import frames
 from venues.recording.session import BookReset, Session
 
@@ -76,12 +76,12 @@ def wire(session: Session) -> Iterator[tuple[bytes, int]]:
 def replay(
     session: Session,
     *,
-    params: PairParams | None = None,
+    params: SetParams | None = None,
     limits: GateLimits | None = None,
     policy: LegPolicy | None = None,
     trade_ms: int = TRADE_MS,
 ) -> ReplayResult:
-    """Run `session` as fast as it goes. Raises BadInput for a session whose markets make no pair."""
+    """Run `session` as fast as it goes. Raises BadInput for a session whose markets make no set."""
     intents: list[Intent] = []
     suppressions: list[Suppression] = []
     fingerprint = Fingerprint()
@@ -97,8 +97,8 @@ def replay(
         fingerprint.add(suppression)
 
     engine = Engine(
-        pairs_of(session.markets),
-        params or PairParams(),
+        sets_of(session.markets),
+        params or SetParams(),
         limits or GateLimits(),
         policy or LegPolicy(),
         taken,

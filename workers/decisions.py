@@ -19,7 +19,8 @@ from domain.decisions import Suppression
 from domain.intent import Intent
 from domain.market import MarketSpec
 from ingest.engine import Engine
-from ingest.pairs import Pair
+from ingest.gates import Halts
+from ingest.sets import OutcomeSet
 from venues.kalshi.signing import Signer
 from venues.kalshi.stream import KalshiStream
 from workers import metrics
@@ -38,7 +39,7 @@ OnEnd = Callable[[BaseException | None], None]
 
 
 class DecisionThread:
-    """Watches `pairs` until `stop`. All callbacks are called on `home`, the loop that made this object.
+    """Watches `sets` until `stop`. All callbacks are called on `home`, the loop that made this object.
 
     `on_end` is called once, with the exception if the stream ended by what no reconnect can cure (a wrong key).
     """
@@ -47,8 +48,9 @@ class DecisionThread:
         self,
         stack: Stack,
         signer: Signer,
-        pairs: Sequence[Pair],
+        sets: Sequence[OutcomeSet],
         open_pairs: Iterable[str],
+        halts: Halts,
         *,
         on_intent: OnIntent,
         on_suppressed: OnSuppressed,
@@ -60,7 +62,7 @@ class DecisionThread:
         self._on_intent, self._on_suppressed = on_intent, on_suppressed
         self._on_user_frame, self._on_end = on_user_frame, on_end
         self.engine = Engine(
-            pairs,
+            sets,
             settings.strategy,
             settings.gates,
             settings.policy,
@@ -70,11 +72,12 @@ class DecisionThread:
         )
         for pair in open_pairs:
             self.engine.trade_opened(pair)
+        self._halts = halts
         self._stream = KalshiStream(
             stack.venue_ws_url,
             signer,
             on_frame=self._frame,
-            markets=[spec.market for spec in _markets(pairs)],
+            markets=[spec.market for spec in _markets(sets)],
             on_state=self._state,
             on_gap=self.engine.on_gap,
         )
@@ -102,6 +105,12 @@ class DecisionThread:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.engine.trade_closed, pair)
 
+    def halts_changed(self, halts: Halts) -> None:
+        """From the trading side: other halts are in force, or nobody can say which are."""
+        self._halts = halts  # before the loop is looked at: a thread that only begins reads it as it does
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.engine.on_halts, halts)
+
     # ------------------------------------------------------------------ on the thread
 
     def _run(self) -> None:
@@ -120,6 +129,7 @@ class DecisionThread:
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
+        self.engine.on_halts(self._halts)
         ticking = asyncio.create_task(self._tick())
         try:
             await self._stream.run()
@@ -172,5 +182,5 @@ class DecisionThread:
                     self._home.call_soon_threadsafe(self._on_suppressed, standing)
 
 
-def _markets(pairs: Sequence[Pair]) -> list[MarketSpec]:
-    return [spec for pair in pairs for spec in (pair.a, pair.b)]
+def _markets(sets: Sequence[OutcomeSet]) -> list[MarketSpec]:
+    return [spec for outcomes in sets for spec in outcomes.markets]

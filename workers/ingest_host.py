@@ -16,9 +16,11 @@ from config.settings import FROM_SESSION
 from domain.decisions import Gate, Suppression
 from domain.errors import SurefootError, Unavailable
 from domain.intent import Intent
-from ingest.pairs import Pair, pairs_of
+from ingest.gates import Halts
+from ingest.sets import OutcomeSet, sets_of
 from workers import metrics
 from workers.decisions import DecisionThread
+from workers.halt_watch import HaltWatch
 from workers.process import child_main, until_told_to_stop
 from workers.stack.layout import Stack
 from workers.starter import TradeStarter
@@ -60,6 +62,7 @@ class IngestHost:
             failed=self._not_started,
         )
         self._users = UserChannel(desk.client, desk.ledger)
+        self._halts = HaltWatch(desk.ledger, self._halts_changed)
         self._open: list[str] = []
         self._thread: DecisionThread | None = None
         self._suppressed: list[Suppression] = []
@@ -73,15 +76,16 @@ class IngestHost:
 
     async def run(self, stop: asyncio.Event) -> None:
         self._open = await self._starter.find_open()
-        if self._open:
-            log.info("open trades found again", count=len(self._open))
+        await self._halts.look()
+        halting = asyncio.create_task(self._halts.run())
         watching = asyncio.create_task(self._watch())
         flushing = asyncio.create_task(self._flush())
-        ends = [asyncio.create_task(stop.wait()), asyncio.create_task(self._failed.wait()), watching]
+        ends = [asyncio.create_task(stop.wait()), asyncio.create_task(self._failed.wait()), watching, halting]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            if watching.done():
-                await watching
+            for task in (watching, halting):
+                if task.done():
+                    await task
         finally:
             for task in (*ends, flushing, *self._tasks):
                 task.cancel()
@@ -95,10 +99,10 @@ class IngestHost:
     # ------------------------------------------------------------------ what to watch
 
     async def _watch(self) -> None:
-        """Follow the session the paper exchange plays, or watch the configured pairs for good."""
+        """Follow the session the paper exchange plays, or watch the configured sets for good."""
         settings = self._stack.settings
-        if settings.pairs != FROM_SESSION:
-            await self._start([market for pair in settings.pairs for market in pair])
+        if settings.sets != FROM_SESSION:
+            await self._start([market for outcomes in settings.sets for market in outcomes])
             await asyncio.Event().wait()
         watched: tuple[str, ...] = ()
         async with httpx.AsyncClient(base_url=self._stack.paper_admin_url or "", trust_env=False, timeout=5) as http:
@@ -115,13 +119,14 @@ class IngestHost:
                 await asyncio.sleep(_WATCH_S)
 
     async def _start(self, markets: Sequence[str]) -> None:
-        pairs = await self._pairs(markets)
-        log.info("watching", pairs=[pair.name for pair in pairs])
+        sets = await self._sets(markets)
+        log.info("watching", sets=[outcomes.name for outcomes in sets])
         self._thread = DecisionThread(
             self._stack,
             signer_of(self._stack),
-            pairs,
+            sets,
             self._open,
+            self._halts.known,
             on_intent=self._intent,
             on_suppressed=self._suppressed.extend,
             on_user_frame=self._user_frame,
@@ -129,10 +134,12 @@ class IngestHost:
         )
         self._thread.start()
 
-    async def _pairs(self, markets: Sequence[str]) -> tuple[Pair, ...]:
+    async def _sets(self, markets: Sequence[str]) -> tuple[OutcomeSet, ...]:
+        declared = self._stack.settings.sets
         while True:
             try:
-                return pairs_of([await self._desk.venue.market(market) for market in markets])
+                specs = [await self._desk.venue.market(market) for market in markets]
+                return sets_of(specs, () if declared == FROM_SESSION else declared)
             except Unavailable as away:
                 log.warning("market rules not read yet", error=away.message)
                 await asyncio.sleep(_WATCH_S)
@@ -153,6 +160,10 @@ class IngestHost:
             self._open.remove(pair)
         if self._thread is not None:
             self._thread.trade_closed(pair)
+
+    def _halts_changed(self, halts: Halts) -> None:
+        if self._thread is not None:
+            self._thread.halts_changed(halts)
 
     def _not_started(self, intent: Intent, reason: str) -> None:
         metrics.SUPPRESSED.labels(Gate.NO_DURABLE_START).inc()

@@ -73,8 +73,8 @@ def test_the_short_variables_set_the_state_folder_and_the_temporal_binary(tmp_pa
 
 
 def test_a_list_comes_from_the_environment_as_json() -> None:
-    assert load(environ={"SUREFOOT_PAIRS": '[["A", "B"]]'}).settings.pairs == (("A", "B"),)
-    assert "not a JSON list" in refusal(environ={"SUREFOOT_PAIRS": "[A, B"})
+    assert load(environ={"SUREFOOT_SETS": '[["A", "B", "C"]]'}).settings.sets == (("A", "B", "C"),)
+    assert "not a JSON list" in refusal(environ={"SUREFOOT_SETS": "[A, B"})
 
 
 def test_money_from_text_is_exact() -> None:
@@ -174,7 +174,7 @@ def test_live_is_refused_until_every_deliberate_step_is_taken(tmp_path: Path) ->
         "SUREFOOT_LIVE__I_ACCEPT_THE_RISK": "kalshi",
         "SUREFOOT_KALSHI__KEY_ID": "abc",
         "SUREFOOT_KALSHI__PRIVATE_KEY_FILE": str(tmp_path / "key.pem"),
-        "SUREFOOT_PAIRS": '[["A", "B"]]',
+        "SUREFOOT_SETS": '[["A", "B"]]',
     }
     for left_out in steps:
         environ = {name: text for name, text in steps.items() if name != left_out}
@@ -198,7 +198,7 @@ def test_naming_another_venue_does_not_accept_the_risk() -> None:
         ({"SUREFOOT_GATES__MAX_LAG_MS": "0"}, "gates.max_lag_ms"),
         ({"SUREFOOT_PAPER__MEMBER_UNIT": "0.001"}, "member_unit"),
         ({"SUREFOOT_PAPER__PORT": "70000"}, "65535"),
-        ({"SUREFOOT_PAIRS": '[["A", "A"]]'}, "paired with itself"),
+        ({"SUREFOOT_SETS": '[["A", "A"]]'}, "is no set"),
     ],
 )
 def test_values_that_make_no_sense_are_refused(environ: dict[str, str], word: str) -> None:
@@ -233,5 +233,5 @@ def test_every_setting_has_a_value_and_a_source() -> None:
 
 
 def test_settings_survive_a_file() -> None:
-    settings = load(environ={"SUREFOOT_PAIRS": '[["A", "B"]]'}, overrides={"paper.session.from": "19:30"}).settings
+    settings = load(environ={"SUREFOOT_SETS": '[["A", "B"]]'}, overrides={"paper.session.from": "19:30"}).settings
     assert type(settings).model_validate_json(settings.model_dump_json()) == settings

@@ -1,4 +1,4 @@
-"""Exact cost over depth, and the largest pair whose last share still pays."""
+"""Exact cost over depth, and the largest set whose last share still pays, bought or sold."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.book import Book, Level
-from domain.depth import PairTerms, best_pair_size, buy, marginal, pair_quote, sell
+from domain.depth import SetTerms, best_set_size, buy, marginal, sell, set_quote
 from domain.money import MICRO
+from domain.orders import Side
 
 RATE = 70_000
 LOT = 10_000  # 0.01 contract
@@ -23,8 +24,22 @@ def ladders(draw: st.DrawFn, low: int = 1, high: int = 99) -> tuple[Level, ...]:
     return tuple((price * 10_000, draw(lots) * LOT) for price in prices)
 
 
-def terms(*, margin: int = 0, max_size: int = 10**12, step: int = LOT) -> PairTerms:
-    return PairTerms(MICRO, margin, max_size, step, RATE, RATE)
+def terms(
+    outcomes: int = 2, *, side: Side = Side.BUY, margin: int = 0, max_size: int = 10**12, step: int = LOT
+) -> SetTerms:
+    return SetTerms(side, MICRO, margin, max_size, step, (RATE,) * outcomes, (100,) * outcomes)
+
+
+def asking(market: str, asks: tuple[Level, ...]) -> Book:
+    book = Book(market)
+    book.reset((), [(MICRO - price, size) for price, size in asks], 1, 1)
+    return book
+
+
+def bidding(market: str, bids: tuple[Level, ...]) -> Book:
+    book = Book(market)
+    book.reset(bids, (), 1, 1)
+    return book
 
 
 def test_a_hundred_at_a_half_costs_fifty_and_the_fee_of_one_seventy_five() -> None:
@@ -76,17 +91,22 @@ def test_buying_and_selling_at_once_never_makes_money(asks: tuple[Level, ...], b
     assert sold.proceeds - bought.cost <= 0
 
 
-@given(ladders(1, 60), ladders(1, 60), st.integers(0, 30_000), st.integers(1, 400), st.sampled_from([LOT, 7 * LOT]))
-def test_the_pair_size_is_the_largest_whose_last_share_pays(
-    asks_a: tuple[Level, ...], asks_b: tuple[Level, ...], margin: int, most: int, step: int
+@given(
+    st.lists(ladders(1, 45), min_size=2, max_size=4),
+    st.integers(0, 30_000),
+    st.integers(1, 400),
+    st.sampled_from([LOT, 7 * LOT]),
+)
+def test_the_size_bought_is_the_largest_whose_last_share_pays(
+    asks: list[tuple[Level, ...]], margin: int, most: int, step: int
 ) -> None:
-    rules = terms(margin=margin, max_size=most * LOT, step=step)
-    found = best_pair_size(asks_a, asks_b, rules)
+    rules = terms(len(asks), margin=margin, max_size=most * LOT, step=step)
+    found = best_set_size(asks, rules)
 
     def pays(size: int) -> bool:
-        a, b = buy(asks_a, size, RATE), buy(asks_b, size, RATE)
-        bound = (MICRO - margin) * 10**12
-        return a.complete and b.complete and marginal(a.worst, RATE) + marginal(b.worst, RATE) < bound
+        walks = [buy(ladder, size, RATE) for ladder in asks]
+        last = sum(marginal(walk.worst, RATE) for walk in walks)
+        return all(walk.complete for walk in walks) and last < (MICRO - margin) * 10**12
 
     assert found % step == 0
     assert 0 <= found <= rules.max_size
@@ -94,40 +114,97 @@ def test_the_pair_size_is_the_largest_whose_last_share_pays(
     assert found + step > rules.max_size or not pays(found + step)
 
 
-@given(ladders(1, 60), ladders(1, 60), st.integers(0, 20_000))
-def test_a_pair_never_earns_more_than_it_pays_out_nor_less_than_its_margin(
-    asks_a: tuple[Level, ...], asks_b: tuple[Level, ...], margin: int
+@given(st.lists(ladders(20, 90), min_size=2, max_size=4), st.integers(0, 30_000), st.integers(1, 400))
+def test_the_size_sold_is_the_largest_whose_last_share_brings_more_than_it_gives_back(
+    ladders_up: list[tuple[Level, ...]], margin: int, most: int
 ) -> None:
-    a, b = Book("A"), Book("B")
-    a.reset((), [(MICRO - price, size) for price, size in asks_a], 1, 1)
-    b.reset((), [(MICRO - price, size) for price, size in asks_b], 1, 1)
-    quote = pair_quote(a, b, terms(margin=margin))
+    bids = [tuple(reversed(ladder)) for ladder in ladders_up]
+    rules = terms(len(bids), side=Side.SELL, margin=margin, max_size=most * LOT)
+    found = best_set_size(bids, rules)
+
+    def pays(size: int) -> bool:
+        walks = [sell(ladder, size, RATE) for ladder in bids]
+        last = sum(marginal(walk.worst, RATE, Side.SELL) for walk in walks)
+        return all(walk.complete for walk in walks) and -last > (MICRO + margin) * 10**12
+
+    assert found == 0 or pays(found)
+    assert found + LOT > rules.max_size or not pays(found + LOT)
+
+
+@given(st.lists(ladders(1, 45), min_size=2, max_size=4), st.integers(0, 20_000))
+def test_a_set_bought_never_earns_more_than_it_pays_out_nor_less_than_its_margin(
+    asks: list[tuple[Level, ...]], margin: int
+) -> None:
+    books = [asking(str(n), ladder) for n, ladder in enumerate(asks)]
+    quote = set_quote(books, terms(len(books), margin=margin))
     if quote is None:
         return
-    assert quote.a.complete
-    assert quote.b.complete
-    assert quote.a.filled == quote.b.filled == quote.size
+    assert {walk.filled for walk in quote.walks} == {quote.size}
+    assert quote.edge == quote.size * MICRO - sum(walk.cost for walk in quote.walks)
     assert 0 < quote.edge <= quote.size * MICRO
     assert quote.edge >= quote.size * margin
 
 
-def test_asks_that_add_up_to_the_payoff_or_whose_fees_eat_the_rest_are_no_pair() -> None:
+@given(st.lists(ladders(20, 90), min_size=2, max_size=4), st.integers(0, 20_000))
+def test_a_set_sold_keeps_its_margin_over_what_it_gives_back(bids: list[tuple[Level, ...]], margin: int) -> None:
+    books = [bidding(str(n), ladder) for n, ladder in enumerate(bids)]
+    quote = set_quote(books, terms(len(books), side=Side.SELL, margin=margin))
+    if quote is None:
+        return
+    assert all(walk.complete and walk.filled == quote.size for walk in quote.walks)
+    assert quote.edge == sum(walk.proceeds for walk in quote.walks) - quote.size * MICRO
+    assert quote.edge >= quote.size * margin
+    assert quote.edge > 0
+
+
+@given(ladders(2, 98), ladders(2, 98), st.sampled_from([100, 10_000]))
+def test_selling_two_outcomes_is_worth_what_buying_their_opposites_is(
+    one: tuple[Level, ...], other: tuple[Level, ...], unit: int
+) -> None:
+    # A YES bid at p is a NO ask at 1 − p with the same fee, and one NO of each of two outcomes pays a dollar too.
+    yes = [tuple(reversed(ladder)) for ladder in (one, other)]
+    no = [tuple((MICRO - price, size) for price, size in ladder) for ladder in yes]
+    rules = {side: SetTerms(side, MICRO, 0, 10**12, LOT, (RATE, RATE), (unit, unit)) for side in Side}
+    sold = set_quote([bidding(str(n), ladder) for n, ladder in enumerate(yes)], rules[Side.SELL])
+    bought = set_quote([asking(str(n), ladder) for n, ladder in enumerate(no)], rules[Side.BUY])
+    assert (sold and (sold.size, sold.edge)) == (bought and (bought.size, bought.edge))
+
+
+def test_asks_that_add_up_to_the_payoff_or_whose_fees_eat_the_rest_are_no_set() -> None:
     a, b = Book("A"), Book("B")
     a.reset((), [(500_000, MICRO)], 1, 1)  # YES ask 0.50
     b.reset((), [(500_000, MICRO)], 1, 1)
-    assert pair_quote(a, b, terms()) is None
+    assert set_quote([a, b], terms()) is None
     b.reset((), [(530_000, MICRO)], 2, 2)  # 0.47: three cents below, fees are 3.5
-    assert pair_quote(a, b, terms()) is None
+    assert set_quote([a, b], terms()) is None
     b.reset((), [(540_000, MICRO)], 3, 3)
-    quote = pair_quote(a, b, terms())
+    quote = set_quote([a, b], terms())
     assert quote is not None
     # 1 − 0.50 − 0.46 − 0.0175 − ceil(0.07·0.46·0.54 = 0.017388) = 0.0051
     assert quote.edge == 5_100 * MICRO
 
 
-def test_an_empty_side_is_no_pair() -> None:
+def test_three_outcomes_pay_the_fees_of_all_three() -> None:
+    books = [asking(name, ((cents * 10_000, 2 * MICRO),)) for name, cents in (("A", 40), ("B", 30), ("C", 24))]
+    quote = set_quote(books, terms(3))
+    assert quote is not None
+    # a share: 1 − 0.94 − 0.0168 − 0.0147 − 0.012768; the last fee of two shares rounds up to 0.0256
+    assert quote.size == 2 * MICRO
+    assert quote.edge == (2 * MICRO - 1_880_000 - 33_600 - 29_400 - 25_600) * MICRO
+
+
+def test_three_bids_above_the_payoff_are_sold_for_more_than_they_give_back() -> None:
+    books = [bidding(name, ((cents * 10_000, MICRO),)) for name, cents in (("A", 50), ("B", 40), ("C", 20))]
+    quote = set_quote(books, terms(3, side=Side.SELL))
+    assert quote is not None
+    # 1.10 − 1 − 0.0175 − 0.0168 − 0.0112
+    assert quote.edge == 54_500 * MICRO
+    assert set_quote(books[:2], terms(2, side=Side.SELL)) is None
+
+
+def test_an_empty_side_is_no_set() -> None:
     a, b = Book("A"), Book("B")
     a.reset((), [(900_000, MICRO)], 1, 1)
     b.reset([(100_000, MICRO)], (), 1, 1)
-    assert pair_quote(a, b, terms()) is None
-    assert best_pair_size((), ((1, 1),), terms()) == 0
+    assert set_quote([a, b], terms()) is None
+    assert best_set_size([(), ((1, 1),)], terms()) == 0

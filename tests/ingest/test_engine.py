@@ -9,10 +9,10 @@ import pytest
 from domain.decisions import Gate, Suppression
 from domain.fees import FeeSchedule
 from domain.intent import Intent, LegPolicy
-from domain.limits import GateLimits, PairParams
+from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec, Venue
 from ingest.engine import Engine
-from ingest.pairs import Pair
+from ingest.sets import OutcomeSet
 from venues.kalshi import frames
 
 T0 = 1_772_359_200_000_000
@@ -27,13 +27,13 @@ def spec(ticker: str) -> MarketSpec:
 class Feed:
     """A venue's feed of one pair into an engine, prices in cents and sizes in contracts, on one subscription."""
 
-    def __init__(self, params: PairParams | None = None, limits: GateLimits | None = None) -> None:
+    def __init__(self, params: SetParams | None = None, limits: GateLimits | None = None) -> None:
         self.intents: list[Intent] = []
         self.suppressed: list[Suppression] = []
         self.gapped: list[tuple[str, ...]] = []
         self.engine = Engine(
-            [Pair(spec(A), spec(B))],
-            params or PairParams(),
+            [OutcomeSet((spec(A), spec(B)))],
+            params or SetParams(),
             limits or GateLimits(),
             LegPolicy(),
             self.intents.append,
@@ -82,7 +82,7 @@ def test_an_edge_after_fees_becomes_one_intent_with_equal_legs_and_exact_costs()
     assert [leg.expected_cost for leg in intent.legs] == [Decimal("15.525"), Decimal("14.3217")]
     assert intent.edge == Decimal(30) - intent.planned_cost
     assert intent.decided_at == T0 + 5 * MS
-    assert intent.expires_at == intent.decided_at + PairParams().ttl_ms * MS
+    assert intent.expires_at == intent.decided_at + SetParams().ttl_ms * MS
     assert [evidence.market for evidence in intent.evidence] == [A, B]
 
 
@@ -94,7 +94,7 @@ def test_the_scarcer_leg_goes_first_whichever_market_it_is() -> None:
 
 
 def test_the_worst_level_walked_is_the_limit_and_the_size_stops_where_the_last_share_no_longer_pays() -> None:
-    feed = Feed(PairParams(max_size=Decimal(1000))).ready()
+    feed = Feed(SetParams(max_size=Decimal(1000))).ready()
     feed.snapshot(A, 44, 46, size=60)  # asks 0.46, 0.47, 0.48; fees of both sides are 3.5 cents
     leg = {leg.market: leg for leg in feed.intents[-1].legs}
     # 0.46+0.46, 0.47+0.46, 0.48+0.46 pay; 60 shares each. 0.48+0.47 leaves 5 − 3.5 cents but A has no more.

@@ -8,11 +8,11 @@ from domain.decisions import Gate
 from domain.fees import FeeSchedule
 from domain.halt import Halt, Rule, Scope
 from domain.intent import Intent, LegPolicy
-from domain.limits import GateLimits, PairParams
+from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec, Venue
 from ingest.engine import Engine
 from ingest.gates import Halts
-from ingest.pairs import Pair
+from ingest.sets import OutcomeSet
 from venues.kalshi import frames
 
 T0 = 1_772_359_200_000_000
@@ -34,10 +34,10 @@ class Feed:
     def __init__(self) -> None:
         self.intents: list[Intent] = []
         self.suppressed: list[tuple[Gate, str]] = []
-        pairs = [Pair(spec(A), spec(B))]
+        sets = [OutcomeSet((spec(A), spec(B)))]
         self.engine = Engine(
-            pairs,
-            PairParams(),
+            sets,
+            SetParams(),
             GateLimits(),
             LegPolicy(),
             self.intents.append,

@@ -13,7 +13,7 @@ import pytest
 
 from domain.decisions import Gate
 from domain.errors import BadInput
-from domain.limits import PairParams
+from domain.limits import SetParams
 from ingest.bench import measure
 from ingest.replay import replay
 from venues.recording import synth
@@ -35,7 +35,7 @@ def test_every_planted_opportunity_is_taken_and_every_trap_is_refused_by_its_gat
 
 
 def test_every_intent_costs_less_than_it_pays_by_at_least_the_margin() -> None:
-    params = PairParams(margin=Decimal("0.01"))
+    params = SetParams(margin=Decimal("0.01"))
     result = replay(synth.make(5), params=params)
     assert result.intents
     for intent in result.intents:
@@ -64,7 +64,7 @@ def test_intents_and_their_ids_are_the_same_on_every_machine_and_under_every_has
 
 def test_other_parameters_are_another_strategy_version_and_another_fingerprint() -> None:
     session = synth.make(7)
-    plain, wider = replay(session), replay(session, params=PairParams(margin=Decimal("0.002")))
+    plain, wider = replay(session), replay(session, params=SetParams(margin=Decimal("0.002")))
     assert plain.intents[0].strategy_version != wider.intents[0].strategy_version
     assert plain.fingerprint != wider.fingerprint
 

@@ -7,10 +7,10 @@ from decimal import Decimal
 from domain.book import Book
 from domain.decisions import Gate
 from domain.intent import LegPolicy
-from domain.limits import GateLimits, PairParams
-from ingest.pairs import Pair
+from domain.limits import GateLimits, SetParams
 from ingest.replay import replay
-from ingest.strategies.pair import PairStrategy
+from ingest.sets import OutcomeSet
+from ingest.strategies.basket import BasketStrategy
 from venues.recording.session import BookReset
 from workers.bench.figures import percentiles
 from workers.bench.sessions import deep, waves
@@ -31,11 +31,11 @@ def test_the_deep_books_offer_the_largest_trade_the_strategy_may_make() -> None:
         book = Book(event.market)
         book.reset(event.yes, event.no, event.at, event.at)
         books.append(book)
-    params = PairParams()
-    strategy = PairStrategy(Pair(*session.markets), params, GateLimits(), LegPolicy())
-    quote = strategy.quote(*books)
+    params = SetParams()
+    strategy = BasketStrategy(OutcomeSet(session.markets), params, GateLimits(), LegPolicy())
+    quote = strategy.quote(books)
     assert quote is not None
-    intent = strategy.intent(*books, quote, session.start)
+    intent = strategy.intent(books, quote, session.start)
     assert intent.size == params.max_size
     assert sum((leg.limit for leg in intent.legs), Decimal(0)) == Decimal("0.94")
 

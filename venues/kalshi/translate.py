@@ -13,6 +13,7 @@ from domain.orders import Quote, Side
 from venues.kalshi.messages import (
     Balance,
     Event,
+    EventAnswer,
     FillMessage,
     FillRow,
     Level,
@@ -198,7 +199,15 @@ def fee_schedule(event: Event, series: Series, unit: Decimal) -> FeeSchedule:
     return FeeSchedule(taker=taker, maker=taker * share, unit=unit)
 
 
-def market_spec(market: Market, fees: FeeSchedule) -> MarketSpec:
+def outcomes_of(answer: EventAnswer) -> int:
+    """How many markets an event has, if the venue says that at most one of them can resolve to yes; else 0.
+
+    At most one, not exactly one: whether the list leaves an outcome out, the venue does not say (docs.kalshi.com,
+    EventData.mutually_exclusive). Who trades real sets declares them (`sets:` in the configuration)."""
+    return len(answer.markets or ()) if answer.event.mutually_exclusive else 0
+
+
+def market_spec(market: Market, fees: FeeSchedule, outcomes: int = 0) -> MarketSpec:
     """The rules of one market. Bands are cut to the prices an order can have: above 0 and below 1."""
     bands = tuple(
         PriceRange(
@@ -223,6 +232,7 @@ def market_spec(market: Market, fees: FeeSchedule) -> MarketSpec:
         min_size=step,
         payoff=market.notional_value_dollars or _ONE,
         open=market.status == "active",
+        outcomes=outcomes,
     )
 
 

@@ -214,7 +214,7 @@ def event(ticker: str, specs: list[MarketSpec]) -> dict[str, Any]:
         "collateral_return_type": "",
         "event_ticker": ticker,
         "exchange_index": _SHARD,
-        "mutually_exclusive": len(specs) > 1,
+        "mutually_exclusive": len(specs) > 1 and specs[0].outcomes == len(specs),
         "series_ticker": series_of(ticker),
         "strike_period": "",
         "sub_title": ticker.rsplit("-", 1)[-1],

@@ -1,4 +1,4 @@
-"""Which two minutes of a long recording to play when nobody says: those with the most pairs worth taking."""
+"""Which two minutes of a long recording to play when nobody says: those with the most sets worth taking."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.book import Book
-from domain.depth import PairTerms, pair_quote
-from domain.limits import GateLimits, PairParams
+from domain.depth import SetTerms, set_quote
+from domain.limits import GateLimits, SetParams
+from domain.market import MarketSpec
 from domain.money import MICRO, to_micros
+from domain.orders import Side
 from venues.recording.session import BookReset, RecordedSession
 
 LONGEST = 120 * MICRO
@@ -21,7 +23,7 @@ REACHABLE = 25_000
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """From `start` to `end` (microseconds) the pair could be bought after all fees, both books fresh and uncrossed."""
+    """From `start` to `end` (microseconds) the set could be taken after all fees, all books fresh and uncrossed."""
 
     start: int
     end: int
@@ -35,7 +37,8 @@ def default_window(session: RecordedSession) -> tuple[int, int]:
     """
     if session.end - session.start <= LONGEST:
         return session.start, session.end
-    spells = takeable(session) if len(session.markets) == 2 else []
+    one_event = len({spec.event for spec in session.markets}) == 1
+    spells = takeable(session) if one_event and len(session.markets) >= 2 else []
     if not spells:
         return _busiest(session)
     best: tuple[int, int] = (-1, -1)
@@ -51,36 +54,51 @@ def default_window(session: RecordedSession) -> tuple[int, int]:
 
 
 def takeable(session: RecordedSession) -> list[Spell]:
-    """Every spell in which the session's two markets could be bought together at the default parameters."""
-    first, second = session.markets
-    params, limits = PairParams(), GateLimits()
-    terms = PairTerms(
-        payoff=to_micros(first.payoff),
+    """Every spell in which all outcomes of one of the session's events could be bought together at the default
+    parameters, in order of their start. Events with an outcome missing have none."""
+    events: dict[str, list[MarketSpec]] = {}
+    for spec in session.markets:
+        events.setdefault(spec.event, []).append(spec)
+    spells: list[Spell] = []
+    for members in events.values():
+        if len(members) > 1 and members[0].outcomes == len(members):
+            spells += _spells(session, members)
+    return sorted(spells, key=lambda spell: spell.start)
+
+
+def _spells(session: RecordedSession, members: Sequence[MarketSpec]) -> list[Spell]:
+    params, limits = SetParams(), GateLimits()
+    terms = SetTerms(
+        side=Side.BUY,
+        payoff=to_micros(members[0].payoff),
         margin=to_micros(params.margin),
         max_size=to_micros(params.max_size),
-        step=to_micros(max(first.size_step, second.size_step)),
-        rate_a=to_micros(first.fees.taker),
-        rate_b=to_micros(second.fees.taker),
+        step=max(to_micros(spec.size_step) for spec in members),
+        rates=tuple(to_micros(spec.fees.taker) for spec in members),
+        units=tuple(to_micros(spec.fees.unit) for spec in members),
     )
-    smallest = to_micros(max(params.min_size, first.min_size, second.min_size))
-    books = {first.market: Book(first.market), second.market: Book(second.market)}
-    a, b = books.values()
+    smallest = to_micros(max(params.min_size, *(spec.min_size for spec in members)))
+    by_market = {spec.market: Book(spec.market) for spec in members}
+    books = tuple(by_market.values())
     spells: list[Spell] = []
     opened: int | None = None
     for event in session.log:
-        book = books[event.market]
+        book = by_market.get(event.market)
+        if book is None:
+            continue
         if isinstance(event, BookReset):
             book.reset(event.yes, event.no, event.at, event.at)
         elif event.side == "yes":
             book.change_bid(event.price, event.delta, event.at, event.at)
         else:
             book.change_ask(MICRO - event.price, event.delta, event.at, event.at)
-        quote = pair_quote(a, b, terms)
+        quote = set_quote(books, terms)
+        times = [book.exchange_at for book in books]
         open_now = (
             quote is not None
             and quote.size >= smallest
-            and abs(a.exchange_at - b.exchange_at) <= limits.max_skew_ms * 1000
-            and not (a.crossed() or b.crossed())
+            and max(times) - min(times) <= limits.max_skew_ms * 1000
+            and not any(book.crossed() for book in books)
         )
         if open_now and opened is None:
             opened = event.at

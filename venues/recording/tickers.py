@@ -39,6 +39,8 @@ def game_markets(first: str, second: str, *, at: int, file: str) -> tuple[Market
     )
 
 
-def market(ticker: str, event: str, title: str) -> MarketSpec:
-    """A market on the cent grid with the venue's usual fees: 7 % quadratic for takers, none for makers."""
-    return MarketSpec(Venue.KALSHI, ticker, event, title, FeeSchedule())
+def market(ticker: str, event: str, title: str, outcomes: int = 2) -> MarketSpec:
+    """A market on the cent grid with the venue's usual fees: 7 % quadratic for takers, none for makers.
+
+    `outcomes` as in MarketSpec; a game has two, and one of them pays."""
+    return MarketSpec(Venue.KALSHI, ticker, event, title, FeeSchedule(), outcomes=outcomes)

@@ -1,4 +1,4 @@
-"""Intents made from the exchange's own books by the pair strategy, as ingest makes them."""
+"""Intents made from the exchange's own books by the strategy, as ingest makes them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from domain.book import Book
 from domain.intent import Intent, LegPolicy
-from domain.limits import GateLimits, PairParams
+from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec
 from domain.money import to_micros
 from domain.orders import Quote
-from ingest.pairs import Pair
-from ingest.strategies.pair import PairStrategy
+from ingest.sets import OutcomeSet
+from ingest.strategies.basket import BasketStrategy
 from venues.kalshi.client import KalshiClient
 from workers.trading import wall_clock_us
 
@@ -21,18 +21,20 @@ _ONE = 1_000_000
 class IntentMaker:
     """Decides again and again on two books read once. Raises `ValueError` if they hold no opportunity."""
 
-    def __init__(self, specs: tuple[MarketSpec, MarketSpec], quotes: tuple[Quote, Quote], params: PairParams) -> None:
-        strategy = PairStrategy(Pair(*specs), params, GateLimits(), LegPolicy())
-        a, b = _book(quotes[0]), _book(quotes[1])
-        seen = strategy.quote(a, b)
+    def __init__(self, specs: tuple[MarketSpec, MarketSpec], quotes: tuple[Quote, Quote], params: SetParams) -> None:
+        strategy = BasketStrategy(OutcomeSet(specs), params, GateLimits(), LegPolicy())
+        books = [_book(quote) for quote in quotes]
+        seen = strategy.quote(books)
         if seen is None:
-            raise ValueError(f"the books of {a.market} and {b.market} hold no opportunity; expected the bench's own")
-        self._first = strategy.intent(a, b, seen, wall_clock_us())
+            raise ValueError(
+                f"the books of {' and '.join(book.market for book in books)} hold no opportunity; expected the bench's own"
+            )
+        self._first = strategy.intent(books, seen, wall_clock_us())
         self._ttl = self._first.expires_at - self._first.decided_at
         self._last = 0
 
     @classmethod
-    async def read(cls, venue: KalshiClient, markets: tuple[str, str], params: PairParams) -> IntentMaker:
+    async def read(cls, venue: KalshiClient, markets: tuple[str, str], params: SetParams) -> IntentMaker:
         one, other = markets
         specs = (await venue.market(one), await venue.market(other))
         return cls(specs, (await venue.quote(one), await venue.quote(other)), params)

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from domain.evidence import Fill
 from domain.intent import Intent
-from domain.limits import PairParams
+from domain.limits import SetParams
 from domain.orders import client_order_id
 from domain.trade import Outcome
 from workers import metrics
@@ -77,7 +77,7 @@ async def desk(stack: Stack) -> AsyncIterator[Desk]:
     runtime = metrics.temporal_runtime(stack.metrics_ports["ingest_sdk"])
     async with trading(stack, runtime) as connections:
         one, other = (spec.market for spec in deep().markets)
-        maker = await IntentMaker.read(connections.venue, (one, other), PairParams())
+        maker = await IntentMaker.read(connections.venue, (one, other), SetParams())
         opened = Desk(stack, connections, maker)
         gc.collect()
         gc.freeze()
