@@ -13,7 +13,8 @@ from domain.evidence import Fill, ForeignOrder, OrderEvidence, OrderStatus, Reso
 from domain.fees import FeeSchedule
 from domain.market import MarketSpec
 from domain.orders import OrderTicket, Quote, SubmitResult, Verdict
-from venues.kalshi.errors import WireFailure, judge_answer, judge_failure, read_refusal
+from venues.kalshi.collateral import held_back
+from venues.kalshi.errors import MARKET_INACTIVE, WireFailure, judge_answer, judge_failure, read_refusal
 from venues.kalshi.limits import CANCEL_COST, DEFAULT_COST, ORDER_READ_COST, TokenBucket
 from venues.kalshi.messages import (
     AccountLimits,
@@ -42,6 +43,7 @@ from venues.kalshi.translate import (
     micros_of,
     name_of,
     order_evidence,
+    outcomes_of,
     quote_from_levels,
     resolution_of,
 )
@@ -86,7 +88,7 @@ class KalshiClient:
         self._unit = balance_unit
         self._rules_ttl = int(rules_ttl_s * 1_000_000)
         self._rules: dict[str, tuple[int, MarketSpec]] = {}
-        self._fees: dict[str, tuple[int, FeeSchedule]] = {}
+        self._events: dict[str, tuple[int, FeeSchedule, int]] = {}
 
     async def __aenter__(self) -> KalshiClient:
         return self
@@ -120,14 +122,16 @@ class KalshiClient:
 
     async def cancel(self, market: str, order_id: str) -> None:
         """Ask for a cancel. Returning proves nothing: the venue answers 404 alike for a cancelled, an executed and an
-        unknown order, and its answer may describe another order. Settle by evidence."""
+        unknown order, and its answer may describe another order. Settle by evidence. A market past its close takes no
+        cancels and ends its orders itself, so that refusal is no failure either."""
         path = f"{CREATE_PATH}/{_segment(order_id)}"
         params: dict[str, str | int] = {"market_ticker": market, "exchange_index": -1}
         answer = await self._wire.delete(path, params, cost=CANCEL_COST)
         if answer.status in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
             return
         refusal = read_refusal(f"DELETE {path}", answer.status, answer.body)
-        if not (isinstance(refusal, Rejected) and answer.status == HTTPStatus.NOT_FOUND):
+        gone = answer.status == HTTPStatus.NOT_FOUND or refusal.code == MARKET_INACTIVE
+        if not (isinstance(refusal, Rejected) and gone):
             raise refusal
 
     async def evidence(
@@ -187,7 +191,7 @@ class KalshiClient:
         if kept is not None and 0 <= now - kept[0] < self._rules_ttl:
             return kept[1]
         listed = (await self._wire.get(f"/markets/{_segment(market)}", MarketAnswer)).market
-        spec = market_spec(listed, await self._event_fees(listed.event_ticker, now))
+        spec = market_spec(listed, *await self._event_rules(listed.event_ticker, now))
         self._rules[market] = (now, spec)
         return spec
 
@@ -202,14 +206,15 @@ class KalshiClient:
     # --- account --------------------------------------------------------------------------------------------------
 
     async def cash(self) -> Decimal:
-        """Dollars over all exchange shards."""
+        """Dollars that may be spent now, over all exchange shards; what working orders hold back is not in it."""
         return cash_of(await self._wire.get("/portfolio/balance", Balance))
 
     async def account(self) -> Account:
         """Cash, positions, working orders and all fills the venue still lists (about three months), over all pages.
 
-        Fills are read before orders, so that every fill listed finds its order and with it its client order id. The
-        four reads are not one snapshot: compare accounts while nothing trades, or again."""
+        Fills are read before orders, so that every fill listed finds its order and with it its client order id. Markets
+        that were paid out are left out of the positions, as the venue lists them by default. The four reads are not one
+        snapshot: compare accounts while nothing trades, or again."""
         rows = {}
         for fills in await self._wire.pages("/portfolio/fills", FillsPage):
             for row in fills.fills or ():
@@ -220,14 +225,13 @@ class KalshiClient:
         positions: dict[str, Decimal] = {}
         for held in await self._wire.pages("/portfolio/positions", PositionsPage):
             positions.update((row.ticker, row.position_fp) for row in held.market_positions or ())
+        resting = [order for order in orders.values() if order.status == "resting"]
         client_ids = {order_id: name_of(order) for order_id, order in orders.items()}
         return Account(
-            cash=await self.cash(),
+            cash=await self.cash() + held_back(resting, positions),
             positions={market: shares for market, shares in positions.items() if shares},
             open_orders=tuple(
-                OpenOrder(order.order_id, name_of(order), order.ticker, order.remaining_count_fp)
-                for order in orders.values()
-                if order.status == "resting"
+                OpenOrder(order.order_id, name_of(order), order.ticker, order.remaining_count_fp) for order in resting
             ),
             fills=_in_time(tuple(fill_from_row(row, client_ids.get(row.order_id, "")) for row in rows.values())),
         )
@@ -296,15 +300,16 @@ class KalshiClient:
         lead = max(0, answer.server_at - answer.answered_at) if answer.server_at else 0
         return micros_of(stamp.as_of_time) - lead
 
-    async def _event_fees(self, event: str, now: int) -> FeeSchedule:
-        kept = self._fees.get(event)
+    async def _event_rules(self, event: str, now: int) -> tuple[FeeSchedule, int]:
+        """What all markets of an event share: their fees, and how many there are if they exclude each other."""
+        kept = self._events.get(event)
         if kept is not None and 0 <= now - kept[0] < self._rules_ttl:
-            return kept[1]
-        found = (await self._wire.get(f"/events/{_segment(event)}", EventAnswer)).event
-        series = (await self._wire.get(f"/series/{_segment(found.series_ticker)}", SeriesAnswer)).series
-        fees = fee_schedule(found, series, self._unit)
-        self._fees[event] = (now, fees)
-        return fees
+            return kept[1], kept[2]
+        answer = await self._wire.get(f"/events/{_segment(event)}", EventAnswer)
+        series = (await self._wire.get(f"/series/{_segment(answer.event.series_ticker)}", SeriesAnswer)).series
+        fees, outcomes = fee_schedule(answer.event, series, self._unit), outcomes_of(answer)
+        self._events[event] = (now, fees, outcomes)
+        return fees, outcomes
 
 
 def _segment(text: str) -> str:

@@ -9,6 +9,8 @@ later copy (no balance left, trading paused) says nothing about the earlier one.
 | 201, an order of ours | accepted | – | yes | | counts say what traded; accepted does not mean resting |
 | 201, unreadable or another order's | unknown | yes | yes | unparseable | the venue took it; how it went is not known |
 | 400 in the venue's words | rejected | – | yes | its code | `insufficient_balance`, `invalid_price`, … |
+| 400 `invalid_order`, "post only cross" | rejected | – | yes | post_only_cross | it would have traded at once |
+| `MARKET_INACTIVE` | rejected | – | yes | its code | the market is past its close |
 | 401 in the venue's words | rejected | – | yes | its code | wrong key, or a clock off (`header_timestamp_expired`) |
 | 403 in the venue's words | rejected | – | yes | its code | the key may not trade |
 | 404 in the venue's words | rejected | – | yes | its code | no such market |
@@ -45,6 +47,8 @@ DEFINITE = frozenset({400, 401, 403, 404, 409, 410, 429})
 
 DUPLICATE = "order_already_exists"
 RATE_LIMITED = "rate_limited"
+MARKET_INACTIVE = "MARKET_INACTIVE"  # upper case on the wire; docs.kalshi.com/getting_started/market_lifecycle
+POST_ONLY_CROSS = "post_only_cross"
 
 
 class WireFailure(Exception):
@@ -120,6 +124,8 @@ def judge_answer(client_order_id: str, status: int, body: bytes, at: int) -> Sub
             return _unknown(
                 code, "an earlier copy of this order arrived; its fate is in the order list", at, landed=True
             )
+        if code == "invalid_order" and "post only cross" in error.message:
+            code = POST_ONLY_CROSS  # a word of its own: the price was good, the moment was not
         return SubmitResult(Verdict.REJECTED, code, f"HTTP {status}: {error}", at=at)
     said = f": {error}" if error else ""
     return _unknown(f"http_{status}", f"HTTP {status}{said}; the order may or may not have run", at)

@@ -230,8 +230,15 @@ class Event(Message, frozen=True):
     fee_multiplier_override: Decimal | None = None
 
 
+class EventMarket(Message, frozen=True):
+    ticker: str
+
+
 class EventAnswer(Message, frozen=True):
+    """`markets` are all of the event, beside it unless they were asked for nested."""
+
     event: Event
+    markets: list[EventMarket] | None = None
 
 
 class Series(Message, frozen=True):
@@ -370,3 +377,18 @@ class TradeMessage(Message, frozen=True):
     count_fp: Decimal
     taker_book_side: str | None = None
     ts_ms: int | None = None
+
+
+class LifecycleMessage(Message, frozen=True):
+    """A market's change of state. `determined` carries the result and, as text, the value of a YES contract;
+    `settled` only when it was paid, and it may come several times. Times are whole seconds since the epoch.
+
+    Nothing is sent when a market opens or closes by its clock. The channel has no ticker filter: every market of the
+    exchange is in it. Source: docs.kalshi.com/websockets/market-and-event-lifecycle."""
+
+    market_ticker: str
+    event_type: str
+    result: str | None = None
+    settlement_value: Decimal | None = None
+    determination_ts: int | None = None
+    settled_ts: int | None = None

@@ -16,6 +16,10 @@ who counts too counts the same. The stream itself reads only a frame's outside. 
 | a frame that is not the venue's JSON | down, reconnect | what it said is lost |
 
 Fills and own orders carry no numbers: after every `up` the caller reconciles them over REST.
+
+With the user channels comes `market_lifecycle_v2`, which knows no filter: of its frames only `determined` and `settled`
+are handed on, those that pay somebody. They are news, not evidence: whoever waits for money asks over REST anyway, so
+a missing one is no reason to reconnect.
 """
 
 from __future__ import annotations
@@ -43,6 +47,11 @@ from venues.kalshi.signing import Signer
 WS_PATH = "/trade-api/ws/v2"
 BOOK_CHANNEL = "orderbook_delta"
 USER_CHANNELS = ("fill", "user_orders")
+LIFECYCLE_CHANNEL = "market_lifecycle_v2"
+LIFECYCLE_FRAME = "market_lifecycle_v2"
+"""The `type` of its frames: the channel's own name, unlike that of `user_orders`."""
+
+_PAYING = frozenset({"determined", "settled"})
 
 _CONTROL = frozenset({"subscribed", "unsubscribed", "ok", "error", "list_subscriptions"})
 # Refusals a repeat may survive: unable to process, channel error, internal, timeout, buffer overflow, command rate.
@@ -82,6 +91,7 @@ class _Peek(msgspec.Struct):
 
 class _Named(msgspec.Struct):
     market_ticker: str = ""
+    event_type: str = ""
 
 
 class _WithMarket(msgspec.Struct):
@@ -95,7 +105,7 @@ class _Lost(Exception):
 class _Link:
     """One connection's state: its subscriptions, counts, and what it still owes us."""
 
-    __slots__ = ("acked", "awaited", "awaited_by", "books", "heard", "probed", "sequence", "wanted", "ws")
+    __slots__ = ("acked", "awaited", "awaited_by", "books", "heard", "lifecycle", "probed", "sequence", "wanted", "ws")
 
     def __init__(self, ws: ClientConnection) -> None:
         self.ws = ws
@@ -103,6 +113,7 @@ class _Link:
         self.wanted: dict[int, str] = {}  # command id → channel, until acknowledged
         self.acked = False
         self.books: int | None = None  # sid of the order-book subscription
+        self.lifecycle: int | None = None  # sid of the lifecycle subscription
         self.awaited: set[str] = set()  # markets whose snapshot was asked for
         self.awaited_by = 0.0
         self.heard = time.monotonic()
@@ -237,7 +248,7 @@ class KalshiStream:
         if self._markets:
             book = {"channels": [BOOK_CHANNEL], "market_tickers": list(self._markets), "use_yes_price": True}
             link.wanted[await self._send(link, "subscribe", book)] = BOOK_CHANNEL
-        for channel in USER_CHANNELS if self._user_channels else ():
+        for channel in (*USER_CHANNELS, LIFECYCLE_CHANNEL) if self._user_channels else ():
             link.wanted[await self._send(link, "subscribe", {"channels": [channel]})] = channel
 
     async def _send(self, link: _Link, cmd: str, params: dict[str, object] | None = None) -> int:
@@ -278,6 +289,10 @@ class KalshiStream:
             if peek.seq is not None:
                 self._on_frame(raw, at, at_ns)
             return
+        if kind == LIFECYCLE_FRAME or (peek.sid is not None and peek.sid == link.lifecycle):
+            if kind == LIFECYCLE_FRAME and _pays(raw):
+                self._on_frame(raw, at, at_ns)
+            return
         solicited = False
         if link.awaited and kind == "orderbook_snapshot":
             market = msgspec.json.decode(raw, type=_WithMarket).msg.market_ticker
@@ -305,6 +320,8 @@ class KalshiStream:
             link.wanted.pop(envelope.id or 0, None)
             if subscribed.channel == BOOK_CHANNEL:
                 link.books = subscribed.sid
+            elif subscribed.channel == LIFECYCLE_CHANNEL:
+                link.lifecycle = subscribed.sid
             if not link.wanted and not link.acked:
                 link.acked = True
                 self._on_state(True, "every subscription is acknowledged")
@@ -343,6 +360,13 @@ class KalshiStream:
             if quiet > timing.silence_s and not link.probed:
                 link.probed = True
                 await self._send(link, "list_subscriptions")
+
+
+def _pays(raw: bytes) -> bool:
+    try:
+        return msgspec.json.decode(raw, type=_WithMarket).msg.event_type in _PAYING
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
 
 
 async def _close(ws: ClientConnection) -> None:

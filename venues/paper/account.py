@@ -104,6 +104,26 @@ class Account:
         )
         return updated, fee
 
+    def settle(self, ticker: str, value: int, at: int) -> int:
+        """A YES share of this market paid `value`: turn the position into cash and return the change in signed cash.
+
+        A share held short gives `value` back, and its dollar of collateral is free again.
+        """
+        held = self.positions.get(ticker, Position())
+        paid = _product(value, abs(held.shares)) * (1 if held.shares >= 0 else -1)
+        worth = _product(value if held.shares >= 0 else ONE - value, abs(held.shares))
+        self.signed_cash += paid
+        self.positions[ticker] = msgspec.structs.replace(
+            held,
+            shares=0,
+            cost=0,
+            realized=held.realized + worth - held.cost,
+            last_price=value,
+            updated_at=at,
+            settled=True,
+        )
+        return paid
+
 
 def _moved(held: Position, signed: int, price: int, fee: int, at: int) -> Position:
     shares, cost, realized = held.shares, held.cost, held.realized

@@ -1,4 +1,4 @@
-"""The operator's side, under /paper/v1 on the same loopback port: play, faults, the audit of received bytes, health.
+"""The operator's side, under /paper/v1 on the same loopback port: play, resolve, faults, the audit, health.
 
 Not part of the venue's API and without a signature; it exists only on loopback.
 """
@@ -6,21 +6,24 @@ Not part of the venue's API and without a signature; it exists only on loopback.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from domain.errors import BadInput, SurefootError
+from domain.money import Inexact, from_micros, to_micros
 from venues.paper import faults as scripted
 from venues.paper import refusals
 from venues.paper.exchange import Exchange
 from venues.paper.faults import Faults
+from venues.paper.listing import NO, YES, Outcome, scalar
 from venues.paper.metrics import Metrics
 from venues.paper.playback import Playback, Spec
 from venues.paper.rest import answer
+from venues.paper.settlement import Clerk
 from venues.paper.stream import Streams
 
 PREFIX = "/paper/v1"
@@ -43,18 +46,51 @@ class PlayRequest(BaseModel):
     replace: bool = False
 
 
+class ResolveRequest(BaseModel):
+    """One market by its result, or a whole event by its winner: the event's other markets resolve to no.
+
+    `settlement_value` is dollars a YES share, for a scalar result alone.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    market: str = ""
+    result: Literal["yes", "no", "scalar"] | None = None
+    settlement_value: Decimal | None = None
+    event: str = ""
+    winner: str = ""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> ResolveRequest:
+        if bool(self.market and self.result) == bool(self.event and self.winner):
+            raise ValueError("give market and result, or event and winner")
+        if self.market and (self.event or self.winner):
+            raise ValueError("give market and result, or event and winner, not both")
+        if (self.result == "scalar") != (self.settlement_value is not None):
+            raise ValueError("settlement_value goes with the result scalar, and with no other")
+        return self
+
+
 class Admin:
-    def __init__(
-        self, exchange: Exchange, playback: Playback, faults: Faults, streams: Streams, metrics: Metrics
+    def __init__(  # noqa: PLR0917 - the parts of one server
+        self,
+        exchange: Exchange,
+        playback: Playback,
+        clerk: Clerk,
+        faults: Faults,
+        streams: Streams,
+        metrics: Metrics,
     ) -> None:
         self._exchange = exchange
         self._playback = playback
+        self._clerk = clerk
         self._faults = faults
         self._streams = streams
         self._metrics = metrics
 
     def add_to(self, app: web.Application) -> None:
         app.router.add_post(f"{PREFIX}/play", self.play)
+        app.router.add_post(f"{PREFIX}/resolve", self.resolve)
         app.router.add_get(f"{PREFIX}/status", self.status)
         app.router.add_post(f"{PREFIX}/faults", self.add_faults)
         app.router.add_get(f"{PREFIX}/faults", self.list_faults)
@@ -65,13 +101,7 @@ class Admin:
 
     async def play(self, http: web.Request) -> web.Response:
         body = _json(await http.read())
-        try:
-            wanted = PlayRequest.model_validate(body)
-        except ValidationError as error:
-            where = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise BadInput(
-                f"play: {where}; expected recording, game, from, to, speed, lead_ms, replace", "bad_play"
-            ) from None
+        wanted = _parsed(PlayRequest, body, "play", "recording, game, from, to, speed, lead_ms, replace")
         await self._playback.play(
             Spec(
                 recording=wanted.recording,
@@ -85,8 +115,43 @@ class Admin:
         )
         return await self.status(http)
 
+    async def resolve(self, http: web.Request) -> web.Response:
+        """Ends trading and starts the settlement timer; answers with the markets as they stand then."""
+        body = _json(await http.read())
+        wanted = _parsed(ResolveRequest, body, "resolve", "market, result and settlement_value, or event and winner")
+        outcomes = self._outcomes(wanted)
+        self._clerk.resolve(outcomes)
+        return answer({"markets": [self._listing(ticker) for ticker in outcomes]})
+
+    def _outcomes(self, wanted: ResolveRequest) -> dict[str, Outcome]:
+        if not wanted.event:
+            if wanted.settlement_value is not None:
+                return {wanted.market: scalar(_micros(wanted.settlement_value))}
+            return {wanted.market: YES if wanted.result == "yes" else NO}
+        tickers = [listing.ticker for listing in self._exchange.listings.of_event(wanted.event)]
+        if wanted.winner not in tickers:
+            raise BadInput(
+                f"{wanted.winner} is no market of {wanted.event}; expected one of {', '.join(tickers) or 'none'}",
+                "winner",
+            )
+        return {ticker: YES if ticker == wanted.winner else NO for ticker in tickers}
+
+    def _listing(self, ticker: str) -> dict[str, Any]:
+        listing = self._exchange.listings.get(ticker)
+        assert listing is not None
+        return {
+            "market": ticker,
+            "event": listing.spec.event,
+            "stage": listing.stage,
+            "result": listing.result,
+            "value": str(from_micros(listing.value)) if listing.result else None,
+        }
+
     async def status(self, http: web.Request) -> web.Response:
-        return answer(self._playback.status() | {"clients": self._streams.clients})
+        """How far the session is, and how the markets stand that no longer trade."""
+        ended = [listing.ticker for listing in self._exchange.listings.all() if not listing.trading]
+        told = {"clients": self._streams.clients, "ended": [self._listing(ticker) for ticker in ended]}
+        return answer(self._playback.status() | told)
 
     async def add_faults(self, http: web.Request) -> web.Response:
         new = scripted.parse(_json(await http.read()), "faults")
@@ -105,8 +170,10 @@ class Admin:
         return answer([])
 
     async def audit(self, http: web.Request) -> web.Response:
-        """By client order id: how often it arrived, the SHA-256 of each distinct body, and when first (µs)."""
-        return answer({"orders": self._exchange.store.receipts()})
+        """By client order id: how often it arrived, the SHA-256 of each distinct body, and when first (µs). And every
+        position a market's end turned into cash, oldest first, in micros."""
+        settlements = list(self._exchange.store.settlements())[::-1]
+        return answer({"orders": self._exchange.store.receipts(), "settlements": settlements})
 
     async def healthz(self, http: web.Request) -> web.Response:
         state = self._playback.state
@@ -126,6 +193,24 @@ async def admin_errors(request: web.Request, handler: Handler) -> web.StreamResp
         return answer({"error": {"code": error.code or "bad_input", "message": error.message}}, status)
     except refusals.Refusal as refusal:
         return answer(refusal.body, refusal.status)
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _parsed(model: type[_Model], body: Any, what: str, expected: str) -> _Model:
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        where = "; ".join(f"{'.'.join(map(str, e['loc'])) or what}: {e['msg']}" for e in error.errors())
+        raise BadInput(f"{what}: {where}; expected {expected}", f"bad_{what}") from None
+
+
+def _micros(dollars: Decimal) -> int:
+    try:
+        return to_micros(dollars)
+    except Inexact as error:
+        raise BadInput(f"settlement_value: {error}", "settlement_value") from None
 
 
 def _json(body: bytes) -> Any:

@@ -13,8 +13,17 @@ from venues.paper.request import OrderRequest
 Working = Mapping[str, Order]
 
 
+def held_back(account: Account, specs: Mapping[str, MarketSpec], working: Working) -> int:
+    """Micro-dollars the balance shows as not available: every working order at its limit, without fees.
+
+    A fee is charged when it is due; the bound on it counts only where a new order is weighed (`needed`).
+    """
+    tickers = {order.ticker for order in working.values()}
+    return sum(account.reserve(t, _committed(account, specs[t], working, fees=False).values()) for t in tickers)
+
+
 def reserved(account: Account, specs: Mapping[str, MarketSpec], working: Working) -> int:
-    """Micro-dollars held back by all working orders."""
+    """Micro-dollars that all working orders may come to cost, their fees included."""
     tickers = {order.ticker for order in working.values()}
     return sum(account.reserve(t, _committed(account, specs[t], working).values()) for t in tickers)
 
@@ -39,13 +48,13 @@ def reducible(account: Account, request: OrderRequest) -> int:
     return min(request.count, max(0, -held if request.side == "bid" else held))
 
 
-def _committed(account: Account, spec: MarketSpec, working: Working) -> dict[str, Commitment]:
+def _committed(account: Account, spec: MarketSpec, working: Working, *, fees: bool = True) -> dict[str, Commitment]:
     return {
         order.order_id: Commitment(
             order.side,
             order.price,
             order.remaining,
-            account.fee_bound(spec.fees, order.side, order.price, order.remaining, taker=False, rows=1),
+            account.fee_bound(spec.fees, order.side, order.price, order.remaining, taker=False, rows=1) if fees else 0,
         )
         for order in working.values()
         if order.ticker == spec.market

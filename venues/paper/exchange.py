@@ -3,48 +3,32 @@
 One account, one thread, no waiting inside: a step reads the book, matches, books money, commits, and only then tells
 the listener and returns the answer. If a commit fails, memory is ahead of the disk; the exchange then refuses
 everything (503) until it is started again from the last commit.
-
-Order and trade ids are UUIDv5 of account, client order id and fill number: the same request, replayed after a crash
-that came before the commit, gets the same ids.
 """
 
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
-from typing import Protocol
 
 import msgspec
 
+from domain.errors import BadInput
 from domain.market import MarketSpec
 from domain.money import from_micros, to_micros
-from venues.paper import collateral, refusals
+from venues.paper import collateral, identity, refusals
 from venues.paper.account import Account
-from venues.paper.book import Change
 from venues.paper.engine import MarketEngine, Resting, Take
 from venues.paper.history import History
-from venues.paper.records import AccountView, BookSide, FillRow, Order
+from venues.paper.listing import Listing, Outcome, decide
+from venues.paper.listings import Listings
+from venues.paper.records import AccountView, BookSide, Order, Position, SettlementRow
 from venues.paper.request import OrderRequest
+from venues.paper.step import Changes, Listener
 from venues.paper.store import Store, Taken
 from venues.recording.session import BookReset, SessionEvent
-
-_IDS = uuid.UUID("3b1d3f0c-7a70-5f0e-8d4f-5b8f5f6f0d21")  # namespace of order and trade ids; never change it
-
-
-class Listener(Protocol):
-    """Hears what happened, after it is durable. `at` is exchange time in microseconds."""
-
-    def book_changed(self, ticker: str, changes: list[Change], at: int) -> None: ...
-
-    def book_replaced(self, ticker: str) -> None: ...
-
-    def filled(self, fill: FillRow) -> None: ...
-
-    def order_changed(self, order: Order) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +57,14 @@ class Exchange:
         if cash is None:
             with store.transaction():
                 store.put("cash", str(opening_cash))
-                store.put("account", str(uuid.uuid5(_IDS, "account")))
+                store.put("account", identity.account_id())
         self.user_id = store.get("account") or ""
         self.account = Account(int(cash) if cash is not None else opening_cash, unit, store.positions())
         self.working: dict[str, Order] = {}
-        self._order_seq, self._fill_seq = store.last_seqs()
+        self.listings = Listings(store)
+        self._order_seq, self._fill_seq, self._paid_seq = store.last_seqs()
         self.history = History(self.now(), self._view())
-        self._orders: dict[str, tuple[Order | None, Order]] = {}
-        self._fills: list[FillRow] = []
-        self._moved: set[str] = set()
+        self._changes = Changes()
 
     def listen(self, listener: Listener) -> None:
         self._listener = listener
@@ -94,10 +77,19 @@ class Exchange:
     # -- sessions ---------------------------------------------------------------------------------------------------
 
     def begin(self, specs: Iterable[MarketSpec], description: str) -> None:
-        """A new session: its markets replace the old ones, working orders end, nothing of its books is taken yet."""
+        """A new session: its markets replace the old ones, working orders end, nothing of its books is taken yet.
+
+        A market that is played again trades anew; if it was decided and not paid yet, it is paid first.
+        """
+        specs = tuple(specs)
         with self._step():
             for order_id in tuple(self.working):
                 self._cancel(order_id, "CloseCancel")
+            for spec in specs:
+                before = self.listings.get(spec.market)
+                if before is not None and before.decided:
+                    self._pay(before)
+            self.listings.open(specs, self.now())
             self._load(specs)  # before the write, which must not save what was taken of the old books
             self.store.forget_taken()
             self.store.put("playback", description)
@@ -107,7 +99,11 @@ class Exchange:
 
         Working orders stay out of the books until `reopen`.
         """
+        specs = tuple(specs)
         self._load(specs)
+        if self.listings.adopt(specs, self.now()):
+            with self._step():
+                pass  # what was adopted is written with the step
         return self.store.taken()
 
     def restore(self, ticker: str, taken: Taken) -> None:
@@ -132,6 +128,8 @@ class Exchange:
         """One recorded event, stamped `at`. `silent`: nobody is told and nothing trades (the catch-up of a restart)."""
         engine = self.engines[event.market]
         self._applied += 1
+        if not self.listings.trading(event.market):
+            return  # closed: the recording goes on, the market does not
         if isinstance(event, BookReset):
             engine.book.reset(event.yes, event.no)
         else:
@@ -176,29 +174,96 @@ class Exchange:
         return order
 
     def cancel(self, order_id: str) -> Cancelled:
-        """Raises `Refusal` (404) for anything that is not working."""
+        """Raises `Refusal` for anything that is not working: 404, or that the order's market is closed."""
         order = self.working.get(order_id)
         if order is None:
-            raise refusals.not_found()
+            known = self.store.order(order_id)
+            closed = known is not None and not self.listings.trading(known.ticker)
+            raise refusals.market_inactive() if closed else refusals.not_found()
         with self._step():
             gone = self._cancel(order_id, "Cancel")
         return Cancelled(order_id, order.client_order_id, order.remaining, gone.updated_at)
 
-    @property
-    def reserved(self) -> int:
-        """Cash that working orders hold back, in micro-dollars."""
-        return collateral.reserved(self.account, self.specs, self.working)
+    # -- how markets end --------------------------------------------------------------------------------------------
+
+    def resolve(self, outcomes: Mapping[str, Outcome], timer: int) -> None:
+        """Close markets whose end is known; they are determined and paid as `settle_due` is called, `timer` µs later.
+
+        All of them or none. Raises `BadInput` for a ticker never listed and for another end than was already paid.
+        """
+        now = self.now()
+        decided = [decide(self._listed(ticker), outcome, now, timer) for ticker, outcome in outcomes.items()]
+        with self._step():
+            for listing in decided:
+                if self.listings.decide(listing):
+                    self._shut(listing.ticker)
+
+    def settle_due(self) -> int:
+        """Take every step that is due by now; returns when the next one is (µs), 0 if there is none."""
+        while due := self.listings.next_due():
+            now = self.now()
+            if due > now:
+                break
+            with self._step():
+                self.listings.determine(now)
+                for listing in self.listings.payable(now):
+                    self._pay(listing)
+        return due
+
+    def _listed(self, ticker: str) -> Listing:
+        listing = self.listings.get(ticker)
+        if listing is None:
+            known = ", ".join(sorted(self.specs)) or "none; play a session first"
+            raise BadInput(f"{ticker} was never listed here; expected a market of the session: {known}", "market")
+        return listing
+
+    def _shut(self, ticker: str) -> None:
+        for order in [order for order in self.working.values() if order.ticker == ticker]:
+            self._cancel(order.order_id, "CloseCancel")
+        if ticker in self.engines:
+            self.engines[ticker].book.reset((), ())
+            self.engines[ticker].book.drain()
+            self._changes.emptied.append(ticker)
+
+    def _pay(self, listing: Listing) -> None:
+        now, held = self.now(), self.account.positions.get(listing.ticker, Position())
+        self.listings.finalize(listing, now)
+        if listing.ticker not in self.account.positions:
+            return
+        paid = self.account.settle(listing.ticker, listing.value, now)
+        self._changes.moved.add(listing.ticker)
+        if not held.shares:
+            return
+        self._paid_seq += 1
+        self._changes.paid.append(
+            SettlementRow(
+                seq=self._paid_seq,
+                ticker=listing.ticker,
+                event=listing.spec.event,
+                result=listing.result,
+                shares=held.shares,
+                value=listing.value,
+                cost=held.cost,
+                paid=paid,
+                at=now,
+            )
+        )
+
+    # -- the parts of a step ----------------------------------------------------------------------------------------
 
     def _view(self) -> AccountView:
         resting: dict[str, int] = {}
         for order in self.working.values():
             resting[order.ticker] = resting.get(order.ticker, 0) + 1
-        return self.account.view(self.reserved, resting)
+        held_back = collateral.held_back(self.account, self.specs, self.working)
+        return self.account.view(held_back, resting)
 
     def _create(self, request: OrderRequest, fraction: Decimal | None) -> Order:
         if request.client_order_id and self.store.knows(request.client_order_id):
             raise refusals.already_exists()
-        spec = self.specs.get(request.ticker)
+        listing, spec = self.listings.get(request.ticker), self.specs.get(request.ticker)
+        if listing is not None and not listing.trading:
+            raise refusals.market_inactive()
         if spec is None:
             raise refusals.exchange(404, "market_not_found")
         if not spec.on_grid(from_micros(request.price)):
@@ -218,9 +283,10 @@ class Exchange:
         if collateral.needed(self.account, self.specs, self.working, request, plan) > self.account.cash:
             raise refusals.insufficient_balance()
 
-        order = self._accept(request)
+        self._order_seq += 1
+        order = identity.order_of(request, self.user_id, self._order_seq, self.now())
         if request.time_in_force == "fill_or_kill" and plan.size < request.count:
-            self._note(None, _ended(order, "FillOrKill"))
+            self._changes.note(None, _ended(order, "FillOrKill"))
             raise refusals.killed()
         for displaced in plan.displaced:
             self._cancel(displaced, "SelfTradeCancel")
@@ -232,30 +298,8 @@ class Exchange:
             self._rest(order)
         elif order.remaining:
             order = _ended(order, "SelfTradeCancel" if plan.stopped else "")
-        self._note(None, order)
+        self._changes.note(None, order)
         return order
-
-    def _accept(self, request: OrderRequest) -> Order:
-        now = self.now()
-        self._order_seq += 1
-        client_id = request.client_order_id or f"none-{self._order_seq}"
-        return Order(
-            seq=self._order_seq,
-            order_id=str(uuid.uuid5(_IDS, f"{self.user_id}/{client_id}")),
-            client_order_id=client_id,
-            ticker=request.ticker,
-            side=request.side,
-            price=request.price,
-            count=request.count,
-            remaining=request.count,
-            status="resting",
-            time_in_force=request.time_in_force,
-            self_trade=request.self_trade,
-            created_at=now,
-            updated_at=now,
-        )
-
-    # -- the parts of a step ----------------------------------------------------------------------------------------
 
     def _match(self, ticker: str) -> None:
         for order_id, take in self.engines[ticker].crossed():
@@ -265,50 +309,33 @@ class Exchange:
                 self.working[order_id] = order
             else:
                 del self.working[order_id]
-            self._note(before, order)
+            self._changes.note(before, order)
 
     def _fill(self, order: Order, take: Take, *, taker: bool) -> Order:
         now = self.now()
         fees = self.specs[order.ticker].fees
         updated, fee = self.account.fill(order, take.price, take.size, fees, taker=taker, at=now)
         self._fill_seq += 1
-        self._fills.append(
-            FillRow(
-                seq=self._fill_seq,
-                trade_id=str(uuid.uuid5(_IDS, f"{self.user_id}/{order.client_order_id}/{updated.rows}")),
-                order_id=order.order_id,
-                client_order_id=order.client_order_id,
-                ticker=order.ticker,
-                side=order.side,
-                price=take.price,
-                count=take.size,
-                fee=fee,
-                is_taker=taker,
-                at=now,
-                position_after=self.account.positions[order.ticker].shares,
-            )
-        )
-        self._moved.add(order.ticker)
+        after = self.account.positions[order.ticker].shares
+        row = identity.fill_of(updated, take, self.user_id, self._fill_seq, fee, taker, now, after)
+        self._changes.fills.append(row)
+        self._changes.moved.add(order.ticker)
         return updated
 
     def _rest(self, order: Order) -> None:
         self.working[order.order_id] = order
         resting = Resting(order.order_id, order.seq, order.side, order.price, order.remaining)
         self.engines[order.ticker].rest(resting)
-        self._moved.add(order.ticker)
+        self._changes.moved.add(order.ticker)
 
     def _cancel(self, order_id: str, reason: str) -> Order:
         before = self.working.pop(order_id)
         if before.ticker in self.engines:
             self.engines[before.ticker].remove(order_id)
-            self._moved.add(before.ticker)
+            self._changes.moved.add(before.ticker)
         order = msgspec.structs.replace(_ended(before, reason), updated_at=self.now())
-        self._note(before, order)
+        self._changes.note(before, order)
         return order
-
-    def _note(self, before: Order | None, order: Order) -> None:
-        first, _ = self._orders.get(order.order_id, (before, order))
-        self._orders[order.order_id] = (first, order)
 
     def _receipt(self, client_order_id: str, body: bytes) -> None:
         if client_order_id:
@@ -322,48 +349,33 @@ class Exchange:
         try:
             with self.store.transaction():
                 yield
-                self._write()
+                self._changes.write(self.store, self.account, self.engines, self.listings, self._applied)
         except BaseException:
             self.failed = True  # memory may be ahead of the disk: only a restart is safe
             raise
-        if self._orders or self._fills:
+        if self._changes.of_account:
             self.history.note_account(self.now(), self._view())
-            for before, order in self._orders.values():
+            for before, order in self._changes.orders.values():
                 self.history.note_order(before, order)
         if publish:
             at = self.now()
-            for ticker in sorted(self._moved & self.engines.keys()):
+            for ticker in sorted(self._changes.moved & self.engines.keys()):
                 changes = self.engines[ticker].book.drain()
                 if changes and self._listener is not None:
                     self._listener.book_changed(ticker, changes, at)
             self._tell()
 
-    def _write(self) -> None:
-        for _, order in self._orders.values():
-            self.store.put_order(order)
-        for fill in self._fills:
-            self.store.put_fill(fill)
-        for ticker in self._moved:
-            if ticker in self.account.positions:
-                self.store.put_position(ticker, self.account.positions[ticker])
-            if ticker in self.engines:
-                self.store.put_taken(ticker, self._applied, self.engines[ticker].book.taken)
-        if self._fills:
-            self.store.put("cash", str(self.account.signed_cash))
-
     def _tell(self) -> None:
-        fills, orders = self._fills, self._orders
-        self._fills, self._orders, self._moved = [], {}, set()
+        changes, self._changes = self._changes, Changes()
         if self._listener is not None:
-            for fill in fills:
-                self._listener.filled(fill)
-            for _, order in orders.values():
-                self._listener.order_changed(order)
+            changes.tell(self._listener, self.listings)
 
     # -- what anyone may see ----------------------------------------------------------------------------------------
 
     def best(self, ticker: str, side: BookSide) -> tuple[int, int] | None:
-        """Best YES bid, or best YES ask (1 − best NO bid), as (YES price, size)."""
+        """Best YES bid, or best YES ask (1 − best NO bid), as (YES price, size); None also for a former session's."""
+        if ticker not in self.engines:
+            return None
         book = self.engines[ticker].book
         if side == "bid":
             return book.best("yes")
@@ -372,6 +384,8 @@ class Exchange:
 
     def levels(self, ticker: str) -> Mapping[str, list[tuple[int, int]]]:
         """The visible book: bids of each side, lowest first, (price on its own side, size)."""
+        if ticker not in self.engines:
+            return {"yes": [], "no": []}
         book = self.engines[ticker].book
         return {"yes": book.levels("yes"), "no": book.levels("no")}
 

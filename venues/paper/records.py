@@ -66,7 +66,8 @@ class FillRow(msgspec.Struct, frozen=True, kw_only=True):
 class Position(msgspec.Struct, frozen=True):
     """Signed YES shares of one market (negative: NO), what they cost, and what trading there has brought so far.
 
-    `cost` is the money spent on the shares still held (average cost); `realized` excludes fees.
+    `cost` is the money spent on the shares still held (average cost); `realized` excludes fees. `settled`: the market
+    paid since it was last traded.
     """
 
     shares: int = 0
@@ -76,6 +77,22 @@ class Position(msgspec.Struct, frozen=True):
     traded: int = 0
     last_price: int = 0
     updated_at: int = 0
+    settled: bool = False
+
+
+class SettlementRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A position that a market's end turned into cash. `shares` is signed YES shares, `value` what each paid,
+    `cost` what they had cost, `paid` the change of the account's cash: what a share held short gives back included."""
+
+    seq: int
+    ticker: str
+    event: str
+    result: str
+    shares: int
+    value: int
+    cost: int
+    paid: int
+    at: int
 
 
 class AccountView(msgspec.Struct, frozen=True):

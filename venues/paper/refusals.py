@@ -67,6 +67,14 @@ def killed() -> Refusal:
     return exchange(409, "fill_or_kill_insufficient_resting_volume")
 
 
+def market_inactive() -> Refusal:
+    """Every order operation past a market's close, cancels included; the code is upper case on the wire.
+
+    Source: docs.kalshi.com/getting_started/market_lifecycle. Its HTTP status is not recorded; 409 is that of
+    `trading_is_paused`."""
+    return exchange(409, "MARKET_INACTIVE", "market inactive")
+
+
 def insufficient_balance() -> Refusal:
     return exchange(400, "insufficient_balance")
 

@@ -19,9 +19,10 @@ from aiohttp import web
 from venues.kalshi.frames import count_text, price_text
 from venues.paper import refusals, request, wire
 from venues.paper.exchange import Exchange
+from venues.paper.listing import Listing
 from venues.paper.metrics import Metrics
 from venues.paper.playback import Playback
-from venues.paper.records import FillRow, Order
+from venues.paper.records import FillRow, Order, SettlementRow
 
 PREFIX = "/trade-api/v2"
 PUBLIC = (f"{PREFIX}/markets", f"{PREFIX}/events", f"{PREFIX}/series", f"{PREFIX}/exchange")
@@ -30,7 +31,9 @@ LAG = web.RequestKey("lag", int)  # microseconds; set by a fault for one request
 FRACTION = web.RequestKey("fraction", Decimal)  # of its fill an order may have; set by a fault
 
 _ENCODE = msgspec.json.Encoder(decimal_format="number").encode
-_Row = TypeVar("_Row", Order, FillRow)
+_Row = TypeVar("_Row", Order, FillRow, SettlementRow)
+_SETTLED = {"unsettled": False, "settled": True, "all": None}
+_STATUSES = ("unopened", "open", "paused", "closed", "settled")
 
 
 def answer(body: Any, status: int = 200) -> web.Response:
@@ -42,13 +45,15 @@ def is_public(method: str, path: str) -> bool:
 
 
 class Routes:
-    """`lag` is the configured read lag in microseconds; a fault may set another for one request (`LAG`)."""
+    """`lag` is the configured read lag in microseconds; a fault may set another for one request (`LAG`). `timer` is the
+    settlement timer, microseconds too."""
 
-    def __init__(self, exchange: Exchange, playback: Playback, metrics: Metrics, lag: int) -> None:
+    def __init__(self, exchange: Exchange, playback: Playback, metrics: Metrics, lag: int, timer: int) -> None:
         self._exchange = exchange
         self._playback = playback
         self._metrics = metrics
         self._lag = lag
+        self._timer = timer
 
     def add_to(self, app: web.Application) -> None:
         get, post, delete = app.router.add_get, app.router.add_post, app.router.add_delete
@@ -146,14 +151,24 @@ class Routes:
 
     async def positions(self, http: web.Request) -> web.Response:
         view = self._exchange.history.account(self._as_of(http))
-        return answer(wire.positions(view))
+        status = http.query.get("settlement_status") or "unsettled"
+        if status not in _SETTLED:
+            raise refusals.query("GetPositions", "SettlementStatus", "oneof")
+        return answer(wire.positions(view, _SETTLED[status]))
 
     async def balance(self, http: web.Request) -> web.Response:
         as_of = self._as_of(http)
         return answer(wire.balance(self._exchange.history.account(as_of), as_of))
 
     async def settlements(self, http: web.Request) -> web.Response:
-        return answer({"cursor": "", "settlements": []})
+        limit = _limit(http, "GetSettlements")
+        found = self._exchange.store.settlements(
+            ticker=http.query.get("ticker") or None,
+            at=_window(http, "GetSettlements", self._as_of(http)),
+            before=_cursor(http),
+        )
+        page, cursor = _page(found, limit)
+        return answer({"cursor": cursor, "settlements": [wire.settlement(row) for row in page]})
 
     async def user_data_timestamp(self, http: web.Request) -> web.Response:
         return answer({"as_of_time": wire.instant(self._as_of(http))})
@@ -168,26 +183,29 @@ class Routes:
         limit = _limit(http, "GetMarkets")
         query = http.query
         wanted = set(filter(None, query.get("tickers", "").split(",")))
+        status = query.get("status") or None
+        if status is not None and status not in _STATUSES:
+            raise refusals.query("GetMarkets", "Status", "oneof")
         chosen = [
-            ticker
-            for ticker, spec in sorted(self._exchange.specs.items())
-            if (not wanted or ticker in wanted)
-            and query.get("event_ticker") in (None, "", spec.event)
-            and query.get("series_ticker") in (None, "", wire.series_of(spec.event))
-            and query.get("status") in (None, "", "open")
+            listing
+            for listing in self._exchange.listings.all()
+            if (not wanted or listing.ticker in wanted)
+            and query.get("event_ticker") in (None, "", listing.spec.event)
+            and query.get("series_ticker") in (None, "", wire.series_of(listing.spec.event))
+            and status in (None, listing.filter)
         ]
         start = _cursor(http) or 0
         page = chosen[start : start + limit]
         more = start + limit < len(chosen)
         return answer(
-            {"cursor": _encode_cursor(start + limit) if more else "", "markets": [self._market(t) for t in page]}
+            {"cursor": _encode_cursor(start + limit) if more else "", "markets": [self._market(one) for one in page]}
         )
 
     async def get_market(self, http: web.Request) -> web.Response:
         return answer({"market": self._market(self._known(http))})
 
     async def orderbook(self, http: web.Request) -> web.Response:
-        ticker = self._known(http)
+        ticker = self._known(http).ticker
         depth = _integer(http, "depth", ("GetMarketOrderbook", "Depth"), 0, 100) or None
         book = self._exchange.levels(ticker)
         sides = {
@@ -198,20 +216,20 @@ class Routes:
 
     async def get_event(self, http: web.Request) -> web.Response:
         ticker = http.match_info["ticker"]
-        specs = [spec for spec in self._exchange.specs.values() if spec.event == ticker]
-        if not specs:
+        listed = self._exchange.listings.of_event(ticker)
+        if not listed:
             raise refusals.api(404, "not_found")
-        event = wire.event(ticker, specs)
-        markets = [self._market(spec.market) for spec in specs]
+        event = wire.event(ticker, [listing.spec for listing in listed])
+        markets = [self._market(listing) for listing in listed]
         if http.query.get("with_nested_markets") == "true":
             return answer({"event": event | {"markets": markets}})
         return answer({"event": event, "markets": markets})
 
     async def get_series(self, http: web.Request) -> web.Response:
         ticker = http.match_info["ticker"]
-        for spec in self._exchange.specs.values():
-            if wire.series_of(spec.event) == ticker:
-                return answer({"series": wire.series(ticker, spec)})
+        for listing in sorted(self._exchange.listings.all(), key=lambda listing: -listing.opened_at):
+            if wire.series_of(listing.spec.event) == ticker:
+                return answer({"series": wire.series(ticker, listing.spec)})
         raise refusals.api(404, "not_found")
 
     async def exchange_status(self, http: web.Request) -> web.Response:
@@ -223,23 +241,21 @@ class Routes:
         bucket = {"bucket_capacity": 4000, "refill_rate": 4000}
         return answer({"grants": [], "read": bucket, "usage_tier": "prime", "write": bucket})
 
-    def _known(self, http: web.Request) -> str:
-        ticker = http.match_info["ticker"]
-        if ticker not in self._exchange.specs:
+    def _known(self, http: web.Request) -> Listing:
+        listing = self._exchange.listings.get(http.match_info["ticker"])
+        if listing is None:
             raise refusals.api(404, "not_found")
-        return ticker
+        return listing
 
-    def _market(self, ticker: str) -> dict[str, Any]:
-        opens, closes = self._playback.window
-        held = self._exchange.account.positions.get(ticker)
+    def _market(self, listing: Listing) -> dict[str, Any]:
+        held = self._exchange.account.positions.get(listing.ticker)
         return wire.market(
-            self._exchange.specs[ticker],
-            bid=self._exchange.best(ticker, "bid"),
-            ask=self._exchange.best(ticker, "ask"),
+            listing,
+            bid=self._exchange.best(listing.ticker, "bid"),
+            ask=self._exchange.best(listing.ticker, "ask"),
             last_price=held.last_price if held else 0,
-            opens=opens,
-            closes=closes,
-            open_now=not self._exchange.failed,
+            closes=self._playback.window[1],
+            timer=self._timer,
         )
 
 

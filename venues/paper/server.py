@@ -27,6 +27,7 @@ from venues.paper.history import lag_micros
 from venues.paper.metrics import Metrics
 from venues.paper.playback import OpenSession, Playback, Spec
 from venues.paper.rest import PREFIX, Routes
+from venues.paper.settlement import Clerk
 from venues.paper.store import Store
 from venues.paper.stream import Streams
 from venues.recording.open import open_recording
@@ -41,8 +42,9 @@ class PaperConfig:
     """`port` 0 picks a free one. `api_keys` maps key ids to public keys in PEM; all of them trade the one account.
 
     `opening_cash` is dollars and counts only when the state folder is new. `member_unit` is the balance unit of the
-    account's fees: 0.0001 (direct members) or 0.01. `read_lag_ms` is how far account reads trail. `seed` drives
-    faults with a probability; `faults_file` holds faults armed from the start.
+    account's fees: 0.0001 (direct members) or 0.01. `read_lag_ms` is how far account reads trail. `settle_after_ms` is
+    how long after its result a market pays; half of it before it says so. `seed` drives faults with a probability;
+    `faults_file` holds faults armed from the start.
     """
 
     state_dir: Path
@@ -52,6 +54,7 @@ class PaperConfig:
     opening_cash: Decimal = Decimal(10_000)
     member_unit: Decimal = Decimal("0.0001")
     read_lag_ms: int = 0
+    settle_after_ms: int = 1_000
     seed: int = 0
     faults_file: Path | None = None
 
@@ -67,6 +70,7 @@ class PaperServer:
     streams: Streams
     faults: Faults
     metrics: Metrics
+    clerk: Clerk
     _runner: web.AppRunner = field(repr=False)
     _store: Store = field(repr=False)
 
@@ -83,6 +87,7 @@ class PaperServer:
         return f"http://{self.host}:{self.port}/paper/v1"
 
     async def stop(self) -> None:
+        await self.clerk.stop()
         await self.playback.stop()
         await self.streams.close()
         await self._runner.cleanup()
@@ -109,7 +114,7 @@ async def start(
     Raises `BadInput` for a setting, a key, a faults file, a recording or a state file that is wrong and for a port in
     use; `Unavailable` if another process owns the state folder.
     """
-    lag, cash, unit = _checked(config)
+    lag, cash, unit, timer = _checked(config)
     keys = Keys(config.api_keys)
     faults = Faults(config.seed)
     if config.faults_file is not None:
@@ -120,21 +125,24 @@ async def start(
         exchange = Exchange(store, opening_cash=cash, unit=unit, clock=clock)
         streams = Streams(exchange, metrics, clock)
         playback = Playback(exchange, open_session, metrics)
+        clerk = Clerk(exchange, timer)
         await playback.resume()
         try:
+            clerk.start()
             app = web.Application(middlewares=[admin_errors, gate(exchange, keys, faults, streams, metrics)])
-            Routes(exchange, playback, metrics, lag).add_to(app)
-            Admin(exchange, playback, faults, streams, metrics).add_to(app)
+            Routes(exchange, playback, metrics, lag, timer).add_to(app)
+            Admin(exchange, playback, clerk, faults, streams, metrics).add_to(app)
             app.router.add_get(WS_PATH, streams.serve)
             runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
             port = await _listen(runner, config)
         except BaseException:
+            await clerk.stop()
             await playback.stop()
             raise
     except BaseException:
         store.close()
         raise
-    server = PaperServer(port, config.host, exchange, playback, streams, faults, metrics, runner, store)
+    server = PaperServer(port, config.host, exchange, playback, streams, faults, metrics, clerk, runner, store)
     _LOG.info("paper exchange is up", base_url=server.base_url, ws_url=server.ws_url, state=str(config.state_dir))
     return server
 
@@ -172,8 +180,8 @@ async def _listen(runner: web.AppRunner, config: PaperConfig) -> int:
     return int(runner.addresses[0][1])
 
 
-def _checked(config: PaperConfig) -> tuple[int, int, int]:
-    """Read lag in µs, opening cash and unit in micro-dollars."""
+def _checked(config: PaperConfig) -> tuple[int, int, int, int]:
+    """Read lag in µs, opening cash and unit in micro-dollars, settlement timer in µs."""
     try:
         loopback = ipaddress.ip_address(config.host).is_loopback
     except ValueError:
@@ -192,4 +200,8 @@ def _checked(config: PaperConfig) -> tuple[int, int, int]:
             f"opening_cash {config.opening_cash} was asked; expected dollars ≥ 0 in steps of {config.member_unit}",
             "opening_cash",
         )
-    return lag_micros(config.read_lag_ms), cash, unit
+    if config.settle_after_ms < 0:
+        raise BadInput(
+            f"settle_after_ms {config.settle_after_ms} was asked; expected milliseconds from 0 on", "settle_after_ms"
+        )
+    return lag_micros(config.read_lag_ms), cash, unit, config.settle_after_ms * 1000

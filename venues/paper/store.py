@@ -17,11 +17,16 @@ from typing import IO
 import msgspec
 
 from domain.errors import BadInput, Unavailable
-from venues.paper.records import FillRow, Order, Position
+from venues.paper.listing import Listing
+from venues.paper.records import FillRow, Order, Position, SettlementRow
 from venues.recording.session import BidSide
 
-_VERSION = 1
-_SCHEMA = """
+_VERSION = 2
+_SETTLING = """
+CREATE TABLE listings (ticker TEXT PRIMARY KEY, doc BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE settlements (seq INTEGER PRIMARY KEY, ticker TEXT NOT NULL, at INTEGER NOT NULL, doc BLOB NOT NULL);
+"""
+_SCHEMA = f"""{_SETTLING}
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE orders (
     seq INTEGER PRIMARY KEY, order_id TEXT NOT NULL UNIQUE, client_order_id TEXT NOT NULL UNIQUE,
@@ -85,6 +90,8 @@ class Store:
         tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if not found and not tables:
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={_VERSION}; COMMIT;")
+        elif found == 1:  # before markets settled
+            db.executescript(f"BEGIN IMMEDIATE; {_SETTLING} PRAGMA user_version={_VERSION}; COMMIT;")
         elif found != _VERSION:
             raise sqlite3.DatabaseError(f"schema version {found}, expected {_VERSION}")
         verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -125,12 +132,13 @@ class Store:
 
     # -- orders and fills -------------------------------------------------------------------------------------------
 
-    def last_seqs(self) -> tuple[int, int]:
-        """The highest order and fill numbers given out; 0 where there is none."""
-        row = self._db.execute(
-            "SELECT (SELECT coalesce(max(seq), 0) FROM orders), (SELECT coalesce(max(seq), 0) FROM fills)"
-        ).fetchone()
-        return int(row[0]), int(row[1])
+    def last_seqs(self) -> tuple[int, int, int]:
+        """The highest order, fill and settlement numbers given out; 0 where there is none."""
+        orders, fills, settlements = (
+            int(self._db.execute(f"SELECT coalesce(max(seq), 0) FROM {table}").fetchone()[0])  # noqa: S608 - our names
+            for table in ("orders", "fills", "settlements")
+        )
+        return orders, fills, settlements
 
     def knows(self, client_order_id: str) -> bool:
         """Whether an order ever used this id. Ids are permanent."""
@@ -222,6 +230,34 @@ class Store:
         query = f"SELECT doc FROM fills WHERE {' AND '.join(where)} ORDER BY seq DESC"  # noqa: S608 - fixed fragments
         for (doc,) in self._db.execute(query, values):
             yield msgspec.json.decode(doc, type=FillRow)
+
+    # -- markets and what they paid ---------------------------------------------------------------------------------
+
+    def listings(self) -> dict[str, Listing]:
+        rows = self._db.execute("SELECT ticker, doc FROM listings")
+        return {ticker: msgspec.json.decode(doc, type=Listing) for ticker, doc in rows}
+
+    def put_listing(self, listing: Listing) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO listings VALUES (?, ?)", (listing.ticker, msgspec.json.encode(listing))
+        )
+
+    def put_settlement(self, row: SettlementRow) -> None:
+        self._db.execute(
+            "INSERT INTO settlements VALUES (?, ?, ?, ?)", (row.seq, row.ticker, row.at, msgspec.json.encode(row))
+        )
+
+    def settlements(
+        self, *, ticker: str | None = None, at: tuple[int, int] | None = None, before: int | None = None
+    ) -> Iterator[SettlementRow]:
+        """Newest first. `at` is a closed range in microseconds, `before` an exclusive bound on `seq`."""
+        rows = self._db.execute(
+            "SELECT doc FROM settlements WHERE ticker = coalesce(?, ticker) AND at BETWEEN ? AND ? "
+            "AND seq < coalesce(?, seq + 1) ORDER BY seq DESC",
+            (ticker, *(at or (0, 2**62)), before),
+        )
+        for (doc,) in rows:
+            yield msgspec.json.decode(doc, type=SettlementRow)
 
     # -- what was taken from the recording --------------------------------------------------------------------------
 

@@ -22,12 +22,16 @@ from venues.kalshi import frames
 from venues.paper import wire
 from venues.paper.book import Change
 from venues.paper.exchange import Exchange
+from venues.paper.listing import Listing
+from venues.paper.listings import Event
 from venues.paper.metrics import Metrics
 from venues.paper.records import FillRow, Order
 
+LIFECYCLE = "market_lifecycle_v2"
+_KINDS = ("snapshot", "delta", "private", "trade", "lifecycle", "reply")
 _BACKLOG = 20_000
 _PING_SECONDS = 10.0
-_CHANNELS = ("orderbook_delta", "trade", "fill", "user_orders")
+_CHANNELS = ("orderbook_delta", "trade", "fill", "user_orders", LIFECYCLE)
 
 
 @dataclass(slots=True)
@@ -77,7 +81,10 @@ class Streams:
         self._metrics = metrics
         self._clock = clock
         self._connections: set[Connection] = set()
-        self._sent = {kind: metrics.frames.labels(kind) for kind in ("snapshot", "delta", "private", "trade", "reply")}
+        self._sent = {
+            kind: metrics.frames.labels(kind)
+            for kind in ("snapshot", "delta", "private", "trade", "lifecycle", "reply")
+        }
         exchange.listen(self)
 
     @property
@@ -135,6 +142,11 @@ class Streams:
     def order_changed(self, order: Order) -> None:
         for connection, sub in self._audience("user_orders", order.ticker):
             self._send(connection, _encode(wire.order_message(sub.sid, order)), "private")
+
+    def market_changed(self, listing: Listing, event: Event) -> None:
+        for connection, sub in self._audience(LIFECYCLE, listing.ticker):
+            frame = wire.lifecycle_message(sub.sid, sub.next(), listing, event)
+            self._send(connection, _encode(frame), "lifecycle")
 
     def _audience(self, channel: str, ticker: str) -> Iterable[tuple[Connection, Subscription]]:
         for connection in self._connections:

@@ -9,7 +9,9 @@ from domain.market import MarketSpec
 from domain.money import to_micros
 from venues.kalshi.frames import count_text, market_id, price_text, time_text
 from venues.paper.book import ONE
-from venues.paper.records import AccountView, FillRow, Order, Position
+from venues.paper.listing import Listing
+from venues.paper.listings import Event
+from venues.paper.records import AccountView, FillRow, Order, Position, SettlementRow
 
 _CENT = 10_000
 _SHARD = 0  # the paper exchange is one shard
@@ -107,11 +109,14 @@ def balance(view: AccountView, at: int) -> dict[str, Any]:
     }
 
 
-def positions(view: AccountView) -> dict[str, Any]:
-    """Markets ever traded in, and the same summed by event."""
+def positions(view: AccountView, settled: bool | None = False) -> dict[str, Any]:
+    """Markets ever traded in, and the same summed by event; those that have paid only if `settled` is True (they
+    alone) or None (all)."""
     events: dict[str, list[Position]] = {}
     markets = []
     for ticker, held in sorted(view.positions.items()):
+        if settled is not None and held.settled is not settled:
+            continue
         events.setdefault(event_of(ticker), []).append(held)
         markets.append(
             {
@@ -141,53 +146,56 @@ def positions(view: AccountView) -> dict[str, Any]:
 
 
 def market(
-    spec: MarketSpec,
+    listing: Listing,
     *,
     bid: tuple[int, int] | None,
     ask: tuple[int, int] | None,
     last_price: int,
-    opens: int,
     closes: int,
-    open_now: bool,
+    timer: int,
 ) -> dict[str, Any]:
-    """One market. Trading never closes while the exchange is up; `closes` is the session's end, for orientation."""
-    bid_price, ask_price = (bid or (0, 0))[0], (ask or (0, 0))[0]
+    """One market. `closes` is the session's end, for orientation: trading goes on after it until a result is given.
+    `timer` is the settlement timer in microseconds."""
+    spec = listing.spec
+    over = not listing.trading
+    bid_price, ask_price = (bid or (0, 0))[0], (ask or (ONE if over else 0, 0))[0]
     name = spec.market.rsplit("-", 1)[-1]
-    return {
+    ends = instant(listing.closed_at or closes)
+    body: dict[str, Any] = {
         "can_close_early": True,
-        "close_time": instant(closes),
-        "created_time": instant(opens),
+        "close_time": ends,
+        "created_time": instant(listing.opened_at),
         "event_ticker": spec.event,
         "exchange_index": _SHARD,
-        "expected_expiration_time": instant(closes),
-        "expiration_time": instant(closes),
+        "expected_expiration_time": ends,
+        "expiration_time": ends,
         "expiration_value": "",
         "fractional_trading_enabled": spec.size_step < 1,
         "last_price_dollars": price_text(last_price),
-        "latest_expiration_time": instant(closes),
+        "latest_expiration_time": ends,
         "liquidity_dollars": "0.0000",
         "market_type": "binary",
-        "no_ask_dollars": price_text(ONE - bid_price) if bid else "0.0000",
+        "no_ask_dollars": price_text(ONE - bid_price) if bid or over else "0.0000",
         "no_bid_dollars": price_text(ONE - ask_price) if ask else "0.0000",
         "no_sub_title": name,
         "notional_value_dollars": "1.0000",
         "open_interest_fp": "0.00",
-        "open_time": instant(opens),
+        "open_time": instant(listing.opened_at),
         "previous_price_dollars": "0.0000",
         "previous_yes_ask_dollars": "0.0000",
         "previous_yes_bid_dollars": "0.0000",
         "price_level_structure": _structure(spec),
         "price_ranges": price_ranges(spec),
         "response_price_units": "usd_cent",
-        "result": "",
+        "result": listing.result if listing.public else "",
         "rules_primary": spec.title,
         "rules_secondary": "",
-        "settlement_timer_seconds": 60,
-        "status": "active" if open_now and spec.open else "closed",
+        "settlement_timer_seconds": -(-timer // ONE),
+        "status": "closed" if listing.trading and not spec.open else listing.stage,
         "strike_type": "structured",
         "ticker": spec.market,
         "title": spec.title,
-        "updated_time": instant(opens),
+        "updated_time": instant(listing.updated_at),
         "volume_24h_fp": "0.00",
         "volume_fp": "0.00",
         "yes_ask_dollars": price_text(ask_price),
@@ -196,6 +204,46 @@ def market(
         "yes_bid_size_fp": count_text((bid or (0, 0))[1]),
         "yes_sub_title": name,
     }
+    if listing.public:
+        body["settlement_value_dollars"] = price_text(listing.value)
+    if listing.settled_at:
+        body["settlement_ts"] = instant(listing.settled_at)
+    return body
+
+
+def settlement(row: SettlementRow) -> dict[str, Any]:
+    """One position that was paid. `revenue` is cents, `value` the cents a YES contract paid; fees are none."""
+    long = row.shares > 0
+    worth = row.value if long else ONE - row.value
+    count, cost = count_text(abs(row.shares)), dollars(row.cost)
+    return {
+        "event_ticker": row.event,
+        "exchange_index": _SHARD,
+        "fee_cost": "0.000000",
+        "market_result": row.result,
+        "no_count_fp": "0.00" if long else count,
+        "no_total_cost_dollars": "0.000000" if long else cost,
+        "revenue": abs(row.shares) * worth // ONE // _CENT,
+        "settled_time": instant(row.at),
+        "ticker": row.ticker,
+        "value": row.value // _CENT,
+        "yes_count_fp": count if long else "0.00",
+        "yes_total_cost_dollars": cost if long else "0.000000",
+    }
+
+
+def lifecycle_message(sid: int, seq: int, listing: Listing, event: Event) -> dict[str, Any]:
+    """`determined` with what it is worth, `settled` with nothing but when: as they come over the venue's wire."""
+    body: dict[str, Any] = {"market_ticker": listing.ticker}
+    if event == "determined":
+        body |= {
+            "determination_ts": listing.determined_at // ONE,
+            "result": listing.result,
+            "settlement_value": price_text(listing.value),
+        }
+    else:
+        body["settled_ts"] = listing.settled_at // ONE
+    return {"type": "market_lifecycle_v2", "sid": sid, "seq": seq, "msg": body | {"event_type": event}}
 
 
 def price_ranges(spec: MarketSpec) -> list[dict[str, str]]:

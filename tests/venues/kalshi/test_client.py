@@ -322,7 +322,8 @@ async def test_cash_is_exact_dollars(
 async def test_the_account_holds_every_page_and_names_each_fills_client_order(
     venue: FakeKalshi, client: KalshiClient
 ) -> None:
-    resting = order(ticket(attempt=2), order_id="o-2", status="resting", remaining_count_fp="3.00")
+    terms = {"status": "resting", "remaining_count_fp": "3.00", "book_side": "ask", "yes_price_dollars": "0.6000"}
+    resting = order(ticket(attempt=2), order_id="o-2", **terms)
     late = fill("t-2", "1.00", order_id="o-2", book_side="ask", created_time="2026-11-21T02:00:01Z")
     venue.on("GET", FILLS, says(fills(late, cursor="f2")), says(fills(fill("t-1", "10.00"))))
     venue.on("GET", ORDERS, says(orders(order(ticket()), cursor="o2")), says(orders(resting)))
@@ -330,7 +331,7 @@ async def test_the_account_holds_every_page_and_names_each_fills_client_order(
     venue.on("GET", "/portfolio/positions", says({"market_positions": rows, "event_positions": [], "cursor": ""}))
     venue.on("GET", "/portfolio/balance", says({"balance": 100, "balance_dollars": "1.0000"}))
     account = await client.account()
-    assert (account.cash, account.positions) == (Decimal(1), {MARKET: Decimal(-9)})
+    assert (account.cash, account.positions) == (Decimal("2.2"), {MARKET: Decimal(-9)})  # 3 × (1 − 0.60) held back
     assert [(o.order_id, o.client_order_id, o.remaining) for o in account.open_orders] == [
         ("o-2", ticket(attempt=2).client_order_id, Decimal(3))
     ]

@@ -103,7 +103,7 @@ def test_every_recorded_order_ends_in_the_verdict_its_answer_proves() -> None:
         "insufficient_balance": (Verdict.REJECTED, "insufficient_balance"),
         "invalid_price_structure": (Verdict.REJECTED, "invalid_price"),
         "numeric_field_types": (Verdict.REJECTED, "bad_request"),
-        "post_only_cross": (Verdict.REJECTED, "invalid_order"),
+        "post_only_cross": (Verdict.REJECTED, "post_only_cross"),
     }
 
 

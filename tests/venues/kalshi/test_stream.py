@@ -46,7 +46,7 @@ class Peer:
         raw = message if isinstance(message, bytes) else json.dumps(message).encode() + b"\n"
         await self.ws.send(raw, text=True)
 
-    async def acknowledge(self, count: int = 3) -> None:
+    async def acknowledge(self, count: int = 4) -> None:
         for _ in range(count):
             command = await self.command()
             channel = command["params"]["channels"][0]
@@ -175,7 +175,31 @@ async def test_it_signs_the_handshake_subscribes_each_channel_and_is_up_only_whe
     assert requests[0].headers["KALSHI-ACCESS-TIMESTAMP"] == "7"
     books, *own = [command["params"] for command in peers[0].commands]
     assert books == {"channels": ["orderbook_delta"], "market_tickers": [M1, M2], "use_yes_price": True}
-    assert own == [{"channels": ["fill"]}, {"channels": ["user_orders"]}]
+    assert own == [{"channels": ["fill"]}, {"channels": ["user_orders"]}, {"channels": ["market_lifecycle_v2"]}]
+
+
+def lifecycle(seq: int, event_type: str, kind: str = "market_lifecycle_v2") -> dict[str, Any]:
+    return {"type": kind, "sid": 4, "seq": seq, "msg": {"market_ticker": "KXELSE-1", "event_type": event_type}}
+
+
+async def test_of_all_markets_changes_of_state_only_those_that_pay_are_handed_on_and_a_missing_one_is_no_gap(
+    signer: Signer,
+) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.acknowledge()
+        await peer.say(lifecycle(1, "created"))
+        await peer.say(lifecycle(2, "determined"))
+        await peer.say(lifecycle(7, "metadata_updated"))
+        await peer.say({"type": "market_lifecycle_v2", "sid": 4, "seq": 8, "msg": 5})
+        await peer.say(lifecycle(11, "", kind="event_lifecycle"))
+        await peer.say(lifecycle(12, "settled"))
+        await peer.say(lifecycle(13, "settled"))
+        await peer.ws.wait_closed()
+
+    async with venue(script) as (url, _), streaming(url, signer) as (_, heard):
+        await heard.until(lambda story: len(story) == 4)
+    told = [("market_lifecycle_v2", seq) for seq in (2, 12, 13)]
+    assert heard.story == ["up", *told]
 
 
 async def test_a_missing_number_is_told_before_its_frame_and_repaired_by_a_snapshot(signer: Signer) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Rejected, Unavailable
-from domain.orders import Verdict
+from domain.orders import SETS, Purpose, TimeInForce, Verdict
 from tests.venues.kalshi.fake import NOW, FakeKalshi, drops, hangs, says, ticket
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.errors import parse_error, read_refusal
@@ -43,6 +43,19 @@ async def test_201_is_accepted_with_what_traded_at_once(venue: FakeKalshi, clien
     assert [seen.body for seen in venue.seen] == [client.body(ticket())]
 
 
+async def test_an_order_that_rests_is_accepted_with_what_is_left_of_it(venue: FakeKalshi, client: KalshiClient) -> None:
+    resting = ticket(tif=TimeInForce.GTC, post_only=True)
+    venue.on("POST", CREATE_PATH, says(CREATED | {"fill_count": "4.00", "remaining_count": "6.00"}, 201))
+    result = await client.submit(resting)
+    assert (result.verdict, result.filled, result.remaining) == (Verdict.ACCEPTED, 4, 6)
+
+
+async def test_a_merge_is_denied_before_anything_is_sent(venue: FakeKalshi, client: KalshiClient) -> None:
+    result = await client.submit(ticket(purpose=Purpose.MERGE, leg=SETS, market="KXTEST-26NOV21", limit=Decimal(1)))
+    assert (result.verdict, result.code, result.sent) == (Verdict.DENIED, "not_supported", False)
+    assert venue.seen == []
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b'{"order_id":"o-1"', b"<html>", {"order_id": "o-1"}, CREATED | {"client_order_id": "somebody-elses"}],
@@ -60,7 +73,9 @@ async def test_a_201_that_does_not_describe_our_order_is_unknown_but_landed(
     [
         (400, error("insufficient_balance"), "insufficient_balance"),
         (400, error("invalid_price"), "invalid_price"),
-        (400, error("invalid_order", "post only cross"), "invalid_order"),
+        (400, error("invalid_order", "post only cross"), "post_only_cross"),
+        (400, error("invalid_order", "count: too small"), "invalid_order"),
+        (409, error("MARKET_INACTIVE"), "MARKET_INACTIVE"),
         (400, error("invalid_parameters"), "invalid_parameters"),
         (400, {"code": "bad_request", "message": "bad request", "details": "json: cannot unmarshal"}, "bad_request"),
         (400, {"msg": "Parameter validation failed"}, "http_400"),
@@ -70,7 +85,6 @@ async def test_a_201_that_does_not_describe_our_order_is_unknown_but_landed(
         (404, error("not_found"), "not_found"),
         (409, error("fill_or_kill_insufficient_resting_volume"), "fill_or_kill_insufficient_resting_volume"),
         (409, error("trading_is_paused"), "trading_is_paused"),
-        (409, error("MARKET_INACTIVE"), "MARKET_INACTIVE"),
         (409, error("a_code_of_tomorrow"), "a_code_of_tomorrow"),
         (410, error("endpoint_retired"), "endpoint_retired"),
         (429, {"error": "too many requests"}, "rate_limited"),

@@ -151,7 +151,7 @@ async def test_a_taker_that_meets_our_own_order_ends_there_and_the_order_stands(
 async def test_working_orders_hold_back_cash_until_they_end(venue: Client) -> None:
     order_id = (await venue.order(count="100.00", price="0.4000", **GTC)).body["order_id"]
     held = (await venue.get("/portfolio/balance"))["balance_dollars"]
-    assert held == "9959.9998"  # 40 dollars, and the bound on a fee's rounding
+    assert held == "9960.0000"
     await venue.call("DELETE", f"{ORDERS}/{order_id}")
     assert (await venue.get("/portfolio/balance"))["balance_dollars"] == "10000.0000"
 

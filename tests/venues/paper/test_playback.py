@@ -50,6 +50,8 @@ class Told:
 
     def order_changed(self, order: Any) -> None: ...
 
+    def market_changed(self, listing: Any, event: Any) -> None: ...
+
 
 async def opened(folder: Path, plays: RecordedSession, clock: Clock) -> tuple[Exchange, Playback, Told]:
     exchange = Exchange(Store(folder), opening_cash=10_000 * SECOND, unit=100, clock=clock)

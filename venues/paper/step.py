@@ -1,0 +1,77 @@
+"""What one step of the exchange changed: written as one transaction, then told to whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from venues.paper.account import Account
+from venues.paper.book import Change
+from venues.paper.engine import MarketEngine
+from venues.paper.listing import Listing
+from venues.paper.listings import Event, Listings
+from venues.paper.records import FillRow, Order, SettlementRow
+from venues.paper.store import Store
+
+
+class Listener(Protocol):
+    """Hears what happened, after it is durable. `at` is exchange time in microseconds."""
+
+    def book_changed(self, ticker: str, changes: list[Change], at: int) -> None: ...
+
+    def book_replaced(self, ticker: str) -> None: ...
+
+    def filled(self, fill: FillRow) -> None: ...
+
+    def order_changed(self, order: Order) -> None: ...
+
+    def market_changed(self, listing: Listing, event: Event) -> None: ...
+
+
+class Changes:
+    """Collected while a step runs. `orders` keeps the version before the step beside the
+    latest; `moved` are markets whose position or book changed, `emptied` those whose book was taken away."""
+
+    def __init__(self) -> None:
+        self.orders: dict[str, tuple[Order | None, Order]] = {}
+        self.fills: list[FillRow] = []
+        self.paid: list[SettlementRow] = []
+        self.emptied: list[str] = []
+        self.moved: set[str] = set()
+
+    @property
+    def of_account(self) -> bool:
+        return bool(self.orders or self.fills or self.paid)
+
+    def note(self, before: Order | None, order: Order) -> None:
+        first, _ = self.orders.get(order.order_id, (before, order))
+        self.orders[order.order_id] = (first, order)
+
+    def write(
+        self, store: Store, account: Account, engines: Mapping[str, MarketEngine], listings: Listings, applied: int
+    ) -> None:
+        """Into the transaction that is open. `applied` counts the session's events that made the books."""
+        for _, order in self.orders.values():
+            store.put_order(order)
+        for fill in self.fills:
+            store.put_fill(fill)
+        for row in self.paid:
+            store.put_settlement(row)
+        listings.write()
+        for ticker in self.moved:
+            if ticker in account.positions:
+                store.put_position(ticker, account.positions[ticker])
+            if ticker in engines:
+                store.put_taken(ticker, applied, engines[ticker].book.taken)
+        if self.fills or self.paid:
+            store.put("cash", str(account.signed_cash))
+
+    def tell(self, listener: Listener, listings: Listings) -> None:
+        for fill in self.fills:
+            listener.filled(fill)
+        for _, order in self.orders.values():
+            listener.order_changed(order)
+        for ticker in self.emptied:
+            listener.book_replaced(ticker)
+        for listing, event in listings.take_news():
+            listener.market_changed(listing, event)
