@@ -119,9 +119,10 @@ class FakeDesk:
     def now(self) -> int:
         return self._now
 
-    async def pause(self, ms: int) -> None:
+    async def pause(self, ms: int) -> bool:
         await self._advance(ms, stop_at_message=True)
-        self._heard = self._messages
+        woken, self._heard = self._messages != self._heard, self._messages
+        return woken
 
     async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
         if any(s.agrees and s.record.state is TradeState.CLOSED for s in self.settlements):

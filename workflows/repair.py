@@ -37,6 +37,7 @@ class _Effort:
     rung: int = 0
     parked: bool = False
     refused: set[Way] = field(default_factory=set)  # by the venue: a wider limit does not help there
+    rejected: bool = False  # the last order, maybe because its market trades no more
 
 
 class Repairs:
@@ -68,8 +69,8 @@ class Repairs:
             self._desk.show(trade.record())
             found = await self._look(seen, effort)
             seen = {}
-            if effort.wish != self._wish():
-                continue  # asked during the look: what it found is no longer wanted
+            if effort.wish != self._wish() or trade.may_stay():
+                continue  # asked, or paid, during the look: what it found is no longer wanted
             if found.best is not None:
                 if await self._send(found.best, found.why, effort):
                     continue
@@ -108,7 +109,8 @@ class Repairs:
         trade, policy = self._trade, self._policy
         asked = trade.commands.unwinding
         ways = {Way.UNWIND} if asked else set(policy.ways)
-        if effort.parked:
+        if effort.parked or effort.rejected:
+            effort.rejected = False
             await self._markets_paid()
         stands = [await self._stand(n, seen, asked=asked) for n in range(len(trade.intent.legs))]
         ticks = policy.ladder_ticks[min(effort.rung, len(policy.ladder_ticks) - 1)]
@@ -158,11 +160,11 @@ class Repairs:
         result = await trade.sender.send(order, guard)  # dangerous: may have filled
         way = Way.COMPLETE if best.purpose is Purpose.COMPLETE else Way.UNWIND
         if order.filled:
-            effort.rung += 1
+            effort.rung = 0 if order.filled == order.ticket.size else effort.rung + 1
             effort.refused.clear()
             return True
         if result.verdict is Verdict.REJECTED:  # a wider limit does not help where the venue says no
-            effort.rung = 0
+            effort.rung, effort.rejected = 0, True
             effort.refused.add(way)
         else:
             effort.rung += 1

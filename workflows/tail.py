@@ -116,8 +116,8 @@ class Tail:
                 if seen is not None and seen.payout is not None:
                     self._paid[where] = seen
                     trade.tell(f"{leg.market} has paid ${plain(seen.payout)} a share.")
-            if self._redemptions() is not None or await trade.wait(look_ms):
-                return  # a message: a fill may have come late, or been voided
+            if self._redemptions() is not None or not trade.may_stay() or await trade.wait(look_ms):
+                return  # paid; or a message: a fill may have come late, or been voided, or a person spoke
             look_ms = min(look_ms * 2, self._policy.settle_slowest_ms)
 
     def _redemptions(self) -> tuple[Redemption, ...] | None:

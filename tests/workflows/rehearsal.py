@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from activities.orders import OrderActivities
+from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
-from domain.errors import Rejected
-from domain.evidence import Fill, Resolution
+from domain.evidence import Fill
 from domain.exposure import realised_pnl, split
 from domain.intent import Intent, LegPolicy
 from domain.invariants import check_all
 from domain.market import MarketSpec, Venue
 from domain.operator import Action, OperatorCommand
-from domain.orders import OrderTicket
-from domain.requests import LookUp, LookUpRequest, ResolutionRequest
+from domain.orders import OrderTicket, Side
 from domain.snapshot import VenueSnapshot, WorkingOrder
 from domain.trade import Outcome, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, START, A, B, D
 from tests.ledger.samples import intent as sample_intent
-from venues.fake import FakeVenue
+from venues.fake import FakeVenue, Word
 from workflows.fake_desk import FakeDesk
 from workflows.lifecycle import Trade
 
@@ -36,23 +36,38 @@ Levels = list[tuple[str, str]]
 class Rehearsal:
     """10 shares of A at 0.40 and of B at 0.55, one dollar a pair; books hold just enough unless told otherwise."""
 
-    def __init__(self, *, size: str = "10", cash: str = "1000", ttl_ms: int = 1_000, **policy: Any) -> None:
+    def __init__(
+        self,
+        *,
+        size: str = "10",
+        cash: str = "1000",
+        ttl_ms: int = 1_000,
+        reshape: Callable[[Intent], Intent] = lambda planned: planned,
+        word: Word | None = None,
+        **policy: Any,
+    ) -> None:
+        """`reshape` makes another intent of the usual one; `word` makes the venue's fills provisional for a while."""
         planned = sample_intent(size=size)
-        self.intent: Intent = replace(
-            planned, expires_at=planned.decided_at + ttl_ms * MS, policy=replace(LegPolicy(), **policy)
-        )
-        fees = self.intent.legs[0].fees
+        expires_at = planned.decided_at + ttl_ms * MS
+        self.intent = reshape(replace(planned, expires_at=expires_at, policy=replace(LegPolicy(), **policy)))
         specs = {
-            market: MarketSpec(Venue.KALSHI, market, "GAME", market, fees, min_size=D("0.01")) for market in (A, B)
+            leg.market: MarketSpec(
+                Venue.KALSHI, leg.market, "GAME", leg.market, leg.fees, min_size=leg.min_size, set_id=self.intent.set_id
+            )
+            for leg in self.intent.legs
         }
-        self.venue = FakeVenue(self._now, specs, D(cash))
+        self.venue = FakeVenue(self._now, specs, D(cash), word=word)
         self.opening = D(cash)
-        self.book_a(asks=[("0.40", size)], bids=[("0.38", size)])
-        self.book_b(asks=[("0.55", size)], bids=[("0.53", size)])
+        for leg in self.intent.legs:
+            worse = leg.limit + (D("-0.02") if leg.side is Side.BUY else D("0.02"))
+            near, far = [(str(leg.limit), size)], [(str(worse), size)]
+            asks, bids = (near, far) if leg.side is Side.BUY else (far, near)
+            self.venue.set_book(leg.market, bids, asks)
         self.ledger = MemoryLedger()
         venues = {Venue.KALSHI: self.venue}
         orders = OrderActivities(venues, self.ledger, RUN_ID, self._now)
         settlement = SettlementActivities(venues, self.ledger, RUN_ID, self._now)
+        positions = PositionActivities(venues, self.ledger)
         self.desk = FakeDesk(
             START,
             submit=orders.submit_order,
@@ -61,11 +76,11 @@ class Rehearsal:
             quote=orders.take_quote,
             settle=settlement.settle_trade,
             record=settlement.record_trade,
-            resolution=self._resolution,
-            look_up=self._look_up,
+            resolution=positions.read_resolution,
+            look_up=positions.look_up_order,
         )
         self.trade = Trade(self.intent, self.desk)
-        self.pays_at(PAYDAY_MS)
+        self.pays_at(PAYDAY_MS, {leg.market: "1" if leg.name == "A" else "0" for leg in self.intent.legs})
         self.refusals: list[str] = []
         self.states: list[TradeState] = []
         self.asked_at = 2**62  # when a person's command was accepted
@@ -73,21 +88,13 @@ class Rehearsal:
     def _now(self) -> int:
         return self.desk.now()
 
-    async def _resolution(self, request: ResolutionRequest) -> Resolution:
-        return await self.venue.resolution(request.market)
-
-    async def _look_up(self, request: LookUpRequest) -> LookUp:
-        try:
-            return LookUp(await self.venue.look_up(request.order_id))
-        except Rejected as none:
-            return LookUp(None, none.message)
-
-    def pays_at(self, ms: int, a: str = "1", b: str = "0") -> None:
-        """Both markets pay `ms` into it, dollars a share."""
+    def pays_at(self, ms: int, payouts: dict[str, str]) -> None:
+        """Markets pay `ms` into it, dollars a share; one that has paid is left as it is."""
 
         def pay() -> None:
-            self.venue.resolve(A, a)
-            self.venue.resolve(B, b)
+            for market, payout in payouts.items():
+                if market not in self.venue.payouts:
+                    self.venue.resolve(market, payout)
 
         self.desk.at(START + ms * MS, pay)
 
@@ -98,17 +105,20 @@ class Rehearsal:
         self.venue.set_book(B, bids or [], asks or [])
 
     def unwind_at(self, ms: int, command: OperatorCommand = PERSON) -> None:
+        self.ask_at(ms, Action.UNWIND, command)
+
+    def ask_at(self, ms: int, action: Action, command: OperatorCommand = PERSON) -> None:
         """A person asks `ms` into the trade, through the validator, as over Temporal."""
 
         def ask() -> None:
             self.states.append(self.trade.state)
             try:
-                self.trade.may(Action.UNWIND, command)
+                self.trade.may(action, command)
             except ValueError as refusal:
                 self.refusals.append(str(refusal))
             else:
-                self.trade.take(Action.UNWIND, command)
-                self.asked_at = self.desk.now()
+                self.trade.take(action, command)
+                self.asked_at = self.desk.now() if action is Action.UNWIND else self.asked_at
 
         self.desk.at(START + ms * MS, ask, message=True)
 
@@ -155,7 +165,7 @@ class Rehearsal:
 
 
 def words(ticket: OrderTicket) -> str:
-    return f"{ticket.purpose} {ticket.leg}{ticket.attempt} {ticket.side} {ticket.size} at {ticket.limit}"
+    return f"{ticket.purpose} {ticket.leg}{ticket.attempt} {ticket.side} {ticket.size.normalize():f} at {ticket.limit}"
 
 
 async def closed(stage: Rehearsal, outcome: Outcome, *sent: str) -> None:

@@ -110,7 +110,7 @@ async def test_a_duplicate_answer_proves_arrival_and_evidence_gives_the_counts()
 async def test_an_order_the_venue_forgot_to_cancel_is_cancelled_and_its_counts_taken(fault: Fault) -> None:
     stage = Rehearsal()
     stage.venue.script("submit", fault)
-    await closed(stage, Outcome.HEDGED, BOTH[0], "hedge B1 buy 5.00 at 0.55")
+    await closed(stage, Outcome.HEDGED, BOTH[0], "hedge B1 buy 5 at 0.55")
     assert "still working on the venue; cancelling it" in stage.story()
 
 
@@ -157,7 +157,7 @@ async def test_leg_b_refused_by_the_venue_is_not_tried_again_before_the_other_wa
 async def test_a_repair_the_venue_refuses_gives_way_to_the_other() -> None:
     stage = Rehearsal()
     stage.venue.script("submit", None, Fault.PARTIAL, Fault.REJECT)
-    await closed(stage, Outcome.REDUCED, *BOTH, "complete B2 buy 5.00 at 0.55", "unwind A2 sell 5.00 at 0.38")
+    await closed(stage, Outcome.REDUCED, *BOTH, "complete B2 buy 5 at 0.55", "unwind A2 sell 5 at 0.38")
 
 
 # ---------------------------------------------------------------------- LEG_B
@@ -166,7 +166,7 @@ async def test_a_repair_the_venue_refuses_gives_way_to_the_other() -> None:
 async def test_a_partial_leg_b_is_completed() -> None:
     stage = Rehearsal()
     stage.venue.script("submit", None, Fault.PARTIAL)
-    await closed(stage, Outcome.HEDGED, *BOTH, "complete B2 buy 5.00 at 0.55")
+    await closed(stage, Outcome.HEDGED, *BOTH, "complete B2 buy 5 at 0.55")
 
 
 @pytest.mark.parametrize("lag_ms", [0, 700])
@@ -197,7 +197,7 @@ async def test_a_worker_taken_for_dead_may_send_its_copy_late_and_absence_waits_
     stage.venue.script("submit", None, Fault.PARTIAL)
     stage.desk.script("submit", None, None, Lost.FROZEN)  # the completion: its process wakes after eight seconds
     stage.unwind_at(100)  # so it is not sent again meanwhile
-    await closed(stage, Outcome.HEDGED, *BOTH, "complete B2 buy 5.00 at 0.55")
+    await closed(stage, Outcome.HEDGED, *BOTH, "complete B2 buy 5 at 0.55")
     assert all(settlement.agrees for settlement in stage.desk.settlements)
 
 
@@ -217,7 +217,7 @@ async def test_a_repair_that_found_nothing_reaches_a_tick_further() -> None:
         return seen
 
     stage.venue.quote = quote  # type: ignore[method-assign]
-    repairs = ["complete B2 buy 5.00 at 0.55", "complete B3 buy 5.00 at 0.57"]
+    repairs = ["complete B2 buy 5 at 0.55", "complete B3 buy 5 at 0.57"]
     await closed(stage, Outcome.HEDGED, *BOTH, *repairs)
 
 
@@ -287,7 +287,7 @@ async def test_an_order_in_doubt_for_weeks_is_asked_for_ever_more_rarely() -> No
 async def test_what_the_venue_counts_at_the_end_is_adopted_and_repaired() -> None:
     stage = Rehearsal()
     stage.venue.script("submit", Fault.MISCOUNT)  # leg A filled 10, its answer said 5
-    await closed(stage, Outcome.HEDGED, BOTH[0], "hedge B1 buy 5.00 at 0.55", "complete B2 buy 5.00 at 0.55")
+    await closed(stage, Outcome.HEDGED, BOTH[0], "hedge B1 buy 5 at 0.55", "complete B2 buy 5 at 0.55")
     assert "The venue counts 10 shares on A1, not 5.00; adopted." in stage.story()
     assert states_shown(stage)[-3:] == [TradeState.REBALANCE, TradeState.HEDGED, TradeState.CLOSED]
 
@@ -318,20 +318,20 @@ async def test_shares_sold_that_were_never_bought_are_bought_back_and_nothing_is
 
     stage.desk.submit = overstated  # type: ignore[method-assign]
     stage.venue.script("submit", Fault.PARTIAL)  # 5 filled, 10 told
-    await closed(stage, Outcome.UNWOUND, *BOTH, "unwind A2 sell 10 at 0.38", "complete A3 buy 5.00 at 0.40")
+    await closed(stage, Outcome.UNWOUND, *BOTH, "unwind A2 sell 10 at 0.38", "complete A3 buy 5 at 0.40")
 
 
 async def test_dust_is_left_and_named() -> None:
     stage = Rehearsal(size="0.50", dust=D("0.40"))
     stage.venue.script("submit", None, Fault.PARTIAL)
-    await closed(stage, Outcome.HEDGED, "open A1 buy 0.50 at 0.40", "hedge B1 buy 0.50 at 0.55")
+    await closed(stage, Outcome.HEDGED, "open A1 buy 0.5 at 0.40", "hedge B1 buy 0.5 at 0.55")
     assert "0.25 shares stand alone: dust by the policy, left as they are." in stage.story()
 
 
 async def test_dust_without_a_hedge_is_a_residual_not_a_missed_trade() -> None:
     stage = Rehearsal(size="0.50", dust=D("0.40"))
     stage.venue.script("submit", Fault.PARTIAL, Fault.REJECT)
-    await closed(stage, Outcome.RESIDUAL, "open A1 buy 0.50 at 0.40", "hedge B1 buy 0.25 at 0.55")
+    await closed(stage, Outcome.RESIDUAL, "open A1 buy 0.5 at 0.40", "hedge B1 buy 0.25 at 0.55")
 
 
 # ---------------------------------------------------------------------- the desk's own promises
