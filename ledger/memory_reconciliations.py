@@ -12,7 +12,7 @@ from domain.reconcile import Finding, Reconciliation, Trigger
 from domain.snapshot import VenueSnapshot
 from domain.trade import TradeState
 from ledger.memory import MemoryLedger
-from ledger.reconciliations import known_shares
+from ledger.reconciliations import Acknowledgement, known_shares
 
 
 class MemoryReconciliations:
@@ -78,9 +78,9 @@ class MemoryReconciliations:
     async def known(self) -> frozenset[str]:
         return frozenset(known_as for known_as, _, _ in self._acknowledged)
 
-    async def acknowledge(self, findings: Iterable[Finding], author: str, reason: str, at: int) -> None:
+    async def acknowledge(self, run: Reconciliation, findings: Iterable[Finding], by: Acknowledgement) -> None:
         for finding in findings:
-            self._acknowledged.setdefault((finding.known_as, finding.kind, at), finding.amount)
+            self._acknowledged.setdefault((finding.known_as, finding.kind, run.at), finding.amount)
 
     async def record(self, result: Reconciliation) -> None:
         self._runs.setdefault(result.id, result)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -50,12 +50,21 @@ SELECT EXISTS (SELECT 1 FROM reconciliations r
                 WHERE r.venue = '' AND r.trigger = $1 AND r.at >= $2
                   AND NOT EXISTS (SELECT 1 FROM reconciliations v WHERE v.id = r.id AND v.unreached IS NOT NULL))"""
 _ACKNOWLEDGE = """
-INSERT INTO acknowledgements (known_as, kind, at, amount, text, author, reason)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING"""
+INSERT INTO acknowledgements (known_as, kind, found_at, amount, text, author, reason, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"""
 
 _FINDINGS = msgspec.json.Decoder(tuple[Finding, ...])
 _TEXTS = msgspec.json.Decoder(tuple[str, ...])
 _ALL = ""  # the row of a run that belongs to no venue
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Who declares something known, and why; `at` wall-clock microseconds."""
+
+    author: str
+    reason: str
+    at: int
 
 
 class ReconcileLedger(Protocol):
@@ -85,8 +94,8 @@ class ReconcileLedger(Protocol):
         """What a person has acknowledged, as `Finding.known_as`."""
         ...
 
-    async def acknowledge(self, findings: Iterable[Finding], author: str, reason: str, at: int) -> None:
-        """Record what a person declares known."""
+    async def acknowledge(self, run: Reconciliation, findings: Iterable[Finding], by: Acknowledgement) -> None:
+        """Record that a person declares these findings of a run known; once a run and finding."""
         ...
 
     async def record(self, result: Reconciliation) -> None:
@@ -193,8 +202,8 @@ class Reconciliations:
             rows = await connection.fetch("SELECT DISTINCT known_as FROM acknowledgements")
         return frozenset(row["known_as"] for row in rows)
 
-    async def acknowledge(self, findings: Iterable[Finding], author: str, reason: str, at: int) -> None:
-        rows = [(f.known_as, f.kind, at, f.amount, f.text, author, reason) for f in findings]
+    async def acknowledge(self, run: Reconciliation, findings: Iterable[Finding], by: Acknowledgement) -> None:
+        rows = [(f.known_as, f.kind, run.at, f.amount, f.text, by.author, by.reason, by.at) for f in findings]
         with translated():
             async with self._pool.acquire(timeout=_PATIENCE_S) as connection, connection.transaction():
                 await connection.executemany(_ACKNOWLEDGE, rows)

@@ -22,6 +22,7 @@ from workers import metrics
 from workers.decisions import DecisionThread
 from workers.halt_watch import HaltWatch
 from workers.process import child_main, until_told_to_stop
+from workers.reconciler import StartGate
 from workers.stack.layout import Stack
 from workers.starter import TradeStarter
 from workers.trading import Trading, signer_of, trading
@@ -37,12 +38,16 @@ _KEPT_SUPPRESSIONS = 100_000
 async def run(stack: Stack) -> None:
     """Runs until SIGTERM, or until the stream fails for good."""
     host: IngestHost | None = None
+    gate = StartGate()
     runtime = metrics.temporal_runtime(stack.metrics_ports["ingest_sdk"])
-    page = metrics.serve(stack.metrics_ports["ingest"], health=lambda: "starting" if host is None else host.trouble())
+    page = metrics.serve(
+        stack.metrics_ports["ingest"], health=lambda: gate.trouble() if host is None else host.trouble()
+    )
     try:
         async with until_told_to_stop() as stop, trading(stack, runtime) as desk:
-            host = IngestHost(stack, desk)
-            await host.run(stop)
+            if await gate.opened(desk.client, stop):
+                host = IngestHost(stack, desk)
+                await host.run(stop)
     finally:
         page.close()
 

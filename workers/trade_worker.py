@@ -1,4 +1,7 @@
-"""The trade worker as a process of the stack: `python -m workers.trade_worker --state-dir DIR`. Any number may run."""
+"""The trade worker as a process of the stack: `python -m workers.trade_worker --state-dir DIR`. Any number may run.
+
+It also takes reconciliations, which are no trades, from a queue of their own.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from domain.errors import SurefootError
 from ledger.store import Ledger
 from workers import metrics
 from workers.process import child_main, until_told_to_stop
+from workers.reconciler import reconciling
 from workers.stack.layout import Stack
 from workers.trading import trading
 
@@ -24,7 +28,7 @@ async def run(stack: Stack) -> None:
     runtime = metrics.temporal_runtime(stack.metrics_ports["worker_sdk"])
     page = metrics.serve(stack.metrics_ports["worker"], health=lambda: None if serving else "starting")
     try:
-        async with until_told_to_stop() as stop, trading(stack, runtime) as desk:
+        async with until_told_to_stop() as stop, trading(stack, runtime) as desk, reconciling(stack, desk):
             serving = True
             log.info("taking trades")
             counting = asyncio.create_task(_count(stack, desk.ledger))

@@ -17,14 +17,15 @@ CREATE TABLE reconciliations (
 );
 CREATE INDEX reconciliations_at ON reconciliations (at DESC);
 
--- What a person has declared known; `amount` are shares for a position, and add up.
+-- What a person has declared known of the run of `found_at`; `amount` are shares for a position, and add up.
 CREATE TABLE acknowledgements (
     known_as TEXT NOT NULL,
     kind     TEXT NOT NULL,
-    at       BIGINT NOT NULL,
+    found_at BIGINT NOT NULL,
     amount   NUMERIC NOT NULL,
     text     TEXT NOT NULL,
     author   TEXT NOT NULL,
     reason   TEXT NOT NULL,
-    PRIMARY KEY (known_as, kind, at)
+    at       BIGINT NOT NULL,
+    PRIMARY KEY (known_as, kind, found_at)
 );
