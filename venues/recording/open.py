@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from domain.errors import BadInput
@@ -49,7 +50,7 @@ def open_recording(
     kept.write()
     if kept.lines:
         note = f"{len(kept.lines)} lines set aside in {kept.path}; the first: {kept.lines[0]}"
-        session = RecordedSession(session.name, session.markets, session.log, (*session.notes, note))
+        session = replace(session, notes=(*session.notes, note))
     if start is not None or end is not None or whole:
         return cut(session, start, end)
     first, last = default_window(session)
@@ -57,7 +58,7 @@ def open_recording(
         return session
     note = f"playing {iso(first)} to {iso(last)}, the stretch of at most two minutes with most to take"
     chosen = between(session, first, last)
-    return RecordedSession(chosen.name, chosen.markets, chosen.log, (*chosen.notes, note))
+    return replace(chosen, notes=(*chosen.notes, note))
 
 
 def _read(source: str, game: str | None, quarantine: Quarantine) -> RecordedSession:

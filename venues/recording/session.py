@@ -58,17 +58,27 @@ class Session(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Result:
+    """How an event ended: `winner` is the market that paid, all others of the event paid nothing."""
+
+    event: str
+    winner: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedSession:
     """A session held in memory: what every reader and the generator return.
 
     `log` is ordered by `at`; the first event of every market is a BookReset. `notes` says, for people, what the
-    reader found and did (rows put in order, quarantined lines, agreement with the recorded quotes).
+    reader found and did (rows put in order, quarantined lines, agreement with the recorded quotes). `results` are
+    what the source itself says of how its events ended; what its books show is said by `winners.winners`.
     """
 
     name: str
     markets: tuple[MarketSpec, ...]
     log: tuple[SessionEvent, ...]
     notes: tuple[str, ...] = ()
+    results: tuple[Result, ...] = ()
 
     @property
     def start(self) -> int:

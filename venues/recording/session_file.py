@@ -1,7 +1,8 @@
 """Surefoot's own session file, `*.session.jsonl.gz`: one JSON line for the markets, then one a event.
 
-The first line is an object with the format's version, the session's name, its markets and how many events follow, so
-that a file cut short is noticed even where it was cut between two lines. An event line is an array:
+The first line is an object with the format's version, the session's name, its markets, how its events ended where that
+is known, and how many events follow, so that a file cut short is noticed even where it was cut between two lines.
+An event line is an array:
 `["reset", at, market, [[price, size], …], [[price, size], …]]` (YES bids, NO bids) or
 `["delta", at, market, "yes" | "no", price, delta]`; market is an index into the first line's list, all else as in
 `session.py`: micros and exchange microseconds.
@@ -18,7 +19,7 @@ import msgspec
 
 from domain.errors import BadInput
 from domain.market import MarketSpec
-from venues.recording.session import BookDelta, BookReset, RecordedSession, Session, SessionEvent
+from venues.recording.session import BookDelta, BookReset, RecordedSession, Result, Session, SessionEvent
 from venues.recording.text import numbered_lines
 
 FORMAT = "surefoot-session"
@@ -30,13 +31,14 @@ _Size = Annotated[int, msgspec.Meta(gt=0, le=10**15)]
 _Change = Annotated[int, msgspec.Meta(ge=-(10**15), le=10**15)]
 
 
-class _Header(msgspec.Struct, forbid_unknown_fields=True):
+class _Header(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     format: str
     version: int
     name: str
     markets: tuple[MarketSpec, ...]
     notes: tuple[str, ...]
     events: int
+    results: tuple[Result, ...] = ()
 
 
 class _Reset(msgspec.Struct, array_like=True, tag="reset", forbid_unknown_fields=True):
@@ -61,8 +63,8 @@ _event = msgspec.json.Decoder(_Reset | _Delta)
 def lines(session: Session) -> Iterator[bytes]:
     """The file's lines with their ends: equal sessions give equal bytes on every machine."""
     events = list(session.events())
-    notes = session.notes if isinstance(session, RecordedSession) else ()
-    header = _Header(FORMAT, VERSION, session.name, tuple(session.markets), notes, len(events))
+    notes, results = (session.notes, session.results) if isinstance(session, RecordedSession) else ((), ())
+    header = _Header(FORMAT, VERSION, session.name, tuple(session.markets), notes, len(events), results)
     yield msgspec.json.encode(header) + b"\n"
     index = {spec.market: place for place, spec in enumerate(session.markets)}
     for event in events:
@@ -105,7 +107,7 @@ def read(path: Path) -> RecordedSession:
             "The file was cut short: copy or write it again",
             "truncated",
         )
-    return RecordedSession(header.name, header.markets, tuple(log), header.notes)
+    return RecordedSession(header.name, header.markets, tuple(log), header.notes, header.results)
 
 
 def _read_header(path: Path, text: str) -> _Header:
@@ -119,6 +121,14 @@ def _read_header(path: Path, text: str) -> _Header:
             f"{FORMAT!r} version {VERSION}. Write the file again with this version",
             "bad_version",
         )
+    events = {spec.market: spec.event for spec in header.markets}
+    for result in header.results:
+        if events.get(result.winner) != result.event:
+            raise BadInput(
+                f"{path.name} line 1: {result.winner} is said to win {result.event}; expected a market of that event. "
+                "Write the file again from its source",
+                "bad_result",
+            )
     return header
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from domain.errors import BadInput
 from venues.recording.numbers import Unreadable, iso, moment_of_day
 from venues.recording.session import BidSide, BookReset, RecordedSession, SessionEvent
@@ -87,4 +89,4 @@ def between(session: RecordedSession, first: int, last: int) -> RecordedSession:
             continue
         books.setdefault(event.market, Levels()).apply(event)
         changed[event.market] = event.at
-    return RecordedSession(session.name, session.markets, tuple(log), session.notes)
+    return replace(session, log=tuple(log))
