@@ -56,8 +56,8 @@ class FakeVenue:
     further the lists of fills, lie behind what happened; a lagging read shows the order as it was then.
 
     It gives credit: neither cash nor shares are checked (script a `REJECT` for that), and `least_cash` tells the least
-    spendable cash there ever was. `word` makes fills provisional until the venue's final word; `listing` may reorder
-    or repeat the fills of one read. Shares sold that are not held are held short, a dollar of collateral each.
+    spendable cash there ever was, `malformed` the orders refused as off grid, lot or minimum. `word` makes fills provisional until the venue's final word; `listing` may reorder
+    or repeat the fills of one read; `filled` is told of each fill as it happens. Shares sold that are not held are held short, a dollar of collateral each.
     """
 
     def __init__(
@@ -69,14 +69,16 @@ class FakeVenue:
         venue: Venue = Venue.KALSHI,
         word: Word | None = None,
         listing: Callable[[tuple[Fill, ...]], tuple[Fill, ...]] | None = None,
+        filled: Callable[[Fill], object] = lambda fill: None,
     ):
         self.clock = clock
         self.specs = dict(specs)
         self.venue = venue
         self.money = self.least_cash = cash
         self.lag_ms = self.fills_lag_ms = 0
-        self.word, self.listing = word, listing
+        self.word, self.listing, self.filled = word, listing, filled
         self.arrivals: dict[str, Arrival] = {}
+        self.malformed: list[OrderTicket] = []
         self.payouts: dict[str, Resolution] = {}
         self._books: dict[str, dict[Side, list[Level]]] = {}
         self._placed: dict[str, Placed] = {}
@@ -158,6 +160,10 @@ class FakeVenue:
         """One entry for each coming call of that method; None and whatever is not scripted goes well."""
         self._faults[call].extend(faults)
 
+    def placed(self) -> Iterable[Placed]:
+        """Every order the exchange ever took, oldest first."""
+        return self._placed.values()
+
     # ------------------------------------------------------------------ the port: orders
 
     def body(self, ticket: OrderTicket) -> bytes:
@@ -180,6 +186,8 @@ class FakeVenue:
         if ticket.purpose is Purpose.MERGE:
             return self._merge(ticket)
         if (code := self._refusal(ticket)) is not None:
+            if code == "invalid_order":
+                self.malformed.append(ticket)
             return self._refused(code)
         if ticket.client_order_id in self._placed:
             return SubmitResult(Verdict.UNKNOWN, "order_already_exists", "an earlier copy is here", landed=True, at=now)
@@ -355,6 +363,7 @@ class FakeVenue:
         if not taker:
             order.working -= size
         self._book(fill)
+        self.filled(fill)
         if self.word is not None:
             wait_ms, status = self.word(fill)
             n = len(order.fills) - 1

@@ -1,0 +1,214 @@
+"""What must hold after any run, whatever happened in it. Each check returns what is wrong, in words.
+
+    | check       | promise                                                                                      |
+    |-------------|----------------------------------------------------------------------------------------------|
+    | invariants  | all of `domain.invariants`, for every venue                                                  |
+    | closed      | every trade is closed, with an outcome, and every order of it settled                        |
+    | truth       | the record's shares are those of the venue's fills                                           |
+    | nothing_new | no new order reaches a venue after the trade has closed                                      |
+    | bounded     | no repair is larger than what stood alone when it was decided                                |
+    | budget      | the loss is within the budget, unless a person asked                                         |
+    | obeyed      | nothing is bought after an unwind was asked for, nothing sent while holding                  |
+    | solvent     | no venue's cash was ever below zero: capital is never overspent                              |
+    | proven      | no count is contradicted at the end by a venue that takes nothing back: failure is not guessed |
+    | hurried     | shares stand alone for no longer than the policy's deadlines, unless STUCK is shown          |
+    | well_formed | no venue ever refused an order as malformed                                                  |
+
+Halts and replays are checked while the world runs (`world`, `durable`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from domain.evidence import Fill, FillStatus
+from domain.exposure import split
+from domain.intent import Intent
+from domain.invariants import check_all
+from domain.market import Venue
+from domain.operator import Action
+from domain.orders import OrderTicket, Purpose, Side
+from domain.snapshot import LedgerFacts, VenueSnapshot, WorkingOrder
+from domain.trade import TradeState
+from venues.port import Account
+from workers.simulate.durable import Command, Kind
+from workers.simulate.scenario import START
+from workers.simulate.world import Life, World
+
+_ZERO = Decimal(0)
+
+T = TypeVar("T")
+_ENDED = frozenset({TradeState.STUCK, TradeState.SETTLING, TradeState.CLOSED, TradeState.HEDGED, TradeState.MISSED})
+_SLACK_MS = 60_000  # waits between looks, calls that take their time, retries
+
+
+def check(world: World) -> list[str]:
+    """Everything that does not hold after `world.run()`."""
+    wrong = list(world.broken)
+    if wrong:
+        return wrong  # a run that broke off tells nothing about its end
+    ledger = _now(world.ledger.snapshot()).facts
+    accounts = {venue: _now(exchange.account()) for venue, exchange in world.venues.items()}
+    wrong += _invariants(world, ledger, accounts)
+    for venue, exchange in world.venues.items():
+        if exchange.least_cash < 0:
+            wrong.append(f"solvent: the cash at {venue} once stood at ${exchange.least_cash}")
+        wrong += [f"well_formed: {venue} refused {ticket} as malformed" for ticket in exchange.malformed]
+    for life in world.lives:
+        fills = [fill for account in accounts.values() for fill in account.fills if _owns(life, fill)]
+        wrong += [f"{found} (trade {life.plan.intent.id[2:8]})" for found in _trade(world, life, fills)]
+    return wrong
+
+
+def _trade(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
+    intent, record = life.plan.intent, life.history.record
+    if record is None or record.state is not TradeState.CLOSED or record.outcome is None:
+        yield f"closed: it ended as {record and record.state}, outcome {record and record.outcome}"
+        return
+    if unsettled := [order.ticket for order in record.orders if not order.settled]:
+        yield f"closed: orders are not settled: {unsettled}"
+    truth = split(intent, fills)
+    if (record.hedged, record.unwound, record.residual) != (truth.hedged, truth.unwound, truth.residual):
+        yield f"truth: the record says {record.hedged} {record.unwound} {record.residual}, the fills {truth}"
+    yield from _nothing_new(world, life)
+    yield from _bounded(intent, life.history.commands, fills)
+    asked = [(e.value[0], e.seen_at) for e in life.history.events if e.kind is Kind.SAID and not e.refused and e.seen_at]
+    yield from _obeyed(life, asked)
+    alone = record.residual * max(intent.payoff, Decimal(1))
+    early = world.scenario.paid_early and record.residual
+    if not asked and not early and record.pnl < -intent.policy.loss_budget - min(alone, intent.policy.dust):
+        yield f"budget: it lost ${-record.pnl} with a budget of ${intent.policy.loss_budget}"
+    if life.disagreed and not any(fill.status is FillStatus.VOID for fill in fills):
+        yield f"proven: its counts were contradicted {life.disagreed} times by a venue that took nothing back"
+    yield from _hurried(world, life)
+
+
+def _invariants(world: World, ledger: LedgerFacts, accounts: dict[Venue, Account]) -> Iterator[str]:
+    for venue, account in accounts.items():
+        exchange = world.venues[venue]
+        seen = _without_unowned(world, ledger, venue, account)
+        for finding in check_all(ledger, seen, exchange.arrivals.values()):
+            yield from (f"{finding.name}: {text}" for text in finding.violations)
+            if finding.holds is None:
+                yield f"{finding.name}: not judged"
+
+
+def _without_unowned(world: World, ledger: LedgerFacts, venue: Venue, account: Account) -> VenueSnapshot:
+    """The account without what a person traded there by hand and no trade adopted."""
+    owned = {order.order_id for order in ledger.orders if order.ticket.foreign_id}
+    unowned = {
+        order_id
+        for orders in world.by_hand.values()
+        for where, order_id in orders
+        if where is venue and order_id not in owned
+    }
+    theirs = [fill for fill in account.fills if fill.order_id in unowned and fill.status is not FillStatus.VOID]
+    cash, positions = account.cash, dict(account.positions)
+    for fill in theirs:
+        paid = world.venues[venue].payouts.get(fill.market)
+        cash -= fill.cash + (fill.shares * (paid.payout or _ZERO) if paid is not None else _ZERO)
+        if paid is None:
+            positions[fill.market] = positions.get(fill.market, _ZERO) - fill.shares
+    return VenueSnapshot(
+        venue=venue,
+        cash=cash,
+        positions={market: shares for market, shares in positions.items() if shares},
+        working=tuple(WorkingOrder(o.order_id, o.client_order_id, o.market, o.remaining) for o in account.open_orders),
+        fills=tuple(fill for fill in account.fills if fill.order_id not in unowned),
+    )
+
+
+def _nothing_new(world: World, life: Life) -> Iterator[str]:
+    for exchange in world.venues.values():
+        for order in exchange.placed():
+            late = life.closed_at is not None and order.at > life.closed_at
+            if order.ticket.intent_id == life.plan.intent.id and late:
+                yield f"nothing_new: {order.ticket} reached the venue after the trade had closed"
+
+
+def _bounded(intent: Intent, commands: list[Command], fills: list[Fill]) -> Iterator[str]:
+    """By the venue's fills when the order was decided, with those counted that it took back later, or without."""
+    seen: set[str] = set()
+    for command in commands:
+        if command.name != "submit":
+            continue
+        ticket: OrderTicket = command.arguments[0]
+        if ticket.purpose in (Purpose.OPEN, Purpose.MERGE) or ticket.client_order_id in seen:
+            continue
+        seen.add(ticket.client_order_id)
+        before = [f for f in fills if f.at <= command.at and f.client_order_id != ticket.client_order_id]
+        standing = [replace(fill, status=FillStatus.FINAL) for fill in before]
+        most = max(_room(intent, ticket, before), _room(intent, ticket, standing))
+        if ticket.size > most:
+            yield f"bounded: {ticket} was decided while {most} stood alone"
+
+
+def _room(intent: Intent, ticket: OrderTicket, fills: list[Fill]) -> Decimal:
+    """The most that an order on this leg can repair: up to the fullest leg, down to the emptiest."""
+    held = {leg.name: _ZERO for leg in intent.legs}
+    sides = {(leg.venue, leg.market): leg for leg in intent.legs}
+    for fill in fills:
+        if fill.status is not FillStatus.VOID and not fill.merged:
+            leg = sides[fill.venue, fill.market]
+            held[leg.name] += fill.size if fill.side is leg.side else -fill.size
+    mine = held[ticket.leg]
+    leg = next(one for one in intent.legs if one.name == ticket.leg)
+    if ticket.side is leg.side:
+        return max(*held.values(), _ZERO) - mine
+    return mine - max(min(held.values()), _ZERO)
+
+
+def _obeyed(life: Life, asked: list[tuple[Action, int]]) -> Iterator[str]:
+    """Orders decided after a person's word that it forbids. Buying back what was sold too often is no purchase."""
+    if not asked:
+        return
+    for command in life.history.commands:
+        if command.name != "submit":
+            continue
+        ticket: OrderTicket = command.arguments[0]
+        mode = None
+        for action, at in asked:
+            if at < command.at and action is not Action.ADOPT:
+                mode = action
+        if mode is Action.HOLD and ticket.purpose is not Purpose.MERGE:
+            yield f"obeyed: {ticket} was decided after a person said to hold"
+        if mode in (Action.UNWIND, Action.FORCE_FLAT) and ticket.purpose in (Purpose.OPEN, Purpose.HEDGE):
+            yield f"obeyed: {ticket} was decided after a person said to unwind"
+
+
+def _hurried(world: World, life: Life) -> Iterator[str]:
+    """The longest stretch with shares alone and no word of being stuck, against the sum of the policy's deadlines."""
+    intent, policy = life.plan.intent, life.plan.intent.policy
+    rests = sum(leg.rest_ms for leg in intent.legs)
+    orders = len(intent.legs) + 1
+    bound = orders * (policy.unknown_deadline_ms + policy.max_leg_delay_ms) + policy.repair_deadline_ms + rests
+    bound += _SLACK_MS + life.down_ms + world.scenario.calm_ms
+    since: int | None = None
+    for at, state, residual in life.states:
+        if residual > policy.dust and state not in _ENDED:
+            since = at if since is None else since
+            if at - since > bound * 1000:
+                yield f"hurried: shares stood alone for {(at - since) // 1000} ms by {at - START} µs, allowed {bound}"
+                return
+        else:
+            since = None
+
+
+def _owns(life: Life, fill: Fill) -> bool:
+    record = life.history.record
+    return record is not None and any(
+        order.ticket.client_order_id == fill.client_order_id for order in record.orders
+    )
+
+
+def _now(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The value of a coroutine that waits for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+    raise RuntimeError("a read of what is in memory waited")

@@ -1,0 +1,289 @@
+"""A trade made durable as Temporal makes it: a history of commands and events, and processes that replay it.
+
+The history outlives whatever runs on it. A process that dies is dropped in the middle of its coroutine; the next one
+makes a new `Trade` and calls its `run` from the start: every call that is in the history must be made again, exactly as
+recorded, and is answered from there at the workflow time of then; what people said is heard at the same point. Where the
+history ends, life goes on.
+
+What one process decided counts only from the moment its next command is in the history, or it waits with nothing left
+to do: before that, a crash loses it, and the same events are taken up again later, at a later time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from domain.evidence import OrderEvidence, Resolution
+from domain.intent import Intent
+from domain.operator import Action, OperatorCommand
+from domain.orders import Guard, OrderTicket, Quote, SubmitResult
+from domain.requests import LookUp, Settlement
+from domain.trade import TradeRecord
+from workflows.lifecycle import Trade
+
+PAUSE = "pause"
+
+
+class Died(BaseException):
+    """The process carrying a trade is gone; whoever catches this starts another one after `down_ms`."""
+
+    def __init__(self, down_ms: int) -> None:
+        super().__init__(down_ms)
+        self.down_ms = down_ms
+
+
+class Forked(AssertionError):
+    """A replay did something else than its history says: on Temporal the trade would be stuck for good."""
+
+
+class Broken(AssertionError):
+    """A promise of the trade's was broken; the message says which, and with what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The n-th thing a trade asked for: the name of a desk call and its arguments, at workflow time `at`."""
+
+    name: str
+    arguments: tuple[Any, ...]
+    at: int
+
+
+class Kind(StrEnum):
+    ANSWER = "answer"
+    TIMER = "timer"
+    SAID = "said"  # by a person: (action, command)
+    NUDGE = "nudge"  # the venue's user channel spoke of an order
+
+
+@dataclass(slots=True)
+class Event:
+    """What reached the history: the answer to command `n`, its timer, or a message (n = −1).
+
+    `seen_at` is the workflow time at which a process took it up; `refused` that the validator let it not pass.
+    """
+
+    kind: Kind
+    n: int
+    value: Any
+    seen_at: int = 0
+    refused: str = ""
+
+
+class Server(Protocol):
+    """What carries the commands of a history out."""
+
+    def now(self) -> int: ...
+
+    def begin(self, history: History, n: int, command: Command) -> None:
+        """A command has been recorded: carry it out, and `history.add` its answer in time."""
+        ...
+
+    def withdraw(self, history: History, n: int) -> None:
+        """The timer of command `n` is not needed any more."""
+        ...
+
+    def dies(self, history: History, where: str) -> int | None:
+        """Milliseconds for which the process is down if it dies here (asked, recorded, answered); None if not."""
+        ...
+
+    def shown(self, history: History, record: TradeRecord) -> None:
+        """People saw this, in the first process that got there."""
+        ...
+
+
+class History:
+    """One trade's commands and events. `kept` is how many events have been taken up for good."""
+
+    def __init__(self, intent: Intent, server: Server, most_commands: int = 3_000) -> None:
+        self.intent = intent
+        self.server = server
+        self.commands: list[Command] = []
+        self.events: list[Event] = []
+        self.kept = 0
+        self.record: TradeRecord | None = None
+        self._most = most_commands
+        self._news: asyncio.Future[None] | None = None
+
+    def add(self, kind: Kind, value: Any, n: int = -1) -> None:
+        self.events.append(Event(kind, n, value))
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    async def news(self) -> None:
+        """Wait for an event that no process has taken up."""
+        self._news = asyncio.get_running_loop().create_future()
+        try:
+            await self._news
+        finally:
+            self._news = None
+
+    def command(self, command: Command) -> None:
+        if len(self.commands) >= self._most:
+            raise Broken(f"the trade is not at an end after {self._most} commands; it goes round in circles")
+        self.commands.append(command)
+        self.server.begin(self, len(self.commands) - 1, command)
+
+
+class Process:
+    """One life of a trade's process: a `workflows.desk.Desk` on the history, first replaying, then living."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._server = history.server
+        self._asked = 0
+        self._cursor = 0
+        self._now = history.server.now() if not history.commands else history.commands[0].at
+        self._messages = self._heard = 0
+        self.trade = Trade(history.intent, self)
+
+    async def run(self) -> TradeRecord:
+        """The trade's record at its end. Raises `Died` where the process does."""
+        return await self.trade.run()
+
+    @property
+    def replaying(self) -> bool:
+        return self._asked < len(self._history.commands)
+
+    # ------------------------------------------------------------------ the desk
+
+    def now(self) -> int:
+        return self._now
+
+    async def pause(self, ms: int) -> None:
+        if self._messages == self._heard:
+            n = self._record(PAUSE, ms)
+            await self._await(n, interruptible=True)
+        self._heard = self._messages
+
+    async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
+        result: SubmitResult = await self._ask("submit", ticket, guard, opening)
+        return result
+
+    async def evidence(
+        self, ticket: OrderTicket, order_id: str | None, sent_at: int, grace_ms: int
+    ) -> OrderEvidence | None:
+        found: OrderEvidence | None = await self._ask("evidence", ticket, order_id, sent_at, grace_ms)
+        return found
+
+    async def cancel(self, ticket: OrderTicket, order_id: str) -> None:
+        await self._ask("cancel", ticket, order_id)
+
+    async def quote(self, venue: str, market: str) -> Quote | None:
+        found: Quote | None = await self._ask("quote", venue, market)
+        return found
+
+    async def resolution(self, venue: str, market: str) -> Resolution | None:
+        found: Resolution | None = await self._ask("resolution", venue, market)
+        return found
+
+    async def look_up(self, venue: str, order_id: str, intent_id: str) -> LookUp:
+        found: LookUp = await self._ask("look_up", venue, order_id, intent_id)
+        return found
+
+    async def settle(self, intent: Intent, record: TradeRecord) -> Settlement:
+        settled: Settlement = await self._ask("settle", intent, record)
+        return settled
+
+    async def record(self, intent: Intent, record: TradeRecord) -> None:
+        await self._ask("record", intent, record)
+
+    def show(self, record: TradeRecord) -> None:
+        if not self.replaying:
+            self._server.shown(self._history, record)
+
+    # ------------------------------------------------------------------ the history
+
+    async def _ask(self, name: str, *arguments: Any) -> Any:
+        return await self._await(self._record(name, *arguments))
+
+    def _record(self, name: str, *arguments: Any) -> int:
+        """Find the command in the history, where it must stand as it is made now, or put it there."""
+        history, n = self._history, self._asked
+        self._asked += 1
+        if n < len(history.commands):
+            known = history.commands[n]
+            if (known.name, known.arguments) != (name, arguments):
+                raise Forked(f"command {n} was {known.name}{known.arguments}; replayed it is {name}{arguments}")
+            return n
+        self._die("asked")
+        history.command(Command(name, arguments, self._now))
+        history.kept = self._cursor
+        self._die("recorded")
+        return n
+
+    async def _await(self, n: int, *, interruptible: bool = False) -> Any:
+        history = self._history
+        while True:
+            if interruptible and self._messages != self._heard:
+                if n == len(history.commands) - 1:
+                    self._server.withdraw(history, n)
+                return None
+            if self._cursor == len(history.events):
+                history.kept = self._cursor
+                await history.news()
+                continue
+            event = history.events[self._cursor]
+            if self._cursor >= history.kept:
+                self._die("answered")
+                event.seen_at = self._server.now()
+            self._cursor += 1
+            self._now = event.seen_at
+            if event.n == n:
+                return event.value
+            if event.n < 0:
+                self._hear(event, old=self._cursor <= history.kept)
+
+    def _hear(self, event: Event, *, old: bool) -> None:
+        """A message, as `workflows.trade` takes it: an update passes its validator or leaves no trace, a signal is
+        always heard."""
+        if event.kind is Kind.NUDGE:
+            self._messages += 1
+            return
+        action: Action = event.value[0]
+        command: OperatorCommand = event.value[1]
+        refused = ""
+        try:
+            self.trade.may(action, command)
+        except ValueError as refusal:
+            refused = str(refusal)
+        if old and refused != event.refused:
+            raise Forked(f"{action} was {event.refused or 'taken'}; replayed it is {refused or 'taken'}")
+        event.refused = refused
+        if not refused:
+            self.trade.take(action, command)
+        elif action is Action.FORCE_FLAT:
+            self.trade.tell(f"{command.author} asked to unwind ({command.reason}), too late: {refused}")
+        else:
+            return
+        self._messages += 1
+
+    def _die(self, where: str) -> None:
+        down_ms = self._server.dies(self._history, where)
+        if down_ms is not None:
+            raise Died(down_ms)
+
+
+async def carry(history: History, died: Callable[[Died], None]) -> TradeRecord:
+    """Carry the trade to its end through as many processes as it takes; then replay all of it once more."""
+    while True:
+        process = Process(history)
+        try:
+            record = await process.run()
+        except Died as death:
+            died(death)
+            await asyncio.sleep(death.down_ms / 1000)
+        else:
+            break
+    history.record, history.kept = record, len(history.events)
+    again = Process(history)
+    replayed = await again.run()
+    if replayed != record:
+        raise Forked(f"the whole history replays to another record: {replayed}, not {record}")
+    return record
+
+

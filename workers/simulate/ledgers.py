@@ -1,0 +1,68 @@
+"""The ledger in memory, sometimes away and sometimes slow; a slow write takes effect before its answer is heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from domain.errors import Unavailable
+from domain.evidence import Fill
+from domain.halt import Halt
+from domain.intent import Intent
+from domain.orders import OrderTicket, SubmitResult
+from domain.snapshot import OrderFacts
+from domain.trade import TradeRecord
+from ledger.memory import MemoryLedger
+from workers.simulate.weather import Weather
+
+_KINDS = ("away", "slow", "stuck")
+
+
+class StormyLedger(MemoryLedger):
+    """`down` while it cannot be reached at all."""
+
+    def __init__(self, weather: Weather) -> None:
+        super().__init__()
+        self.down = False
+        self._weather = weather
+
+    async def begin_order(self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int) -> int:
+        fate = self._reach("begin_order")
+        copy = await super().begin_order(run_id, intent, ticket, body, at)
+        await self._answer(fate)
+        return copy
+
+    async def finish_order(self, ticket: OrderTicket, result: SubmitResult) -> None:
+        fate = self._reach("finish_order")
+        await super().finish_order(ticket, result)
+        await self._answer(fate)
+
+    async def order_outcome(self, client_order_id: str) -> OrderFacts | None:
+        fate = self._reach("order_outcome")
+        facts = await super().order_outcome(client_order_id)
+        await self._answer(fate)
+        return facts
+
+    async def record_fills(self, fills: Iterable[Fill]) -> None:
+        await super().record_fills(fills)  # inside record_trade's transaction
+
+    async def record_trade(self, run_id: str, intent: Intent, record: TradeRecord) -> None:
+        fate = self._reach("record_trade")
+        await super().record_trade(run_id, intent, record)
+        await self._answer(fate)
+
+    async def halts(self) -> tuple[Halt, ...]:
+        fate = self._reach("halts")
+        halts = await super().halts()
+        await self._answer(fate)
+        return halts
+
+    def _reach(self, call: str) -> str | None:
+        fate = self._weather.fault("ledger", _KINDS, call)
+        if self.down or fate == "away":
+            raise Unavailable(f"the ledger did not answer {call}; asking again is safe", "ledger_unavailable")
+        return fate
+
+    async def _answer(self, fate: str | None) -> None:
+        if fate is not None:
+            await asyncio.sleep(0.3 if fate == "slow" else 3)

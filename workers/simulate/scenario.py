@@ -1,0 +1,381 @@
+"""Any scenario at all, from a seed: markets, trades, what happens around them, and how bad the weather is.
+
+Everything is decided here, before anything runs, except what depends on the run itself (which call a fault strikes).
+A scenario always ends well: the weather turns calm, books turn generous, people let go, and the markets pay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from domain.fees import FeeSchedule
+from domain.halt import Scope
+from domain.intent import Intent, IntentLeg, LegPolicy, Way
+from domain.market import MarketSpec, Venue
+from domain.operator import Action
+from domain.orders import Side, TimeInForce
+
+D = Decimal
+START = 1_795_000_000_000_000  # an instant of 2026, in microseconds
+STRATEGY = "simulated"
+
+_CENTS = tuple(D(n) / 100 for n in range(101))
+_FEES = FeeSchedule()
+_NO_FEES = FeeSchedule(taker=D(0))
+_WHOLE_CENTS = FeeSchedule(unit=D("0.01"), maker=D("0.0175"))
+_SECOND = 1_000
+
+Levels = tuple[tuple[Decimal, Decimal], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something the world does by itself, `at_ms` after the start. `what` names it; see `workers.simulate.world`."""
+
+    at_ms: int
+    what: str
+    details: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return " ".join([self.what, *(_plain(detail) for detail in self.details)])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One trade: its intent, and when it starts."""
+
+    starts_ms: int
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`winner` is the market that pays a dollar, None where all of an event are void and pay half.
+
+    `crashes` is the chance that a process dies at any one await; 1: exactly once at every await. `rates` are those of
+    `workers.simulate.weather`. `void_rate` is the chance that the venue takes a provisional fill back.
+    """
+
+    seed: int
+    specs: dict[Venue, dict[str, MarketSpec]]
+    cash: dict[Venue, Decimal]
+    plans: tuple[Plan, ...]
+    happenings: tuple[Happening, ...]
+    rates: dict[str, float]
+    crashes: float
+    lag_ms: int
+    fills_lag_ms: int
+    provisional: bool
+    void_rate: float
+    calm_ms: int
+    pays_ms: int
+    winner: str | None
+    paid_early: bool
+
+
+def make(seed: int) -> Scenario:
+    return _Maker(seed).make()
+
+
+@dataclass(frozen=True, slots=True)
+class _Price:
+    """Where a market stands, in cents."""
+
+    bid: int
+    ask: int
+
+
+class _Maker:
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.rng = Random(seed)
+
+    # ------------------------------------------------------------------ the whole
+
+    def make(self) -> Scenario:
+        rng = self.rng
+        self.calm_ms = rng.choice((15, 20, 40, 60, 90, 300, 900)) * _SECOND
+        self.paid_early = rng.random() < 0.04
+        self.pays_ms = self.calm_ms + (500 if self.paid_early else rng.choice((1_000, 1_500, 3_000)) * _SECOND)
+        self.size = D(rng.choice(("10", "10", "10", "1", "0.37", "0.05", "3.5", "20")))
+        self.least = min(D(rng.choice(("0.01", "0.01", "0.01", "0.05", "1"))), self.size)
+        self.fees = rng.choice((_FEES, _FEES, _FEES, _NO_FEES, _WHOLE_CENTS))
+        self.venues = (Venue.KALSHI, Venue.POLYMARKET) if rng.random() < 0.2 else (Venue.KALSHI,)
+        self.count = rng.choice((2, 2, 2, 2, 3, 3, 4))
+        self.names = [f"EVENT-{letter}" for letter in "ABCD"[: self.count]]
+        short = len(self.venues) == 1 and rng.random() < 0.15
+        self.prices = self._prices(short=short)
+        trades = rng.choice((1, 1, 1, 2, 2, 3)) if rng.random() < 0.6 else 1
+        plans = tuple(self._plan(n, short=short) for n in range(trades))
+        specs = self._specs()
+        happenings = [*self._books(), *self._trouble(plans), *self._people(plans), *self._end()]
+        storm = rng.random()
+        provisional = rng.random() < 0.3
+        void = self.count == 2 and rng.random() < 0.1
+        return Scenario(
+            seed=self.seed,
+            specs=specs,
+            cash={venue: self._cash(plans, venue) for venue in self.venues},
+            plans=plans,
+            happenings=tuple(sorted(happenings, key=lambda happening: happening.at_ms)),
+            rates={} if storm < 0.2 else self._rates(),
+            crashes=rng.choice((0.0, 0.0, 0.0, 0.03, 0.1, 0.1, 0.3, 1.0)),
+            lag_ms=rng.choice((0, 0, 0, 0, 40, 300, 700, 2_500)),
+            fills_lag_ms=rng.choice((0, 0, 0, 300, 1_500)),
+            provisional=provisional,
+            void_rate=rng.choice((0.0, 0.1, 0.4)) if provisional else 0.0,
+            calm_ms=self.calm_ms,
+            pays_ms=self.pays_ms,
+            winner=None if void else rng.choice(self.names),
+            paid_early=self.paid_early,
+        )
+
+    def _rates(self) -> dict[str, float]:
+        rng = self.rng
+        chances = (0.0, 0.0, 0.0, 0.02, 0.1, 0.25, 0.5)
+        return {group: rng.choice(chances) for group in ("worker", "wire", "read", "ledger", "listing")}
+
+    def _cash(self, plans: tuple[Plan, ...], venue: Venue) -> Decimal:
+        """Mostly plenty; sometimes enough for one trade and not for all, or for none."""
+        needs = [plan.intent.worst_cost_at(venue) for plan in plans]
+        draw = self.rng.random()
+        if draw < 0.75:
+            return (sum(needs, D(0)) + 100).quantize(D("0.01"))
+        return (max(needs) * D(self.rng.choice(("1.05", "1.05", "1.6", "0.5"))) + D("0.5")).quantize(D("0.01"))
+
+    # ------------------------------------------------------------------ markets
+
+    def _prices(self, *, short: bool) -> list[_Price]:
+        """One event whose prices leave an edge for whoever buys (or sells) every outcome."""
+        rng, n = self.rng, self.count
+        edge = rng.randint(1, 7)
+        total = 100 + edge if short else 100 - edge
+        cuts = sorted(rng.sample(range(6, total - 5), n - 1))
+        parts = [b - a for a, b in zip([0, *cuts], [*cuts, total], strict=True)]
+        parts = [max(min(part, 90), 3) for part in parts]
+        spread = rng.choice((1, 2, 2, 4))
+        if short:
+            return [_Price(part, min(part + spread, 99)) for part in parts]
+        return [_Price(max(part - spread, 1), part) for part in parts]
+
+    def _specs(self) -> dict[Venue, dict[str, MarketSpec]]:
+        whole = self.rng.random() < 0.3
+        return {
+            venue: {
+                name: MarketSpec(
+                    venue,
+                    name,
+                    "EVENT",
+                    name,
+                    self.fees,
+                    min_size=self.least,
+                    set_id="set-EVENT" if whole else "",
+                )
+                for name in self.names
+            }
+            for venue in self.venues
+        }
+
+    def _books(self) -> list[Happening]:
+        rng, found = self.rng, list[Happening]()
+        for venue in self.venues:
+            for name, price in zip(self.names, self.prices, strict=True):
+                found.append(self._book(0, venue, name, price, calm=rng.random() < 0.75))
+                for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
+                    shift = rng.choice((-12, -6, -3, -1, -1, 0, 0, 1, 1, 3, 6, 12, 25))
+                    moved = _Price(max(price.bid + shift, 1), min(max(price.ask + shift, 2), 99))
+                    found.append(self._book(self._moment(), venue, name, moved, calm=rng.random() < 0.5))
+                for _ in range(rng.choice((0, 0, 1, 3, 5))):
+                    side = rng.choice((Side.BUY, Side.SELL))
+                    limit = price.ask + 3 if side is Side.BUY else price.bid - 3
+                    size = self.size * rng.choice((D("0.3"), D(1), D(3)))
+                    details = (venue, name, side, size.quantize(D("0.01")), _CENTS[min(max(limit, 1), 99)])
+                    found.append(Happening(self._moment(), "flow", details))
+        return found
+
+    def _book(self, at_ms: int, venue: Venue, name: str, price: _Price, *, calm: bool) -> Happening:
+        bids = self._levels(price.bid, -1, calm=calm)
+        asks = self._levels(price.ask, 1, calm=calm)
+        return Happening(at_ms, "book", (venue, name, bids, asks))
+
+    def _levels(self, near: int, step: int, *, calm: bool) -> Levels:
+        """Some levels from `near` cents outwards; a calm book holds the trade's size at once."""
+        rng = self.rng
+        sizes = ("1", "1.5", "3") if calm else ("0", "0.2", "0.5", "1", "2")
+        levels = []
+        price = near
+        for n in range(rng.choice((1, 2, 3)) if calm else rng.choice((0, 1, 2, 3))):
+            size = (self.size * D(rng.choice(sizes if n == 0 else ("0.5", "1", "2")))).quantize(D("0.01"))
+            if 1 <= price <= 99 and size > 0:
+                levels.append((_CENTS[price], size))
+            price += step * rng.choice((1, 1, 2, 5, 15))
+        return tuple(levels)
+
+    def _moment(self) -> int:
+        """When the trades are busiest, mostly."""
+        rng = self.rng
+        return rng.randint(0, rng.choice((60, 400, 2_000, 8_000, self.calm_ms - 1)))
+
+    # ------------------------------------------------------------------ trades
+
+    def _plan(self, n: int, *, short: bool) -> Plan:
+        rng = self.rng
+        starts_ms = 0 if n == 0 else rng.choice((0, 5, 30, 200, 1_000, 4_000))
+        decided_at = START + starts_ms * 1_000
+        size = self.size if n == 0 else max((self.size * D(rng.choice(("1", "0.5")))).quantize(D("0.01")), D("0.01"))
+        across = len(self.venues) == 2
+        legs = self._legs_across(size) if across else self._legs(size, short=short)
+        payoff = D(0) if across else D(-1 if short else 1)
+        whole = not across and not short and rng.random() < 0.5
+        return Plan(
+            starts_ms,
+            Intent(
+                strategy=STRATEGY,
+                strategy_version="1",
+                pair=f"EVENT-{n}",
+                legs=legs,
+                payoff=payoff,
+                edge=D("0.01") * size,
+                decided_at=decided_at,
+                expires_at=decided_at + rng.choice((200, 1_000, 1_000, 5_000, 20_000)) * 1_000,
+                policy=self._policy(),
+                evidence=(),
+                set_id="set-EVENT" if whole else "",
+            ),
+        )
+
+    def _legs(self, size: Decimal, *, short: bool) -> tuple[IntentLeg, ...]:
+        order = list(range(self.count))
+        self.rng.shuffle(order)
+        side = Side.SELL if short else Side.BUY
+        return tuple(self._leg("ABCD"[n], Venue.KALSHI, market, side, size) for n, market in enumerate(order))
+
+    def _legs_across(self, size: Decimal) -> tuple[IntentLeg, ...]:
+        """The same question at two venues: bought at one, sold at the other."""
+        market = self.rng.randrange(self.count)
+        sides = [(self.venues[0], Side.BUY), (self.venues[1], Side.SELL)]
+        self.rng.shuffle(sides)
+        return tuple(self._leg("AB"[n], venue, market, side, size) for n, (venue, side) in enumerate(sides))
+
+    def _leg(self, name: str, venue: Venue, market: int, side: Side, size: Decimal) -> IntentLeg:
+        rng, price = self.rng, self.prices[market]
+        cents = price.ask if side is Side.BUY else price.bid
+        tif, post_only, rest_ms = TimeInForce.IOC, False, 0
+        style = rng.random()
+        if style < 0.08:
+            tif = TimeInForce.FOK
+        elif style < 0.25:
+            tif, rest_ms = TimeInForce.GTC, rng.choice((50, 500, 2_000, 6_000))
+            if rng.random() < 0.5:
+                post_only = True
+                cents += -1 if side is Side.BUY else 1
+        limit = _CENTS[min(max(cents, 1), 99)]
+        fee = self.fees.trade_fee(limit, size)
+        return IntentLeg(
+            name=name,
+            venue=venue,
+            market=self.names[market],
+            side=side,
+            size=size,
+            limit=limit,
+            expected_cost=(limit if side is Side.BUY else -limit) * size + fee,
+            fees=self.fees,
+            tif=tif,
+            post_only=post_only,
+            rest_ms=rest_ms,
+            min_size=self.least,
+        )
+
+    def _policy(self) -> LegPolicy:
+        rng = self.rng
+        ways = rng.choice(
+            (
+                (Way.COMPLETE, Way.UNWIND),
+                (Way.COMPLETE, Way.UNWIND),
+                (Way.COMPLETE, Way.UNWIND),
+                (Way.COMPLETE,),
+                (Way.UNWIND,),
+                (Way.COMPLETE, Way.UNWIND, Way.HOLD),
+            )
+        )
+        return LegPolicy(
+            max_quote_age_ms=rng.choice((500, 500, 500, 10)),
+            max_leg_delay_ms=rng.choice((2_000, 2_000, 5)),
+            leg_b_slack=rng.choice((D(0), D(0), D("0.02"))),
+            loss_budget=rng.choice((D(5), D(1), D("0.5"), D("0.1"), D("0.02"))),
+            ladder_ticks=rng.choice(((0, 1, 2, 4, 8), (0,), (3, 10))),
+            repair_deadline_ms=rng.choice((60_000, 10_000, 2_000)),
+            unknown_deadline_ms=rng.choice((600_000, 30_000, 5_000)),
+            dust=rng.choice((D(0), D(0), D(0), D("0.2"))),
+            ways=ways,
+            rest_fill=rng.choice((D(0), D(0), D("0.5"))),
+            settle_poll_ms=rng.choice((5_000, 60_000, 300_000, 300_000)),
+        )
+
+    # ------------------------------------------------------------------ trouble, and people
+
+    def _trouble(self, plans: tuple[Plan, ...]) -> list[Happening]:
+        """Markets that pause, venues and the ledger that go away, halts; all over before the calm."""
+        rng, found = self.rng, list[Happening]()
+        if rng.random() < 0.15:
+            where = (rng.choice(self.venues), rng.choice(self.names))
+            found += self._while("closed", "opened", where)
+        if rng.random() < 0.1:
+            found += self._while("venue down", "venue up", (rng.choice(self.venues),))
+        if rng.random() < 0.12:
+            found += self._while("ledger down", "ledger up", ())
+        if rng.random() < 0.15:
+            plan = rng.choice(plans)
+            scope, target = rng.choice(
+                (
+                    (Scope.ALL, ""),
+                    (Scope.VENUE, str(Venue.KALSHI)),
+                    (Scope.MARKET, plan.intent.legs[-1].market),
+                    (Scope.STRATEGY, STRATEGY),
+                    (Scope.STRATEGY, "another"),
+                )
+            )
+            found += self._while("halt", "resume", (scope, target))
+        return found
+
+    def _while(self, begins: str, ends: str, details: tuple[Any, ...]) -> list[Happening]:
+        start = self.rng.choice((0, self._moment()))
+        end = min(start + self.rng.choice((100, 1_000, 4_000, 20_000)), self.calm_ms)
+        return [Happening(start, begins, details), Happening(end, ends, details)]
+
+    def _people(self, plans: tuple[Plan, ...]) -> list[Happening]:
+        rng, found = self.rng, list[Happening]()
+        if rng.random() < 0.2:
+            for _ in range(rng.choice((1, 1, 2, 4))):
+                action = rng.choice(
+                    (Action.UNWIND, Action.UNWIND, Action.HOLD, Action.RETRY, Action.ACCEPT, Action.FORCE_FLAT)
+                )
+                found.append(Happening(self._moment(), "say", (rng.randrange(len(plans)), action)))
+        if rng.random() < 0.06:
+            trade, at_ms = rng.randrange(len(plans)), self._moment()
+            leg = rng.randrange(len(plans[trade].intent.legs))
+            size = (self.size * rng.choice((D("0.5"), D(1)))).quantize(D("0.01"))
+            found.append(Happening(at_ms, "by hand", (trade, leg, size, rng.random() < 0.7)))
+            found += [
+                Happening(when, "say", (trade, Action.ADOPT))
+                for when in (at_ms + 200, at_ms + 3_000, self.calm_ms + 1_000)
+            ]
+        return found
+
+    def _end(self) -> list[Happening]:
+        """Faults end, books offer everything at any price, whoever was told to hold is told to go on; later, payment."""
+        plenty = D(10_000)
+        bids, asks = ((_CENTS[99], plenty),), ((_CENTS[1], plenty),)
+        books = [
+            Happening(self.calm_ms, "book", (venue, name, bids, asks)) for venue in self.venues for name in self.names
+        ]
+        return [Happening(self.calm_ms, "calm", ()), *books, Happening(self.pays_ms, "pay", ())]
+
+
+def _plain(detail: Any) -> str:
+    if isinstance(detail, tuple):
+        return "[" + " ".join(f"{price}×{size}" for price, size in detail) + "]"
+    return str(detail)

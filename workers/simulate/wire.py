@@ -1,0 +1,119 @@
+"""The way between our processes and an exchange: time passes on it, and things get lost, late or doubled.
+
+Bytes that have left are on their way whatever becomes of their sender. None is under way for longer than the policy's
+grace allows: that bound is the one thing about the network that the lifecycle believes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from random import Random
+
+from domain.errors import Unavailable
+from domain.evidence import ForeignOrder, OrderEvidence, Resolution
+from domain.market import MarketSpec
+from domain.orders import OrderTicket, Quote, SubmitResult, Verdict
+from venues.fake import FakeVenue, Fault
+from venues.port import Account
+from workers.simulate.weather import Weather
+
+_PATIENCE_MS = 1_500
+_LATEST_MS = 2_500
+
+Sent = Callable[[OrderTicket], None]
+"""Told of each order as its bytes leave."""
+
+_SUBMITS = ("lost", "answer_lost", "late", "twice", "limited", "refused", "slow")
+_READS = ("unavailable", "slow")
+
+
+class Wire:
+    """A `venues.port.VenueClient` in front of the model exchange. `down` while the venue cannot be reached."""
+
+    def __init__(self, venue: FakeVenue, weather: Weather, rng: Random, sent: Sent) -> None:
+        self.venue = venue
+        self.down = False
+        self._weather = weather
+        self._rng = rng
+        self._sent = sent
+
+    def body(self, ticket: OrderTicket) -> bytes:
+        return self.venue.body(ticket)
+
+    async def submit(self, ticket: OrderTicket) -> SubmitResult:
+        fate = self._weather.fault("wire", _SUBMITS, f"submit {ticket.leg}{ticket.attempt}")
+        if fate == "limited":
+            return self._ours(Verdict.DENIED, "rate_limited", "our own limit keeps it back")
+        self._sent(ticket)
+        if self.down or fate == "lost":
+            await asyncio.sleep(_PATIENCE_MS / 1000)
+            return self._ours(Verdict.UNKNOWN, "timeout", "no answer in time")
+        loop, answers = asyncio.get_running_loop(), list[SubmitResult]()
+        out_ms = self._rng.uniform(0.5, 15)
+        if fate == "slow":
+            out_ms = self._rng.uniform(50, _PATIENCE_MS - 100)
+        elif fate == "late":
+            out_ms = self._rng.uniform(_PATIENCE_MS, _LATEST_MS)
+        loop.call_later(out_ms / 1000, lambda: answers.append(self._arrive(ticket, refused=fate == "refused")))
+        if fate == "twice":
+            loop.call_later((out_ms + self._rng.uniform(0, 500)) / 1000, lambda: self._arrive(ticket))
+        if fate in ("answer_lost", "late"):
+            await asyncio.sleep(_PATIENCE_MS / 1000)
+            return self._ours(Verdict.UNKNOWN, "timeout", "no answer in time")
+        await asyncio.sleep((out_ms + self._rng.uniform(0.5, 10)) / 1000)
+        return answers[0]
+
+    def _arrive(self, ticket: OrderTicket, *, refused: bool = False) -> SubmitResult:
+        if refused:
+            self.venue.script("submit", Fault.REJECT)
+        return self.venue.arrive(ticket)
+
+    async def cancel(self, market: str, order_id: str) -> None:
+        fate = await self._travel("cancel")
+        await self.venue.cancel(market, order_id)
+        if fate == "slow":
+            raise Unavailable("the cancel was not answered in time; only a read after it says what it did", "timeout")
+
+    async def evidence(
+        self, ticket: OrderTicket, *, order_id: str | None, sent_at: int, grace_ms: int
+    ) -> OrderEvidence:
+        await self._travel("evidence")
+        return await self.venue.evidence(ticket, order_id=order_id, sent_at=sent_at, grace_ms=grace_ms)
+
+    async def quote(self, market: str) -> Quote:
+        asked = self.venue.clock()
+        await self._travel("quote")
+        seen = await self.venue.quote(market)
+        return Quote(market, seen.bids, seen.asks, asked, seen.answered_at)
+
+    async def market(self, market: str) -> MarketSpec:
+        return await self.venue.market(market)
+
+    async def cash(self) -> Decimal:
+        await self._travel("cash")
+        return await self.venue.cash()
+
+    async def account(self) -> Account:
+        return await self.venue.account()
+
+    async def resolution(self, market: str) -> Resolution:
+        await self._travel("resolution")
+        return await self.venue.resolution(market)
+
+    async def look_up(self, order_id: str) -> ForeignOrder:
+        await self._travel("look_up")
+        return await self.venue.look_up(order_id)
+
+    async def _travel(self, call: str) -> str | None:
+        """The time of a read; raises `Unavailable` for one that gets no answer."""
+        fate = self._weather.fault("read", _READS, call)
+        slow = fate == "slow" or self.down
+        await asyncio.sleep((self._rng.uniform(200, 1_200) if slow else self._rng.uniform(1, 20)) / 1000)
+        if self.down or fate == "unavailable":
+            raise Unavailable(f"the venue did not answer {call}; asking again is safe", "unavailable")
+        return fate
+
+    def _ours(self, verdict: Verdict, code: str, detail: str) -> SubmitResult:
+        return SubmitResult(verdict, code, detail, sent=verdict is not Verdict.DENIED, at=self.venue.clock())

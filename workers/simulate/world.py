@@ -1,0 +1,364 @@
+"""One seed, run: its markets, its ledger and its trades together on virtual time, until every trade has closed.
+
+    world = World(make(7))
+    world.run()
+    world.broken          # what does not hold, in words; empty if all does
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from temporalio.testing import ActivityEnvironment
+
+from activities.orders import OrderActivities
+from activities.positions import PositionActivities
+from activities.settlement import SettlementActivities
+from domain.errors import SurefootError
+from domain.evidence import Fill, FillStatus, OrderEvidence
+from domain.halt import Halt, Rule, covering
+from domain.market import Venue
+from domain.operator import Action, OperatorCommand
+from domain.orders import OrderTicket, Purpose, Side, SubmitResult, TimeInForce
+from domain.trade import TradeRecord, TradeState
+from venues.fake import FakeVenue
+from workers.simulate.carrier import Carrier
+from workers.simulate.clock import VirtualLoop
+from workers.simulate.durable import Broken, Command, Died, History, Kind, carry
+from workers.simulate.ledgers import StormyLedger
+from workers.simulate.scenario import START, Happening, Plan, Scenario
+from workers.simulate.weather import Weather
+from workers.simulate.wire import Wire
+
+RUN_ID = "simulation"
+_MOST_SECONDS = 40 * 86_400
+_HALT_CERTAIN_US = 2_000_000  # an opening begun before the halt has left or been refused by then
+_DOWN_MS = (0, 0, 0, 0, 0, 50, 300, 2_000, 8_000)
+
+
+@dataclass(slots=True)
+class Life:
+    """What became of one trade, as the world saw it. Times in microseconds."""
+
+    plan: Plan
+    history: History
+    states: list[tuple[int, TradeState, Decimal]] = field(default_factory=list)
+    deaths: set[int] = field(default_factory=set)
+    down_ms: int = 0
+    disagreed: int = 0
+    closed_at: int | None = None
+    told: int = 0
+
+
+class World:
+    """`trace` keeps a line for everything that happens; it changes nothing else."""
+
+    def __init__(self, scenario: Scenario, *, trace: bool = False) -> None:
+        self.scenario = scenario
+        self.broken: list[str] = []
+        self.trace: list[tuple[int, str, str]] = []
+        self.transitions: Counter[str] = Counter()
+        self.rows: Counter[str] = Counter()
+        self.crashes = 0
+        self.by_hand: dict[int, list[tuple[Venue, str]]] = {}
+        self._tracing = trace
+        self._rng = Random(scenario.seed ^ 0x5EED)
+        self._crash_rng = Random(scenario.seed ^ 0xC4A5)
+        self._crash_rate = scenario.crashes
+        self._loop = VirtualLoop()
+        self.weather = Weather(self._rng, scenario.rates, self.tell)
+        self.ledger = StormyLedger(self.weather)
+        self.venues = {venue: self._venue(venue) for venue in scenario.specs}
+        self.wires = {
+            venue: Wire(exchange, self.weather, self._rng, self._sent) for venue, exchange in self.venues.items()
+        }
+        self._carrier = Carrier(self._activities(), self.weather, self.now, self._answered, self._failed)
+        self.lives = [Life(plan, History(plan.intent, self)) for plan in scenario.plans]
+        self._life_of = {life.plan.intent.id: life for life in self.lives}
+        self._halts: dict[str, Halt] = {}
+        self._happen: dict[str, Callable[..., Any]] = {
+            "book": self._book,
+            "flow": lambda venue, *rest: self.venues[venue].flow(*rest),
+            "closed": lambda venue, market: self.venues[venue].set_open(market, False),
+            "opened": lambda venue, market: self.venues[venue].set_open(market, True),
+            "venue down": lambda venue: setattr(self.wires[venue], "down", True),
+            "venue up": lambda venue: setattr(self.wires[venue], "down", False),
+            "ledger down": lambda: setattr(self.ledger, "down", True),
+            "ledger up": lambda: setattr(self.ledger, "down", False),
+            "halt": self._halt,
+            "resume": self._resume,
+            "say": self._say,
+            "by hand": self._by_hand,
+            "calm": self._calm,
+            "pay": self._pay,
+        }
+
+    def now(self) -> int:
+        return START + round(self._loop.time() * 1_000_000)
+
+    def run(self) -> None:
+        """Until every trade has closed. What is wrong on the way or afterwards is in `broken`."""
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(ActivityEnvironment().run(self._live))
+        except Exception as error:  # a bug of whatever kind is what a simulation is for
+            self.fail(f"{type(error).__name__}: {error}")
+        finally:
+            for task in asyncio.all_tasks(self._loop):
+                task.cancel()
+            self._loop.run_until_complete(asyncio.sleep(0))
+            asyncio.set_event_loop(None)
+            self._loop.close()
+
+    def tell(self, who: str, what: str) -> None:
+        if self._tracing:
+            self.trace.append((self.now(), who, what))
+
+    def fail(self, what: str) -> None:
+        self.tell("BROKEN", what)
+        self.broken.append(what)
+
+    # ------------------------------------------------------------------ the run
+
+    async def _live(self) -> None:
+        self._failure: asyncio.Future[None] = self._loop.create_future()
+        for venue, cash in self.scenario.cash.items():
+            await self.ledger.record_opening(venue, cash, START - 1)
+        for happening in self.scenario.happenings:
+            if happening.at_ms == 0:
+                self._do(happening)
+            else:
+                self._loop.call_later(happening.at_ms / 1000, self._do, happening)
+        trades = [self._loop.create_task(self._trade(life)) for life in self.lives]
+        everything = asyncio.gather(*trades)
+        await asyncio.wait([everything, self._failure], timeout=_MOST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if self._failure.done():
+            everything.cancel()
+            self._failure.result()
+        if not everything.done():
+            everything.cancel()
+            standing = ", ".join(f"{life.plan.intent.id[:8]} {life.states[-1][1]}" for life in self.lives if life.states)
+            raise Broken(f"not every trade has closed after {_MOST_SECONDS} s: {standing}")
+        everything.result()
+
+    async def _trade(self, life: Life) -> None:
+        await asyncio.sleep(life.plan.starts_ms / 1000)
+
+        def died(death: Died) -> None:
+            life.down_ms += death.down_ms
+            self.crashes += 1
+            self.tell(self._name(life.history), f"its process dies; the next one in {death.down_ms} ms")
+
+        await carry(life.history, died)
+        self.tell(self._name(life.history), "has ended")
+
+    def _do(self, happening: Happening) -> None:
+        self.tell("world", str(happening))
+        self._happen[happening.what](*happening.details)
+
+    # ------------------------------------------------------------------ what happens
+
+    def _venue(self, venue: Venue) -> FakeVenue:
+        scenario = self.scenario
+        exchange = FakeVenue(
+            self.now,
+            scenario.specs[venue],
+            scenario.cash[venue],
+            venue=venue,
+            word=self._word if scenario.provisional else None,
+            listing=self._listing,
+            filled=self._filled,
+        )
+        exchange.lag_ms, exchange.fills_lag_ms = scenario.lag_ms, scenario.fills_lag_ms
+        return exchange
+
+    def _activities(self) -> dict[str, Callable[[Any], Any]]:
+        orders = OrderActivities(self.wires, self.ledger, RUN_ID, self.now)
+        settlement = SettlementActivities(self.wires, self.ledger, RUN_ID, self.now)
+        positions = PositionActivities(self.wires, self.ledger)
+        return {
+            "submit": orders.submit_order,
+            "evidence": orders.find_evidence,
+            "cancel": orders.cancel_order,
+            "quote": orders.take_quote,
+            "resolution": positions.read_resolution,
+            "look_up": positions.look_up_order,
+            "settle": settlement.settle_trade,
+            "record": settlement.record_trade,
+        }
+
+    def _book(self, venue: Venue, market: str, bids: Any, asks: Any) -> None:
+        if market not in self.venues[venue].payouts:
+            self.venues[venue].set_book(market, bids, asks)
+
+    def _word(self, fill: Fill) -> tuple[int, FillStatus]:
+        """The venue's final word on a fill: soon, as a rule good, and always before its market pays."""
+        calm = self.now() >= START + self.scenario.calm_ms * 1000
+        void = not calm and self._rng.random() < self.scenario.void_rate
+        wait_ms = self._rng.choice((20, 400, 3_000, 20_000))
+        if void:
+            self.weather.strike("venue:void", f"fill {fill.trade_id}")
+        self._loop.call_later(wait_ms / 1000, self._nudge, fill.client_order_id)
+        return wait_ms, FillStatus.VOID if void else FillStatus.FINAL
+
+    def _listing(self, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+        kind = self.weather.fault("listing", ("late", "twice", "shuffled"), "fills")
+        if kind == "late":
+            return fills[:-1]
+        if kind == "twice":
+            return (*fills, fills[0])
+        return tuple(reversed(fills)) if kind else fills
+
+    def _filled(self, fill: Fill) -> None:
+        self.tell("venue", f"fill {fill.trade_id} {fill.side} {fill.size} {fill.market} at {fill.price} {fill.status}")
+        if not fill.taker:
+            self._nudge(fill.client_order_id)
+
+    def _nudge(self, client_order_id: str) -> None:
+        """The user channel tells the trade that owns the order, unless that message is lost."""
+        if self._rng.random() < 0.2:
+            return
+        for life in self.lives:
+            if any(o == client_order_id for o in self._sent_by(life)):
+                self._loop.call_later(self._rng.uniform(0.001, 0.05), life.history.add, Kind.NUDGE, None)
+
+    def _sent_by(self, life: Life) -> list[str]:
+        return [c.arguments[0].client_order_id for c in life.history.commands if c.name == "submit"]
+
+    def _halt(self, scope: Any, target: str) -> None:
+        halt = Halt(f"h-{len(self._halts)}", scope, target, Rule.OPERATOR, "ada", "a storm", self.now())
+        self._halts[halt.id] = halt
+        _at_once(self.ledger.set_halt(halt))
+
+    def _resume(self, scope: Any, target: str) -> None:
+        for halt in list(self._halts.values()):
+            if (halt.scope, halt.target) == (scope, target):
+                del self._halts[halt.id]
+                _at_once(self.ledger.clear_halt(halt.id, "ada", "it is over", self.now()))
+
+    def _say(self, trade: int, action: Action) -> None:
+        life = self.lives[trade]
+        if action is not Action.ADOPT:
+            life.history.add(Kind.SAID, (action, OperatorCommand("ada", "as seen from here")))
+        for venue, order_id in self.by_hand.get(trade, []) if action is Action.ADOPT else []:
+            command = OperatorCommand("ada", "placed by hand", order_id=order_id, venue=venue)
+            life.history.add(Kind.SAID, (action, command))
+
+    def _by_hand(self, trade: int, leg: int, size: Decimal, completing: bool) -> None:
+        """A person trades at the venue's own site, at any price; later, the trade is told to adopt the order."""
+        side = self.lives[trade].plan.intent.legs[leg]
+        direction = side.side if completing else side.side.opposite
+        limit = Decimal("0.99") if direction is Side.BUY else Decimal("0.01")
+        order_id = self.venues[side.venue].place_by_hand(side.market, direction, size, limit, TimeInForce.IOC)
+        self.by_hand.setdefault(trade, []).append((side.venue, order_id))
+
+    def _calm(self) -> None:
+        """Nothing goes wrong from here on. Whoever was told to hold is told to go on."""
+        self.weather.turn_calm()
+        self._crash_rate = 0
+        self.ledger.down = False
+        for venue, wire in self.wires.items():
+            wire.down = False
+            for market in self.scenario.specs[venue]:
+                self.venues[venue].set_open(market, True)
+        for n, life in enumerate(self.lives):
+            if life.history.record is None and any(e.kind is Kind.SAID for e in life.history.events):
+                self._say(n, Action.RETRY)
+
+    def _pay(self) -> None:
+        for exchange in self.venues.values():
+            for market in exchange.specs:
+                half = self.scenario.winner is None
+                exchange.resolve(market, "0.5" if half else str(int(market == self.scenario.winner)))
+        for life in self.lives:
+            if self._rng.random() < 0.8:
+                life.history.add(Kind.NUDGE, None)
+
+    # ------------------------------------------------------------------ the server of the histories
+
+    def begin(self, history: History, n: int, command: Command) -> None:
+        if command.name == "submit":
+            ticket: OrderTicket = command.arguments[0]
+            self.tell(self._name(history), f"sends {_words(ticket)}")
+        self._carrier.begin(history, n, command)
+
+    def withdraw(self, history: History, n: int) -> None:
+        self._carrier.withdraw(history, n)
+
+    def dies(self, history: History, where: str) -> int | None:
+        if not self._crash_rate:
+            return None
+        life, rng = self._life_of[history.intent.id], self._crash_rng
+        if self._crash_rate < 1:
+            return rng.choice(_DOWN_MS) if rng.random() < self._crash_rate else None
+        await_ = 3 * len(history.commands) + ("asked", "recorded", "answered").index(where)
+        if await_ in life.deaths or rng.random() < 0.5:
+            return None
+        life.deaths.add(await_)
+        return 0
+
+    def shown(self, history: History, record: TradeRecord) -> None:
+        life = self._life_of[history.intent.id]
+        before = life.states[-1][1] if life.states else TradeState.PLANNED
+        if record.state is not before:
+            self.transitions[f"{before}→{record.state}"] += 1
+        life.states.append((self.now(), record.state, record.residual))
+        if self._tracing:
+            for step in record.steps[life.told :]:
+                self.tell(self._name(history), f"{step.state}: {step.text}")
+            life.told = len(record.steps)
+
+    def _answered(self, history: History, command: Command, answer: Any) -> None:
+        name = command.name
+        if name == "submit":
+            result: SubmitResult = answer
+            self.rows[f"{command.arguments[0].purpose} {result.verdict}"] += 1
+            self.tell(self._name(history), f"hears {result.verdict} {result.code} {result.filled}")
+        elif name == "evidence":
+            seen: OrderEvidence | None = answer
+            self.rows[f"{command.arguments[0].purpose} unsettled, {seen.status if seen else 'not answered'}"] += 1
+        elif name == "settle":
+            state = command.arguments[1].state
+            word = "agrees" if answer.agrees else "differs"
+            self.rows[f"{state} {word}{'' if answer.final else ', provisional'}"] += 1
+            life = self._life_of[history.intent.id]
+            life.disagreed += not answer.agrees
+            if answer.agrees and answer.record.state is TradeState.CLOSED:
+                life.closed_at = life.closed_at or self.now()
+
+    def _failed(self, error: BaseException) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(error)
+
+    def _sent(self, ticket: OrderTicket) -> None:
+        """Bytes leave. An opening that a halt has covered for a while must not be among them."""
+        if ticket.purpose is not Purpose.OPEN:
+            return
+        intent = self._life_of[ticket.intent_id].plan.intent
+        for halt in covering(self._halts.values(), intent):
+            if self.now() - halt.at > _HALT_CERTAIN_US:
+                self.fail(f"{_words(ticket)} left for the venue {self.now() - halt.at} µs into {halt}")
+
+    def _name(self, history: History) -> str:
+        return f"trade {history.intent.id[2:8]}"
+
+
+def _words(ticket: OrderTicket) -> str:
+    return (
+        f"{ticket.purpose} {ticket.leg}{ticket.attempt} {ticket.side} {ticket.size} {ticket.market} at {ticket.limit}"
+    )
+
+
+def _at_once(coroutine: Any) -> None:
+    """Run what never really waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    raise SurefootError("the ledger in memory waited where it must not")
