@@ -16,7 +16,8 @@ from workers.cli import exits
 from workers.cli.main import main
 
 COMMANDS = ["up", "down", "status", "play", "demo", "replay", "synth"]
-COMMANDS += ["trades", "trade", "unwind", "report", "doctor", "config"]
+COMMANDS += ["trades", "trade", "unwind", "hold", "retry", "accept", "adopt", "flat"]
+COMMANDS += ["halt", "resume", "halts", "capital", "report", "doctor", "config"]
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +101,11 @@ def test_down_with_nothing_running_is_fine(capsys: pytest.CaptureFixture[str]) -
 def test_unwind_without_a_reason_worth_recording_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["unwind", "i-1", "--reason", " ", "--author", "me"]) == exits.BAD_INPUT
     assert "--reason is empty" in capsys.readouterr().err
+
+
+def test_stuck_trades_and_another_state_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trades", "--stuck", "--state", "closed"]) == exits.BAD_INPUT
+    assert "--stuck and --state CLOSED exclude each other" in capsys.readouterr().err
 
 
 def test_an_internal_error_names_the_log_that_holds_its_traceback(

@@ -13,7 +13,20 @@ import typer
 from typer.exceptions import TyperException
 
 from domain.errors import SurefootError
-from workers.cli import demo, doctor, exits, offline, operate, report, settings, stack, trades
+from workers.cli import (
+    capital,
+    demo,
+    doctor,
+    exits,
+    halts,
+    offline,
+    operate,
+    reconcile,
+    report,
+    settings,
+    stack,
+    trades,
+)
 from workers.cli.options import err, options, say
 
 app = typer.Typer(
@@ -45,7 +58,7 @@ def root(
     options.state_dir, options.profile, options.config, options.debug = state_dir, profile, config, debug
 
 
-for module in (stack, demo, offline, trades, operate, report, doctor, settings):
+for module in (stack, demo, offline, trades, operate, reconcile, halts, capital, report, doctor, settings):
     module.register(app)
 
 

@@ -1,4 +1,8 @@
-"""unwind: a person's word to a running trade, through Temporal."""
+"""unwind, hold, retry, accept, adopt, flat: a person's word to one trade, through Temporal.
+
+All but `flat` are updates: a validator of the trade may refuse them, and the answer says what will be done. `flat` is a
+signal, stored by Temporal even while no worker is up; `unwind` falls back on it when no worker answers.
+"""
 
 from __future__ import annotations
 
@@ -6,84 +10,115 @@ import asyncio
 import getpass
 import os
 import re
-from typing import Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from domain.errors import BadInput, Denied, Unavailable
-from domain.operator import OperatorCommand
+from domain.errors import BadInput, Denied, SurefootError, Unavailable
+from domain.market import Venue
+from domain.operator import Action, CommandRecord, OperatorCommand
 from workers.cli.ledger import full_id
 from workers.cli.options import options, out, say
+from workers.stack.books import now, open_ledger
 from workers.stack.layout import Stack
-from workflows.names import SIGNAL_FORCE_FLAT, UPDATE_UNWIND
+from workflows import names
+
+if TYPE_CHECKING:
+    from temporalio.client import Client, WorkflowHandle
 
 UPDATE_SECONDS = 5.0
 _FULL_ID = re.compile(r"i-[0-9a-f]{32}")
+_UPDATES = {
+    Action.UNWIND: names.UPDATE_UNWIND,
+    Action.HOLD: names.UPDATE_HOLD,
+    Action.RETRY: names.UPDATE_RETRY,
+    Action.ACCEPT: names.UPDATE_ACCEPT,
+    Action.ADOPT: names.UPDATE_ADOPT,
+}
+
+TradeId = Annotated[str, typer.Argument(help="The trade's id, or a beginning of it that no other trade shares.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; goes on record.")]
+Author = Annotated[str, typer.Option("--author", help="Who, the login name if not given; goes on record.")]
 
 
 def register(app: typer.Typer) -> None:
-    app.command("unwind")(unwind)
+    for command in (unwind, hold, retry, accept, adopt, flat):
+        app.command(command.__name__)(command)
 
 
-def _user() -> str:
+def unwind(trade: TradeId, reason: Reason, author: Author = "") -> None:
+    """Tell a trade to sell what stands alone, at any price.
+
+    If no worker answers within 5 s the wish is left as a signal, which the trade obeys as soon as a worker is up.
+    """
+    _tell(Action.UNWIND, trade, command_of(author, reason))
+
+
+def hold(trade: TradeId, reason: Reason, author: Author = "") -> None:
+    """Tell a trade to send nothing more until it is told otherwise (retry, unwind or accept)."""
+    _tell(Action.HOLD, trade, command_of(author, reason))
+
+
+def retry(trade: TradeId, reason: Reason, author: Author = "") -> None:
+    """Tell a trade to try again now, with all of its policy's time and budget."""
+    _tell(Action.RETRY, trade, command_of(author, reason))
+
+
+def accept(trade: TradeId, reason: Reason, author: Author = "") -> None:
+    """Tell a trade that what stands alone may stay as it is, until its market pays."""
+    _tell(Action.ACCEPT, trade, command_of(author, reason))
+
+
+def adopt(
+    trade: TradeId,
+    venue: Annotated[Venue, typer.Option("--venue", help="Where the order was placed.")],
+    order: Annotated[str, typer.Option("--order", help="The venue's own id of the order.")],
+    reason: Reason,
+    author: Author = "",
+) -> None:
+    """Tell a trade that an order placed by hand is one of its own: its fills count as the leg's."""
+    if not order.strip():
+        raise BadInput("--order is empty; give the venue's own id of the order", "operator")
+    _tell(Action.ADOPT, trade, command_of(author, reason, order_id=order.strip(), venue=venue))
+
+
+def flat(trade: TradeId, reason: Reason, author: Author = "") -> None:
+    """Leave an unwind with a trade without asking it: accepted while no worker is up, told in the trade's story."""
+    _tell(Action.FORCE_FLAT, trade, command_of(author, reason))
+
+
+def command_of(author: str, reason: str, *, order_id: str = "", venue: str = "") -> OperatorCommand:
+    """Who and why, for the record. Raises `BadInput` if either is empty."""
+    command = OperatorCommand((author or login_name()).strip(), reason.strip(), order_id, venue)
+    for flag, value in (("--reason", command.reason), ("--author", command.author)):
+        if not value:
+            raise BadInput(f"{flag} is empty; say in a few words what goes on record", "operator")
+    return command
+
+
+def login_name() -> str:
     try:
         return os.environ.get("USER") or getpass.getuser()
     except (KeyError, OSError):
         return ""
 
 
-def unwind(
-    trade: Annotated[str, typer.Argument(help="The trade's id, or a beginning of it that no other trade shares.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the trade's story.")],
-    author: Annotated[str, typer.Option("--author", help="Who, $USER if not given; kept in the story.")] = "",
-) -> None:
-    """Tell a trade to sell what stands alone and close.
-
-    Asked as an update, which a validator of the trade may refuse (exit code 4). If no worker answers within 5 s it is
-    left as a signal, which the trade obeys as soon as a worker is up.
-    """
-    command = OperatorCommand((author or _user()).strip(), reason.strip())
-    for flag, value in (("--reason", command.reason), ("--author", command.author)):
-        if not value:
-            raise BadInput(f"{flag} is empty; say in a few words what goes on record", "operator")
+def _tell(action: Action, trade: str, command: OperatorCommand) -> None:
     stack = options.stack()
-    answer = asyncio.run(_unwind(stack, trade, command))
+    answer = asyncio.run(_ask(stack, action, trade, command))
     out.print(answer, markup=False)
     if stack.temporal_ui_url:
         say(f"Temporal UI: {stack.temporal_ui_url}")
 
 
-async def _unwind(stack: Stack, trade: str, command: OperatorCommand) -> str:
-    # The SDK's native library is loaded by the one command that needs it.
-    from temporalio.client import (  # noqa: PLC0415
-        Client,
-        WorkflowUpdateFailedError,
-        WorkflowUpdateRPCTimeoutOrCancelledError,
-    )
-    from temporalio.contrib.pydantic import pydantic_data_converter  # noqa: PLC0415
-    from temporalio.service import RPCError, RPCStatusCode  # noqa: PLC0415
+async def _ask(stack: Stack, action: Action, trade: str, command: OperatorCommand) -> str:
+    from temporalio.service import RPCError, RPCStatusCode  # noqa: PLC0415 - as in `_connected`
 
     trade_id = trade if _FULL_ID.fullmatch(trade) else await full_id(stack, trade)
+    client = await _connected(stack)
     try:
-        async with asyncio.timeout(UPDATE_SECONDS):
-            client = await Client.connect(
-                stack.temporal_address, namespace=stack.temporal_namespace, data_converter=pydantic_data_converter
-            )
-    except (RuntimeError, TimeoutError):
-        raise Unavailable(
-            f"Temporal at {stack.temporal_address} does not answer; start the stack with `surefoot up`, then repeat",
-            "temporal",
-        ) from None
-    handle = client.get_workflow_handle(trade_id)
-    try:
-        try:
-            async with asyncio.timeout(UPDATE_SECONDS):
-                done: str = await handle.execute_update(UPDATE_UNWIND, command, result_type=str)
-                return f"trade {trade_id}: {done}"
-        except WorkflowUpdateFailedError as refused:
-            raise Denied(f"trade {trade_id} refused: {refused.cause}", "refused") from None
-        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-            await handle.signal(SIGNAL_FORCE_FLAT, command)
+        told = await tell(client.get_workflow_handle(trade_id), action, command)
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise Denied(
@@ -94,7 +129,73 @@ async def _unwind(stack: Stack, trade: str, command: OperatorCommand) -> str:
         raise Unavailable(
             f"Temporal at {stack.temporal_address} failed: {error.message}; repeat later", "temporal"
         ) from None
-    return (
-        f"trade {trade_id}: no worker answered within {UPDATE_SECONDS:g} s; the command is stored and will be obeyed "
-        "as soon as a worker is up"
+
+    if told.stored:
+        await _keep(stack, trade_id, command, told.answer)
+    return f"trade {trade_id}: {told.answer}"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a person hears back. `stored`: left as a signal, so the trade has not answered for itself."""
+
+    answer: str
+    stored: bool = False
+
+
+async def tell(handle: WorkflowHandle[Any, Any], action: Action, command: OperatorCommand) -> Told:
+    """Bring `command` to a trade.
+
+    Raises `Denied` (`refused`) with the validator's words, `Unavailable` (`no_worker`) when nobody answered an update
+    that may not be left behind, and the SDK's `RPCError` for a workflow that is not running or a server that fails.
+    """
+    from temporalio.client import (  # noqa: PLC0415 - as in `_connected`
+        WorkflowUpdateFailedError,
+        WorkflowUpdateRPCTimeoutOrCancelledError,
     )
+
+    stored = "the command is stored and will be obeyed as soon as a worker is up"
+    if action is Action.FORCE_FLAT:
+        await handle.signal(names.SIGNAL_FORCE_FLAT, command)
+        return Told(f"{stored}; the trade's story tells what became of it", stored=True)
+    try:
+        async with asyncio.timeout(UPDATE_SECONDS):
+            return Told(await handle.execute_update(_UPDATES[action], command, result_type=str))
+    except WorkflowUpdateFailedError as refused:
+        raise Denied(f"trade {handle.id} refused: {refused.cause}", "refused") from None
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+        if action is not Action.UNWIND:
+            raise Unavailable(
+                f"no worker answered within {UPDATE_SECONDS:g} s; one that comes up may still take the command: "
+                f"look at `surefoot trade {handle.id}` before you repeat it",
+                "no_worker",
+            ) from None
+        await handle.signal(names.SIGNAL_FORCE_FLAT, command)
+        return Told(f"no worker answered within {UPDATE_SECONDS:g} s; {stored}", stored=True)
+
+
+async def _keep(stack: Stack, trade_id: str, command: OperatorCommand, answer: str) -> None:
+    """A command the trade has not taken yet goes on record here; Temporal has it whether or not the ledger does."""
+    record = CommandRecord(Action.FORCE_FLAT, command.author, command.reason, answer, now())
+    try:
+        async with open_ledger(stack) as ledger:
+            await ledger.record_command(trade_id, record)
+    except SurefootError as away:
+        say(f"the ledger has it once the trade takes it: {away.message}")
+
+
+async def _connected(stack: Stack) -> Client:
+    # The SDK's native library is loaded by the few commands that need it.
+    from temporalio.client import Client  # noqa: PLC0415
+    from temporalio.contrib.pydantic import pydantic_data_converter  # noqa: PLC0415
+
+    try:
+        async with asyncio.timeout(UPDATE_SECONDS):
+            return await Client.connect(
+                stack.temporal_address, namespace=stack.temporal_namespace, data_converter=pydantic_data_converter
+            )
+    except (RuntimeError, TimeoutError):
+        raise Unavailable(
+            f"Temporal at {stack.temporal_address} does not answer; start the stack with `surefoot up`, then repeat",
+            "temporal",
+        ) from None

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
+from domain.errors import BadInput
 from domain.money import plain
 from domain.trade import TradeState
 from ledger.render import render
@@ -27,10 +28,15 @@ def register(app: typer.Typer) -> None:
 def trades(
     *,
     state: Annotated[TradeState | None, typer.Option("--state", case_sensitive=False, help="Only this state.")] = None,
+    stuck: Annotated[bool, typer.Option("--stuck", help="Only those that ask for a person: --state STUCK.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest.")] = 100,
     json_output: JsonFlag = False,
 ) -> None:
     """List trades, the newest decision first."""
+    if stuck:
+        if state not in (None, TradeState.STUCK):
+            raise BadInput(f"--stuck and --state {state} exclude each other; give one of them", "state")
+        state = TradeState.STUCK
     rows = asyncio.run(_rows(options.stack_with_ledger(), state, limit))
     if json_output:
         print_json([asdict(row) for row in rows])

@@ -1,0 +1,165 @@
+"""halt, resume, halts, capital: one scope, a named person, ids that can be typed, and what is in force afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from domain.errors import BadInput
+from domain.halt import Halt, Rule, Scope
+from domain.market import Venue
+from ledger.memory import MemoryLedger
+from tests.ledger.samples import RUN_ID, START, body, intent, ticket
+from workers.cli import capital, exits, halts
+from workers.cli.main import main
+from workers.cli.options import Options
+
+WHO = ["--reason", "venue storm", "--author", "Ada"]
+
+
+@pytest.fixture
+def ledger(monkeypatch: pytest.MonkeyPatch) -> MemoryLedger:
+    """The commands' ledger, in memory."""
+    kept = MemoryLedger()
+
+    @asynccontextmanager
+    async def opened(_: Any) -> AsyncIterator[MemoryLedger]:
+        yield kept
+
+    monkeypatch.setattr(Options, "stack_with_ledger", lambda _: SimpleNamespace())
+    for module in (halts, capital):
+        monkeypatch.setattr(module, "open_ledger", opened)
+    return kept
+
+
+def in_force(capsys: pytest.CaptureFixture[str], *flags: str) -> list[dict[str, Any]]:
+    capsys.readouterr()
+    assert main(["halts", "--json", *flags]) == exits.OK
+    told: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("flags", "scope", "target"),
+    [
+        (["--all"], "all", ""),
+        (["--venue", "kalshi"], "venue", "kalshi"),
+        (["--market", "GAME-A"], "market", "GAME-A"),
+        (["--market", "kalshi/GAME-A"], "market", "kalshi/GAME-A"),
+        (["--strategy", "pair"], "strategy", "pair"),
+    ],
+)
+@pytest.mark.usefixtures("ledger")
+def test_a_halt_is_in_force_with_its_scope_its_author_and_its_reason_until_it_is_lifted(
+    flags: list[str], scope: str, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["halt", *flags, *WHO]) == exits.OK
+    (standing,) = in_force(capsys)
+    assert (standing["scope"], standing["target"], standing["rule"]) == (scope, target, "operator")
+    assert (standing["author"], standing["reason"], standing["cleared_at"]) == ("Ada", "venue storm", None)
+    assert main(["resume", standing["id"][:5], "--reason", "calm again", "--author", "Grace"]) == exits.OK
+    assert "lifted by Grace (calm again)" in capsys.readouterr().out
+    assert in_force(capsys) == []
+    (record,) = in_force(capsys, "--all")
+    assert (record["id"], record["cleared_by"], record["cleared_reason"]) == (standing["id"], "Grace", "calm again")
+
+
+@pytest.mark.usefixtures("ledger")
+def test_the_same_halt_twice_is_one_halt_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["halt", "--all", *WHO]) == exits.OK
+    first = capsys.readouterr().out
+    assert main(["halt", "--all", "--reason", "again", "--author", "Grace"]) == exits.OK
+    captured = capsys.readouterr()
+    assert captured.out == first
+    assert "stands already" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ([], "no scope named"),
+        (["--all", "--venue", "kalshi"], "several scopes named"),
+        (["--market", " "], "--market is empty"),
+    ],
+)
+@pytest.mark.usefixtures("ledger")
+def test_a_halt_has_exactly_one_scope(flags: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["halt", *flags, *WHO]) == exits.BAD_INPUT
+    assert words in capsys.readouterr().err
+    assert in_force(capsys) == []
+
+
+@pytest.mark.usefixtures("ledger")
+def test_lifting_what_does_not_stand_is_bad_input_and_names_what_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["halt", "--all", *WHO]) == exits.OK
+    (standing,) = in_force(capsys)
+    assert main(["resume", "nothing", *WHO]) == exits.BAD_INPUT
+    assert standing["id"] in capsys.readouterr().err
+    assert len(in_force(capsys)) == 1
+
+
+def test_an_id_is_found_by_a_beginning_that_only_it_has() -> None:
+    def halt(name: str) -> Halt:
+        return Halt(name, Scope.ALL, "", Rule.OPERATOR, "Ada", "storm", 0)
+
+    standing = [halt("h-7f3a2c"), halt("h-7f0000"), halt("h-aa")]
+    assert halts.chosen("h-7f3", standing) == halts.chosen("7f3", standing) == "h-7f3a2c"
+    assert halts.chosen("h-aa", standing) == "h-aa"
+    for wanted, words in (("h-7f", "starts several"), ("", "no halt in force"), ("x", "no halt in force")):
+        with pytest.raises(BadInput, match=words):
+            halts.chosen(wanted, standing)
+
+
+@pytest.mark.usefixtures("ledger")
+def test_the_list_for_people_shows_halts_and_says_when_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["halts"]) == exits.OK
+    assert "no halt is in force" in capsys.readouterr().err
+    assert main(["halt", "--strategy", "pair", "--reason", "[odd] fills", "--author", "Ada"]) == exits.OK
+    capsys.readouterr()
+    for flags in ([], ["--all"]):
+        assert main(["halts", *flags]) == exits.OK
+        told = capsys.readouterr().out
+        assert "[odd] fills" in told
+        assert "strategy" in told
+
+
+async def _fund(ledger: MemoryLedger) -> str:
+    planned = intent()
+    await ledger.record_opening(Venue.KALSHI, Decimal("100"), START)
+    await ledger.begin_order(RUN_ID, planned, ticket(planned), body(ticket(planned)), START)
+    return planned.id
+
+
+async def test_capital_tells_cash_reserved_free_and_who_holds_it(ledger: MemoryLedger) -> None:
+    trade = await _fund(ledger)
+    (venue,) = await capital._read(SimpleNamespace())  # type: ignore[arg-type]
+    assert (venue.cash, venue.cash - venue.reserved) == (Decimal(100), venue.free)
+    assert [row.intent_id for row in venue.held] == [trade]
+
+
+def test_capital_is_shown_and_speaks_json(ledger: MemoryLedger, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["capital"]) == exits.OK
+    assert "no money yet" in capsys.readouterr().err
+    with asyncio.Runner() as runner:
+        trade = runner.run(_fund(ledger))
+    assert main(["capital"]) == exits.OK
+    assert trade in capsys.readouterr().out
+    assert main(["capital", "--json"]) == exits.OK
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["venue"], told["cash"], told["held"][0]["intent_id"]) == ("kalshi", "100", trade)
+
+
+def test_without_a_stack_they_are_unavailable_and_say_what_to_do(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for arguments in (["halts"], ["capital"], ["halt", "--all", *WHO], ["resume", "h-1", *WHO]):
+        assert main(["--state-dir", str(tmp_path), *arguments]) == exits.UNAVAILABLE
+        assert "surefoot up" in capsys.readouterr().err

@@ -1,0 +1,140 @@
+"""A person's word to a trade: taken with who and why, refused in the trade's words, or left where it will be read."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import BadInput, Denied, Unavailable
+from domain.operator import Action, OperatorCommand
+from workers.cli import exits, operate
+from workers.cli.main import main
+from workflows import names
+
+WORD = OperatorCommand("Ada", "books are thin")
+UPDATED = [action for action in Action if action is not Action.FORCE_FLAT]
+
+
+class Handle:
+    """A workflow that answers updates with `answer`, raises it, or, for None, never answers."""
+
+    id = "i-1"
+
+    def __init__(self, answer: str | Exception | None) -> None:
+        self.answer = answer
+        self.updates: list[tuple[str, OperatorCommand]] = []
+        self.signals: list[tuple[str, OperatorCommand]] = []
+
+    async def execute_update(self, name: str, command: OperatorCommand, *, result_type: type[str]) -> str:
+        assert result_type is str
+        self.updates.append((name, command))
+        if self.answer is None:
+            await asyncio.Event().wait()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return str(self.answer)
+
+    async def signal(self, name: str, command: OperatorCommand) -> None:
+        self.signals.append((name, command))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.cli.operate.UPDATE_SECONDS", 0.01)
+
+
+@pytest.mark.parametrize("action", UPDATED)
+async def test_a_command_is_the_update_of_its_name_and_the_answer_is_the_trades(action: Action) -> None:
+    handle: Any = Handle("will do")
+    told = await operate.tell(handle, action, WORD)
+    assert (told.answer, told.stored) == ("will do", False)
+    assert handle.updates == [(getattr(names, f"UPDATE_{action.name}"), WORD)]
+    assert handle.signals == []
+
+
+async def test_flat_is_a_signal_and_needs_no_worker() -> None:
+    handle: Any = Handle(None)
+    told = await operate.tell(handle, Action.FORCE_FLAT, WORD)
+    assert told.stored
+    assert handle.signals == [(names.SIGNAL_FORCE_FLAT, WORD)]
+    assert handle.updates == []
+
+
+@pytest.mark.parametrize("action", UPDATED)
+async def test_a_refusal_is_told_in_the_validators_words(action: Action) -> None:
+    refusal = WorkflowUpdateFailedError(ApplicationError("nothing stands alone", type="ValueError"))
+    with pytest.raises(Denied, match="nothing stands alone") as refused:
+        await operate.tell(Handle(refusal), action, WORD)  # type: ignore[arg-type]
+    assert exits.code_of(refused.value) == exits.REFUSED
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_unwind_nobody_answers_is_left_as_a_signal() -> None:
+    handle: Any = Handle(None)
+    told = await operate.tell(handle, Action.UNWIND, WORD)
+    assert told.stored
+    assert "obeyed as soon as a worker is up" in told.answer
+    assert handle.signals == [(names.SIGNAL_FORCE_FLAT, WORD)]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("action", [action for action in UPDATED if action is not Action.UNWIND])
+async def test_any_other_command_nobody_answers_is_unavailable_and_says_to_look_first(action: Action) -> None:
+    handle: Any = Handle(None)
+    with pytest.raises(Unavailable, match="surefoot trade i-1"):
+        await operate.tell(handle, action, WORD)
+    assert handle.signals == []
+
+
+async def test_a_server_that_fails_is_not_taken_for_a_refusal() -> None:
+    with pytest.raises(RPCError):
+        await operate.tell(Handle(RPCError("down", RPCStatusCode.UNAVAILABLE, b"")), Action.HOLD, WORD)  # type: ignore[arg-type]
+
+
+def test_the_author_is_the_login_name_unless_another_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USER", "grace")
+    assert operate.command_of("", "why").author == "grace"
+    assert operate.command_of("Ada", " why ") == OperatorCommand("Ada", "why")
+
+
+def test_nobody_is_no_author(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.cli.operate.login_name", lambda: "")
+    with pytest.raises(BadInput, match="--author is empty"):
+        operate.command_of("", "why")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["unwind", "i-1"],
+        ["hold", "i-1"],
+        ["retry", "i-1"],
+        ["accept", "i-1"],
+        ["flat", "i-1"],
+        ["adopt", "i-1", "--venue", "kalshi", "--order", "o-1"],
+        ["halt", "--all"],
+        ["resume", "h-1"],
+    ],
+)
+def test_a_reason_is_asked_for_and_an_empty_one_is_no_reason(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Any
+) -> None:
+    arguments = ["--state-dir", str(tmp_path), *arguments]
+    assert main(arguments) == exits.USAGE
+    assert "--reason" in capsys.readouterr().err
+    assert main([*arguments, "--reason", " ", "--author", "Ada"]) == exits.BAD_INPUT
+    assert "--reason is empty" in capsys.readouterr().err
+    assert main([*arguments, "--reason", "thin", "--author", "Ada"]) == exits.UNAVAILABLE
+    assert "surefoot up" in capsys.readouterr().err
+
+
+def test_an_order_to_adopt_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Any) -> None:
+    words = ["--state-dir", str(tmp_path), "adopt", "i-1", "--reason", "mine", "--author", "Ada"]
+    assert main([*words, "--venue", "kalshi", "--order", " "]) == exits.BAD_INPUT
+    assert "--order is empty" in capsys.readouterr().err
+    assert main([*words, "--venue", "mars", "--order", "o-1"]) == exits.USAGE
