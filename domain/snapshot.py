@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.evidence import Fill
+from domain.evidence import Fill, Redemption
 from domain.intent import Intent
 from domain.market import Venue
 from domain.orders import OrderTicket, Verdict
@@ -74,15 +74,17 @@ class OrderFacts:
 
     @property
     def open(self) -> bool:
-        """Bytes may have left, and no evidence has settled what became of them."""
-        return self.sends > 0 and not self.settled
+        """Bytes may have left (here, or where an adopted order was placed), and nothing settled what became of them."""
+        return (self.sends > 0 or bool(self.ticket.foreign_id)) and not self.settled
 
 
 @dataclass(frozen=True, slots=True)
 class CashEntry:
-    """One change of a venue's cash in dollars, keyed (venue, kind, ref). Kinds: `opening`, `fill`, `void`.
+    """One change of a venue's cash in dollars, keyed (venue, kind, ref).
 
+    Kinds: `opening`, `fill`, `void`, `settlement` (what a market paid), `transfer` (money moved by hand).
     A fill's entry includes its fee; a voided fill keeps its entry and gains a `void` one that takes it back.
+    `intent_id` is the trade whose cash it is: None for openings, transfers, and fills that no known order explains.
     """
 
     venue: Venue
@@ -90,6 +92,38 @@ class CashEntry:
     ref: str
     amount: Decimal
     at: int
+    intent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capital:
+    """What one trade holds of one venue's money. Keyed (intent_id, venue); dollars.
+
+    `reserved` is the most it may have out while it trades, and what is locked while it settles. `cash` is the signed
+    cash of its fills and redemptions there: negative when spent.
+    """
+
+    intent_id: str
+    venue: Venue
+    reserved: Decimal
+    cash: Decimal = Decimal(0)
+    released_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VenueCapital:
+    """A venue's money as the ledger has it, in dollars: `held` is what open trades hold, by intent id.
+
+    `cash` is every entry added up, before the collateral of shares held short. `free` = `cash` − the sum over `held`
+    of (reserved + cash): what a new trade may reserve, whether the open ones have spent theirs or not. It is None
+    for a venue without an opening balance: nothing is known to be short there.
+    """
+
+    venue: Venue
+    cash: Decimal
+    reserved: Decimal
+    free: Decimal | None
+    held: tuple[Capital, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +158,18 @@ class TradeFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """A trade that is done trading. `pnl` is certain; `state` CLOSED says that it is realised. `at`: last written."""
+
+    id: str
+    strategy: str
+    state: TradeState
+    outcome: Outcome | None
+    pnl: Decimal
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerFacts:
     """The whole ledger, every run: a venue account outlives runs, so must what it is compared with."""
 
@@ -133,12 +179,26 @@ class LedgerFacts:
     fills: tuple[Fill, ...]
     cash: tuple[CashEntry, ...]
     positions: dict[tuple[Venue, str], Decimal]
+    redemptions: tuple[Redemption, ...] = ()
+    capital: tuple[VenueCapital, ...] = ()
 
     def fills_by_intent(self) -> dict[str, list[Fill]]:
-        """Fills grouped by the intent that owns their order; fills of orders the ledger never saw are left out."""
+        """Fills grouped by the intent that owns their order; fills of orders the ledger never saw are left out.
+
+        An order's fills carry its client order id, or at least the venue's id of it: one placed elsewhere and adopted
+        may have no other.
+        """
         owner = {order.client_order_id: order.ticket.intent_id for order in self.orders}
+        theirs = {(o.ticket.venue, o.order_id): o.ticket.intent_id for o in self.orders if o.order_id}
         grouped: dict[str, list[Fill]] = {}
         for fill in self.fills:
-            if (intent_id := owner.get(fill.client_order_id)) is not None:
+            intent_id = owner.get(fill.client_order_id) or theirs.get((fill.venue, fill.order_id))
+            if intent_id is not None:
                 grouped.setdefault(intent_id, []).append(fill)
+        return grouped
+
+    def redemptions_by_intent(self) -> dict[str, list[Redemption]]:
+        grouped: dict[str, list[Redemption]] = {}
+        for redemption in self.redemptions:
+            grouped.setdefault(redemption.intent_id, []).append(redemption)
         return grouped

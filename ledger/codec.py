@@ -10,12 +10,13 @@ import msgspec
 
 from domain.decisions import Gate, Suppression
 from domain.errors import Denied
-from domain.evidence import Fill, FillStatus
+from domain.evidence import Fill, FillStatus, Redemption
 from domain.exposure import exposed, own_fills
 from domain.intent import Intent, canonical, id_of
 from domain.market import Venue
+from domain.operator import Action, CommandRecord
 from domain.orders import OrderTicket, Purpose, Side, SubmitResult, TimeInForce, Verdict
-from domain.snapshot import CashEntry, OrderFacts, Reservation, Send
+from domain.snapshot import Capital, CashEntry, OrderFacts, Reservation, Send
 from domain.trade import OrderRecord, Outcome, Step, TradeRecord, TradeState
 
 
@@ -30,13 +31,20 @@ _VERDICT_RANK = {None: 0, Verdict.DENIED: 1, Verdict.UNKNOWN: 2, Verdict.REJECTE
 
 _NEVER = 2**63
 
+OUTSIDE = -1
+"""The number of a command recorded where it was given, before its trade took it."""
+
 BEGUN = -1
 """The revision of a trade that was begun with its first order and has written no record of its own."""
 
 
 def rows_json(*rows: dict[str, Any]) -> str:
     """Rows as the text of a JSON array; Decimals become strings, which Postgres reads exactly."""
-    return msgspec.json.encode(rows).decode()
+    return json_text(rows)
+
+
+def json_text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 # ---------------------------------------------------------------------- in
@@ -135,6 +143,7 @@ def ticket_row(ticket: OrderTicket) -> dict[str, Any]:
         "order_id": None,
         "filled": Decimal(0),
         "settled": False,
+        "foreign_id": ticket.foreign_id,
     }
 
 
@@ -223,6 +232,45 @@ def _fill_row(fill: Fill) -> dict[str, Any]:
         "at": fill.at,
         "status": fill.status,
         "taker": fill.taker,
+        "merged": fill.merged,
+    }
+
+
+def capital_row(held: Capital) -> dict[str, Any]:
+    return {
+        "intent_id": held.intent_id,
+        "venue": held.venue,
+        "reserved": held.reserved,
+        "cash": held.cash,
+        "released_at": held.released_at,
+    }
+
+
+def command_row(intent_id: str, n: int, command: CommandRecord) -> dict[str, Any]:
+    return {
+        "intent_id": intent_id,
+        "n": n,
+        "action": command.action,
+        "author": command.author,
+        "reason": command.reason,
+        "answer": command.answer,
+        "at": command.at,
+    }
+
+
+def command_rows(record: TradeRecord) -> list[dict[str, Any]]:
+    return [command_row(record.intent_id, n, command) for n, command in enumerate(record.commands)]
+
+
+def redemption_row(redemption: Redemption) -> dict[str, Any]:
+    return {
+        "venue": redemption.venue,
+        "market": redemption.market,
+        "intent_id": redemption.intent_id,
+        "shares": redemption.shares,
+        "payout": redemption.payout,
+        "cash": redemption.cash,
+        "at": redemption.at,
     }
 
 
@@ -247,6 +295,7 @@ def order_of(row: Row) -> OrderFacts:
         limit=row["price_limit"],
         tif=TimeInForce(row["tif"]),
         post_only=row["post_only"],
+        foreign_id=row["foreign_id"],
     )
     return OrderFacts(
         ticket=ticket,
@@ -282,6 +331,7 @@ def fill_of(row: Row) -> Fill:
         at=row["at"],
         status=FillStatus(row["status"]),
         taker=row["taker"],
+        merged=row["merged"],
     )
 
 
@@ -296,7 +346,19 @@ def send_of(row: Row) -> Send:
 
 
 def cash_of(row: Row) -> CashEntry:
-    return CashEntry(Venue(row["venue"]), row["kind"], row["ref"], row["amount"], row["at"])
+    return CashEntry(Venue(row["venue"]), row["kind"], row["ref"], row["amount"], row["at"], row["intent_id"])
+
+
+def capital_of(row: Row) -> Capital:
+    return Capital(row["intent_id"], Venue(row["venue"]), row["reserved"], row["cash"], row["released_at"])
+
+
+def command_of(row: Row) -> CommandRecord:
+    return CommandRecord(Action(row["action"]), row["author"], row["reason"], row["answer"], row["at"])
+
+
+def redemption_of(row: Row) -> Redemption:
+    return Redemption(Venue(row["venue"]), row["market"], row["intent_id"], row["shares"], row["payout"], row["at"])
 
 
 def reservation_of(row: Row) -> Reservation:

@@ -45,9 +45,9 @@ def translated() -> Iterator[None]:
             f"the ledger's Postgres refused us: {error}; check the database, user and password in the ledger's DSN",
             "ledger_refused",
         ) from error
-    except asyncpg.UndefinedTableError as error:
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError) as error:
         raise BadInput(
-            f"the ledger's database lacks a table: {error}; apply the migrations (ledger.migrate) before using it",
+            f"the ledger's database is not of this version: {error}; apply the migrations (ledger.migrate) first",
             "ledger_not_migrated",
         ) from error
     except _GONE as error:

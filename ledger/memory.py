@@ -12,20 +12,26 @@ from decimal import Decimal
 from typing import Any
 
 from domain.decisions import Suppression
-from domain.evidence import Fill, FillStatus
+from domain.evidence import Fill, FillStatus, Redemption
 from domain.intent import Intent
 from domain.market import Venue
-from domain.orders import OrderTicket, Purpose, Side, SubmitResult, Verdict
-from domain.snapshot import CashEntry, LedgerFacts, OrderFacts, Reservation, Send, TradeFacts
-from domain.trade import OrderRecord, Step, TradeRecord, TradeState
+from domain.operator import CommandRecord
+from domain.orders import OrderTicket, Purpose, SubmitResult, Verdict
+from domain.snapshot import CashEntry, Ended, LedgerFacts, OrderFacts, Reservation, Send, TradeFacts, VenueCapital
+from domain.trade import DONE_TRADING, OrderRecord, Step, TradeRecord, TradeState
 from ledger import codec
+from ledger.capital import kept, refused, wanted
+from ledger.memory_accounts import Accounts
+from ledger.memory_halts import MemoryHalts
 from ledger.story import Run, SentBody, Snapshot, TradeRow, TradeStory, choose, starts
 
 
-class MemoryLedger:
+class MemoryLedger(MemoryHalts):
     """See `ledger.port` and `ledger.store.Ledger`."""
 
     def __init__(self) -> None:
+        super().__init__()
+        self._accounts = Accounts()
         self._runs: dict[str, Run] = {}
         self._intents: dict[str, tuple[str, Intent]] = {}
         self._suppressions: dict[tuple[str, str, str, str, int], Suppression] = {}
@@ -34,7 +40,8 @@ class MemoryLedger:
         self._orders: dict[str, OrderFacts] = {}
         self._sends: list[SentBody] = []
         self._fills: dict[tuple[str, str, str], Fill] = {}
-        self._cash: dict[tuple[str, str, str], CashEntry] = {}
+        self._commands: dict[str, dict[CommandRecord, int]] = {}
+        self._redemptions: dict[tuple[str, str, str], Redemption] = {}
 
     async def close(self) -> None:
         """Nothing to close."""
@@ -54,7 +61,10 @@ class MemoryLedger:
     # ------------------------------------------------------------------ writes
 
     async def record_opening(self, venue: Venue, cash: Decimal, at: int) -> None:
-        self._enter(CashEntry(venue, "opening", "opening", cash, at))
+        self._accounts.enter(CashEntry(venue, "opening", "opening", cash, at))
+
+    async def record_transfer(self, venue: Venue, amount: Decimal, ref: str, at: int) -> None:
+        self._accounts.enter(CashEntry(venue, "transfer", ref, amount, at))
 
     async def record_intent(self, intent: Intent, run_id: str) -> None:
         self._intents.setdefault(intent.id, (run_id, intent))
@@ -66,8 +76,13 @@ class MemoryLedger:
     async def begin_order(self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int) -> int:
         digest = hashlib.sha256(body).hexdigest()
         if intent is not None:
-            await self.record_intent(intent, run_id)
             key = intent.id
+            capital = wanted(intent, key)
+            why = await self._halt_over(intent) or self._accounts.shortage(capital)
+            if why is not None:
+                raise refused(key, why)
+            self._accounts.reserve(capital)
+            await self.record_intent(intent, run_id)
             if key not in self._trades:
                 held = Reservation(**_without(codec.begun_reservation(key, intent, ticket, at), "intent_id"))
                 row = _without(codec.begun_row(key, intent, run_id, at), "intent_id", "run_id")
@@ -91,20 +106,34 @@ class MemoryLedger:
         )
 
     async def record_fills(self, fills: Iterable[Fill]) -> None:
+        self._book(fills, None)
+
+    def _book(self, fills: Iterable[Fill], owner: str | None) -> None:
+        """Fills and their cash; `owner` is the trade that says they are its own, else the trade of their order."""
         for fill in fills:
             key, known = codec.fill_key(fill), self._fills.get(codec.fill_key(fill))
             if known is None:
                 self._fills[key] = fill
             elif codec.outranks(fill.status, known.status):
                 self._fills[key] = replace(known, status=fill.status)
-            kept, ref = self._fills[key], f"{fill.trade_id}/{fill.order_id}"
-            self._enter(CashEntry(kept.venue, "fill", ref, kept.cash, kept.at))
-            if kept.status is FillStatus.VOID:
-                self._enter(CashEntry(kept.venue, "void", ref, -kept.cash, kept.at))
+            elif owner is None:
+                continue  # nothing new
+            booked, ref = self._fills[key], f"{fill.trade_id}/{fill.order_id}"
+            order = self._orders.get(booked.client_order_id)
+            whose = owner or (order.ticket.intent_id if order is not None else None)
+            self._accounts.enter(CashEntry(booked.venue, "fill", ref, booked.cash, booked.at, whose))
+            if booked.status is FillStatus.VOID:
+                self._accounts.enter(CashEntry(booked.venue, "void", ref, -booked.cash, booked.at, whose))
 
     async def record_trade(self, run_id: str, intent: Intent, record: TradeRecord) -> None:
         await self.record_intent(intent, run_id)
-        await self.record_fills(record.fills)
+        self._book(record.fills, record.intent_id)
+        for n, command in enumerate(record.commands):
+            self._commands.setdefault(record.intent_id, {}).setdefault(command, n)
+        for paid in record.redemptions:
+            ref = f"{paid.market}/{paid.intent_id}"
+            self._redemptions.setdefault((paid.venue, paid.market, paid.intent_id), paid)
+            self._accounts.enter(CashEntry(paid.venue, "settlement", ref, paid.cash, paid.at, paid.intent_id))
         run, known = self._trades.get(intent.id, (run_id, None))
         if known is not None and record.revision < known.revision:
             return
@@ -118,6 +147,13 @@ class MemoryLedger:
         self._steps.setdefault(intent.id, {}).update(enumerate(record.steps))
         for order in record.orders:
             self._know(order)
+        self._accounts.keep(kept(intent, record))
+
+    async def record_command(self, intent_id: str, command: CommandRecord) -> None:
+        self._commands.setdefault(intent_id, {}).setdefault(command, codec.OUTSIDE)
+
+    async def release(self, intent_id: str, at: int) -> bool:
+        return self._accounts.release(intent_id, at)
 
     # ------------------------------------------------------------------ reads
 
@@ -150,6 +186,7 @@ class MemoryLedger:
         run_id, intent = self._intents[intent_id]
         orders = [order for order in self._orders.values() if order.ticket.intent_id == intent_id]
         ids = {order.client_order_id for order in orders}
+        theirs = {order.order_id for order in orders if order.order_id}
         steps = self._steps.get(intent_id, {})
         return TradeStory(
             run_id=run_id,
@@ -157,8 +194,10 @@ class MemoryLedger:
             trade=next((facts for _, facts in self._now() if facts.id == intent_id), None),
             orders=codec.in_story_order(orders),
             sends=tuple(sorted((s for s in self._sends if s.client_order_id in ids), key=lambda s: (s.at, s.n))),
-            fills=tuple(f for f in self._in_time() if f.client_order_id in ids),
+            fills=tuple(f for f in self._in_time() if f.client_order_id in ids or f.order_id in theirs),
             steps=tuple(steps[n] for n in sorted(steps)),
+            commands=await self.commands(intent_id),
+            redemptions=tuple(paid for paid in self._paid() if paid.intent_id == intent_id),
         )
 
     async def snapshot(self, run: str | None = None) -> Snapshot:
@@ -169,7 +208,31 @@ class MemoryLedger:
             intents=tuple(sorted(intents, key=lambda intent: (intent.decided_at, intent.id))),
             suppressions=tuple(sorted(suppressed, key=lambda item: (item.at, item.pair, item.gate))),
             facts=self._facts(),
+            halts=await self.halts(),
         )
+
+    async def capital(self) -> tuple[VenueCapital, ...]:
+        return self._accounts.standing()
+
+    async def done_trading(self, ids: Iterable[str]) -> set[str]:
+        return {key for key in ids if key in self._trades and self._trades[key][1].state in DONE_TRADING}
+
+    async def open_trades(self) -> tuple[TradeFacts, ...]:
+        trades = (replace(facts, reservations=()) for _, facts in self._now() if facts.state is not TradeState.CLOSED)
+        return tuple(sorted(trades, key=lambda trade: (trade.intent.decided_at, trade.id)))
+
+    async def outcomes_since(self, at: int) -> tuple[Ended, ...]:
+        known = (facts for _, facts in self._trades.values() if facts.state in DONE_TRADING and facts.at >= at)
+        ended = (Ended(t.id, t.intent.strategy, t.state, t.outcome, t.pnl, t.at) for t in known)
+        return tuple(sorted(ended, key=lambda trade: (trade.at, trade.id)))
+
+    async def realised_since(self, at: int) -> Decimal:
+        ended = await self.outcomes_since(at)
+        return sum((trade.pnl for trade in ended if trade.state is TradeState.CLOSED), Decimal(0))
+
+    async def commands(self, intent_id: str) -> tuple[CommandRecord, ...]:
+        mine = self._commands.get(intent_id, {})
+        return tuple(sorted(mine, key=lambda command: (command.at, mine[command])))
 
     async def unsettled_orders(self) -> tuple[OrderFacts, ...]:
         return tuple(sorted((o for o in self._orders.values() if o.open), key=lambda order: order.first_sent_at))
@@ -178,9 +241,6 @@ class MemoryLedger:
         return self._orders.get(client_order_id)
 
     # ------------------------------------------------------------------ parts
-
-    def _enter(self, entry: CashEntry) -> None:
-        self._cash.setdefault((entry.venue, entry.kind, entry.ref), entry)
 
     def _know(self, record: OrderRecord) -> None:
         """Take over what a trade knows of an order."""
@@ -194,12 +254,18 @@ class MemoryLedger:
     def _in_time(self) -> list[Fill]:
         return sorted(self._fills.values(), key=lambda fill: (fill.at, fill.trade_id, fill.order_id))
 
+    def _paid(self) -> list[Redemption]:
+        return sorted(self._redemptions.values(), key=lambda paid: (paid.at, paid.venue, paid.market, paid.intent_id))
+
     def _facts(self) -> LedgerFacts:
         positions: dict[tuple[Venue, str], Decimal] = {}
         for fill in self._fills.values():
             if fill.status is not FillStatus.VOID:
                 where = (fill.venue, fill.market)
                 positions[where] = positions.get(where, Decimal(0)) + fill.shares
+        for paid in self._redemptions.values():
+            where = (paid.venue, paid.market)
+            positions[where] = positions.get(where, Decimal(0)) - paid.shares
         trades = sorted((facts for _, facts in self._now()), key=lambda t: (t.intent.decided_at, t.id))
         sends = sorted(self._sends, key=lambda send: (send.at, send.client_order_id, send.n))
         return LedgerFacts(
@@ -207,8 +273,10 @@ class MemoryLedger:
             orders=tuple(sorted(self._orders.values(), key=lambda o: (o.first_sent_at, o.client_order_id))),
             sends=tuple(Send(send.client_order_id, send.n, send.sha256, send.at) for send in sends),
             fills=tuple(self._in_time()),
-            cash=tuple(sorted(self._cash.values(), key=lambda entry: (entry.at, entry.kind, entry.ref))),
+            cash=self._accounts.entries(),
             positions=positions,
+            redemptions=tuple(self._paid()),
+            capital=self._accounts.standing(),
         )
 
 
@@ -227,23 +295,28 @@ _STATE_BY_PURPOSE = {
     Purpose.OPEN: TradeState.LEG_A,
     Purpose.HEDGE: TradeState.RECHECK,
     Purpose.COMPLETE: TradeState.REBALANCE,
+    Purpose.ADOPTED: TradeState.REBALANCE,
     Purpose.UNWIND: TradeState.UNWIND,
+    Purpose.MERGE: TradeState.HEDGED,
 }
 
 
 def _by_orders(facts: TradeFacts, orders: list[OrderFacts]) -> TradeFacts:
-    def signed(order: OrderFacts) -> Decimal:
-        return order.filled if order.ticket.side is Side.BUY else -order.filled
-
-    a = sum((signed(order) for order in orders if order.ticket.leg == "A"), Decimal(0))
-    b = sum((signed(order) for order in orders if order.ticket.leg != "A"), Decimal(0))
+    opened = {leg.name: Decimal(0) for leg in facts.intent.legs}
+    closed = dict(opened)
+    sides = {leg.name: leg.side for leg in facts.intent.legs}
+    for order in orders:
+        leg = order.ticket.leg
+        if leg in sides:  # a merge is an order of no leg: what was handed back stays hedged
+            (opened if order.ticket.side is sides[leg] else closed)[leg] += order.filled
+    hedged = max(min(opened[leg] - closed[leg] for leg in opened), Decimal(0))
     last = max(orders, key=lambda order: (order.first_sent_at, order.ticket.attempt))
     return replace(
         facts,
         state=_STATE_BY_PURPOSE[last.ticket.purpose],
-        hedged=max(min(a, b), Decimal(0)),
-        unwound=sum((order.filled for order in orders if order.ticket.side is Side.SELL), Decimal(0)),
-        residual=abs(a - b),
+        hedged=hedged,
+        unwound=sum((min(opened[leg], closed[leg]) for leg in opened), Decimal(0)),
+        residual=sum((abs(opened[leg] - closed[leg] - hedged) for leg in opened), Decimal(0)),
     )
 
 

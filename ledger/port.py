@@ -7,14 +7,17 @@ records one more copy of the same bytes. All raise `Unavailable` when the ledger
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Protocol
 
 from domain.decisions import Suppression
 from domain.evidence import Fill
 from domain.halt import Halt
 from domain.intent import Intent
+from domain.market import Venue
+from domain.operator import CommandRecord
 from domain.orders import OrderTicket, SubmitResult
-from domain.snapshot import OrderFacts
+from domain.snapshot import Ended, OrderFacts, TradeFacts, VenueCapital
 from domain.trade import TradeRecord
 
 
@@ -24,8 +27,13 @@ class OrderLedger(Protocol):
     async def begin_order(self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int) -> int:
         """Record, in one round trip and before they leave, the bytes of `ticket`; returns which copy this is (from 1).
 
-        With `intent` (leg A) the intent and its trade, its worst cost reserved, are recorded too. `at` is wall-clock
-        microseconds. Raises `Denied` (`different_bytes`) when this order id has gone out with another body.
+        With `intent` (the first leg) the intent and its trade are recorded too, and its worst cost at each of its
+        venues is reserved; asked again, what is reserved stays so. `at` is wall-clock microseconds.
+
+        Raises, with nothing recorded: `Halted` (`halted`) when a halt in force covers the intent; `Denied`
+        (`above_balance`) when a venue with an opening balance has less free than the intent may need there, or
+        (`released`) when the trade's capital was given back already. Raises `Denied` (`different_bytes`) when this
+        order id has gone out with another body. Without `intent` only the last of these can happen.
         """
         ...
 
@@ -42,9 +50,10 @@ class OrderLedger(Protocol):
         ...
 
     async def record_trade(self, run_id: str, intent: Intent, record: TradeRecord) -> None:
-        """Record a trade with its orders, fills and steps in one transaction.
+        """Record a trade with its orders, fills, steps, commands and redemptions in one transaction.
 
-        An older `revision` never replaces a newer one; its fills are recorded all the same.
+        Its capital follows its state: kept while it trades, lowered to what is locked in SETTLING, released in CLOSED.
+        An older `revision` never replaces a newer one; its fills, commands and redemptions are recorded all the same.
         """
         ...
 
@@ -63,11 +72,14 @@ class HaltLedger(Protocol):
     """Durable stops. Reads raise `Unavailable` when the ledger is away: whoever enforces a halt then fails closed."""
 
     async def set_halt(self, halt: Halt) -> Halt:
-        """Record a halt; the one in force if one with this scope, target and rule already stands."""
+        """Record a halt; the one in force if one with this scope, target and rule already stands.
+
+        An empty `id` is replaced by a new one, short enough to type.
+        """
         ...
 
     async def clear_halt(self, halt_id: str, author: str, reason: str, at: int) -> Halt:
-        """End a halt in force. Raises `BadInput` when there is none with this id."""
+        """End a halt in force. Raises `BadInput` when there is none with this id, or no author or reason is given."""
         ...
 
     async def halts(self) -> tuple[Halt, ...]:
@@ -75,5 +87,49 @@ class HaltLedger(Protocol):
         ...
 
 
-class LedgerPort(OrderLedger, DecisionLedger, HaltLedger, Protocol):
+class CapitalLedger(Protocol):
+    """What open trades hold, and the money that moves without them."""
+
+    async def capital(self) -> tuple[VenueCapital, ...]:
+        """Each venue's cash, what is reserved and free, and which trade holds what; by name of the venue."""
+        ...
+
+    async def release(self, intent_id: str, at: int) -> bool:
+        """Give back the capital of a trade that nothing holds any more; whether it held any. Never asks why."""
+        ...
+
+    async def record_transfer(self, venue: Venue, amount: Decimal, ref: str, at: int) -> None:
+        """Dollars moved to (negative: from) the venue's account by hand; `ref` names the movement, once each."""
+        ...
+
+
+class TradeReads(Protocol):
+    """Where trades stand, asked by those who wait for them and by those who compare."""
+
+    async def done_trading(self, ids: Iterable[str]) -> set[str]:
+        """Which of these trades buy and sell nothing more (SETTLING or CLOSED). Cheap: asked several times a second."""
+        ...
+
+    async def open_trades(self) -> tuple[TradeFacts, ...]:
+        """All trades that are not CLOSED, without their reservations; oldest decision first."""
+        ...
+
+    async def outcomes_since(self, at: int) -> tuple[Ended, ...]:
+        """Trades that came to rest, or closed, at `at` (microseconds) or later; oldest first."""
+        ...
+
+    async def realised_since(self, at: int) -> Decimal:
+        """Realised P&L in dollars of the trades closed at `at` or later."""
+        ...
+
+    async def unsettled_orders(self) -> tuple[OrderFacts, ...]:
+        """Orders of which bytes may have left and whose end no evidence has shown; oldest first."""
+        ...
+
+    async def record_command(self, intent_id: str, command: CommandRecord) -> None:
+        """A command given while its trade could not take it; the same content is recorded once."""
+        ...
+
+
+class LedgerPort(OrderLedger, DecisionLedger, HaltLedger, CapitalLedger, TradeReads, Protocol):
     """All of it."""

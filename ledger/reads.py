@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from domain.halt import Halt
 from domain.market import Venue
-from domain.snapshot import LedgerFacts, OrderFacts, TradeFacts
-from domain.trade import TradeState
+from domain.operator import CommandRecord
+from domain.snapshot import Capital, Ended, LedgerFacts, OrderFacts, Reservation, TradeFacts, VenueCapital
+from domain.trade import DONE_TRADING, TradeState
 from ledger import codec
+from ledger.halts import HaltRecord, halt_of, record_of
 from ledger.story import Run, SentBody, Snapshot, TradeRow, TradeStory, choose
 
 if TYPE_CHECKING:
@@ -65,7 +69,13 @@ async def story(connection: Connection, wanted: str) -> TradeStory:
     orders = await connection.fetch("SELECT * FROM orders WHERE intent_id = $1", intent_id)
     ids = [row["client_order_id"] for row in orders]
     sends = await connection.fetch("SELECT * FROM sends WHERE client_order_id = ANY($1) ORDER BY at, n", ids)
-    fills = await connection.fetch("SELECT * FROM fills WHERE client_order_id = ANY($1) ORDER BY at, trade_id", ids)
+    theirs = [row["order_id"] for row in orders if row["order_id"]]  # an adopted order's fills may carry no client id
+    fills = await connection.fetch(
+        "SELECT * FROM fills WHERE client_order_id = ANY($1) OR order_id = ANY($2) ORDER BY at, trade_id", ids, theirs
+    )
+    redemptions = await connection.fetch(
+        "SELECT * FROM redemptions WHERE intent_id = $1 ORDER BY at, venue, market", intent_id
+    )
     steps = await connection.fetch("SELECT * FROM steps WHERE intent_id = $1 ORDER BY n", intent_id)
     return TradeStory(
         run_id=intent["run_id"],
@@ -75,6 +85,8 @@ async def story(connection: Connection, wanted: str) -> TradeStory:
         sends=tuple(SentBody(s["client_order_id"], s["n"], s["sha256"], s["body"], s["at"]) for s in sends),
         fills=tuple(codec.fill_of(row) for row in fills),
         steps=tuple(codec.step_of(row) for row in steps),
+        commands=await commands(connection, intent_id),
+        redemptions=tuple(codec.redemption_of(row) for row in redemptions),
     )
 
 
@@ -91,11 +103,14 @@ async def snapshot(connection: Connection, run_id: str | None) -> Snapshot:
         intents=tuple(codec.intent_of(row["canonical"]) for row in intents),
         suppressions=tuple(codec.suppression_of(row) for row in suppressions),
         facts=await _facts(connection),
+        halts=await halts(connection),
     )
 
 
 async def unsettled_orders(connection: Connection) -> tuple[OrderFacts, ...]:
-    rows = await connection.fetch("SELECT * FROM orders WHERE sends > 0 AND NOT settled ORDER BY first_sent_at")
+    rows = await connection.fetch(
+        "SELECT * FROM orders WHERE NOT settled AND (sends > 0 OR foreign_id <> '') ORDER BY first_sent_at"
+    )
     return tuple(codec.order_of(row) for row in rows)
 
 
@@ -104,11 +119,79 @@ async def order_outcome(connection: Connection, client_order_id: str) -> OrderFa
     return codec.order_of(row) if row is not None else None
 
 
+async def halts(connection: Connection) -> tuple[Halt, ...]:
+    rows = await connection.fetch("SELECT * FROM halts WHERE cleared_at IS NULL ORDER BY at, id")
+    return tuple(halt_of(row) for row in rows)
+
+
+async def halt_history(connection: Connection, limit: int | None) -> tuple[HaltRecord, ...]:
+    rows = await connection.fetch("SELECT * FROM halts ORDER BY at DESC, id LIMIT $1", limit)
+    return tuple(record_of(row) for row in rows)
+
+
+async def commands(connection: Connection, intent_id: str) -> tuple[CommandRecord, ...]:
+    rows = await connection.fetch("SELECT * FROM commands WHERE intent_id = $1 ORDER BY at, n", intent_id)
+    return tuple(codec.command_of(row) for row in rows)
+
+
+async def done_trading(connection: Connection, ids: list[str]) -> set[str]:
+    rows = await connection.fetch(
+        "SELECT intent_id FROM trades WHERE intent_id = ANY($1) AND state = ANY($2)", ids, sorted(DONE_TRADING)
+    )
+    return {row["intent_id"] for row in rows}
+
+
+async def open_trades(connection: Connection) -> tuple[TradeFacts, ...]:
+    rows = await connection.fetch(
+        "SELECT t.*, i.canonical FROM trades_now t JOIN intents i USING (intent_id) "
+        "WHERE t.state <> 'CLOSED' ORDER BY i.decided_at, intent_id"
+    )
+    return tuple(_facts_of(row, ()) for row in rows)
+
+
+async def outcomes_since(connection: Connection, at: int) -> tuple[Ended, ...]:
+    rows = await connection.fetch(
+        "SELECT t.*, i.strategy FROM trades t JOIN intents i USING (intent_id) "
+        "WHERE t.state = ANY($2) AND t.at >= $1 ORDER BY t.at, intent_id",
+        at,
+        sorted(DONE_TRADING),
+    )
+    return tuple(
+        Ended(
+            id=row["intent_id"],
+            strategy=row["strategy"],
+            state=TradeState(row["state"]),
+            outcome=codec.outcome_of(row["outcome"]),
+            pnl=row["pnl"],
+            at=row["at"],
+        )
+        for row in rows
+    )
+
+
+async def capital(connection: Connection) -> tuple[VenueCapital, ...]:
+    held: dict[str, list[Capital]] = {}
+    for row in await connection.fetch("SELECT * FROM capital WHERE released_at IS NULL ORDER BY venue, intent_id"):
+        held.setdefault(row["venue"], []).append(codec.capital_of(row))
+    accounts = await connection.fetch("SELECT * FROM accounts ORDER BY venue")
+    return tuple(
+        VenueCapital(
+            venue=Venue(account["venue"]),
+            cash=account["cash"] + sum((one.cash for one in held.get(account["venue"], ())), Decimal(0)),
+            reserved=account["reserved"],
+            free=account["cash"] - account["reserved"] if account["opened"] else None,
+            held=tuple(held.get(account["venue"], ())),
+        )
+        for account in accounts
+    )
+
+
 async def _facts(connection: Connection) -> LedgerFacts:
     orders = await connection.fetch("SELECT * FROM orders ORDER BY first_sent_at, client_order_id")
     sends = await connection.fetch("SELECT client_order_id, n, sha256, at FROM sends ORDER BY at, client_order_id, n")
     fills = await connection.fetch("SELECT * FROM fills ORDER BY at, trade_id, order_id")
     cash = await connection.fetch("SELECT * FROM cash ORDER BY at, kind, ref")
+    redemptions = await connection.fetch("SELECT * FROM redemptions ORDER BY at, venue, market, intent_id")
     positions = await connection.fetch("SELECT venue, market, shares FROM positions")
     return LedgerFacts(
         trades=await _trade_facts(connection, None),
@@ -117,6 +200,8 @@ async def _facts(connection: Connection) -> LedgerFacts:
         fills=tuple(codec.fill_of(row) for row in fills),
         cash=tuple(codec.cash_of(row) for row in cash),
         positions={(Venue(row["venue"]), row["market"]): row["shares"] for row in positions},
+        redemptions=tuple(codec.redemption_of(row) for row in redemptions),
+        capital=await capital(connection),
     )
 
 
@@ -131,14 +216,15 @@ async def _trade_facts(connection: Connection, intent_id: str | None) -> tuple[T
         "SELECT * FROM reservations WHERE $1::text IS NULL OR intent_id = $1 ORDER BY intent_id, revision", intent_id
     ):
         held.setdefault(row["intent_id"], []).append(codec.reservation_of(row))
-    return tuple(
-        TradeFacts(
-            id=row["intent_id"],
-            intent=codec.intent_of(row["canonical"]),
-            reservations=tuple(held.get(row["intent_id"], ())),
-            **_standing(row),
-        )
-        for row in rows
+    return tuple(_facts_of(row, held.get(row["intent_id"], ())) for row in rows)
+
+
+def _facts_of(row: codec.Row, held: Iterable[Reservation]) -> TradeFacts:
+    return TradeFacts(
+        id=row["intent_id"],
+        intent=codec.intent_of(row["canonical"]),
+        reservations=tuple(held),
+        **_standing(row),
     )
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,13 +21,16 @@ import asyncpg
 from domain.decisions import Suppression
 from domain.errors import Unavailable
 from domain.evidence import Fill
+from domain.halt import Halt
 from domain.intent import Intent
 from domain.market import Venue
+from domain.operator import CommandRecord
 from domain.orders import OrderTicket, SubmitResult
-from domain.snapshot import OrderFacts
+from domain.snapshot import Ended, OrderFacts, TradeFacts, VenueCapital
 from domain.trade import TradeRecord, TradeState
-from ledger import codec, reads, statements
+from ledger import capital, codec, reads, statements
 from ledger.faults import translated
+from ledger.halts import HaltRecord, halt_of, halt_row, new_id, not_in_force, require_person, taken
 from ledger.story import Run, Snapshot, TradeRow, TradeStory
 
 _PATIENCE_S = 10.0
@@ -81,7 +86,11 @@ class Ledger:
 
     async def record_opening(self, venue: Venue, cash: Decimal, at: int) -> None:
         """The venue's cash before the first trade this ledger ever saw. The first one recorded stays."""
-        await self._write(statements.RECORD_OPENING, venue, cash, at)
+        await self._write(statements.RECORD_CASH, venue, "opening", "opening", cash, at)
+
+    async def record_transfer(self, venue: Venue, amount: Decimal, ref: str, at: int) -> None:
+        """Dollars moved to (or from: negative) the venue's account by hand; `ref` names the movement, once each."""
+        await self._write(statements.RECORD_CASH, venue, "transfer", ref, amount, at)
 
     async def record_intent(self, intent: Intent, run_id: str) -> None:
         await self._write(statements.RECORD_INTENT, codec.rows_json(codec.intent_row(intent, run_id)))
@@ -99,19 +108,14 @@ class Ledger:
             "first_sent_at": at,
             "last_sent_at": at,
         }
-        opening = ("[]", "[]", "[]")
-        if intent is not None:
-            planned = codec.intent_row(intent, run_id)
-            opening = (
-                codec.rows_json(planned),
-                codec.rows_json(codec.begun_row(planned["intent_id"], intent, run_id, at)),
-                codec.rows_json(codec.begun_reservation(planned["intent_id"], intent, ticket, at)),
-            )
+        opening = _opening(run_id, intent, ticket, at) if intent is not None else None
         text = body.decode("utf-8", "backslashreplace")
-        copy = await self._write(statements.BEGIN_ORDER, *opening, codec.rows_json(order), text)
-        if copy is None:
+        answer = json.loads(await self._write(statements.BEGIN_ORDER, opening, codec.rows_json(order), text))
+        if answer["refusal"] is not None:
+            raise capital.refused(ticket.intent_id, answer["refusal"])
+        if answer["copy"] is None:
             raise codec.different_bytes(ticket, digest)
-        return int(copy)
+        return int(answer["copy"])
 
     async def finish_order(self, ticket: OrderTicket, result: SubmitResult) -> None:
         await self._write(statements.FINISH_ORDER, codec.rows_json(codec.result_row(ticket, result)))
@@ -130,7 +134,51 @@ class Ledger:
             codec.rows_json(*(codec.order_row(order) for order in record.orders)),
             codec.rows_json(*codec.step_rows(record)),
             codec.rows_json(*codec.fill_rows(record.fills)),
+            codec.rows_json(*(codec.capital_row(held) for held in capital.kept(intent, record))),
+            codec.rows_json(*codec.command_rows(record)),
+            codec.rows_json(*(codec.redemption_row(one) for one in record.redemptions)),
         )
+
+    async def record_command(self, intent_id: str, command: CommandRecord) -> None:
+        """A command given while its trade could not take it; the same content is recorded once."""
+        row = codec.command_row(intent_id, codec.OUTSIDE, command)
+        await self._write(statements.RECORD_COMMANDS, codec.rows_json(row))
+
+    async def release(self, intent_id: str, at: int) -> bool:
+        """Give back the capital of a trade that nothing holds any more; whether it held any. Never asks why."""
+        return bool(await self._write(statements.RELEASE, intent_id, at))
+
+    # ------------------------------------------------------------------ halts
+
+    async def set_halt(self, halt: Halt) -> Halt:
+        """See `ledger.port.HaltLedger`. An empty id is replaced by a new one, short enough to type."""
+        for _ in range(_DEADLOCKS):
+            row = halt_row(halt if halt.id else replace(halt, id=new_id()))
+            try:
+                return halt_of(json.loads(await self._write(statements.SET_HALT, codec.rows_json(row))))
+            except asyncpg.UniqueViolationError:
+                if halt.id:
+                    break
+        known = [item.halt for item in await self.halt_history() if item.halt.id == halt.id]
+        if known != [halt]:
+            raise taken(halt.id)
+        return halt  # set before, and ended since
+
+    async def clear_halt(self, halt_id: str, author: str, reason: str, at: int) -> Halt:
+        require_person(author, reason)
+        cleared = await self._write(statements.CLEAR_HALT, halt_id, author, reason, at)
+        if cleared is None:
+            raise not_in_force(halt_id)
+        return halt_of(json.loads(cleared))
+
+    async def halts(self) -> tuple[Halt, ...]:
+        async with self._connection() as connection:
+            return await reads.halts(connection)
+
+    async def halt_history(self, limit: int | None = None) -> tuple[HaltRecord, ...]:
+        """Every halt there was, in force or ended; newest first."""
+        async with self._connection() as connection:
+            return await reads.halt_history(connection, limit)
 
     # ------------------------------------------------------------------ reads
 
@@ -160,6 +208,36 @@ class Ledger:
         """Orders of which bytes may have left and whose end no evidence has shown; oldest first."""
         async with self._view() as connection:
             return await reads.unsettled_orders(connection)
+
+    async def capital(self) -> tuple[VenueCapital, ...]:
+        """Each venue's cash, what is reserved and free, and which trade holds what; by name of the venue."""
+        async with self._view() as connection:
+            return await reads.capital(connection)
+
+    async def done_trading(self, ids: Iterable[str]) -> set[str]:
+        """Which of these trades buy and sell nothing more (SETTLING or CLOSED). Cheap: asked several times a second."""
+        async with self._connection() as connection:
+            return await reads.done_trading(connection, list(ids))
+
+    async def open_trades(self) -> tuple[TradeFacts, ...]:
+        """All trades that are not CLOSED, without their reservations; oldest decision first."""
+        async with self._view() as connection:
+            return await reads.open_trades(connection)
+
+    async def outcomes_since(self, at: int) -> tuple[Ended, ...]:
+        """Trades that came to rest, or closed, at `at` (microseconds) or later; oldest first."""
+        async with self._connection() as connection:
+            return await reads.outcomes_since(connection, at)
+
+    async def realised_since(self, at: int) -> Decimal:
+        """Realised P&L in dollars of the trades closed at `at` or later."""
+        ended = await self.outcomes_since(at)
+        return sum((trade.pnl for trade in ended if trade.state is TradeState.CLOSED), Decimal(0))
+
+    async def commands(self, intent_id: str) -> tuple[CommandRecord, ...]:
+        """What people told this trade, in the order it was said."""
+        async with self._connection() as connection:
+            return await reads.commands(connection, intent_id)
 
     async def order_outcome(self, client_order_id: str) -> OrderFacts | None:
         async with self._view() as connection:
@@ -197,6 +275,20 @@ class Ledger:
                 except asyncpg.InternalClientError:
                     connection.terminate()  # it heard the server's farewell; back in the pool it would fail again
                     raise
+
+
+def _opening(run_id: str, intent: Intent, ticket: OrderTicket, at: int) -> str:
+    """The document that `open_trade` takes."""
+    planned = codec.intent_row(intent, run_id)
+    intent_id = planned["intent_id"]
+    document = {
+        "intents": [planned],
+        "trades": [codec.begun_row(intent_id, intent, run_id, at)],
+        "reservations": [codec.begun_reservation(intent_id, intent, ticket, at)],
+        "capital": [codec.capital_row(held) for held in capital.wanted(intent, intent_id)],
+        "scopes": capital.scopes(intent),
+    }
+    return codec.json_text(document)
 
 
 async def _warm(connection: reads.Connection) -> None:

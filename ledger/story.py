@@ -8,8 +8,10 @@ from decimal import Decimal
 
 from domain.decisions import Suppression
 from domain.errors import BadInput
-from domain.evidence import Fill
+from domain.evidence import Fill, Redemption
+from domain.halt import Halt
 from domain.intent import Intent
+from domain.operator import CommandRecord
 from domain.snapshot import LedgerFacts, OrderFacts, TradeFacts
 from domain.trade import Outcome, Step, TradeState
 
@@ -72,16 +74,22 @@ class TradeStory:
     sends: tuple[SentBody, ...]
     fills: tuple[Fill, ...]
     steps: tuple[Step, ...]
+    commands: tuple[CommandRecord, ...] = ()
+    redemptions: tuple[Redemption, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The ledger at one moment: one run's decisions (all runs' when `run` is None) and the facts of every run."""
+    """The ledger at one moment: one run's decisions (all runs' when `run` is None) and the facts of every run.
+
+    `halts` are those in force.
+    """
 
     run: Run | None
     intents: tuple[Intent, ...]
     suppressions: tuple[Suppression, ...]
     facts: LedgerFacts
+    halts: tuple[Halt, ...] = ()
 
 
 def choose(wanted: str, candidates: Sequence[str]) -> str:

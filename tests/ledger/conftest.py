@@ -11,7 +11,10 @@ from ledger.memory import MemoryLedger
 from ledger.migrate import migrate
 from ledger.store import Ledger
 
-_TABLES = "runs, intents, suppressions, trades, reservations, steps, orders, sends, fills, cash"
+_TABLES = (
+    "runs, intents, suppressions, trades, reservations, steps, orders, sends, fills, cash, "
+    "halts, commands, redemptions, capital, accounts"
+)
 
 
 @pytest.fixture(params=["memory", "postgres"])

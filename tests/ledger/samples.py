@@ -139,3 +139,10 @@ def standing_on_a(of: Intent, *, revision: int = 4) -> TradeRecord:
         revision=revision,
         at=START + 70_000,
     )
+
+
+def settling(of: Intent, *, revision: int = 9) -> TradeRecord:
+    """The record of the same trade as it waits for its markets: all its fills final, its cash locked."""
+    done = hedged(of, revision=revision)
+    spent = -sum((one.cash for one in done.fills), D(0))
+    return replace(done, state=TradeState.SETTLING, reserved=spent)

@@ -1,0 +1,92 @@
+"""What a trade holds of each venue's money, and the two refusals to open one.
+
+| while the trade | a venue's `reserved` is          | because                                                |
+|-----------------|----------------------------------|--------------------------------------------------------|
+| trades          | the intent's worst cost there    | nothing it may still do can need more                  |
+| settles         | what was spent, and a dollar for | nothing more is bought; this is locked until the       |
+|                 | each share held short            | markets pay                                            |
+| is closed       | released                         | its cash is the venue's free money again               |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from domain.errors import Denied, Halted, SurefootError
+from domain.evidence import Fill, FillStatus, Redemption
+from domain.halt import Scope
+from domain.intent import Intent
+from domain.market import Venue
+from domain.money import tidy
+from domain.snapshot import Capital
+from domain.trade import TradeRecord, TradeState
+from ledger.halts import halt_of
+
+
+def wanted(intent: Intent, intent_id: str) -> tuple[Capital, ...]:
+    """What opening this intent must reserve, in the order of venues in which locks are taken."""
+    return tuple(Capital(intent_id, venue, intent.worst_cost_at(venue)) for venue in sorted(intent.venues))
+
+
+def kept(intent: Intent, record: TradeRecord) -> tuple[Capital, ...]:
+    """What a trade holds once this record is written; released if it is closed. `cash` is not the record's to say."""
+    closed = record.state is TradeState.CLOSED
+    rows = []
+    for venue in sorted(intent.venues):
+        reserved = Decimal(0)
+        if record.state is TradeState.SETTLING:
+            reserved = locked(venue, record.fills, record.redemptions)
+        elif not closed:
+            reserved = intent.worst_cost_at(venue)
+        rows.append(Capital(record.intent_id, venue, reserved, released_at=record.at if closed else None))
+    return tuple(rows)
+
+
+def locked(venue: Venue, fills: Iterable[Fill], redemptions: Iterable[Redemption]) -> Decimal:
+    """Dollars that a trade at rest cannot give back before its markets pay: spent, or collateral of shares held short.
+
+    Selling a share that is not held credits its price and locks one dollar, until it is bought back or paid.
+    """
+    cash = Decimal(0)
+    held: dict[str, Decimal] = {}
+    for fill in fills:
+        if fill.venue is venue and fill.status is not FillStatus.VOID:
+            cash += fill.cash
+            held[fill.market] = held.get(fill.market, Decimal(0)) + fill.shares
+    for redemption in redemptions:
+        if redemption.venue is venue:
+            cash += redemption.cash
+            held[redemption.market] = held.get(redemption.market, Decimal(0)) - redemption.shares
+    short = sum((max(-shares, Decimal(0)) for shares in held.values()), Decimal(0))
+    return max(short - cash, Decimal(0))
+
+
+def scopes(intent: Intent) -> list[tuple[str, str]]:
+    """The (scope, target) of every narrower halt that would cover this intent; see `domain.halt.Halt.covers`."""
+    found: list[tuple[str, str]] = [(Scope.STRATEGY, intent.strategy)]
+    for leg in intent.legs:
+        found += [(Scope.VENUE, leg.venue), (Scope.MARKET, leg.market), (Scope.MARKET, f"{leg.venue}/{leg.market}")]
+    return list(dict.fromkeys(found))
+
+
+def refused(intent_id: str, why: Mapping[str, Any]) -> SurefootError:
+    """The error behind what `open_trade` returned: a halt's row, or the venue that has too little."""
+    if "halt" in why:
+        halt = halt_of(why["halt"])
+        return Halted(
+            f"{halt}. Nothing was sent; `surefoot resume {halt.id} --reason …` lifts it once its cause is gone",
+            "halted",
+        )
+    if why["released_at"] is not None:
+        return Denied(
+            f"the capital of {intent_id} at {why['venue']} was released: the trade is over. Nothing was sent",
+            "released",
+        )
+    free, needed, reserved = (tidy(Decimal(why[name])) for name in ("free", "wanted", "reserved"))
+    return Denied(
+        f"{why['venue']} has ${free} free, with ${reserved} reserved by open trades; {intent_id} may need ${needed} "
+        "at worst. Nothing was sent; it fits once trades close, or smaller",
+        "above_balance",
+    )
