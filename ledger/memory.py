@@ -173,10 +173,10 @@ class MemoryLedger(MemoryHalts):
             orders = [order for order in self._orders.values() if order.ticket.intent_id == facts.id]
             yield run_id, _by_orders(facts, orders) if facts.revision < 0 and orders else facts
 
-    async def standing(self, run: str) -> dict[TradeState, tuple[int, Decimal]]:
+    async def standing(self, run: str | None) -> dict[TradeState, tuple[int, Decimal]]:
         counts: dict[TradeState, tuple[int, Decimal]] = {}
         for run_id, facts in self._now():
-            if run_id == run:
+            if run in (None, run_id):
                 number, alone = counts.get(facts.state, (0, Decimal(0)))
                 counts[facts.state] = (number + 1, alone + facts.residual)
         return counts

@@ -48,10 +48,12 @@ async def trades(connection: Connection, run: str | None, state: TradeState | No
     )
 
 
-async def standing(connection: Connection, run: str) -> dict[TradeState, tuple[int, Decimal]]:
-    """By state: how many trades of the run, and how many shares of theirs stand alone."""
+async def standing(connection: Connection, run: str | None) -> dict[TradeState, tuple[int, Decimal]]:
+    """By state: how many trades of the run (of every run: None), and how many shares of theirs stand alone."""
     rows = await connection.fetch(
-        "SELECT state, count(*) AS n, sum(residual) AS alone FROM trades_now WHERE run_id = $1 GROUP BY state", run
+        "SELECT state, count(*) AS n, sum(residual) AS alone FROM trades_now "
+        "WHERE $1::text IS NULL OR run_id = $1 GROUP BY state",
+        run,
     )
     return {TradeState(row["state"]): (row["n"], row["alone"]) for row in rows}
 

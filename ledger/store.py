@@ -189,8 +189,8 @@ class Ledger:
         async with self._view() as connection:
             return await reads.trades(connection, run, state, limit)
 
-    async def standing(self, run: str) -> dict[TradeState, tuple[int, Decimal]]:
-        """By state: how many trades of the run there are, and how many shares of theirs stand alone."""
+    async def standing(self, run: str | None) -> dict[TradeState, tuple[int, Decimal]]:
+        """By state: how many trades of the run there are (of every run: None), and their shares that stand alone."""
         async with self._view() as connection:
             return await reads.standing(connection, run)
 
