@@ -6,7 +6,6 @@ Everything done here may be done twice: a crash in the middle repeats it from th
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -272,10 +271,7 @@ class ReconcileActivities:
             safe_mode |= safe
             if (stop.scope, stop.target, stop.rule) in standing:
                 continue
-            new_id = f"h-{os.urandom(3).hex()}"
-            halt = await self._money.set_halt(
-                Halt(new_id, stop.scope, stop.target, stop.rule, AUTHOR, stop.reason, now)
-            )
+            halt = await self._money.set_halt(Halt("", stop.scope, stop.target, stop.rule, AUTHOR, stop.reason, now))
             done.append(f"halted: {halt}")
             do = "`surefoot reconcile` shows what differs; then `surefoot " + (
                 "acknowledge`" if safe else f"resume {halt.id}`"
