@@ -345,10 +345,11 @@ async def test_a_ledger_of_the_previous_version_keeps_what_its_open_trades_hold(
     )
     await connection.execute("INSERT INTO trades VALUES ($1, 'r', 'STUCK', NULL, 0, 0, 10, 0, 15, 4, 1)", planned.id)
     await connection.execute(
-        "INSERT INTO orders VALUES ($1, $2, 'A', 1, 'open', 'kalshi', $3, 'buy', 10, 0.4, 'ioc', FALSE)",
+        "INSERT INTO orders VALUES ($1, $2, 'A', 1, 'open', 'kalshi', $3, 'buy', 10, 0.4, $4, FALSE)",
         order.client_order_id,
         planned.id,
         A,
+        order.tif,
     )
     await connection.execute(
         "INSERT INTO fills VALUES ('kalshi', $1, $2, $3, $4, 'buy', 0.4, 10, 0.168, 1, 'final', TRUE)",
