@@ -36,6 +36,28 @@ _MILLISECONDS = (
     10.0,
 )
 
+_LIFE = (
+    5e-4,
+    1e-3,
+    2e-3,
+    5e-3,
+    10e-3,
+    20e-3,
+    50e-3,
+    100e-3,
+    200e-3,
+    500e-3,
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    300.0,
+    900.0,
+    3600.0,
+)
+
 _SDK_LATENCIES = (  # the SDK's own buckets are too coarse below 50 ms
     "temporal_workflow_task_schedule_to_start_latency",
     "temporal_activity_schedule_to_start_latency",
@@ -53,7 +75,22 @@ START = Histogram("surefoot_start_seconds", "Intent to durable workflow start ac
 TRADES = Gauge("surefoot_trades", "Trades of this run by state, as the ledger has them", ["state"])
 CLOSED = Counter("surefoot_trades_closed", "Trades closed by this process, by outcome", ["outcome"])
 UNHEDGED = Gauge("surefoot_unhedged_shares", "Filled shares whose other side is not filled, over all open trades")
+UNHEDGED_NOTIONAL = Gauge("surefoot_unhedged_notional", "Dollars that stand alone now, at what they were bought for")
 UNHEDGED_NOTIONAL_SECONDS = Counter("surefoot_unhedged_notional_seconds", "Dollars unhedged times seconds, summed")
+STATE = Histogram("surefoot_state_seconds", "How long trades stay in a state, visit by visit", ["state"], buckets=_LIFE)
+UNKNOWN = Histogram("surefoot_unknown_seconds", "Order sent to evidence of an outcome that was unknown", buckets=_LIFE)
+UNKNOWNS = Gauge("surefoot_unknowns_open", "Orders sent whose outcome nothing has shown yet")
+UNKNOWN_AGE = Gauge("surefoot_unknown_age_seconds", "Age of the oldest of them; 0 if there is none")
+STUCK = Gauge("surefoot_stuck", "Trades that stand alone and ask for a person, of every run")
+HALTS = Gauge("surefoot_halts", "Halts in force", ["scope"])
+SAFE_MODE = Gauge("surefoot_safe_mode", "1 while start-up found exposure that no trade owns and nobody acknowledged it")
+CAPITAL_CASH = Gauge("surefoot_capital_cash", "Dollars of the account, as the ledger has them", ["venue"])
+CAPITAL_RESERVED = Gauge("surefoot_capital_reserved", "Dollars held for trades", ["venue"])
+CAPITAL_FREE = Gauge("surefoot_capital_free", "Dollars a new trade may still reserve", ["venue"])
+RECONCILED = Gauge("surefoot_reconciled_timestamp_seconds", "When this venue was last compared (Unix time)", ["venue"])
+FINDINGS = Gauge("surefoot_reconciliation_findings", "Differences the last reconciliation found", ["kind"])
+ALERTS = Counter("surefoot_alerts", "Alerts raised by reconciliation", ["alert"])
+RECOVERY = Gauge("surefoot_recovery_seconds", "From the start of this process until trades moved again", ["until"])
 SUBMIT = Histogram("surefoot_submit_seconds", "Order sent to answer taken in", ["verdict"], buckets=_MILLISECONDS)
 FIRST_BYTE = Histogram("surefoot_intent_to_send_seconds", "Intent decided to leg A sent", buckets=_MILLISECONDS)
 

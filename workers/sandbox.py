@@ -6,6 +6,7 @@ to: six times a payload, two dozen payloads a trade. Our converters know no cont
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from temporalio.converter import SerializationContext, StorageDriverStoreContext
@@ -21,23 +22,31 @@ _RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules("domain", "
 
 
 class TradeSandbox(SandboxedWorkflowRunner):
-    """Restrictions as the SDK's, with `domain` and `workflows` passed through."""
+    """Restrictions as the SDK's, with `domain` and `workflows` passed through.
 
-    def __init__(self) -> None:
+    `completed` is called, on a thread of the worker, after each workflow task that went well. Keep it short.
+    """
+
+    def __init__(self, completed: Callable[[], None] = lambda: None) -> None:
         super().__init__(restrictions=_RESTRICTIONS)
+        self._completed = completed
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return _ContextFree(super().create_instance(det))
+        return _ContextFree(super().create_instance(det), self._completed)
 
 
 class _ContextFree(WorkflowInstance):
     """A sandboxed workflow that is never asked for contexts."""
 
-    def __init__(self, inner: WorkflowInstance) -> None:
+    def __init__(self, inner: WorkflowInstance, completed: Callable[[], None]) -> None:
         self._inner = inner
+        self._completed = completed
 
     def activate(self, act: Any) -> Any:
-        return self._inner.activate(act)
+        completion = self._inner.activate(act)
+        if completion.HasField("successful"):
+            self._completed()
+        return completion
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
         return None

@@ -9,17 +9,14 @@ import asyncio
 
 import structlog
 
-from domain.errors import SurefootError
-from ledger.store import Ledger
 from workers import metrics
+from workers.gauges import Gauges
 from workers.process import child_main, until_told_to_stop
 from workers.reconciler import reconciling
 from workers.stack.layout import Stack
-from workers.trading import trading
+from workers.trading import trading, wall_clock_us
 
 log = structlog.get_logger(__name__)
-
-_COUNT_EVERY_S = 2.0
 
 
 async def run(stack: Stack) -> None:
@@ -31,27 +28,14 @@ async def run(stack: Stack) -> None:
         async with until_told_to_stop() as stop, trading(stack, runtime) as desk, reconciling(stack, desk):
             serving = True
             log.info("taking trades")
-            counting = asyncio.create_task(_count(stack, desk.ledger))
+            gauges = Gauges(desk.ledger, stack.run_id, wall_clock_us)
+            watching = [asyncio.create_task(gauges.run()), asyncio.create_task(desk.recovery.follow())]
             await stop.wait()
-            counting.cancel()
+            for task in watching:
+                task.cancel()
             log.info("stopping; finishing what is in flight")
     finally:
         page.close()
-
-
-async def _count(stack: Stack, ledger: Ledger) -> None:
-    """Trades by state and shares standing alone, for the metrics page."""
-    while True:
-        try:
-            counts = await ledger.standing(stack.run_id)
-        except SurefootError as away:
-            log.warning("ledger away; gauges are old", error=away.message)
-        else:
-            metrics.TRADES.clear()
-            for state, (number, _) in counts.items():
-                metrics.TRADES.labels(state).set(number)
-            metrics.UNHEDGED.set(float(sum(alone for _, alone in counts.values())))
-        await asyncio.sleep(_COUNT_EVERY_S)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 
 import structlog
 from temporalio.client import Client
@@ -20,17 +19,15 @@ from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
 from domain.errors import Unavailable
-from domain.intent import Intent
 from domain.market import Venue
-from domain.orders import OrderTicket, Purpose, SubmitResult
-from domain.trade import TradeRecord
 from ledger.store import Ledger
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.rest import Timeouts
 from venues.kalshi.signing import Signer
-from workers import metrics
 from workers.chaos import seam
+from workers.measures import Measures
 from workers.payloads import DATA_CONVERTER
+from workers.recovery import Recovery, process_start
 from workers.sandbox import TradeSandbox
 from workers.stack.layout import Stack
 from workflows.names import TRADE_QUEUE
@@ -73,11 +70,12 @@ async def connect_temporal(stack: Stack, runtime: Runtime | None = None) -> Clie
 
 @dataclass(frozen=True, slots=True)
 class Trading:
-    """The open connections of one process."""
+    """The open connections of one process, and how fast its trades came back."""
 
     client: Client
     venue: KalshiClient
     ledger: Ledger
+    recovery: Recovery
 
 
 @asynccontextmanager
@@ -94,17 +92,30 @@ async def trading(stack: Stack, runtime: Runtime | None = None) -> AsyncIterator
         ledger = await Ledger.connect(stack.postgres_dsn, min_size=2, max_size=_LEDGER_CONNECTIONS)
         try:
             client = await connect_temporal(stack, runtime)
-            desk = seam.tapped(stack, Trading(client, venue, ledger))
-            async with seam.watched(make_worker(desk.client, stack, desk.venue, desk.ledger)):
+            recovery = Recovery(client, process_start())
+            desk = seam.tapped(stack, Trading(client, venue, ledger, recovery))
+            worker = make_worker(desk.client, stack, desk.venue, desk.ledger, task_completed=recovery.task_completed)
+            async with seam.watched(worker):
                 yield desk
         finally:
             await ledger.close()
 
 
-def make_worker(client: Client, stack: Stack, venue: KalshiClient, ledger: Ledger) -> Worker:
+def make_worker(
+    client: Client,
+    stack: Stack,
+    venue: KalshiClient,
+    ledger: Ledger,
+    *,
+    task_completed: Callable[[], None] = lambda: None,
+) -> Worker:
+    """A worker for trades. `task_completed` is told, on a thread of the worker, of each task of a workflow."""
     venues = {Venue.KALSHI: venue}
-    orders = OrderActivities(venues, ledger, stack.run_id, wall_clock_us, _observe)
-    settlement = SettlementActivities(venues, ledger, stack.run_id, wall_clock_us, _closed)
+    measures = Measures()
+    orders = OrderActivities(
+        venues, ledger, stack.run_id, wall_clock_us, measures.submitted, answered=measures.answered
+    )
+    settlement = SettlementActivities(venues, ledger, stack.run_id, wall_clock_us, measures.rested)
     positions = PositionActivities(venues, ledger)
     limits = stack.settings.worker
     return Worker(
@@ -121,21 +132,10 @@ def make_worker(client: Client, stack: Stack, venue: KalshiClient, ledger: Ledge
             positions.read_resolution,
             positions.look_up_order,
         ],
-        workflow_runner=TradeSandbox(),
+        workflow_runner=TradeSandbox(task_completed),
         max_concurrent_workflow_tasks=limits.max_concurrent_workflow_tasks,
         max_concurrent_activities=limits.max_concurrent_activities,
         max_cached_workflows=limits.max_cached_workflows,
         sticky_queue_schedule_to_start_timeout=timedelta(milliseconds=limits.sticky_timeout_ms),
         graceful_shutdown_timeout=timedelta(milliseconds=limits.graceful_shutdown_ms),
     )
-
-
-def _observe(ticket: OrderTicket, result: SubmitResult, opening: Intent | None, sent: int) -> None:
-    metrics.SUBMIT.labels(result.verdict).observe(max(result.at - sent, 0) / 1e6)
-    if opening is not None and ticket.purpose is Purpose.OPEN:
-        metrics.FIRST_BYTE.observe(max(sent - opening.decided_at, 0) / 1e6)
-
-
-def _closed(record: TradeRecord, unhedged_dollar_seconds: Decimal) -> None:
-    metrics.CLOSED.labels(record.outcome or "").inc()
-    metrics.UNHEDGED_NOTIONAL_SECONDS.inc(float(unhedged_dollar_seconds))  # for watching only
