@@ -29,6 +29,7 @@ def config_of(stack: Stack) -> PaperConfig:
         opening_cash=paper.opening_cash,
         member_unit=paper.member_unit,
         read_lag_ms=paper.read_lag_ms,
+        settle_after_ms=paper.settle_after_ms,
         seed=paper.seed,
         faults_file=paper.faults_file,
     )

@@ -12,6 +12,7 @@ from venues.recording.open import open_recording
 from workers.cli import paper, report
 from workers.cli.options import options, say
 from workers.cli.progress import follow
+from workers.cli.resolve import resolve_known
 from workers.cli.stack import From, Game, Recording, Speed, To
 from workers.stack import detached, host
 from workers.stack.layout import Layout
@@ -29,12 +30,15 @@ def demo(
     end: To = None,
     speed: Speed = None,
     settle: Annotated[
-        float, typer.Option("--settle", min=0, help="Seconds to wait for open trades after the session.")
+        float,
+        typer.Option("--settle", min=0, help="Seconds to wait for open trades after the session, and for its pay."),
     ] = 90.0,
 ) -> None:
-    """Start everything, play a session, trade it, print the report, stop everything.
+    """Start everything, play a session, trade it, settle it, print the report, stop everything.
 
-    Without --recording a synthetic session is played. The ledger and history stay in the state folder.
+    Without --recording a synthetic session is played. Where the recording knows who won, its markets are resolved at
+    the end and the trades close with what they really earned; else they stay SETTLING. The ledger and history stay in
+    the state folder.
     """
     settings = options.load(paper.session_overrides(recording, game, start, end, speed), profile="demo").settings
     if settings.mode != "paper":
@@ -50,6 +54,7 @@ def demo(
         say(f"run {stack.run_id}; state folder {stack.state_dir}; Temporal UI: {stack.temporal_ui_url}")
         paper.play(stack, session)
         asyncio.run(follow(stack, settle))
+        resolve_known(stack, session, settle)
         document = report.make(stack)
     finally:
         host.down(layout, say)

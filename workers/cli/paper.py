@@ -31,8 +31,16 @@ def status(stack: Stack) -> dict[str, Any]:
     return _call(stack, "GET", "/paper/v1/status", timeout=5)
 
 
+def resolve(stack: Stack, **how: str) -> list[dict[str, Any]]:
+    """Ends markets: `market`, `result` and perhaps `settlement_value`, or `event` and `winner`.
+
+    Returns them as they stand then. Raises `BadInput` for a market that is not there or was paid otherwise."""
+    markets: list[dict[str, Any]] = _call(stack, "POST", "/paper/v1/resolve", timeout=30, body=how)["markets"]
+    return markets
+
+
 def audit(stack: Stack) -> dict[str, Any]:
-    """Every order, body and fill the exchange ever saw. Raises `Unavailable`."""
+    """What arrived under each client order id, and every position that was paid. Raises `Unavailable`."""
     return _call(stack, "GET", "/paper/v1/audit", timeout=60)
 
 

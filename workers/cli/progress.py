@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -18,6 +18,7 @@ from rich.text import Text
 
 from domain.errors import SurefootError
 from domain.money import plain
+from domain.trade import DONE_TRADING, TradeState
 from ledger.store import Ledger
 from workers.cli import paper
 from workers.cli.options import err, say
@@ -27,12 +28,16 @@ from workers.stack.layout import Stack
 _STORY_LINES = 6
 _ALL = 1_000_000
 _LINE_EVERY = 5.0
+_PAID_EVERY = 0.5
 _QUIET = 3.0  # seconds after the end in which the last decision may still become a trade
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One moment of a session. `trouble` says what could not be read; the numbers are then the last known."""
+    """One moment of a session. `open` trades may still buy or sell; `settling` ones wait for their markets to pay.
+
+    `trouble` says what could not be read; the numbers are then the last known.
+    """
 
     session: str = "-"
     state: str = "idle"
@@ -42,6 +47,7 @@ class View:
     intents: int = 0
     trades: int = 0
     open: int = 0
+    settling: int = 0
     unhedged: Decimal = Decimal(0)
     story: tuple[str, ...] = ()
     trouble: str = ""
@@ -50,13 +56,14 @@ class View:
     def line(self) -> str:
         return (
             f"{self.session} {self.state} {self.progress:.0%} · events {self.events}/{self.total} · "
-            f"intents {self.intents} · trades open {self.open}, closed {self.trades - self.open} · "
+            f"intents {self.intents} · trades open {self.open}, settling {self.settling}, "
+            f"closed {self.trades - self.open - self.settling} · "
             f"unhedged {plain(self.unhedged)} shares{f' · {self.trouble}' if self.trouble else ''}"
         )
 
 
 async def follow(stack: Stack, settle: float) -> None:
-    """Returns once the session has ended and no trade is open, at the latest `settle` seconds after its end."""
+    """Returns once the session has ended and no trade buys or sells any more, at the latest `settle` seconds after."""
     view = View()
     ended: float | None = None
     async with open_ledger(stack) as ledger:
@@ -76,6 +83,37 @@ async def follow(stack: Stack, settle: float) -> None:
     say(view.line)
 
 
+async def await_paid(stack: Stack, events: Collection[str], patience: float) -> None:
+    """Returns once every trade of this run on these events alone is closed, at the latest after `patience` seconds."""
+    over = time.monotonic() + patience
+    view = View()
+    decided: dict[str, bool] = {}  # by trade: whether all its legs lie in these events
+    async with open_ledger(stack) as ledger:
+        with _drawn() as draw:
+            while True:
+                view = await _read(stack, ledger, view)
+                draw(view)
+                waiting = await _waiting(stack, ledger, events, decided) if not view.trouble else -1
+                if waiting == 0:
+                    break
+                if time.monotonic() > over:
+                    count = str(waiting) if waiting > 0 else "some"
+                    say(f"{count} trades whose markets have paid are not closed after {patience:g} s; see the report")
+                    break
+                await asyncio.sleep(_PAID_EVERY)
+    say(view.line)
+
+
+async def _waiting(stack: Stack, ledger: Ledger, events: Collection[str], decided: dict[str, bool]) -> int:
+    """How many of this run's settling trades have nothing to wait for but these events."""
+    rows = [row.intent_id for row in await ledger.trades(run=stack.run_id, limit=_ALL, state=TradeState.SETTLING)]
+    for intent_id in rows:
+        if intent_id not in decided:
+            legs = (await ledger.trade(intent_id)).intent.legs
+            decided[intent_id] = all(leg.market.rpartition("-")[0] in events for leg in legs)
+    return sum(decided[intent_id] for intent_id in rows)
+
+
 async def _read(stack: Stack, ledger: Ledger, last: View) -> View:
     try:
         status = await asyncio.to_thread(paper.status, stack)
@@ -84,7 +122,7 @@ async def _read(stack: Stack, ledger: Ledger, last: View) -> View:
         steps = (await ledger.trade(rows[0].intent_id)).steps if rows else ()
     except SurefootError as error:
         return replace(last, trouble=error.message.partition(";")[0])
-    running = [row for row in rows if row.outcome is None]
+    running = [row for row in rows if row.state not in DONE_TRADING]
     return View(
         session=str(status["session"] or "-"),
         state=str(status["state"]),
@@ -94,6 +132,7 @@ async def _read(stack: Stack, ledger: Ledger, last: View) -> View:
         intents=max(counted, len(rows)),  # the counter starts over with its process
         trades=len(rows),
         open=len(running),
+        settling=sum(row.state is TradeState.SETTLING for row in rows),
         unhedged=sum((row.residual for row in running), Decimal(0)),
         story=tuple(f"{step.state}  {step.text}" for step in steps[-_STORY_LINES:]),
     )
@@ -126,7 +165,7 @@ class _Lines:
         self._at = 0.0
 
     def draw(self, view: View) -> None:
-        news = (view.state, view.intents, view.trades, view.open, view.trouble)
+        news = (view.state, view.intents, view.trades, view.open, view.settling, view.trouble)
         if news != self._told or time.monotonic() - self._at >= _LINE_EVERY:
             self._told, self._at = news, time.monotonic()
             say(view.line)

@@ -15,11 +15,16 @@ from config.settings import Settings
 from domain.errors import SurefootError, Unavailable
 from venues.recording.numbers import iso
 from workers.cli import exits, paper
+from workers.cli import resolve as resolution
 from workers.cli.options import JsonFlag, options, out, print_json, say
+from workers.cli.progress import follow
+from workers.cli.resolve import resolve_known
 from workers.stack import detached, host
 from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
 from workers.stack.processes import find
 from workers.stack.services import get_status
+
+_SETTLE_S = 90.0  # as long as a demo waits for open trades, and then for its markets to pay
 
 Recording = Annotated[
     str | None, typer.Option("--recording", help="What the paper exchange plays: a folder, a file, or synth:SEED.")
@@ -35,6 +40,7 @@ def register(app: typer.Typer) -> None:
     app.command("down")(down)
     app.command("status")(status)
     app.command("play")(play)
+    resolution.register(app)
 
 
 def up(
@@ -114,7 +120,15 @@ def down() -> None:
 
 
 def play(
-    *, recording: Recording = None, game: Game = None, start: From = None, end: To = None, speed: Speed = None
+    *,
+    recording: Recording = None,
+    game: Game = None,
+    start: From = None,
+    end: To = None,
+    speed: Speed = None,
+    resolve: Annotated[
+        bool, typer.Option("--resolve", help="Follow it to its end, then resolve the markets whose winner is known.")
+    ] = False,
 ) -> None:
     """Let the paper exchange of a running stack play a session."""
     loaded = options.load(paper.session_overrides(recording, game, start, end, speed), profile="demo")
@@ -122,6 +136,9 @@ def play(
     stack = options.stack()
     paper.play(stack, session)
     say(f"the paper exchange plays {session.recording} at speed {session.speed:g}; follow it with `surefoot status`")
+    if resolve:
+        asyncio.run(follow(stack, _SETTLE_S))
+        resolve_known(stack, session, _SETTLE_S)
 
 
 def status(json_output: JsonFlag = False) -> None:
@@ -181,9 +198,11 @@ def session_line(session: Mapping[str, Any]) -> str:
     """What the paper exchange plays, for people."""
     if session.get("session") is None:
         return f"{session['state']}; let it play one with `surefoot play`"
+    ended = ", ".join(f"{item['market']} {item['result'] or item['stage']}" for item in session.get("ended", ()))
     return (
         f"{session['session']} {session['state']}, {session['progress']:.0%} of {iso(session['start'])} to "
         f"{iso(session['end'])}, event {session['events']} of {session['events_total']}, speed {session['speed']}"
+        + (f"; ended: {ended}" if ended else "")
     )
 
 
