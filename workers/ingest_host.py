@@ -88,9 +88,9 @@ class IngestHost:
         ends = [asyncio.create_task(stop.wait()), asyncio.create_task(self._failed.wait()), watching, halting]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            for task in (watching, halting):
-                if task.done():
-                    await task
+            for watch in (watching, halting):
+                if watch.done():
+                    await watch
         finally:
             for task in (*ends, flushing, *self._tasks):
                 task.cancel()

@@ -91,7 +91,8 @@ def halts(
 def _row(record: HaltRecord) -> dict[str, Any]:
     """Flat: the halt's own fields, and who lifted it, why and when (null while it is in force)."""
     row = asdict(record)
-    return row.pop("halt") | row
+    flat: dict[str, Any] = row.pop("halt")
+    return flat | row
 
 
 def _scope(venue: Venue | None, market: str | None, strategy: str | None, *, everything: bool) -> tuple[Scope, str]:
