@@ -20,18 +20,19 @@ from temporalio.worker import Replayer, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.orders import OrderActivities
+from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
 from domain.intent import Intent
 from domain.market import MarketSpec, Venue
-from domain.operator import OperatorCommand
-from domain.orders import OrderTicket, Quote, SubmitResult
-from domain.trade import Outcome, TradeRecord, TradeState
+from domain.operator import Action, OperatorCommand
+from domain.orders import OrderTicket, Quote, Side, SubmitResult
+from domain.trade import DONE_TRADING, Outcome, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, A, B, D, intent
 from venues.fake import FakeVenue, Fault
 from workers.stack.temporal import find_binary
 from workflows import names
-from workflows.lifecycle import Trade
+from workflows.tail import Tail
 from workflows.trade import TradeWorkflow
 
 pytestmark = pytest.mark.stack
@@ -72,7 +73,8 @@ class Floor:
     def __init__(self, client: Client, queue: str) -> None:
         self.client, self.queue = client, queue
         planned = intent()
-        self.intent: Intent = replace(planned, decided_at=now_us(), expires_at=now_us() + 10_000_000)
+        quick = replace(planned.policy, settle_poll_ms=50, settle_slowest_ms=200)
+        self.intent: Intent = replace(planned, decided_at=now_us(), expires_at=now_us() + 10_000_000, policy=quick)
         specs = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, planned.legs[0].fees) for m in (A, B)}
         self.venue = FakeVenue(now_us, specs)
         self.venue.set_book(A, bids=[("0.38", "10")], asks=[("0.40", "10")])
@@ -84,7 +86,14 @@ class Floor:
         venues = {Venue.KALSHI: self.venue}
         orders = OrderActivities(venues, self.ledger, RUN_ID, now_us)
         settlement = SettlementActivities(venues, self.ledger, RUN_ID, now_us)
-        questions: list[Callable[..., Any]] = [orders.find_evidence, orders.take_quote, orders.cancel_order]
+        positions = PositionActivities(venues, self.ledger)
+        questions: list[Callable[..., Any]] = [
+            orders.find_evidence,
+            orders.take_quote,
+            orders.cancel_order,
+            positions.read_resolution,
+            positions.look_up_order,
+        ]
         async with Worker(
             self.client,
             task_queue=self.queue,
@@ -93,6 +102,14 @@ class Floor:
             workflow_runner=RUNNER,
         ):
             yield
+
+    async def ended(self, handle: Handle) -> TradeRecord:
+        """The closed record, its markets paying as soon as it waits for them."""
+        settling = await until(handle, lambda record: record.state in DONE_TRADING)
+        if settling.state is TradeState.SETTLING:
+            self.venue.resolve(A, "1")
+            self.venue.resolve(B, "0")
+        return await handle.result()
 
     async def start(self) -> Handle:
         pairs: list[SearchAttributePair[Any]] = [
@@ -151,7 +168,7 @@ async def listed(client: Client, query: str) -> list[str]:
 async def test_a_planned_trade_is_hedged_found_by_its_attributes_and_tells_its_story(floor: Floor) -> None:
     async with floor.worker():
         handle = await floor.start()
-        record = await handle.result()
+        record = await floor.ended(handle)
         assert (record.outcome, record.hedged, record.pnl) == (Outcome.HEDGED, D(10), floor.intent.edge)
         assert record == await handle.query(names.QUERY_RECORD, result_type=TradeRecord)
         story = await details(handle)
@@ -168,7 +185,7 @@ async def test_leg_b_without_an_answer_is_settled_by_the_venues_list(floor: Floo
     floor.venue.script("submit", None, Fault.LOST_AFTER)
     async with floor.worker():
         handle = await floor.start()
-        record = await handle.result()
+        record = await floor.ended(handle)
     assert record.outcome is Outcome.HEDGED
     assert [arrival.times for arrival in floor.venue.arrivals.values()] == [1, 1]
     assert any("settled by the venue's list" in step.text for step in record.steps)
@@ -189,7 +206,7 @@ async def test_an_activity_that_breaks_after_sending_is_unknown_not_failed(floor
     floor.venue.submit = breaks_once  # type: ignore[method-assign]
     async with floor.worker():
         handle = await floor.start()
-        record = await handle.result()
+        record = await floor.ended(handle)
     assert record.outcome is Outcome.HEDGED
     assert len((await floor.venue.account()).fills) == 2
     await replayed(handle)
@@ -210,7 +227,7 @@ async def test_an_unwind_is_validated_carried_out_and_answered(floor: Floor) -> 
         answer = await handle.execute_update(names.UPDATE_UNWIND, PERSON, result_type=str)
         assert answer.startswith("10 shares stand alone now")
         floor.venue.set_book(A, bids=[("0.38", "10")])
-        record = await handle.result()
+        record = await floor.ended(handle)
     assert (record.outcome, record.unwound) == (Outcome.UNWOUND, D(10))
     assert any("ada asked to unwind: the game was called off" in step.text for step in record.steps)
     await replayed(handle)
@@ -226,7 +243,7 @@ async def test_a_signal_sent_while_no_worker_is_up_is_carried_out_by_the_next_on
     await handle.signal(names.SIGNAL_FORCE_FLAT, PERSON)
     floor.venue.set_book(A, bids=[("0.30", "10")])
     async with floor.worker():
-        record = await handle.result()
+        record = await floor.ended(handle)
     assert (record.outcome, record.unwound) == (Outcome.UNWOUND, D(10))
     assert [arrival.times for arrival in floor.venue.arrivals.values()] == [1, 1]
     await replayed(handle)
@@ -241,7 +258,7 @@ async def test_a_venues_word_about_an_order_ends_a_wait_early(floor: Floor) -> N
         record = await until(handle, lambda record: "order_already_exists" in record.steps[-1].text)
         floor.venue.lag_ms = 0
         await handle.signal(names.SIGNAL_ORDER_UPDATE, record.orders[1].ticket.client_order_id)
-        record = await handle.result()
+        record = await floor.ended(handle)
     assert record.outcome is Outcome.HEDGED
     await replayed(handle)
 
@@ -267,7 +284,7 @@ async def test_a_person_who_speaks_while_the_venue_is_being_asked_is_heard_befor
         await until(handle, lambda record: record.state is TradeState.UNWIND)
         floor.venue.set_book(A, bids=[("0.38", "10")])
         await handle.signal(names.SIGNAL_ORDER_UPDATE, "anything")
-        record = await handle.result()
+        record = await floor.ended(handle)
     assert record.outcome is Outcome.UNWOUND
     await replayed(handle)
 
@@ -282,25 +299,63 @@ async def test_cancelling_a_trade_in_temporal_unwinds_it_instead_of_dropping_it_
         await until(handle, lambda record: record.state is TradeState.UNWIND)
         floor.venue.set_book(A, bids=[("0.38", "10")])
         await handle.signal(names.SIGNAL_ORDER_UPDATE, "anything")
-        record = await handle.result()
+        record = await floor.ended(handle)
     assert (record.outcome, record.unwound) == (Outcome.UNWOUND, D(10))
     assert any(step.text == "Temporal asked to unwind: the workflow was cancelled" for step in record.steps)
+    await replayed(handle)
+
+
+async def test_every_command_reaches_a_trade_through_its_validator(floor: Floor) -> None:
+    floor.venue.set_book(A, asks=[("0.40", "10")])
+    floor.venue.set_book(B)
+    async with floor.worker():
+        handle = await floor.start()
+        await until(handle, lambda record: record.state is TradeState.REBALANCE)
+        for update, answer in (
+            (names.UPDATE_HOLD, "nothing more is sent; 10 shares stand alone until somebody says what to do"),
+            (names.UPDATE_RETRY, "the policy decides again, at once, with all of its time"),
+        ):
+            assert await handle.execute_update(update, PERSON, result_type=str) == answer
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update(names.UPDATE_ADOPT, PERSON, result_type=str)
+        assert "adopting needs the venue's id of the order" in str(refused.value.cause)
+        floor.venue.set_book(B, asks=[("0.57", "10")])
+        order_id = floor.venue.place_by_hand(B, Side.BUY, "10", "0.57")
+        by_hand = OperatorCommand("ada", "hedged by hand", order_id, "kalshi")
+        assert "looked up on kalshi" in await handle.execute_update(names.UPDATE_ADOPT, by_hand, result_type=str)
+        record = await floor.ended(handle)
+    assert (record.outcome, record.hedged) == (Outcome.HEDGED, D(10))
+    assert [command.action for command in record.commands] == [Action.HOLD, Action.RETRY, Action.ADOPT]
+    await replayed(handle)
+
+
+async def test_a_residual_that_a_person_accepts_is_held_until_its_market_pays(floor: Floor) -> None:
+    floor.venue.set_book(A, asks=[("0.40", "10")])
+    floor.venue.set_book(B)
+    async with floor.worker():
+        handle = await floor.start()
+        await until(handle, lambda record: record.state is TradeState.REBALANCE)
+        answer = await handle.execute_update(names.UPDATE_ACCEPT, PERSON, result_type=str)
+        assert answer.startswith("10 shares may stand alone")
+        record = await floor.ended(handle)
+    assert (record.outcome, record.residual) == (Outcome.RESIDUAL, D(10))
+    assert record.pnl > 0
     await replayed(handle)
 
 
 async def test_a_failure_nobody_foresaw_leaves_the_trade_open_for_mended_code(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    healthy = Trade._try_close
+    healthy = Tail.run
 
-    async def broken(self: Trade) -> TradeRecord | None:
+    async def broken(self: Tail) -> TradeRecord | None:
         raise ApplicationError("a failure the lifecycle does not know")
 
-    monkeypatch.setattr(Trade, "_try_close", broken)
+    monkeypatch.setattr(Tail, "run", broken)
     async with floor.worker():
         handle = await floor.start()
         async with asyncio.timeout(30):
             while not [e async for e in handle.fetch_history_events() if e.HasField(FAILED_TASK)]:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
-        monkeypatch.setattr(Trade, "_try_close", healthy)
-        assert (await handle.result()).outcome is Outcome.HEDGED
+        monkeypatch.setattr(Tail, "run", healthy)
+        assert (await floor.ended(handle)).outcome is Outcome.HEDGED
