@@ -150,15 +150,23 @@ def set_quote(books: Sequence[Book], terms: SetTerms) -> SetQuote | None:
     The fee is rounded up at every level, so a size of a few hundredths may lose what its price promised: the profit
     is taken from the exact walks, not from the marginal costs that found the size.
     """
-    best = best_sum(books, terms.side)
-    if best is None or (best >= terms.payoff if terms.side is Side.BUY else best <= terms.payoff):
-        return None
+    buying = terms.side is Side.BUY
+    total = costs = 0
+    for book, rate in zip(books, terms.rates, strict=True):
+        price = book.best_ask if buying else book.best_bid
+        if price is None:
+            return None
+        total += price
+        costs += rate * price * (MICRO - price)
+    costs += (total if buying else -total) * 10**12
+    if costs >= (terms.signed_payoff - terms.margin) * 10**12:
+        return None  # not even the first share pays: no ladder has to be sorted to see that
     ladders = [terms.ladder(book) for book in books]
     size = best_set_size(ladders, terms)
     if size == 0:
         return None
     rules = zip(ladders, terms.rates, terms.units, strict=True)
-    if terms.side is Side.BUY:
+    if buying:
         walks = tuple(buy(ladder, size, rate, unit) for ladder, rate, unit in rules)
         edge = size * terms.payoff - sum(walk.cost for walk in walks)
     else:
@@ -167,14 +175,3 @@ def set_quote(books: Sequence[Book], terms: SetTerms) -> SetQuote | None:
     if edge <= 0 or edge < size * terms.margin:
         return None
     return SetQuote(size, edge, walks)
-
-
-def best_sum(books: Sequence[Book], side: Side) -> int | None:
-    """Micros of the best asks (to buy) or bids (to sell) of all books together; None where a side is empty."""
-    total = 0
-    for book in books:
-        price = book.best_ask if side is Side.BUY else book.best_bid
-        if price is None:
-            return None
-        total += price
-    return total

@@ -7,7 +7,7 @@
   order back. Sent later: one leg longer, LEG_US, and the same delay. What other legs' venues hold back is left out: a
   leg that waits for them is looked at again before it is sent, a delayed order is not.
 * **How scarce it is.** Where n times what we need stands at the limit or better, a move takes our part of it about one
-  time in n. Scarcity counts for later legs only: the first, if it is gone, costs nothing.
+  time in n.
 * **What unwinding it loses.** Its exact cost, less what the other side of its own book pays for it now after fees, plus
   one tick a share for the move that made it necessary. Shares that find nobody bring nothing.
 
@@ -32,12 +32,11 @@ def risk_of(book: Book, walk: Walk, side: Side, spec: MarketSpec, at: int) -> Le
     """The risk of taking `walk` on `side` of `book`, decided at `at` (exchange microseconds)."""
     gap = max(book.touch_gap, at - book.touched_at)
     delay = spec.delay_ms * 1000
-    standing = _standing(book, walk, side)
-    gone = _moves(LEG_US + delay, gap) * walk.filled // max(standing, 1)
+    need, standing = walk.filled, max(_standing(book, walk, side), walk.filled, 1)
     return LegRisk(
         key=spec.market,
-        fills=PPM - _moves(PATH_US + delay, gap),
-        gone=min(gone, PPM - 1),
+        fills=PPM - _moves(PATH_US + delay, gap) * need // standing,
+        gone=min(_moves(LEG_US + delay, gap) * need // standing, PPM - 1),
         loss=max(_unwinding(book, walk, side, spec), 1),
     )
 

@@ -1,4 +1,4 @@
-"""A replay decides the same every time, everywhere, and takes exactly what the generated game planted."""
+"""A replay decides the same every time, everywhere, and takes exactly what the generated evening planted."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import pytest
 from domain.decisions import Gate
 from domain.errors import BadInput
 from domain.limits import SetParams
+from domain.orders import Side
 from ingest.bench import measure
 from ingest.replay import replay
 from venues.recording import synth
 from venues.recording.session import BookDelta, RecordedSession
 
 ROOT = Path(__file__).resolve().parents[2]
-FINGERPRINT = "dbf37994d493a78385284d20bfa7f4ee89d1f3fe35e2b59d72ad684e59d42f30"
+FINGERPRINT = "a6852e3abc4f3ea7952287e152024091b14441c990ba60715a00512422f96b8f"
 
 
 @pytest.mark.parametrize("seed", [0, 1, 7, 42])
@@ -32,6 +33,24 @@ def test_every_planted_opportunity_is_taken_and_every_trap_is_refused_by_its_gat
     assert result.suppressed == {Gate.CROSSED: 1, Gate.SHALLOW: 1, Gate.STALE: 1}
     assert result.events == len(session.log)
     assert (result.first_at, result.last_at) == (session.start, session.end)
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_with_selling_on_a_wave_of_bids_is_sold_to_and_the_books_are_the_same_otherwise(seed: int) -> None:
+    plan = synth.plan(seed)
+    result = replay(synth.make(seed), params=SetParams(sell=True), trade_ms=3_500)
+    worth = {plant.at: plant for plant in plan.plants if plant.kind in (synth.Kind.REAL, synth.Kind.RICH)}
+    assert [intent.decided_at for intent in result.intents] == list(worth)
+    for intent in result.intents:
+        rich = worth[intent.decided_at].kind is synth.Kind.RICH
+        assert {leg.side for leg in intent.legs} == {Side.SELL if rich else Side.BUY}
+        assert intent.payoff == (-1 if rich else 1)
+        assert (intent.planned_cost < 0) == rich  # a sale's cost is what it brings, negative
+
+
+def test_events_of_two_outcomes_are_pairs_and_of_more_are_baskets_with_a_leg_for_each() -> None:
+    seen = {intent.pair: (intent.strategy, len(intent.legs)) for intent in replay(synth.make(7)).intents}
+    assert seen == {"SYNGAME-7": ("pair", 2), "SYNCUP-7": ("basket", 3)}
 
 
 def test_every_intent_costs_less_than_it_pays_by_at_least_the_margin() -> None:
@@ -69,9 +88,9 @@ def test_other_parameters_are_another_strategy_version_and_another_fingerprint()
     assert plain.fingerprint != wider.fingerprint
 
 
-def test_while_a_trade_is_open_its_pair_is_not_traded_again() -> None:
+def test_while_a_trade_is_open_its_set_is_not_traded_again() -> None:
     session = synth.make(7)
-    assert len(replay(session, trade_ms=3_600_000).intents) == 1
+    assert len(replay(session, trade_ms=3_600_000).intents) == 2  # one of each event
     assert len(replay(session, trade_ms=100).intents) > len(replay(session, trade_ms=500).intents)
 
 

@@ -1,15 +1,18 @@
-"""A seeded game: two markets that exclude each other, with a known number of pairs worth taking, some of them traps.
+"""A seeded evening: a game of two outcomes and a cup of three or four, with a known number of sets worth taking, some
+of them traps.
 
 The same seed gives the same session on every machine: whole numbers and `random.Random` only, whose `randrange` and
 `random` are the same on every platform and Python version this project supports.
 
-The probability of the first team wanders; both markets quote around it, a cent or two wide, levels behind the touch
-ever deeper; orders come, go and trade at the touch. Every book stays fresh: each market changes many times a second.
-A *planted* opportunity is a wave of asks in one market below what the other market allows; it stands for 0.2 to 3 s and
-then its makers pull it. What is planted is said by `plan(seed)`, so that tests and demos know what to expect.
+The probabilities of each event's outcomes wander and always add up to one; every market quotes around its own, a cent
+or two wide, levels behind the touch ever deeper; orders come, go and trade at the touch. Every book stays fresh: each
+market changes many times a second. A *planted* opportunity is a wave of asks in one market below what the others of its
+event allow; it stands for 0.2 to 3 s and then its makers pull it. What is planted, and who wins, is said by
+`plan(seed)`, so that tests and demos know what to expect.
 
-Traps look profitable and must not be taken: `stale` (the other book has been silent for seconds), `crossed` (the
-wave's market also shows a bid above it), `shallow` (less than one share stands at the price).
+A `rich` plant is the opposite: a wave of bids, worth selling every outcome to. Traps look profitable and must not be
+taken: `stale` (another book of the event has been silent for seconds), `crossed` (the wave's market also shows a bid
+above it), `shallow` (less than one share stands at the price).
 """
 
 from __future__ import annotations
@@ -20,22 +23,25 @@ from enum import StrEnum
 
 from domain.market import MarketSpec
 from domain.money import MICRO
-from venues.recording.session import BidSide, BookDelta, RecordedSession, SessionEvent
+from venues.recording.session import BidSide, BookDelta, RecordedSession, Result, SessionEvent
 from venues.recording.tickers import market
 from venues.recording.window import Levels
 
 SECONDS = 60
 _EPOCH = 1_767_225_600 * MICRO  # 2026-01-01T00:00:00Z; each seed plays on its own evening of that year
 _CENT = 10_000
-_LEVELS = 8
+_RUNGS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 14)  # cents from the fair price at which makers stand
+_BOUNDS = {2: (25, 75), 3: (18, 60), 4: (15, 45)}  # cents; leaves room for every rung and every wave
 _SLOT = 6
 _SILENCE = 2_600_000  # before a stale trap opens; longer than any sensible age limit, shorter than a slot's rest
+_CUP = ("EAST", "WEST", "NORTH", "SOUTH")
 
 
 class Kind(StrEnum):
-    """What a planted opportunity is: one to take, or a trap named by the gate that must refuse it."""
+    """What a planted opportunity is: one to take, to sell to, or a trap named by the gate that must refuse it."""
 
     REAL = "real"
+    RICH = "rich"
     STALE = "stale"
     CROSSED = "crossed"
     SHALLOW = "shallow"
@@ -43,169 +49,236 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """An opportunity of the session: it opens `at` (microseconds) in market number `market` and lasts `lasts`.
+    """An opportunity: it opens `at` (microseconds) in market number `market` of event number `event` and `lasts`.
 
-    `size` in micro-contracts stands on the cheap side; `cents` is how far the two asks together lie below 1 dollar.
+    `size` in micro-contracts stands in the wave; `cents` is how far the asks of all outcomes together then lie below
+    1 dollar, or for a rich one the bids above it.
     """
 
     kind: Kind
     at: int
     lasts: int
+    event: int
     market: int
     size: int
     cents: int
 
 
 @dataclass(frozen=True, slots=True)
+class EventPlan:
+    """One event: its outcomes' names, their opening prices in whole cents (100 together), and which one wins."""
+
+    name: str
+    outcomes: tuple[str, ...]
+    fair: tuple[int, ...]
+    winner: int
+
+    def ticker(self, number: int) -> str:
+        return f"{self.name}-{self.outcomes[number]}"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole script of a seed: when it starts, where the first team's price starts, and what is planted."""
+    """The whole script of a seed: when it starts, its events, and what is planted."""
 
     start: int
     seconds: int
-    fair: int
+    events: tuple[EventPlan, ...]
     plants: tuple[Plant, ...]
+
+    @property
+    def winners(self) -> dict[str, str]:
+        """By event: the market that pays."""
+        return {event.name: event.ticker(event.winner) for event in self.events}
 
 
 def plan(seed: int, seconds: int = SECONDS) -> Plan:
-    """The script of `seed`: one opportunity every six seconds, one trap of each kind among them if there is room."""
+    """The script of `seed`: one opportunity every six seconds; if there is room, one trap of each kind and one rich
+    wave among them. Odd seeds have a cup of three outcomes, even ones of four."""
     dice = random.Random(f"plan {seed}")  # noqa: S311 - a reproducible session, not a secret
     start = _EPOCH + (seed % 365) * 86_400 * MICRO + 19 * 3_600 * MICRO
+    events = (
+        _event(dice, f"SYNGAME-{seed}", ("RED", "BLUE")),
+        _event(dice, f"SYNCUP-{seed}", _CUP[: 3 + (seed + 1) % 2]),
+    )
     slots = max(1, (seconds - 4) // _SLOT)
     kinds = [Kind.REAL] * slots
-    for place, kind in enumerate((Kind.STALE, Kind.CROSSED, Kind.SHALLOW)):
-        if slots >= 4:
+    if slots >= 4:
+        for place, kind in enumerate((Kind.STALE, Kind.CROSSED, Kind.SHALLOW)):
             kinds[(place + 1) * slots // 4] = kind
+    if slots >= 8:
+        kinds[kinds.index(Kind.REAL, slots // 2)] = Kind.RICH
     plants = []
     for slot, kind in enumerate(kinds):
+        number = (slot + 1 + slot // 3) % 2  # the cup first; neither event gets all the traps
+        outcomes = len(events[number].outcomes)
         at = start + (3 + _SLOT * slot) * MICRO + dice.randrange(400_000)
         size = dice.randrange(5, 400) * MICRO if kind is not Kind.SHALLOW else 40 * _CENT
-        lasts = dice.randrange(200_000, 3_000_000) if kind is Kind.REAL else 400_000
-        # At least 5 cents below 1 cover both fees at any price (3.5 cents at the most, when both stand at 0.50).
-        plants.append(Plant(kind, at, lasts, dice.randrange(2), size, dice.randrange(5, 8)))
-    return Plan(start, seconds, dice.randrange(35, 66) * _CENT, tuple(plants))
+        lasts = dice.randrange(200_000, 3_000_000) if kind in (Kind.REAL, Kind.RICH) else 400_000
+        # Fees of all outcomes at any prices: at most 3.5 cents for two, 4.7 for three, 5.3 for four.
+        cents = 3 + outcomes + dice.randrange(3)
+        plants.append(Plant(kind, at, lasts, number, dice.randrange(outcomes), size, cents))
+    return Plan(start, seconds, events, tuple(plants))
+
+
+def _event(dice: random.Random, name: str, outcomes: tuple[str, ...]) -> EventPlan:
+    fair = [100 // len(outcomes)] * len(outcomes)
+    fair[0] += 100 - sum(fair)
+    for _ in range(20):
+        _shift(dice, fair)
+    draw = dice.randrange(100)
+    winner = next(n for n in range(len(fair)) if draw < sum(fair[: n + 1]))
+    return EventPlan(name, outcomes, tuple(fair), winner)
+
+
+def _shift(dice: random.Random, fair: list[int]) -> bool:
+    """Move a cent of probability from one outcome to another; False if the bounds forbid the one that was drawn."""
+    low, high = _BOUNDS[len(fair)]
+    loses = dice.randrange(len(fair))
+    gains = (loses + 1 + dice.randrange(len(fair) - 1)) % len(fair)
+    if fair[loses] <= low or fair[gains] >= high:
+        return False
+    fair[loses] -= 1
+    fair[gains] += 1
+    return True
 
 
 def make(seed: int, seconds: int = SECONDS) -> RecordedSession:
     """The session of `seed`."""
     script = plan(seed, seconds)
-    event = f"SYNGAME-{seed}"
-    markets = (market(f"{event}-RED", event, "Red beats Blue"), market(f"{event}-BLUE", event, "Blue beats Red"))
-    game = _Game(random.Random(f"game {seed}"), script, markets)  # noqa: S311 - reproducible, not a secret
-    game.play()
+    evening = _Evening(random.Random(f"game {seed}"), script)  # noqa: S311 - reproducible, not a secret
+    evening.play()
+    markets = tuple(spec for table in evening.tables for spec in table.markets)
     planted = ", ".join(f"{sum(p.kind is kind for p in script.plants)} {kind}" for kind in Kind)
-    return RecordedSession(f"synth-{seed}", markets, tuple(game.log), (f"planted: {planted}",))
+    won = ", ".join(script.winners.values())
+    notes = (f"planted: {planted}", f"won by: {won}")
+    results = tuple(Result(event, winner) for event, winner in script.winners.items())
+    return RecordedSession(f"synth-{seed}", markets, tuple(evening.log), notes, results)
 
 
-class _Game:
-    """Both books while they are written. `fair` is the first team's price in micros, always whole cents."""
+class _Table:
+    """The books of one event while they are written. `fair` is each outcome's price in whole cents."""
 
-    def __init__(self, dice: random.Random, script: Plan, markets: tuple[MarketSpec, MarketSpec]) -> None:
+    def __init__(self, script: EventPlan) -> None:
+        outcomes = len(script.outcomes)
+        self.fair = list(script.fair)
+        self.markets: tuple[MarketSpec, ...] = tuple(
+            market(script.ticker(n), script.name, f"{script.outcomes[n].title()} wins", outcomes)
+            for n in range(outcomes)
+        )
+        self.books = tuple(Levels() for _ in range(outcomes))
+
+    def targets(self, number: int) -> list[tuple[BidSide, int]]:
+        """Where this market's makers want to stand: a cent either side of fair, and behind it."""
+        fair = self.fair[number] * _CENT
+        rungs = [_CENT * rung for rung in _RUNGS]
+        return [("yes", fair - rung) for rung in rungs] + [("no", MICRO - fair - rung) for rung in rungs]
+
+    def wave(self, plant: Plant) -> tuple[BidSide, int]:
+        """Side and price (on that side) of the planted level."""
+        others = [book for n, book in enumerate(self.books) if n != plant.market]
+        if plant.kind is Kind.RICH:
+            return "yes", MICRO - sum(max(book.yes) for book in others) + plant.cents * _CENT
+        ask = MICRO - sum(MICRO - max(book.no) for book in others) - plant.cents * _CENT
+        return "no", MICRO - ask
+
+
+class _Evening:
+    """All events at once, one after the other in the log."""
+
+    def __init__(self, dice: random.Random, script: Plan) -> None:
         self.dice = dice
         self.script = script
-        self.markets = markets
-        self.fair = script.fair
-        self.books = (Levels(), Levels())
+        self.tables = tuple(_Table(event) for event in script.events)
+        self.places = [(table, n) for table in self.tables for n in range(len(table.markets))]
         self.log: list[SessionEvent] = []
 
     def play(self) -> None:
         start = self.script.start
-        for number in (0, 1):
-            for side, price in self.targets(number):
-                self.books[number].side(side)[price] = self.depth()
-            self.log.append(self.books[number].reset(start, self.markets[number].market))
+        for table, number in self.places:
+            for side, price in table.targets(number):
+                table.books[number].side(side)[price] = self.depth()
+            self.log.append(table.books[number].reset(start, table.markets[number].market))
         now = start + 10_000
         end = start + self.script.seconds * MICRO
         for plant in self.script.plants:
             now = self.idle(now, plant.at, plant)
             self.open(plant)
             now = self.idle(plant.at + 4_000, plant.at + plant.lasts, plant)
-            self.close(plant)
+            self.requote(plant.at + plant.lasts, self.tables[plant.event], plant.market)  # the wave is pulled
             now = plant.at + plant.lasts + 8_000
         self.idle(now, end, None)
 
     def idle(self, now: int, until: int, plant: Plant | None) -> int:
         """Ordinary trading from `now` to `until`, `plant` being the next opportunity or the one that stands."""
         while True:
-            now += self.dice.randrange(5_000, 30_000)
+            now += self.dice.randrange(2_000, 14_000)
             if now >= until:
                 return until
-            quiet = None
-            steady = False
+            quiet = steady = None
             if plant is not None:
-                steady = now >= plant.at - 100_000
-                if plant.kind is Kind.STALE and now >= plant.at - _SILENCE:
-                    quiet, steady = 1 - plant.market, True
-            if not steady and self.dice.randrange(60) == 0:
-                self.move(now)
-                now += 8_000
+                stale = plant.kind is Kind.STALE and now >= plant.at - _SILENCE
+                if stale or now >= plant.at - 100_000:
+                    steady = self.tables[plant.event]
+                if stale and steady is not None:
+                    quiet = (steady, (plant.market + 1) % len(steady.markets))
+            if self.dice.randrange(100) == 0:
+                table = self.tables[self.dice.randrange(len(self.tables))]
+                if table is not steady:
+                    self.move(now, table)
+                    now += 8_000
             else:
-                number = self.dice.randrange(2)
-                if number != quiet:
-                    self.jitter(now, number)
-
-    def own_fair(self, number: int) -> int:
-        return self.fair if number == 0 else MICRO - self.fair
-
-    def targets(self, number: int) -> list[tuple[BidSide, int]]:
-        """Where this market's makers want to stand: a cent either side of fair, and behind it."""
-        fair = self.own_fair(number)
-        rungs = [_CENT * (1 + rung) for rung in range(_LEVELS)]
-        return [("yes", fair - rung) for rung in rungs] + [("no", MICRO - fair - rung) for rung in rungs]
+                place = self.places[self.dice.randrange(len(self.places))]
+                if place != quiet:
+                    self.jitter(now, *place)
 
     def depth(self) -> int:
         return self.dice.randrange(60, 600) * MICRO
 
-    def change(self, at: int, number: int, side: BidSide, price: int, delta: int) -> None:
-        event = BookDelta(at, self.markets[number].market, side, price, delta)
-        self.books[number].apply(event)
+    def change(  # noqa: PLR0917 - when, where and what
+        self, at: int, table: _Table, number: int, side: BidSide, price: int, delta: int
+    ) -> None:
+        event = BookDelta(at, table.markets[number].market, side, price, delta)
+        table.books[number].apply(event)
         self.log.append(event)
 
-    def move(self, at: int) -> None:
-        """The game's odds move by a cent; the second market follows the first within some milliseconds."""
-        step = self.dice.choice((-_CENT, _CENT))
-        if not 25 * _CENT <= self.fair + step <= 75 * _CENT:
-            step = -step
-        self.fair += step
-        for number in (0, 1):
-            self.requote(at + number * self.dice.randrange(500, 6_000), number)
+    def move(self, at: int, table: _Table) -> None:
+        """The odds move by a cent; the event's markets follow one after the other within some milliseconds."""
+        if not _shift(self.dice, table.fair):
+            return
+        for number in range(len(table.markets)):
+            self.requote(at, table, number)
+            at += self.dice.randrange(300, 2_000)
 
-    def requote(self, at: int, number: int) -> None:
+    def requote(self, at: int, table: _Table, number: int) -> None:
         """Levels nobody wants any more go first, so that the book is never crossed on the way."""
-        wanted = self.targets(number)
-        book = self.books[number]
+        wanted = table.targets(number)
+        book = table.books[number]
         sides: tuple[BidSide, BidSide] = ("yes", "no")
         for side in sides:
             for price in sorted(book.side(side)):
                 if (side, price) not in wanted:
-                    self.change(at, number, side, price, -book.side(side)[price])
+                    self.change(at, table, number, side, price, -book.side(side)[price])
         for side, price in wanted:
             if price not in book.side(side):
-                self.change(at, number, side, price, self.depth())
+                self.change(at, table, number, side, price, self.depth())
 
-    def jitter(self, at: int, number: int) -> None:
-        """An order comes, goes, or trades at the touch; a level keeps at least twenty contracts."""
-        side, price = self.dice.choice(self.targets(number))
-        standing = self.books[number].side(side).get(price, 0)
+    def jitter(self, at: int, table: _Table, number: int) -> None:
+        """An order comes, goes, or trades at a level that stands; it keeps at least twenty contracts."""
+        book = table.books[number]
+        side, price = self.dice.choice([(side, p) for side, p in table.targets(number) if p in book.side(side)])
         amount = self.dice.randrange(1, 60) * MICRO
-        if standing == 0:
-            return
-        if self.dice.randrange(2) and standing - amount >= 20 * MICRO:
+        if self.dice.randrange(2) and book.side(side)[price] - amount >= 20 * MICRO:
             amount = -amount
-        self.change(at, number, side, price, amount)
-
-    def planted_ask(self, plant: Plant) -> int:
-        """The YES price of the wave: `cents` below what the other market's best ask leaves of a dollar."""
-        other_ask = MICRO - max(self.books[1 - plant.market].no)
-        return MICRO - other_ask - plant.cents * _CENT
+        self.change(at, table, number, side, price, amount)
 
     def open(self, plant: Plant) -> None:
-        ask = self.planted_ask(plant)
+        """The wave comes in; what it would trade with is gone first, except in a crossed book."""
+        table = self.tables[plant.event]
+        side, price = table.wave(plant)
         if plant.kind is not Kind.CROSSED:
-            bids = self.books[plant.market].yes
-            for price in sorted((price for price in bids if price >= ask), reverse=True):
-                self.change(plant.at, plant.market, "yes", price, -bids[price])
-        self.change(plant.at, plant.market, "no", MICRO - ask, plant.size)
-
-    def close(self, plant: Plant) -> None:
-        """The wave's makers pull what is left; then the market's bids come back."""
-        self.requote(plant.at + plant.lasts, plant.market)
+            opposite: BidSide = "no" if side == "yes" else "yes"
+            standing = table.books[plant.market].side(opposite)
+            for level in sorted((level for level in standing if level >= MICRO - price), reverse=True):
+                self.change(plant.at, table, plant.market, opposite, level, -standing[level])
+        self.change(plant.at, table, plant.market, side, price, plant.size)

@@ -27,7 +27,7 @@ class IntentMaker:
         seen = strategy.quote(books)
         if seen is None:
             raise ValueError(
-                f"the books of {' and '.join(book.market for book in books)} hold no opportunity; expected the bench's own"
+                f"{', '.join(book.market for book in books)}: no opportunity; expected the bench's own books"
             )
         self._first = strategy.intent(books, seen, wall_clock_us())
         self._ttl = self._first.expires_at - self._first.decided_at

@@ -1,4 +1,4 @@
-"""The generated game: the same everywhere, never crossed by accident, with exactly the opportunities it says."""
+"""The generated evening: the same everywhere, never crossed by accident, with exactly the opportunities it says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SEEDS = (0, 1, 7, 42, 1234)
 
 def test_the_same_seed_gives_the_same_bytes_on_every_machine() -> None:
     digest = hashlib.sha256(b"".join(session_file.lines(synth.make(7)))).hexdigest()
-    assert digest == "2bbd2947cc9e877ba1183208301decb593319b5e22317407f95fb704a5c876af"
+    assert digest == "f0a2d0cfb5cece5d6a42bb2352ca5a9f6dbea15a2439a5aec5fc3e21db385ca1"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -46,6 +46,26 @@ def test_every_kind_of_trap_is_planted_and_only_the_crossed_one_crosses_a_book(s
         else:
             assert book.change_ask(MICRO - event.price, event.delta, event.at, event.at)
         assert not book.crossed() or crossed.at <= event.at <= crossed.at + crossed.lasts
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_game_of_two_and_a_cup_of_three_or_four_both_hold_opportunities_and_say_who_wins(seed: int) -> None:
+    plan = synth.plan(seed)
+    assert [len(event.outcomes) for event in plan.events] == [2, 3 if seed % 2 else 4]
+    assert all(sum(event.fair) == 100 for event in plan.events)
+    real = [plant for plant in plan.plants if plant.kind is synth.Kind.REAL]
+    assert {plant.event for plant in real} == {0, 1}
+    session = synth.make(seed)
+    assert {spec.event: spec.outcomes for spec in session.markets} == {
+        event.name: len(event.outcomes) for event in plan.events
+    }
+    assert set(plan.winners.values()) <= {spec.market for spec in session.markets}
+
+
+def test_every_outcome_of_an_event_wins_on_some_evening() -> None:
+    plans = [synth.plan(seed) for seed in range(100)]
+    won = {(len(event.outcomes), event.winner) for plan in plans for event in plan.events}
+    assert won == {(outcomes, winner) for outcomes in (2, 3, 4) for winner in range(outcomes)}
 
 
 def test_events_are_in_order_and_the_session_is_about_as_long_as_asked() -> None:
