@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
@@ -19,6 +20,8 @@ from workers.chaos import campaign
 from workers.chaos.paths import PATHS
 
 _BEGAN = time.monotonic()
+
+logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # its pool says at length that a killed server is away
 
 
 def main() -> int:

@@ -1,28 +1,28 @@
-"""The markets chaos trades on: one session of books that stand, deep where a path needs depth and thin where not.
+"""The markets chaos trades on: a session of books that stand, deep where a path needs depth and thin where not.
 
-    | event       | RED bid/ask | BLUE bid/ask | what it is for                                                   |
-    |-------------|-------------|--------------|------------------------------------------------------------------|
-    | CALM        | 44 / 45     | 44 / 45      | both legs at once, ten cents below a dollar                      |
-    | CLIFF       | 44 / 45     | 60 / 80      | the other leg is dear: what stands is sold again                 |
-    | TRAP        | 10 / 45     | 50 / 95      | neither way out fits a small loss budget                         |
-    | THIN-nn     | 44 / 45 × 2 | 44 / 45      | two shares at the touch, the rest of an order rests              |
-    | BASKET-n    | 25 / 30     | 70 / 80      | three RED make a basket                                          |
-    | HALTED      | 44 / 45     | 44 / 45      | stands under a halt                                              |
-    | PAID-nn     | 44 / 45     | 44 / 45      | is resolved, RED wins                                            |
-    | DECIDED-nn  | 15 / 52     | 48 / 52      | BLUE offers ten shares at 20 once: ingest decides by itself      |
+    | event      | RED bid/ask | BLUE bid/ask | what it is for                                                   |
+    |------------|-------------|--------------|------------------------------------------------------------------|
+    | CALM       | 44 / 45     | 44 / 45      | both legs at once, ten cents below a dollar                      |
+    | CLIFF      | 44 / 45     | 60 / 80      | the other leg is dear: what stands is sold again                 |
+    | TRAP       | 10 / 45     | 50 / 95      | neither way out fits a small loss budget                         |
+    | HALTED     | 44 / 45     | 44 / 45      | stands under a halt                                              |
+    | BASKET-n   | 25 / 30     | 70 / 80      | three RED make a basket                                          |
+    | THIN-n     | 44 / 45 × 2 | 44 / 45      | two shares at the touch, the rest of an order rests              |
+    | PAID-n     | 44 / 45     | 44 / 45      | is resolved, RED wins                                            |
+    | DECIDED-n  | 15 / 52     | 48 / 52      | BLUE offers ten shares at 20 once: ingest decides by itself      |
 
-All else is worth less than the 20 cents a share that the stack's strategy asks for, so ingest leaves it alone.
+All else is worth less than the 20 cents a share that the stack's strategy asks for, so ingest leaves it alone. The
+last three are used up by a trade, so each trade has one of its own.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from domain.market import MarketSpec
 from domain.money import MICRO
 from venues.recording.session import BookDelta, BookReset, RecordedSession
 from venues.recording.tickers import market
-
-NUMBERED = 8
-"""How many THIN, PAID and DECIDED events there are; a lane's number chooses."""
 
 OFFER_AFTER_S = 1.5
 _START = 1_767_225_600 * MICRO
@@ -32,22 +32,26 @@ _THIN = 2 * MICRO
 _OFFER = 10 * MICRO
 
 
+_TABLE: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
+    "CALM": ((44, 45, _DEEP), (44, 45, _DEEP)),
+    "CLIFF": ((44, 45, _DEEP), (60, 80, _DEEP)),
+    "TRAP": ((10, 45, _DEEP), (50, 95, _DEEP)),
+    "HALTED": ((44, 45, _DEEP), (44, 45, _DEEP)),
+    "BASKET": ((25, 30, _DEEP), (70, 80, _DEEP)),
+    "THIN": ((44, 45, _THIN), (44, 45, _DEEP)),
+    "PAID": ((44, 45, _DEEP), (44, 45, _DEEP)),
+    "DECIDED": ((15, 52, _DEEP), (48, 52, _DEEP)),
+}
+STANDING = ("CALM", "CLIFF", "TRAP", "HALTED", "BASKET-0", "BASKET-1", "BASKET-2")
+
+
 def ticker(event: str, colour: str) -> str:
     return f"{event}-{colour}"
 
 
-def session(name: str) -> RecordedSession:
-    """All of the table; the offers come `OFFER_AFTER_S` after it began."""
-    events: list[tuple[str, tuple[int, int, int], tuple[int, int, int]]] = [
-        ("CALM", (44, 45, _DEEP), (44, 45, _DEEP)),
-        ("CLIFF", (44, 45, _DEEP), (60, 80, _DEEP)),
-        ("TRAP", (10, 45, _DEEP), (50, 95, _DEEP)),
-        ("HALTED", (44, 45, _DEEP), (44, 45, _DEEP)),
-        *((f"BASKET-{n}", (25, 30, _DEEP), (70, 80, _DEEP)) for n in range(3)),
-        *((f"THIN-{n:02d}", (44, 45, _THIN), (44, 45, _DEEP)) for n in range(NUMBERED)),
-        *((f"PAID-{n:02d}", (44, 45, _DEEP), (44, 45, _DEEP)) for n in range(NUMBERED)),
-        *((f"DECIDED-{n:02d}", (15, 52, _DEEP), (48, 52, _DEEP)) for n in range(NUMBERED)),
-    ]
+def session(name: str, more: Iterable[str] = ()) -> RecordedSession:
+    """The standing events and `more` numbered ones; the offers come `OFFER_AFTER_S` after it began."""
+    events = [(event, *_TABLE[event.rpartition("-")[0] or event]) for event in (*STANDING, *more)]
     markets: list[MarketSpec] = []
     opening: list[BookReset | BookDelta] = []
     offers: list[BookReset | BookDelta] = []

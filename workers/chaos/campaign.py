@@ -14,8 +14,7 @@ from pathlib import Path as File
 from typing import Any
 
 from domain.errors import SurefootError
-from venues.recording import session_file
-from workers.chaos import books, steps, verdict
+from workers.chaos import operator, steps, verdict
 from workers.chaos import plan as plans
 from workers.chaos.paths import PATHS, Path
 from workers.chaos.rounds import Lane, Round, Stage, Victim
@@ -59,13 +58,12 @@ async def stage(say: Say) -> AsyncIterator[Stage]:
 
 
 def prepared() -> tuple[File, File]:
-    """A fresh state folder with the books to play in it, and a plan that stops nobody yet."""
+    """A fresh state folder with a plan that stops nobody yet."""
     folder = File(tempfile.mkdtemp(prefix="surefoot-chaos-"))
     folder.chmod(0o711)  # under root the embedded Postgres runs as another user, who must get through
     plan_file = folder / "chaos" / "plan.json"
     plan_file.parent.mkdir()
     plans.write(plan_file, plans.Plan())
-    session_file.write(books.session("chaos"), folder / "chaos.session.jsonl.gz")
     return folder, plan_file
 
 
@@ -77,6 +75,7 @@ class Result:
     kills: int = 0
     violations: list[str] = field(default_factory=list)
     unreached: list[str] = field(default_factory=list)
+    halts: int = 0
     recoveries: list[float] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -88,6 +87,7 @@ class Result:
             "kills": self.kills,
             "violations": len(self.violations),
             "unreached": len(self.unreached),
+            "halts_by_rule": self.halts,
             "recovery_p50_s": quantile(self.recoveries, 50),
             "recovery_p99_s": quantile(self.recoveries, 99),
             "seconds": round(self.seconds, 1),
@@ -105,8 +105,9 @@ def quantile(values: Sequence[float], percent: int) -> float | None:
 
 async def watch(on: Stage, paths: Iterable[Path], say: Say, times: int = 2) -> list[Step]:
     """Let every path run undisturbed and list the steps to kill at, in the order they come."""
-    chosen = list(paths)
-    watched = []
+    chosen, watched = list(paths), []
+    if any(path.halted for path in chosen):
+        await operator.halt(on.system, "HALTED-RED")
     for _ in range(times):
         this = await on.play([Lane(f"{path.name}.0", path, 0, None) for path in chosen])
         wrong = await verdict.violations(on.system, this)
@@ -134,11 +135,14 @@ async def kill_at(on: Stage, wanted: Sequence[Step], say: Say) -> Result:
         result.recoveries += this.recoveries()
         _tell(say, this, victim, wrong, len(waiting))
         result.violations += wrong
+        result.halts += await operator.lift_halts(on.system, say)
         missed = [step for step, lane in zip(batch, made, strict=True) if not lane.reached]
         if fresh := [step for step in missed if step.name not in again]:
             again.update(step.name for step in fresh)
             waiting += steps.batches(fresh)
         result.unreached += [step.name for step in missed if step not in fresh]
+    for name in result.unreached:
+        say(f"never reached: {name}")
     result.seconds = time.monotonic() - began
     return result
 

@@ -7,13 +7,17 @@ plan too: the command line may die before or after its update reached the server
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
 
+from domain.errors import Unavailable
+from domain.halt import Rule
 from workers.chaos.seam import PLAN_VARIABLE
 from workers.chaos.system import Ended, System, surefoot
+from workers.stack.books import open_ledger
 from workflows import names
 
 _SEEN_S = 10.0  # visibility is written after the fact
@@ -43,6 +47,23 @@ async def seen_stuck(client: Client, trade: str, problems: list[str]) -> None:
         await find_stuck(client, trade)
     except TimeoutError:
         problems.append(f"trade {trade} is stuck, and {names.SEARCH_STATE} = 'STUCK' does not find it")
+
+
+async def halt(system: System, market: str) -> None:
+    """Stop one market, for good. Raises `Unavailable` if that was refused."""
+    ended = await surefoot(system.folder, "halt", "--market", market, *_REASON)
+    if ended.code != 0:
+        raise Unavailable(f"surefoot halt ended with {ended.code}: {ended.err.strip()}", "chaos")
+
+
+async def lift_halts(system: System, say: Callable[[str], None]) -> int:
+    """Lift what a rule has halted since, so that the next round can open trades; returns how many there were."""
+    async with open_ledger(system.stack) as ledger:
+        set_by_rule = [standing for standing in await ledger.halts() if standing.rule is not Rule.OPERATOR]
+    for standing in set_by_rule:
+        say(f"  lifted: {standing}")
+        await surefoot(system.folder, "resume", standing.id, *_REASON)
+    return len(set_by_rule)
 
 
 def main() -> None:

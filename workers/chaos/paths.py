@@ -13,7 +13,7 @@ from domain.fees import FeeSchedule
 from domain.intent import Intent, IntentLeg, LegPolicy
 from domain.market import Venue
 from domain.orders import Side, TimeInForce, client_order_id
-from workers.chaos.books import NUMBERED, ticker
+from workers.chaos.books import ticker
 from workers.trading import wall_clock_us
 
 _SIZE = Decimal(5)
@@ -28,14 +28,17 @@ Faults = Callable[[Intent], list[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """`make` gives the intent of lane number n, None for the path that ingest decides by itself. `operator` is the
-    command that ends it once it is stuck; `resolved` says that its markets pay when it waits for that."""
+    """`make` gives the intent of trade number n, None for the path that ingest decides by itself; `event` the event
+    that this trade uses up. `operator` is the command that ends it once it is stuck; `resolved` says that its markets
+    pay when it waits for that, `halted` that a person has stopped them."""
 
     name: str
     make: Callable[[int], Intent] | None
+    event: Callable[[int], str] | None = None
     faults: Faults = lambda intent: []
     operator: str = ""
     resolved: bool = False
+    halted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +98,23 @@ def _fault(leg: str, do: str, **details: Any) -> Faults:
 
 
 def _calm(path: str, faults: Faults = lambda intent: []) -> Path:
-    return Path(path, lambda n: _pair(path, "CALM"), faults)
+    return Path(path, lambda n: _pair(path, "CALM"), faults=faults)
 
 
 def _stuck(path: str, operator: str) -> Path:
     return Path(path, lambda n: _pair(path, "TRAP", b="0.44", policy=_TIGHT), operator=operator)
 
 
-def _resting(path: str, event: Callable[[int], str], limit: str) -> Path:
+def _resting(path: str, event: Callable[[int], str], limit: str, *, used_up: bool) -> Path:
     def make(n: int) -> Intent:
         a = _Leg(ticker(event(n), "RED"), limit, TimeInForce.GTC, rest_ms=400)
         return _intent(path, a, _Leg(ticker(event(n), "BLUE"), "0.45"))
 
-    return Path(path, make)
+    return Path(path, make, event if used_up else None)
 
 
-def paid_event(number: int) -> str:
-    """The event whose markets are resolved for that lane."""
-    return f"PAID-{number % NUMBERED:02d}"
+def _paid(n: int) -> str:
+    return f"PAID-{n}"
 
 
 def _basket(n: int) -> Intent:
@@ -130,17 +132,12 @@ PATHS: tuple[Path, ...] = (
     _calm("a-lost-absent", _fault("A", "lost_request")),
     _calm("b-lost-present", _fault("B", "lost_answer")),
     _calm("b-lost-absent", _fault("B", "lost_request")),
-    _resting("rested-missed", lambda n: "CALM", "0.40"),
-    _resting("rested-filled", lambda n: f"THIN-{n % NUMBERED:02d}", "0.45"),
+    _resting("rested-missed", lambda n: "CALM", "0.40", used_up=False),
+    _resting("rested-filled", lambda n: f"THIN-{n}", "0.45", used_up=True),
     Path("basket", _basket),
     _stuck("stuck-unwind", "unwind"),
     _stuck("stuck-accept", "accept"),
-    Path("halted", lambda n: _pair("halted", "HALTED")),
-    Path("settled", lambda n: _pair("settled", paid_event(n)), resolved=True),
-    Path("decided", None),
+    Path("halted", lambda n: _pair("halted", "HALTED"), halted=True),
+    Path("settled", lambda n: _pair("settled", _paid(n)), _paid, resolved=True),
+    Path("decided", None, lambda n: f"DECIDED-{n}"),
 )
-
-
-def pair_of(path: Path, number: int) -> str:
-    """The pair that ingest will decide on, for a path that has no intent of ours."""
-    return f"DECIDED-{number % NUMBERED:02d}"

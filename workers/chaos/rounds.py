@@ -23,9 +23,10 @@ from domain.orders import client_order_id
 from domain.trade import DONE_TRADING, TradeState
 from ledger.store import Ledger
 from ledger.story import TradeRow
+from venues.recording import session_file
 from workers.chaos import books, operator
 from workers.chaos import plan as plans
-from workers.chaos.paths import Path, paid_event, pair_of
+from workers.chaos.paths import Path
 from workers.chaos.plan import Plan, Point
 from workers.chaos.system import PARTS, SUPERVISOR, System, until
 from workers.cli import exits
@@ -37,6 +38,7 @@ _LEGS, _ATTEMPTS = "ABC*", 4
 _PATIENCE_S = 3.0  # how much longer than it took undisturbed a trade may take to its point
 _QUIET_LIFE_S = 10.5  # a supervisor gives up on a process that dies five times within ten seconds of its start
 _ROWS = 600
+_NUMBERS = 1_000
 _LOOK_S = 0.05
 _TOLD = (exits.OK, exits.REFUSED, exits.UNAVAILABLE, -signal.SIGKILL)  # refused: another copy was there first
 
@@ -76,6 +78,7 @@ class Lane:
     after_s: float = 0.0
     intent: Intent | None = None
     trade: str = ""
+    event: str = ""
     reached: bool = False
     ended_at: float = 0.0
     stuck: bool = False
@@ -137,8 +140,9 @@ class Stage:
         await self.system.ask("DELETE", "/faults")
         since = plans.trace_size(self.plan_file)
         plan = self._announce(this)
-        recording = self.system.folder / "chaos.session.jsonl.gz"
-        await self.system.ask("POST", "/play", {"recording": str(recording), "replace": True})
+        recording = self.system.folder / f"{this.name}.session.jsonl.gz"
+        session_file.write(books.session(this.name, (lane.event for lane in this.lanes if lane.event)), recording)
+        await self.system.ask("POST", "/play", {"recording": str(recording)})
         began = time.monotonic()
         await self._start(this.lanes)
         helping = asyncio.create_task(self._help(this))
@@ -160,10 +164,12 @@ class Stage:
         orders: dict[str, str] = {}
         pairs: dict[str, str] = {}
         for lane in this.lanes:
+            serial = self._rounds * _NUMBERS + lane.number
+            lane.event = lane.path.event(serial) if lane.path.event is not None else ""
             if lane.path.make is None:
-                pairs[pair_of(lane.path, lane.number)] = lane.name
+                pairs[lane.event] = lane.name
                 continue
-            lane.intent = lane.path.make(lane.number)
+            lane.intent = lane.path.make(serial)
             lane.trade = lane.intent.id
             trades[lane.trade] = lane.name
             for leg in _LEGS:
@@ -264,7 +270,8 @@ class Stage:
         await asyncio.sleep(1)
 
     async def _pay(self, lane: Lane) -> None:
-        await self.system.ask("POST", "/resolve", {books.ticker(paid_event(lane.number), "RED"): "1"})
+        winner = books.ticker(lane.event, "RED")
+        await self.system.ask("POST", "/resolve", {"event": lane.event, "winner": winner})
 
     async def _until_ended(self, this: Round) -> None:
         async def all_ended() -> bool:
@@ -304,10 +311,7 @@ class Stage:
         newest: dict[str, TradeRow] = {}
         for row in rows:
             newest.setdefault(row.pair, row)
-        return [
-            by_id.get(lane.trade) if lane.intent is not None else newest.get(pair_of(lane.path, lane.number))
-            for lane in lanes
-        ]
+        return [by_id.get(lane.trade) if lane.intent is not None else newest.get(lane.event) for lane in lanes]
 
     async def _grown_up(self, victim: Victim, lanes: Sequence[Lane]) -> None:
         """Wait until whoever may die has lived long enough for its supervisor to take the death as a first one."""

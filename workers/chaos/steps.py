@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from workers.chaos.books import NUMBERED
 from workers.chaos.paths import Path
 from workers.chaos.plan import NO_TRADE, Point
 from workers.chaos.rounds import Lane, Round, Victim
@@ -16,6 +15,7 @@ MOST_REPEATS = 2
 """Of a call that a path makes again and again, such as a poll, the first so many are distinguished."""
 
 _MOST_LANES = 24
+_MOST_ALIKE = 8
 _SAME_TIME_S = 0.7  # what is held longer times out where it is held: a local activity after a second, a task after two
 _REPEAT = re.compile(r"#(\d+)$")
 
@@ -68,7 +68,7 @@ def victims(point: Point) -> Iterable[Victim]:
 
 
 def batches(steps: Sequence[Step]) -> list[list[Step]]:
-    """Steps that one kill may meet: one victim, reached at about the same time, as many as the markets allow."""
+    """Steps that one kill may meet: one victim, reached at about the same time, no more than a machine can play."""
     found: list[list[Step]] = []
     by_victim: dict[Victim, list[Step]] = defaultdict(list)
     for step in steps:
@@ -78,7 +78,7 @@ def batches(steps: Sequence[Step]) -> list[list[Step]]:
             first, used = waiting[0], defaultdict[str, int](int)
             taken: list[Step] = []
             for step in list(waiting):
-                fits = step.after_s - first.after_s <= _SAME_TIME_S and used[step.path.name] < NUMBERED
+                fits = step.after_s - first.after_s <= _SAME_TIME_S and used[step.path.name] < _MOST_ALIKE
                 if len(taken) < _MOST_LANES and fits:
                     used[step.path.name] += 1
                     taken.append(step)
