@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from domain.money import ceil_div, from_micros, to_micros
 
@@ -29,8 +30,12 @@ class FeeSchedule:
 
     def trade_fee(self, price: Decimal, size: Decimal, *, maker: bool = False) -> Decimal:
         """Fee in dollars of one fill of `size` contracts at `price`, before the rounding fee."""
-        rate = to_micros(self.maker if maker else self.taker)
-        return from_micros(quadratic_fee(rate, to_micros(price), to_micros(size)))
+        return _trade_fee(self.maker if maker else self.taker, price, size)
+
+
+@lru_cache(maxsize=65_536)  # the same few prices and sizes, over and over
+def _trade_fee(rate: Decimal, price: Decimal, size: Decimal) -> Decimal:
+    return from_micros(quadratic_fee(to_micros(rate), to_micros(price), to_micros(size)))
 
 
 def quadratic_fee(rate: int, price: int, size: int) -> int:

@@ -123,6 +123,10 @@ class Intent:
     evidence: tuple[BookEvidence, ...]
     set_id: str = ""
 
+    def __hash__(self) -> int:
+        """Of a few fields that tell intents apart: what is derived from an intent is looked up many times a trade."""
+        return hash((self.strategy, self.pair, self.decided_at))
+
     @property
     def id(self) -> str:
         """`i-` and 32 hex digits: SHA-256 over the canonical content."""
@@ -144,9 +148,7 @@ class Intent:
         As planned, limits with slack and fees. A repair may pay more than planned, up to break-even (the payoff)
         and the loss budget beyond it: the edge is not a cushion, it is the first thing a repair spends.
         """
-        planned = sum((leg.worst_outlay(self.policy.leg_b_slack) for leg in self.legs), Decimal(0))
-        shorts = sum(leg.side is Side.SELL for leg in self.legs)  # each gives back a dollar of collateral
-        return max(planned, (self.payoff + shorts) * self.size) + self.policy.loss_budget
+        return _worst_cost_of(self)
 
     @property
     def venues(self) -> tuple[Venue, ...]:
@@ -165,6 +167,13 @@ class Intent:
 def _id_of(intent: Intent) -> str:
     """Asked for a dozen times a trade; equal intents have equal content, so one answer serves all."""
     return id_of(canonical(intent))
+
+
+@lru_cache(maxsize=4096)
+def _worst_cost_of(intent: Intent) -> Decimal:
+    planned = sum((leg.worst_outlay(intent.policy.leg_b_slack) for leg in intent.legs), Decimal(0))
+    shorts = sum(leg.side is Side.SELL for leg in intent.legs)  # each gives back a dollar of collateral
+    return max(planned, (intent.payoff + shorts) * intent.size) + intent.policy.loss_budget
 
 
 def canonical(value: Any) -> str:

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from domain.market import Venue
 
@@ -82,6 +83,7 @@ class OrderTicket:
         return self.tif is TimeInForce.GTC
 
 
+@lru_cache(maxsize=65_536)  # asked for a dozen times an order
 def client_order_id(intent_id: str, leg: str, attempt: int) -> str:
     """UUIDv5 of intent, leg and attempt: letters, digits and dashes only (a dot is refused by Kalshi)."""
     return str(uuid.uuid5(_ORDER_NAMESPACE, f"{intent_id}/{leg}/{attempt}"))
