@@ -86,13 +86,17 @@ class PaperSession(Section):
 
 
 class Paper(Section):
-    """The exchange simulator. `member_unit` is the balance unit in dollars: 0.0001 for direct members, else 0.01."""
+    """The exchange simulator. `member_unit` is the balance unit in dollars: 0.0001 for direct members, else 0.01.
+
+    `settle_after_ms` is how long after its result a market pays.
+    """
 
     port: Port = Field(default=0, ge=0, le=65535)
     opening_cash: Decimal = Field(default=Decimal("10000"), ge=0)
     member_unit: Decimal = Decimal("0.0001")
     faults_file: Path | None = None
     read_lag_ms: int = Field(default=0, ge=0)
+    settle_after_ms: int = Field(default=1_000, ge=0)
     seed: int = 0
     session: PaperSession = PaperSession()
 
