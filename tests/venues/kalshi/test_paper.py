@@ -8,25 +8,29 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from domain.errors import BadInput
-from domain.evidence import OrderStatus
+from domain.errors import BadInput, Rejected
+from domain.evidence import OrderStatus, Redemption
+from domain.market import Venue
 from domain.orders import Side, TimeInForce, Verdict
 from tests.venues.kalshi.conftest import KEY_ID
 from tests.venues.kalshi.fake import ticket
 from tests.venues.paper.sample import AAA, BBB, session
 from venues.kalshi.client import KalshiClient
+from venues.kalshi.messages import Envelope, LifecycleMessage
 from venues.kalshi.rest import wall_clock_us
 from venues.kalshi.signing import Signer, generate_rsa_key
-from venues.kalshi.stream import KalshiStream
+from venues.kalshi.stream import LIFECYCLE_FRAME, KalshiStream
+from venues.paper.listing import NO, YES
 from venues.paper.playback import Spec
 from venues.paper.server import PaperConfig, PaperServer, start
 
 
 @pytest.fixture
 async def paper(tmp_path: Path, key_pair: tuple[bytes, bytes]) -> AsyncIterator[PaperServer]:
-    config = PaperConfig(state_dir=tmp_path / "paper", api_keys={KEY_ID: key_pair[1].decode()})
+    config = PaperConfig(state_dir=tmp_path / "paper", api_keys={KEY_ID: key_pair[1].decode()}, settle_after_ms=50)
     server = await start(config, open_session=lambda _: session())
     await server.playback.play(Spec(recording="sample", speed=Decimal(1)))
     yield server
@@ -69,6 +73,111 @@ async def test_a_resting_order_is_listed_cancelled_and_done(trader: KalshiClient
     await trader.cancel(BBB, placed.order_id)
     seen = await trader.evidence(order, order_id=placed.order_id, sent_at=wall_clock_us(), grace_ms=0)
     assert (seen.status, seen.filled, seen.complete) == (OrderStatus.DONE, 0, True)
+
+
+async def test_an_order_that_fills_in_part_rests_with_what_is_left_and_its_cancel_keeps_what_filled(
+    trader: KalshiClient,
+) -> None:
+    order = ticket(market=AAA, size=Decimal(100), limit=Decimal("0.49"), tif=TimeInForce.GTC)
+    placed = await trader.submit(order)
+    assert (placed.verdict, placed.filled, placed.remaining) == (Verdict.ACCEPTED, 80, 20)
+    assert placed.order_id is not None
+    working = await trader.evidence(order, order_id=placed.order_id, sent_at=wall_clock_us(), grace_ms=0)
+    assert (working.status, working.filled, working.remaining) == (OrderStatus.RESTING, 80, 20)
+    account = await trader.account()
+    assert account.cash == 10_000 + sum(fill.cash for fill in account.fills)  # what rests is held back, not gone
+    assert await trader.cash() == account.cash - 20 * Decimal("0.49")
+    await trader.cancel(AAA, placed.order_id)
+    done = await trader.evidence(order, order_id=placed.order_id, sent_at=wall_clock_us(), grace_ms=0)
+    assert (done.status, done.filled, done.remaining, done.complete) == (OrderStatus.DONE, 80, 0, True)
+
+
+async def test_a_cancel_that_loses_the_race_against_a_fill_leaves_the_fill(trader: KalshiClient) -> None:
+    order = ticket(market=AAA, size=Decimal(80), limit=Decimal("0.49"), tif=TimeInForce.GTC)
+    placed = await trader.submit(order)
+    assert placed.order_id is not None
+    await trader.cancel(AAA, placed.order_id)  # it is executed by now: the venue answers 404
+    seen = await trader.evidence(order, order_id=placed.order_id, sent_at=wall_clock_us(), grace_ms=0)
+    assert (seen.status, seen.filled, seen.complete) == (OrderStatus.DONE, 80, True)
+
+
+async def test_post_only_that_would_trade_is_refused_by_its_own_word_and_fill_or_kill_takes_all_or_nothing(
+    trader: KalshiClient,
+) -> None:
+    crossing = await trader.submit(
+        ticket(market=AAA, limit=Decimal("0.49"), tif=TimeInForce.GTC, post_only=True, size=Decimal(5))
+    )
+    assert (crossing.verdict, crossing.code) == (Verdict.REJECTED, "post_only_cross")
+    whole = await trader.submit(
+        ticket(market=AAA, attempt=2, limit=Decimal("0.50"), tif=TimeInForce.FOK, size=Decimal(120))
+    )
+    assert (whole.verdict, whole.filled, whole.remaining) == (Verdict.ACCEPTED, 120, 0)
+    none = await trader.submit(ticket(market=AAA, attempt=3, limit=Decimal("0.50"), tif=TimeInForce.FOK))
+    assert (none.verdict, none.code) == (Verdict.REJECTED, "fill_or_kill_insufficient_resting_volume")
+    assert (await trader.account()).positions == {AAA: Decimal(120)}
+
+
+async def test_an_order_of_the_account_is_looked_up_by_the_venues_id(trader: KalshiClient) -> None:
+    order = ticket(market=AAA, side=Side.SELL, size=Decimal(7), limit=Decimal("0.47"))
+    placed = await trader.submit(order)
+    assert placed.order_id is not None
+    found = await trader.look_up(placed.order_id)
+    assert (found.client_order_id, found.market, found.side) == (order.client_order_id, AAA, Side.SELL)
+    assert (found.size, found.limit, found.evidence.complete) == (7, Decimal("0.47"), True)
+    with pytest.raises(Rejected, match="not listed"):
+        await trader.look_up("00000000-0000-4000-8000-000000000000")
+
+
+async def test_a_market_says_what_it_paid_once_it_has_and_then_the_account_holds_cash_for_it(
+    paper: PaperServer, trader: KalshiClient
+) -> None:
+    await trader.submit(ticket(market=AAA, size=Decimal(80), limit=Decimal("0.49")))
+    await trader.submit(ticket(market=BBB, leg="B", side=Side.SELL, size=Decimal(30), limit=Decimal("0.50")))
+    before = await trader.account()
+    assert (await trader.resolution(AAA)).payout is None
+    paper.clerk.resolve({AAA: YES, BBB: NO})
+    while (paid := await trader.resolution(AAA)).payout is None:  # noqa: ASYNC110 - the venue's own clock
+        await asyncio.sleep(0.01)
+    assert (paid.payout, (await trader.resolution(BBB)).payout) == (1, 0)
+    assert 0 < paid.at <= wall_clock_us()
+    after = await trader.account()
+    assert (after.positions, after.open_orders, after.fills) == ({}, (), before.fills)
+    redeemed = [
+        Redemption(Venue.KALSHI, AAA, "i-1", Decimal(80), Decimal(1), paid.at),
+        Redemption(Venue.KALSHI, BBB, "i-1", Decimal(-30), Decimal(0), paid.at),
+    ]
+    # Cash is what fills and redemptions say: the collateral of the short is free again.
+    assert after.cash == 10_000 + sum(f.cash for f in after.fills) + sum(r.cash for r in redeemed)
+    late = await trader.submit(ticket(market=AAA, attempt=9))
+    assert (late.verdict, late.code) == (Verdict.REJECTED, "MARKET_INACTIVE")
+
+
+async def test_the_stream_tells_of_results_and_payments(
+    paper: PaperServer, trader: KalshiClient, signer: Signer
+) -> None:
+    seen: list[LifecycleMessage] = []
+    up, settled = asyncio.Event(), asyncio.Event()
+
+    def note(raw: bytes, received_at_us: int, received_ns: int) -> None:
+        envelope = msgspec.json.decode(raw, type=Envelope)
+        if envelope.type == LIFECYCLE_FRAME:
+            seen.append(msgspec.json.decode(envelope.msg, type=LifecycleMessage))
+            if seen[-1].event_type == "settled":
+                settled.set()
+
+    url = f"ws://127.0.0.1:{paper.port}"
+    stream = KalshiStream(url, signer, on_frame=note, markets=(AAA,), on_state=lambda is_up, _: up.set())
+    running = asyncio.create_task(stream.run())
+    await up.wait()
+    paper.clerk.resolve({AAA: YES})
+    await settled.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [(m.market_ticker, m.event_type, m.result) for m in seen] == [
+        (AAA, "determined", "yes"),
+        (AAA, "settled", None),
+    ]
+    assert (seen[0].settlement_value, (await trader.resolution(AAA)).payout) == (1, 1)
 
 
 async def test_refusals_come_back_rejected_with_the_venues_code(trader: KalshiClient) -> None:
