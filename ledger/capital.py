@@ -31,8 +31,13 @@ def wanted(intent: Intent, intent_id: str) -> tuple[Capital, ...]:
 
 
 def kept(intent: Intent, record: TradeRecord) -> tuple[Capital, ...]:
-    """What a trade holds once this record is written; released if it is closed. `cash` is not the record's to say."""
+    """What a trade holds once this record is written; released if it is closed. `cash` is not the record's to say.
+
+    Empty if nothing changes: a settling trade that writes down a command brings no fills to count what is locked.
+    """
     closed = record.state is TradeState.CLOSED
+    if record.state is TradeState.SETTLING and not record.fills:
+        return ()
     rows = []
     for venue in sorted(intent.venues):
         reserved = Decimal(0)
