@@ -16,13 +16,15 @@ from venues.kalshi.client import KalshiClient
 from workers.trading import wall_clock_us
 
 _ONE = 1_000_000
+_PATIENT = LegPolicy(settle_poll_ms=600_000)
+"""Hundreds of trades a minute that all begin to ask whether their market has paid would be measured too."""
 
 
 class IntentMaker:
     """Decides again and again on two books read once. Raises `ValueError` if they hold no opportunity."""
 
     def __init__(self, specs: tuple[MarketSpec, MarketSpec], quotes: tuple[Quote, Quote], params: SetParams) -> None:
-        strategy = BasketStrategy(OutcomeSet(specs), params, GateLimits(), LegPolicy())
+        strategy = BasketStrategy(OutcomeSet(specs), params, GateLimits(), _PATIENT)
         books = [_book(quote) for quote in quotes]
         seen = strategy.quote(books)
         if seen is None:
