@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install check format test demo bench requirements clean
+.PHONY: help install check format test demo bench simulate requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -37,6 +37,9 @@ demo: install ## the whole system once: RECORDING= GAME= FROM= TO= SPEED= choose
 
 bench: install ## measure, one JSON line a figure (about three minutes; FIGURES= chooses: decision trades feed)
 	@$(BIN)/python -m workers.bench $(FIGURES)
+
+simulate: install ## SEEDS=n worlds on virtual time, faults and crashes at every await (SEED=s replays one, with its trace)
+	@$(BIN)/surefoot simulate $(if $(SEED),--seed '$(SEED)' --trace,--seeds '$(or $(SEEDS),20000)')
 
 requirements: install ## re-pin requirements.txt (all hashes, no hosts) from pyproject.toml
 	$(BIN)/python -m pip install --quiet pip-tools==7.6.2

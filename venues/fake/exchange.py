@@ -55,9 +55,12 @@ class FakeVenue:
     """A `venues.port.VenueClient`. `clock` is microseconds; `lag_ms` how far order reads, `fills_lag_ms` how much
     further the lists of fills, lie behind what happened; a lagging read shows the order as it was then.
 
-    It gives credit: neither cash nor shares are checked (script a `REJECT` for that), and `least_cash` tells the least
-    spendable cash there ever was, `malformed` the orders refused as off grid, lot or minimum. `word` makes fills provisional until the venue's final word; `listing` may reorder
-    or repeat the fills of one read; `filled` is told of each fill as it happens. Shares sold that are not held are held short, a dollar of collateral each.
+    It gives credit: neither cash nor shares are checked (script a `REJECT` for that). Shares sold that are not held are
+    held short, a dollar of collateral each. `least_cash` is the least spendable cash there ever was, `malformed` the
+    orders refused as off grid, lot or minimum.
+
+    `word` makes fills provisional until the venue's final word; `listing` may reorder or repeat the fills of one read;
+    `filled` is told of each fill as it happens.
     """
 
     def __init__(
@@ -145,8 +148,8 @@ class FakeVenue:
 
     def place_by_hand(
         self, market: str, side: Side, size: Money, limit: Money, tif: TimeInForce = TimeInForce.IOC
-    ) -> str:
-        """An order of our account that no trade sent. Returns the venue's id of it."""
+    ) -> Placed:
+        """An order of our account that no trade sent."""
         name = f"by-hand-{len(self._placed) + 1}"
         ticket = OrderTicket(
             "", "", 0, Purpose.ADOPTED, self.venue, market, side, Decimal(size), Decimal(limit), tif, foreign_id=name
@@ -154,7 +157,7 @@ class FakeVenue:
         order = self._place(ticket)
         self._match(order, ticket.size)
         self._rest(order, order.ticket.size - order.filled if ticket.rests else _ZERO)
-        return order.order_id
+        return order
 
     def script(self, call: str, *faults: Fault | None) -> None:
         """One entry for each coming call of that method; None and whatever is not scripted goes well."""

@@ -24,6 +24,7 @@ from workers.cli import (
     reconcile,
     report,
     settings,
+    simulate,
     stack,
     trades,
 )
@@ -58,7 +59,7 @@ def root(
     options.state_dir, options.profile, options.config, options.debug = state_dir, profile, config, debug
 
 
-for module in (stack, demo, offline, trades, operate, reconcile, halts, capital, report, doctor, settings):
+for module in (stack, demo, offline, trades, operate, reconcile, halts, capital, report, doctor, settings, simulate):
     module.register(app)
 
 

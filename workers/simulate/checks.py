@@ -20,7 +20,6 @@ Halts and replays are checked while the world runs (`world`, `durable`).
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterator
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -34,7 +33,7 @@ from domain.orders import OrderTicket, Purpose, Side
 from domain.snapshot import LedgerFacts, VenueSnapshot, WorkingOrder
 from domain.trade import TradeState
 from venues.port import Account
-from workers.simulate.durable import Command, Kind
+from workers.simulate.durable import Kind
 from workers.simulate.scenario import START
 from workers.simulate.world import Life, World
 
@@ -42,6 +41,7 @@ _ZERO = Decimal(0)
 
 T = TypeVar("T")
 _ENDED = frozenset({TradeState.STUCK, TradeState.SETTLING, TradeState.CLOSED, TradeState.HEDGED, TradeState.MISSED})
+_FEE_UNIT = Decimal("0.0001")
 _SLACK_MS = 60_000  # waits between looks, calls that take their time, retries
 
 
@@ -74,13 +74,15 @@ def _trade(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
     if (record.hedged, record.unwound, record.residual) != (truth.hedged, truth.unwound, truth.residual):
         yield f"truth: the record says {record.hedged} {record.unwound} {record.residual}, the fills {truth}"
     yield from _nothing_new(world, life)
-    yield from _bounded(intent, life.history.commands, fills)
-    asked = [(e.value[0], e.seen_at) for e in life.history.events if e.kind is Kind.SAID and not e.refused and e.seen_at]
+    yield from _bounded(world, life, fills)
+    asked = [
+        (e.value[0], e.seen_at) for e in life.history.events if e.kind is Kind.SAID and not e.refused and e.seen_at
+    ]
     yield from _obeyed(life, asked)
-    alone = record.residual * max(intent.payoff, Decimal(1))
     early = world.scenario.paid_early and record.residual
-    if not asked and not early and record.pnl < -intent.policy.loss_budget - min(alone, intent.policy.dust):
-        yield f"budget: it lost ${-record.pnl} with a budget of ${intent.policy.loss_budget}"
+    floor = min(-intent.policy.loss_budget, _as_planned(intent)) - min(record.residual, intent.policy.dust)
+    if not asked and not early and record.pnl < floor:
+        yield f"budget: it made ${record.pnl}, allowed ${floor} with a budget of ${intent.policy.loss_budget}"
     if life.disagreed and not any(fill.status is FillStatus.VOID for fill in fills):
         yield f"proven: its counts were contradicted {life.disagreed} times by a venue that took nothing back"
     yield from _hurried(world, life)
@@ -129,10 +131,22 @@ def _nothing_new(world: World, life: Life) -> Iterator[str]:
                 yield f"nothing_new: {order.ticket} reached the venue after the trade had closed"
 
 
-def _bounded(intent: Intent, commands: list[Command], fills: list[Fill]) -> Iterator[str]:
-    """By the venue's fills when the order was decided, with those counted that it took back later, or without."""
+def _as_planned(intent: Intent) -> Decimal:
+    """The P&L of the plan at its limits, a rounding for each of many fills: no budget forbids what was decided."""
+    total = intent.payoff * intent.size
+    for leg in intent.legs:
+        slack = intent.policy.leg_b_slack
+        price = leg.limit + slack if leg.side is Side.BUY else leg.limit - slack
+        total += -price * leg.size if leg.side is Side.BUY else price * leg.size
+        total -= leg.fees.trade_fee(leg.limit, leg.size) + 5 * (leg.fees.unit + _FEE_UNIT)
+    return total
+
+
+def _bounded(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
+    """By the venue's fills when the order was decided. What it had taken back by then, and what a person traded by
+    hand, the trade may have known of or not."""
     seen: set[str] = set()
-    for command in commands:
+    for command in life.history.commands:
         if command.name != "submit":
             continue
         ticket: OrderTicket = command.arguments[0]
@@ -140,25 +154,28 @@ def _bounded(intent: Intent, commands: list[Command], fills: list[Fill]) -> Iter
             continue
         seen.add(ticket.client_order_id)
         before = [f for f in fills if f.at <= command.at and f.client_order_id != ticket.client_order_id]
-        standing = [replace(fill, status=FillStatus.FINAL) for fill in before]
-        most = max(_room(intent, ticket, before), _room(intent, ticket, standing))
-        if ticket.size > most:
-            yield f"bounded: {ticket} was decided while {most} stood alone"
+        room = _room(world, life.plan.intent, ticket, before, command.at)
+        if ticket.size > room:
+            yield f"bounded: {ticket} was decided while {room} stood alone"
 
 
-def _room(intent: Intent, ticket: OrderTicket, fills: list[Fill]) -> Decimal:
+def _room(world: World, intent: Intent, ticket: OrderTicket, fills: list[Fill], at: int) -> Decimal:
     """The most that an order on this leg can repair: up to the fullest leg, down to the emptiest."""
-    held = {leg.name: _ZERO for leg in intent.legs}
-    sides = {(leg.venue, leg.market): leg for leg in intent.legs}
+    least = {leg.name: _ZERO for leg in intent.legs}
+    most = dict(least)
+    legs = {(leg.venue, leg.market): leg for leg in intent.legs}
     for fill in fills:
-        if fill.status is not FillStatus.VOID and not fill.merged:
-            leg = sides[fill.venue, fill.market]
-            held[leg.name] += fill.size if fill.side is leg.side else -fill.size
-    mine = held[ticket.leg]
+        if fill.merged:
+            continue
+        leg = legs[fill.venue, fill.market]
+        signed = fill.size if fill.side is leg.side else -fill.size
+        doubtful = world.voids.get((fill.venue, fill.trade_id), at + 1) <= at or fill.client_order_id in world.hands
+        least[leg.name] += min(signed, _ZERO) if doubtful else signed
+        most[leg.name] += max(signed, _ZERO) if doubtful else signed
     leg = next(one for one in intent.legs if one.name == ticket.leg)
     if ticket.side is leg.side:
-        return max(*held.values(), _ZERO) - mine
-    return mine - max(min(held.values()), _ZERO)
+        return max(*most.values(), _ZERO) - least[leg.name]
+    return most[leg.name] - max(min(least.values()), _ZERO)
 
 
 def _obeyed(life: Life, asked: list[tuple[Action, int]]) -> Iterator[str]:
@@ -199,9 +216,7 @@ def _hurried(world: World, life: Life) -> Iterator[str]:
 
 def _owns(life: Life, fill: Fill) -> bool:
     record = life.history.record
-    return record is not None and any(
-        order.ticket.client_order_id == fill.client_order_id for order in record.orders
-    )
+    return record is not None and any(order.ticket.client_order_id == fill.client_order_id for order in record.orders)
 
 
 def _now(coroutine: Coroutine[Any, Any, T]) -> T:

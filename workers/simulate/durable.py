@@ -1,9 +1,9 @@
 """A trade made durable as Temporal makes it: a history of commands and events, and processes that replay it.
 
 The history outlives whatever runs on it. A process that dies is dropped in the middle of its coroutine; the next one
-makes a new `Trade` and calls its `run` from the start: every call that is in the history must be made again, exactly as
-recorded, and is answered from there at the workflow time of then; what people said is heard at the same point. Where the
-history ends, life goes on.
+makes a new `Trade` and calls its `run` from the start: every call in the history must be made again, exactly as
+recorded, and is answered from there at the workflow time of then; what people said is heard at the same point. Where
+the history ends, life goes on.
 
 What one process decided counts only from the moment its next command is in the history, or it waits with nothing left
 to do: before that, a crash loses it, and the same events are taken up again later, at a later time.
@@ -154,11 +154,12 @@ class Process:
     def now(self) -> int:
         return self._now
 
-    async def pause(self, ms: int) -> None:
+    async def pause(self, ms: int) -> bool:
         if self._messages == self._heard:
             n = self._record(PAUSE, ms)
             await self._await(n, interruptible=True)
-        self._heard = self._messages
+        woken, self._heard = self._messages != self._heard, self._messages
+        return woken
 
     async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
         result: SubmitResult = await self._ask("submit", ticket, guard, opening)
@@ -285,5 +286,3 @@ async def carry(history: History, died: Callable[[Died], None]) -> TradeRecord:
     if replayed != record:
         raise Forked(f"the whole history replays to another record: {replayed}, not {record}")
     return record
-
-

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from domain.errors import Unavailable
 from domain.evidence import Fill
-from domain.halt import Halt
 from domain.intent import Intent
 from domain.orders import OrderTicket, SubmitResult
 from domain.snapshot import OrderFacts
@@ -50,12 +49,6 @@ class StormyLedger(MemoryLedger):
         fate = self._reach("record_trade")
         await super().record_trade(run_id, intent, record)
         await self._answer(fate)
-
-    async def halts(self) -> tuple[Halt, ...]:
-        fate = self._reach("halts")
-        halts = await super().halts()
-        await self._answer(fate)
-        return halts
 
     def _reach(self, call: str) -> str | None:
         fate = self._weather.fault("ledger", _KINDS, call)

@@ -91,7 +91,7 @@ class _Price:
 class _Maker:
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.rng = Random(seed)
+        self.rng = Random(seed)  # noqa: S311 - chance, not secrets
 
     # ------------------------------------------------------------------ the whole
 
@@ -107,7 +107,11 @@ class _Maker:
         self.count = rng.choice((2, 2, 2, 2, 3, 3, 4))
         self.names = [f"EVENT-{letter}" for letter in "ABCD"[: self.count]]
         short = len(self.venues) == 1 and rng.random() < 0.15
-        self.prices = self._prices(short=short)
+        self.prices = {self.venues[0]: self._prices(short=short)}
+        if len(self.venues) == 2:  # the same event, dearer elsewhere
+            more = rng.randint(3, 9)
+            dearer = [_Price(min(p.bid + more, 98), min(p.ask + more, 99)) for p in self.prices[self.venues[0]]]
+            self.prices[self.venues[1]] = dearer
         trades = rng.choice((1, 1, 1, 2, 2, 3)) if rng.random() < 0.6 else 1
         plans = tuple(self._plan(n, short=short) for n in range(trades))
         specs = self._specs()
@@ -151,7 +155,7 @@ class _Maker:
     def _prices(self, *, short: bool) -> list[_Price]:
         """One event whose prices leave an edge for whoever buys (or sells) every outcome."""
         rng, n = self.rng, self.count
-        edge = rng.randint(1, 7)
+        edge = rng.randint(2, 9)
         total = 100 + edge if short else 100 - edge
         cuts = sorted(rng.sample(range(6, total - 5), n - 1))
         parts = [b - a for a, b in zip([0, *cuts], [*cuts, total], strict=True)]
@@ -182,7 +186,7 @@ class _Maker:
     def _books(self) -> list[Happening]:
         rng, found = self.rng, list[Happening]()
         for venue in self.venues:
-            for name, price in zip(self.names, self.prices, strict=True):
+            for name, price in zip(self.names, self.prices[venue], strict=True):
                 found.append(self._book(0, venue, name, price, calm=rng.random() < 0.75))
                 for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
                     shift = rng.choice((-12, -6, -3, -1, -1, 0, 0, 1, 1, 3, 6, 12, 25))
@@ -229,16 +233,17 @@ class _Maker:
         across = len(self.venues) == 2
         legs = self._legs_across(size) if across else self._legs(size, short=short)
         payoff = D(0) if across else D(-1 if short else 1)
+        edge = payoff * size - sum((leg.expected_cost for leg in legs), D(0))
         whole = not across and not short and rng.random() < 0.5
         return Plan(
             starts_ms,
             Intent(
                 strategy=STRATEGY,
                 strategy_version="1",
-                pair=f"EVENT-{n}",
+                pair=f"EVENT-{self.seed}-{n}",
                 legs=legs,
                 payoff=payoff,
-                edge=D("0.01") * size,
+                edge=edge,
                 decided_at=decided_at,
                 expires_at=decided_at + rng.choice((200, 1_000, 1_000, 5_000, 20_000)) * 1_000,
                 policy=self._policy(),
@@ -254,14 +259,14 @@ class _Maker:
         return tuple(self._leg("ABCD"[n], Venue.KALSHI, market, side, size) for n, market in enumerate(order))
 
     def _legs_across(self, size: Decimal) -> tuple[IntentLeg, ...]:
-        """The same question at two venues: bought at one, sold at the other."""
+        """The same question at two venues: bought where it is cheap, sold where it is dear."""
         market = self.rng.randrange(self.count)
-        sides = [(self.venues[0], Side.BUY), (self.venues[1], Side.SELL)]
+        sides = [(Venue.KALSHI, Side.BUY), (Venue.POLYMARKET, Side.SELL)]
         self.rng.shuffle(sides)
         return tuple(self._leg("AB"[n], venue, market, side, size) for n, (venue, side) in enumerate(sides))
 
     def _leg(self, name: str, venue: Venue, market: int, side: Side, size: Decimal) -> IntentLeg:
-        rng, price = self.rng, self.prices[market]
+        rng, price = self.rng, self.prices[venue][market]
         cents = price.ask if side is Side.BUY else price.bid
         tif, post_only, rest_ms = TimeInForce.IOC, False, 0
         style = rng.random()
@@ -366,7 +371,7 @@ class _Maker:
         return found
 
     def _end(self) -> list[Happening]:
-        """Faults end, books offer everything at any price, whoever was told to hold is told to go on; later, payment."""
+        """Faults end, books offer everything at any price, people let go; later, the markets pay."""
         plenty = D(10_000)
         bids, asks = ((_CENTS[99], plenty),), ((_CENTS[1], plenty),)
         books = [

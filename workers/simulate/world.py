@@ -1,13 +1,14 @@
 """One seed, run: its markets, its ledger and its trades together on virtual time, until every trade has closed.
 
-    world = World(make(7))
-    world.run()
-    world.broken          # what does not hold, in words; empty if all does
+world = World(make(7))
+world.run()
+world.broken          # what does not hold, in words; empty if all does
 """
 
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -67,9 +68,11 @@ class World:
         self.rows: Counter[str] = Counter()
         self.crashes = 0
         self.by_hand: dict[int, list[tuple[Venue, str]]] = {}
+        self.hands: set[str] = set()
+        self.voids: dict[tuple[Venue, str], int] = {}
         self._tracing = trace
-        self._rng = Random(scenario.seed ^ 0x5EED)
-        self._crash_rng = Random(scenario.seed ^ 0xC4A5)
+        self._rng = Random(scenario.seed ^ 0x5EED)  # noqa: S311 - chance, not secrets
+        self._crash_rng = Random(scenario.seed ^ 0xC4A5)  # noqa: S311 - chance, not secrets
         self._crash_rate = scenario.crashes
         self._loop = VirtualLoop()
         self.weather = Weather(self._rng, scenario.rates, self.tell)
@@ -108,7 +111,8 @@ class World:
         try:
             self._loop.run_until_complete(ActivityEnvironment().run(self._live))
         except Exception as error:  # a bug of whatever kind is what a simulation is for
-            self.fail(f"{type(error).__name__}: {error}")
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            self.fail(f"{type(error).__name__}: {error} ({where.filename.rpartition('/')[2]}:{where.lineno})")
         finally:
             for task in asyncio.all_tasks(self._loop):
                 task.cancel()
@@ -127,7 +131,7 @@ class World:
     # ------------------------------------------------------------------ the run
 
     async def _live(self) -> None:
-        self._failure: asyncio.Future[None] = self._loop.create_future()
+        self._end: asyncio.Future[None] = self._loop.create_future()
         for venue, cash in self.scenario.cash.items():
             await self.ledger.record_opening(venue, cash, START - 1)
         for happening in self.scenario.happenings:
@@ -136,16 +140,15 @@ class World:
             else:
                 self._loop.call_later(happening.at_ms / 1000, self._do, happening)
         trades = [self._loop.create_task(self._trade(life)) for life in self.lives]
-        everything = asyncio.gather(*trades)
-        await asyncio.wait([everything, self._failure], timeout=_MOST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        if self._failure.done():
-            everything.cancel()
-            self._failure.result()
-        if not everything.done():
-            everything.cancel()
-            standing = ", ".join(f"{life.plan.intent.id[:8]} {life.states[-1][1]}" for life in self.lives if life.states)
+        for trade in trades:
+            trade.add_done_callback(self._one_ended)
+        done, _ = await asyncio.wait([self._end], timeout=_MOST_SECONDS)
+        if not done:
+            standing = ", ".join(
+                f"{self._name(life.history)} {life.states[-1][1]}" for life in self.lives if life.states
+            )
             raise Broken(f"not every trade has closed after {_MOST_SECONDS} s: {standing}")
-        everything.result()
+        self._end.result()
 
     async def _trade(self, life: Life) -> None:
         await asyncio.sleep(life.plan.starts_ms / 1000)
@@ -203,6 +206,7 @@ class World:
         void = not calm and self._rng.random() < self.scenario.void_rate
         wait_ms = self._rng.choice((20, 400, 3_000, 20_000))
         if void:
+            self.voids[fill.venue, fill.trade_id] = fill.at + wait_ms * 1000
             self.weather.strike("venue:void", f"fill {fill.trade_id}")
         self._loop.call_later(wait_ms / 1000, self._nudge, fill.client_order_id)
         return wait_ms, FillStatus.VOID if void else FillStatus.FINAL
@@ -255,8 +259,9 @@ class World:
         side = self.lives[trade].plan.intent.legs[leg]
         direction = side.side if completing else side.side.opposite
         limit = Decimal("0.99") if direction is Side.BUY else Decimal("0.01")
-        order_id = self.venues[side.venue].place_by_hand(side.market, direction, size, limit, TimeInForce.IOC)
-        self.by_hand.setdefault(trade, []).append((side.venue, order_id))
+        placed = self.venues[side.venue].place_by_hand(side.market, direction, size, limit, TimeInForce.IOC)
+        self.by_hand.setdefault(trade, []).append((side.venue, placed.order_id))
+        self.hands.add(placed.ticket.client_order_id)
 
     def _calm(self) -> None:
         """Nothing goes wrong from here on. Whoever was told to hold is told to go on."""
@@ -333,8 +338,14 @@ class World:
                 life.closed_at = life.closed_at or self.now()
 
     def _failed(self, error: BaseException) -> None:
-        if not self._failure.done():
-            self._failure.set_exception(error)
+        if not self._end.done():
+            self._end.set_exception(error)
+
+    def _one_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed(error)
+        elif all(life.history.record is not None for life in self.lives) and not self._end.done():
+            self._end.set_result(None)
 
     def _sent(self, ticket: OrderTicket) -> None:
         """Bytes leave. An opening that a halt has covered for a while must not be among them."""

@@ -1,0 +1,78 @@
+"""simulate: trades by the thousand under seeded faults, crashes and people; what must hold is checked after each."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workers.cli import exits
+from workers.cli.options import JsonFlag, say
+
+if TYPE_CHECKING:
+    from workers.simulate.campaign import Tally
+
+_SAY_EVERY = 5.0
+
+
+def register(app: typer.Typer) -> None:
+    app.command("simulate")(simulate)
+
+
+def simulate(
+    *,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many worlds to run.")] = 1_000,
+    first: Annotated[int, typer.Option("--first", min=0, help="The first seed.")] = 0,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Run this one seed instead.")] = None,
+    trace: Annotated[bool, typer.Option("--trace", help="With --seed: print everything that happened.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=0, help="Processes; 0 takes one a core.")] = 0,
+    json_output: JsonFlag = False,
+) -> int:
+    """Run trades on virtual time against a model exchange, with faults at every call and crashes at every await.
+
+    Equal seeds give equal runs. The last line of stdout is a JSON summary; exit code 6: something did not hold.
+    """
+    # Temporal's SDK is loaded by the commands that need it.
+    from workers.simulate.campaign import Tally, campaign, run_one  # noqa: PLC0415
+    from workers.simulate.trace import render  # noqa: PLC0415
+
+    began = time.monotonic()
+    if seed is not None:
+        world, wrong = run_one(seed, trace=trace)
+        tally = Tally()
+        tally.count(world, wrong)
+        if not json_output:
+            for line in render(world, wrong):
+                typer.echo(line)
+    else:
+        tally = campaign(range(first, first + seeds), jobs, _progress(seeds, began))
+        for failed, wrong in tally.failed.items():
+            say(f"seed {failed}: {wrong[0]}")
+        if tally.failed:
+            worst = min(tally.failed)
+            say(f"the run of seed {worst}, as `surefoot simulate --seed {worst} --trace` shows it again:")
+            for line in render(*run_one(worst, trace=True)):
+                say(line)
+    typer.echo(json.dumps(tally.summary(time.monotonic() - began)))
+    return exits.INVARIANT if tally.violations else exits.OK
+
+
+def _progress(seeds: int, began: float) -> Callable[[Tally], None]:
+    told = began
+
+    def progress(tally: Tally) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= _SAY_EVERY:
+            told = now
+            rate = tally.seeds / (now - began)
+            say(
+                f"{tally.seeds} of {seeds} seeds, {tally.trades} trades, {tally.crashes} crashes, "
+                f"{sum(tally.faults.values())} faults, {tally.violations} violations; {rate:.0f} seeds/s, "
+                f"{(seeds - tally.seeds) / rate:.0f} s to go"
+            )
+
+    return progress

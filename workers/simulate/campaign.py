@@ -1,0 +1,164 @@
+"""Many seeds, on every core: what was run, what it covered, and what did not hold.
+
+tally = campaign(range(20_000), jobs=2)
+tally.failed       # {seed: what does not hold}; empty if everything does
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from workers.simulate.checks import check
+from workers.simulate.scenario import make
+from workers.simulate.world import World
+
+_CHUNK = 100
+_COLLECT_EVERY = 50
+_MOST_FAILURES = 20
+
+Progress = Callable[["Tally"], None]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums over seeds. `failed` keeps the first of them; `violations` counts all seeds in which something broke."""
+
+    seeds: int = 0
+    violations: int = 0
+    trades: int = 0
+    commands: int = 0
+    crashes: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    transitions: Counter[str] = field(default_factory=Counter)
+    rows: Counter[str] = field(default_factory=Counter)
+    failed: dict[int, list[str]] = field(default_factory=dict)
+
+    def add(self, other: Tally) -> None:
+        self.seeds += other.seeds
+        self.violations += other.violations
+        self.trades += other.trades
+        self.commands += other.commands
+        self.crashes += other.crashes
+        self.outcomes += other.outcomes
+        self.faults += other.faults
+        self.transitions += other.transitions
+        self.rows += other.rows
+        self.failed = dict(sorted({**self.failed, **other.failed}.items())[:_MOST_FAILURES])
+
+    def count(self, world: World, wrong: list[str]) -> None:
+        """Add one world that has run."""
+        self.seeds += 1
+        self.trades += len(world.lives)
+        self.commands += sum(len(life.history.commands) for life in world.lives)
+        self.crashes += world.crashes
+        self.outcomes.update(_outcome(life.history.record) for life in world.lives)
+        self.faults += world.weather.counts
+        self.transitions += world.transitions
+        self.rows += world.rows
+        if wrong:
+            self.violations += 1
+            if len(self.failed) < _MOST_FAILURES:
+                self.failed[world.scenario.seed] = wrong
+
+    def summary(self, seconds: float) -> dict[str, Any]:
+        """What `surefoot simulate` prints as its last line."""
+        states = Counter[str]()
+        for transition, times in self.transitions.items():
+            states[transition.partition("→")[2]] += times
+        return {
+            "seeds": self.seeds,
+            "violations": self.violations,
+            "seconds": round(seconds, 1),
+            "outcomes": _sorted(self.outcomes),
+            "failed": list(self.failed),
+            "trades": self.trades,
+            "commands": self.commands,
+            "crashes": self.crashes,
+            "faults": _sorted(self.faults),
+            "states": _sorted(states),
+            "transitions": _sorted(self.transitions),
+            "rows": _sorted(self.rows),
+        }
+
+
+def run_one(seed: int, *, trace: bool = False) -> tuple[World, list[str]]:
+    """The world of one seed after its run, and what did not hold in it."""
+    with _quiet():
+        world = World(make(seed), trace=trace)
+        world.run()
+        return world, check(world)
+
+
+def run_seeds(seeds: Sequence[int]) -> Tally:
+    """In this process, one after the other."""
+    tally = Tally()
+    with _quiet(), _uncollected():
+        for n, seed in enumerate(seeds, start=1):
+            world = World(make(seed))
+            world.run()
+            tally.count(world, check(world))
+            if n % _COLLECT_EVERY == 0:
+                gc.collect()
+    return tally
+
+
+def campaign(seeds: range, jobs: int = 0, progress: Progress = lambda tally: None) -> Tally:
+    """All of `seeds`, in `jobs` processes (0: one a core). `progress` hears the sums so far, now and then."""
+    total = Tally()
+    chunks = [seeds[n : n + _CHUNK] for n in range(0, len(seeds), _CHUNK)]
+    jobs = min(jobs or os.cpu_count() or 1, len(chunks))
+    if jobs <= 1:
+        for chunk in chunks:
+            total.add(run_seeds(chunk))
+            progress(total)
+        return total
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        for tally in pool.imap_unordered(run_seeds, chunks):
+            total.add(tally)
+            progress(total)
+    return total
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Trades speak by the thousand; their log lines would only be noise."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Garbage is collected between worlds, not while one runs: nearly all of it goes with its world."""
+    enabled = gc.isenabled()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if enabled:
+            gc.enable()
+
+
+def _outcome(record: Any) -> str:
+    return str(record.outcome) if record is not None else "not closed"
+
+
+def _sorted(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items()))
