@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 import typer
@@ -30,6 +30,7 @@ from domain.errors import SurefootError
 from venues.kalshi.signing import Signer
 from workers.cli import exits
 from workers.cli.options import JsonFlag, options, out, print_json
+from workers.cli.reconcile import awaited
 from workers.stack import host, postgres, temporal
 from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
 from workers.stack.ports import holder, is_free
@@ -193,6 +194,14 @@ def _stack(settings: Settings, layout: Layout) -> Iterator[Check]:
     yield _asked("postgres", lambda: _reach_postgres(stack), "see logs/postgres.log")
     yield _asked("temporal", lambda: _reach_temporal(stack), "see logs/temporal.log")
     yield from _exchange(stack)
+    yield _opening(stack, document)
+
+
+def _opening(stack: Stack, document: dict[str, Any]) -> Check:
+    waits = asyncio.run(awaited(stack, document))
+    if waits:
+        return Check("opening trades", "warn", waits, "`surefoot reconcile` shows what differs")
+    return Check("opening trades", "ok", "the start-up reconciliation is done, no safe mode")
 
 
 def _free_ports(settings: Settings) -> Check:

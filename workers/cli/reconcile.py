@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.table import Table
 
-from domain.errors import Denied, Unavailable
+from domain.errors import Denied, SurefootError, Unavailable
 from domain.halt import Halt, Rule, Scope
 from domain.money import tidy
 from domain.reconcile import ACKNOWLEDGEABLE, Finding, Kind, Reconciliation, Trigger
@@ -22,9 +22,9 @@ from venues.recording.numbers import iso
 from workers.cli import exits
 from workers.cli.operate import Author, Reason, command_of
 from workers.cli.options import JsonFlag, options, out, print_json, say
+from workers.stack import host
 from workers.stack.books import now, open_ledger
 from workers.stack.layout import Stack
-from workers.stack.processes import ProcessRecord
 
 _PATIENCE_S = 120.0
 _SAME_MOMENT_US = 2_000_000  # a process's start time is known to the second
@@ -174,14 +174,21 @@ async def take_note(halts: HaltLedger, records: ReconcileLedger, by: Acknowledge
 # ---------------------------------------------------------------------- for status and doctor
 
 
-async def awaited(stack: Stack, ingest: ProcessRecord | None) -> str | None:
-    """What keeps ingest from deciding: the start-up reconciliation, or safe mode; None if neither does."""
+async def awaited(stack: Stack, document: Mapping[str, Any]) -> str | None:
+    """What keeps ingest from deciding: the start-up reconciliation, or safe mode; None if neither does.
+
+    `document` is stack.json, which knows when ingest was started.
+    """
+    ingest = next((record for record in host.recorded(document) if record.name == "ingest"), None)
     if ingest is None:
-        return None
-    async with open_ledger(stack) as ledger, _records(stack) as records:
-        if not await records.started_since(round(ingest.created * 1e6) - _SAME_MOMENT_US):
-            return "ingest awaits its start-up reconciliation, which needs every venue, Temporal and the worker"
-        safe = [halt for halt in await ledger.halts() if halt.rule is Rule.SAFE_MODE]
+        return "ingest has not been started"
+    try:
+        async with open_ledger(stack) as ledger, _records(stack) as records:
+            if not await records.started_since(round(ingest.created * 1e6) - _SAME_MOMENT_US):
+                return "ingest awaits its start-up reconciliation, which needs every venue, Temporal and the worker"
+            safe = [halt for halt in await ledger.halts() if halt.rule is Rule.SAFE_MODE]
+    except SurefootError as away:
+        return f"whether the start-up reconciliation is done could not be read: {away.message}"
     return f"safe mode until `surefoot acknowledge`: {safe[0]}" if safe else None
 
 

@@ -18,6 +18,7 @@ from workers.cli import exits, paper
 from workers.cli import resolve as resolution
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.cli.progress import follow
+from workers.cli.reconcile import awaited
 from workers.cli.resolve import resolve_known
 from workers.stack import detached, host
 from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
@@ -160,6 +161,7 @@ def status(json_output: JsonFlag = False) -> None:
         "exchange": stack.venue_base_url,
         "metrics": {name: f"http://127.0.0.1:{port}/metrics" for name, port in stack.metrics_ports.items()},
         "processes": found,
+        "awaits": asyncio.run(awaited(stack, document)) if supervisor is not None else None,
         "session": _session(stack) if supervisor is not None and not stack.live else None,
     }
     if json_output:
@@ -225,6 +227,8 @@ def _show(told: dict[str, Any]) -> None:
     out.print(table)
     out.print(f"Temporal UI: {told['temporal_ui'] or 'of your cluster at ' + told['temporal']}", markup=False)
     out.print(f"exchange: {told['exchange']}", markup=False)
+    if told["awaits"]:
+        out.print(f"no trade is opened: {told['awaits']}", markup=False)
     session = told["session"]
     if session:
         out.print(f"session: {session_line(session)}", markup=False)
