@@ -18,6 +18,7 @@ from workers.cli.main import app
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])
 _LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)[^)]*\)")
+_TEST = re.compile(r"def (test_\w+)\(")
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 ROOT_COMMAND: Any = typer.main.get_command(app)
 
@@ -53,6 +54,16 @@ def test_every_command_in_code_exists_with_its_flags(page: Path) -> None:
             wrong.append(span)
         wrong += [f"{span}: {flag}" for flag in _FLAG.findall(" ".join(words)) if flag not in known]
     assert wrong == []
+
+
+def test_every_row_of_a_trades_table_names_tests_that_exist() -> None:
+    text = (ROOT / "docs/how-a-trade-lives.md").read_text(encoding="utf-8")
+    known = {name for path in ROOT.glob("tests/**/test_*.py") for name in _TEST.findall(path.read_text("utf-8"))}
+    rows = [line for line in text.split("## What is worth most")[0].split("### Opening")[1].splitlines() if "|" in line]
+    rows = [row for row in rows if not row.startswith("|---") and "| test |" not in row]
+    assert len(rows) > 50
+    assert [row for row in rows if "`test_" not in row] == []
+    assert set(re.findall(r"`(test_\w+)`", text)) - known == set()
 
 
 def test_prometheus_reads_metrics_that_exist() -> None:

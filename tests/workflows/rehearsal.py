@@ -42,6 +42,7 @@ class Rehearsal:
         size: str = "10",
         cash: str = "1000",
         ttl_ms: int = 1_000,
+        payday_ms: int = PAYDAY_MS,
         reshape: Callable[[Intent], Intent] = lambda planned: planned,
         word: Word | None = None,
         **policy: Any,
@@ -80,7 +81,7 @@ class Rehearsal:
             look_up=positions.look_up_order,
         )
         self.trade = Trade(self.intent, self.desk)
-        self.pays_at(PAYDAY_MS, {leg.market: "1" if leg.name == "A" else "0" for leg in self.intent.legs})
+        self.pays_at(payday_ms, {leg.market: "1" if leg.name == "A" else "0" for leg in self.intent.legs})
         self.refusals: list[str] = []
         self.states: list[TradeState] = []
         self.asked_at = 2**62  # when a person's command was accepted
@@ -138,7 +139,7 @@ class Rehearsal:
         return (await self.venue.account()).fills
 
     async def pnl(self) -> Decimal:
-        return realised_pnl(self.intent, await self.fills())
+        return realised_pnl(self.intent, await self.fills(), self.trade.record().redemptions)
 
     async def broken(self) -> list[str]:
         """What is wrong now: each violated invariant, and counts that differ between the venue and the record."""
@@ -152,8 +153,9 @@ class Rehearsal:
         record, truth = self.trade.record(), split(self.intent, account.fills)
         if (record.hedged, record.unwound, record.residual) != (truth.hedged, truth.unwound, truth.residual):
             wrong.append(f"the record says {record}, the venue's fills {truth}")
-        if record.state is TradeState.CLOSED and record.pnl != realised_pnl(self.intent, account.fills):
-            wrong.append(f"the record books {record.pnl}, the venue's fills {realised_pnl(self.intent, account.fills)}")
+        earned = realised_pnl(self.intent, account.fills, record.redemptions)
+        if record.state is TradeState.CLOSED and record.pnl != earned:
+            wrong.append(f"the record books {record.pnl}, the venue's fills and payments {earned}")
         return wrong
 
     def sent(self) -> list[str]:

@@ -28,7 +28,13 @@ async def test_a_trade_that_goes_as_planned_is_hedged_and_earns_its_edge() -> No
     stage = Rehearsal()
     await closed(stage, Outcome.HEDGED, *BOTH)
     assert await stage.pnl() == stage.intent.edge
-    assert states_shown(stage) == [TradeState.LEG_A, TradeState.RECHECK, TradeState.HEDGED, TradeState.CLOSED]
+    assert states_shown(stage) == [
+        TradeState.LEG_A,
+        TradeState.RECHECK,
+        TradeState.HEDGED,
+        TradeState.SETTLING,
+        TradeState.CLOSED,
+    ]
 
 
 async def test_an_obstacle_on_leg_b_surfaces_before_leg_a_exists() -> None:
@@ -234,7 +240,7 @@ async def test_beyond_the_loss_budget_a_trade_is_stuck_with_its_exposure_reserve
 
 
 async def test_a_trade_stuck_for_weeks_looks_ever_more_rarely() -> None:
-    stage = Rehearsal(loss_budget=D("0.50"))
+    stage = Rehearsal(loss_budget=D("0.50"), payday_ms=15 * 86_400_000)
     stage.book_b()
     stage.book_a(asks=[("0.40", "10")], bids=[("0.20", "10")])
     quotes: list[int] = []
@@ -288,8 +294,8 @@ async def test_what_the_venue_counts_at_the_end_is_adopted_and_repaired() -> Non
     stage = Rehearsal()
     stage.venue.script("submit", Fault.MISCOUNT)  # leg A filled 10, its answer said 5
     await closed(stage, Outcome.HEDGED, BOTH[0], "hedge B1 buy 5 at 0.55", "complete B2 buy 5 at 0.55")
-    assert "The venue counts 10 shares on A1, not 5.00; adopted." in stage.story()
-    assert states_shown(stage)[-3:] == [TradeState.REBALANCE, TradeState.HEDGED, TradeState.CLOSED]
+    assert "The venue counts 10 on A1, not 5.00; adopted." in stage.story()
+    assert states_shown(stage)[-3:] == [TradeState.HEDGED, TradeState.SETTLING, TradeState.CLOSED]
 
 
 async def test_a_trade_waits_for_the_fills_that_explain_its_counts() -> None:
@@ -325,7 +331,7 @@ async def test_dust_is_left_and_named() -> None:
     stage = Rehearsal(size="0.50", dust=D("0.40"))
     stage.venue.script("submit", None, Fault.PARTIAL)
     await closed(stage, Outcome.HEDGED, "open A1 buy 0.5 at 0.40", "hedge B1 buy 0.5 at 0.55")
-    assert "0.25 shares stand alone: dust by the policy, left as they are." in stage.story()
+    assert "0.25 shares stand alone and are left as they are." in stage.story()
 
 
 async def test_dust_without_a_hedge_is_a_residual_not_a_missed_trade() -> None:

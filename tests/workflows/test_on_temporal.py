@@ -320,7 +320,7 @@ async def test_every_command_reaches_a_trade_through_its_validator(floor: Floor)
             await handle.execute_update(names.UPDATE_ADOPT, PERSON, result_type=str)
         assert "adopting needs the venue's id of the order" in str(refused.value.cause)
         floor.venue.set_book(B, asks=[("0.57", "10")])
-        order_id = floor.venue.place_by_hand(B, Side.BUY, "10", "0.57")
+        order_id = floor.venue.place_by_hand(B, Side.BUY, "10", "0.57").order_id
         by_hand = OperatorCommand("ada", "hedged by hand", order_id, "kalshi")
         assert "looked up on kalshi" in await handle.execute_update(names.UPDATE_ADOPT, by_hand, result_type=str)
         record = await floor.ended(handle)

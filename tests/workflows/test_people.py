@@ -154,7 +154,7 @@ async def test_an_order_placed_by_hand_is_adopted_as_the_missing_leg() -> None:
 
     def by_hand() -> None:
         stage.book_b(asks=[("0.60", "10")])
-        order_id = stage.venue.place_by_hand(B, Side.BUY, "10", "0.60")
+        order_id = stage.venue.place_by_hand(B, Side.BUY, "10", "0.60").order_id
         stage.ask_at(100_500, Action.ADOPT, OperatorCommand("ada", "hedged by hand", order_id, "kalshi"))
 
     stage.desk.at(START + 100_000 * MS, by_hand)
@@ -178,7 +178,7 @@ async def test_an_order_that_cannot_be_a_legs_own_is_not_adopted_and_the_story_s
     stage = beyond_budget()
 
     def by_hand() -> None:
-        order_id = stage.venue.place_by_hand(market, side, size, "0.10", tif) if market else "nobodys"
+        order_id = stage.venue.place_by_hand(market, side, size, "0.10", tif).order_id if market else "nobodys"
         stage.ask_at(100_500, Action.ADOPT, OperatorCommand("ada", "hedged by hand", order_id, "kalshi"))
         stage.ask_at(101_000, Action.ACCEPT)
 
