@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from domain.decisions import Gate
-from domain.limits import GateLimits
+from domain.limits import GateLimits, SetParams
+from domain.orders import Side
 from ingest.replay import ReplayResult, replay
 from venues.recording.choose import takeable
 from venues.recording.open import open_recording
@@ -84,3 +85,24 @@ def test_the_file_with_conflict_markers_read_tolerantly_keeps_every_bad_line_and
     assert '"line": 118' in lines[0]
     assert f"{len(lines)} lines set aside" in session.notes[0]
     assert replay(session).intents == ()
+
+
+def test_selling_both_teams_finds_short_episodes_in_toronto_charlotte_and_none_in_the_crossed_books() -> None:
+    params = SetParams(sell=True)
+    result = replay(game("kalshi_nba_winners", "TOR-CHA"), params=params)
+    sides = {side: sum(intent.legs[0].side is side for intent in result.intents) for side in Side}
+    assert sides[Side.BUY] >= 10
+    assert sides[Side.SELL] >= 10
+    assert_fresh(result)
+    assert replay(game("kalshi_corrupt", "MIA-MIN"), params=params).intents == ()
+
+
+def test_selling_is_off_because_bids_of_a_polled_recording_stand_above_a_dollar_and_pass_every_gate(
+    tmp_path: Path,
+) -> None:
+    source = SHARED / "kalshi_corrupt" / "orderbook_snapshots_20260208.csv.gz"
+    aside = tmp_path / "aside.jsonl"
+    session = open_recording(str(source), game="SEA-NE", whole=True, tolerate=True, quarantine=aside)
+    believed = replay(session, params=SetParams(sell=True)).intents
+    assert {leg.side for intent in believed for leg in intent.legs} == {Side.SELL}
+    assert not SetParams().sell
