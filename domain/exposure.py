@@ -78,6 +78,16 @@ def locked_pnl(intent: Intent, fills: Iterable[Fill], redemptions: Iterable[Rede
     return _sets_left(intent, standing) * _payoff_left(intent, paid)
 
 
+def collateral(fills: Iterable[Fill], redemptions: Iterable[Redemption] = ()) -> Decimal:
+    """Dollars locked by shares held short after these fills: one each, until bought back or paid for."""
+    held: dict[tuple[str, str], Decimal] = {}
+    for fill in _not_void(fills):
+        held[fill.venue, fill.market] = held.get((fill.venue, fill.market), Decimal(0)) + fill.shares
+    for paid in redemptions:
+        held[paid.venue, paid.market] = held.get((paid.venue, paid.market), Decimal(0)) - paid.shares
+    return sum((max(-shares, Decimal(0)) for shares in held.values()), Decimal(0))
+
+
 def peak_cash_out(fills: Iterable[Fill]) -> Decimal:
     """The most dollars these fills had out at once: fees included, and a dollar for each share held short.
 

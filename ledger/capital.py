@@ -16,6 +16,7 @@ from typing import Any
 
 from domain.errors import Denied, Halted, SurefootError
 from domain.evidence import Fill, FillStatus, Redemption
+from domain.exposure import collateral
 from domain.halt import Scope
 from domain.intent import Intent
 from domain.market import Venue
@@ -54,18 +55,10 @@ def locked(venue: Venue, fills: Iterable[Fill], redemptions: Iterable[Redemption
 
     Selling a share that is not held credits its price and locks one dollar, until it is bought back or paid.
     """
-    cash = Decimal(0)
-    held: dict[str, Decimal] = {}
-    for fill in fills:
-        if fill.venue is venue and fill.status is not FillStatus.VOID:
-            cash += fill.cash
-            held[fill.market] = held.get(fill.market, Decimal(0)) + fill.shares
-    for redemption in redemptions:
-        if redemption.venue is venue:
-            cash += redemption.cash
-            held[redemption.market] = held.get(redemption.market, Decimal(0)) - redemption.shares
-    short = sum((max(-shares, Decimal(0)) for shares in held.values()), Decimal(0))
-    return max(short - cash, Decimal(0))
+    here = [fill for fill in fills if fill.venue is venue and fill.status is not FillStatus.VOID]
+    paid = [one for one in redemptions if one.venue is venue]
+    cash = sum((fill.cash for fill in here), Decimal(0)) + sum((one.cash for one in paid), Decimal(0))
+    return max(collateral(here, paid) - cash, Decimal(0))
 
 
 def scopes(intent: Intent) -> list[tuple[str, str]]:

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.evidence import Fill, FillStatus
+from domain.evidence import Fill, FillStatus, Redemption
 from domain.exposure import (
     Split,
+    collateral,
     exposed,
+    locked_pnl,
     own_fills,
     peak_cash_out,
     realised_pnl,
@@ -19,9 +21,9 @@ from domain.exposure import (
     unhedged_notional,
     unhedged_notional_seconds,
 )
-from domain.orders import Purpose, Side
+from domain.orders import SETS, Purpose, Side
 from domain.trade import OrderRecord, TradeState
-from tests.ledger.samples import REJECTED, SECOND, START, UNKNOWN, B, D, accepted, fill, intent, ticket
+from tests.ledger.samples import REJECTED, SECOND, START, UNKNOWN, A, B, D, accepted, fill, intent, ticket
 
 PLANNED = intent()
 BUY_A = ticket(PLANNED, "A")
@@ -170,3 +172,123 @@ def test_leg_b_first_stands_alone_at_leg_bs_price() -> None:
     fills = [fill(BUY_B, "2"), fill(BUY_A, "2", at=START + SECOND)]
     assert fills[0].market == B
     assert unhedged_notional_seconds(PLANNED, fills, START + SECOND) == D("1.10")
+
+
+# ---------------------------------------------------------------------- more legs, shorts, merges, payment
+
+C = "GAME-CCC"
+BASKET = replace(
+    PLANNED, legs=(*PLANNED.legs, replace(PLANNED.legs[0], name="C", market=C, limit=D("0.02"))), set_id="GAME"
+)
+BUY_C = ticket(BASKET, "C", purpose=Purpose.HEDGE)
+SHORT = replace(PLANNED, legs=(PLANNED.legs[0], replace(PLANNED.legs[1], side=Side.SELL)), payoff=D(0))
+SELL_B = ticket(SHORT, "B", purpose=Purpose.HEDGE, side=Side.SELL)
+
+
+def merged(size: str) -> list[Fill]:
+    """Sets handed back: a share of every market, for a dollar together."""
+    shares = (("A", "0.40"), ("B", "0.55"), ("C", "0.05"))
+    sold = [fill(ticket(BASKET, leg, 9, side=Side.SELL), size, price=price) for leg, price in shares]
+    return [replace(one, merged=True, fee=D(0), trade_id=f"m-{one.market}") for one in sold]
+
+
+def paid(market: str, shares: str, payout: str) -> Redemption:
+    return Redemption(BUY_A.venue, market, PLANNED.id, D(shares), D(payout), START)
+
+
+def test_only_what_every_leg_has_is_hedged() -> None:
+    fills = [fill(BUY_A, "10"), fill(BUY_B, "8"), fill(BUY_C, "5")]
+    assert split(BASKET, fills) == Split(D(5), D(0), D(8))
+    assert split(BASKET, fills[:2]) == Split(D(0), D(0), D(18))
+
+
+def test_a_leg_that_sells_opens_by_selling_and_stands_for_what_it_locks() -> None:
+    fills = [fill(ticket(SHORT)), fill(SELL_B)]
+    assert split(SHORT, fills) == Split(D(10), D(0), D(0))
+    assert split(SHORT, fills[1:]) == Split(D(0), D(0), D(10))
+    assert unhedged_notional(SHORT, fills[1:]) == D("4.50")  # sold at 0.55: 0.45 of each dollar is ours
+    back = replace(fill(ticket(SHORT, "B", 2, limit="0.60")), at=START + SECOND)
+    assert split(SHORT, [fills[1], back]) == Split(D(0), D(10), D(0))
+    assert unhedged_notional_seconds(SHORT, [fills[1], back], START + 9 * SECOND) == D("4.50")
+
+
+def test_a_dollar_is_locked_for_each_share_short_until_it_is_bought_back_or_paid() -> None:
+    sold = fill(SELL_B)
+    back = replace(fill(ticket(SHORT, "B", 2, limit="0.60"), "4"), at=START + SECOND)
+    assert collateral([sold]) == 10
+    assert collateral([sold, back]) == 6
+    assert collateral([sold, back], [paid(B, "-6", "1")]) == 0
+    assert peak_cash_out([sold]) == 10 - sold.cash
+    assert peak_cash_out([sold, back]) == 10 - sold.cash  # buying back at 0.60 frees more than it costs
+
+
+def test_a_set_handed_back_stays_hedged_and_its_cash_is_realised() -> None:
+    bought = [fill(BUY_A), fill(BUY_B), fill(BUY_C)]
+    part = [*bought, *merged("4")]
+    assert split(BASKET, part) == split(BASKET, bought) == Split(D(10), D(0), D(0))
+    assert realised_pnl(BASKET, part) == realised_pnl(BASKET, bought)
+    assert (locked_pnl(BASKET, bought), locked_pnl(BASKET, part), locked_pnl(BASKET, [*bought, *merged("10")])) == (
+        D(10),
+        D(6),
+        D(0),
+    )
+    assert unhedged_notional(BASKET, part) == 0
+
+
+def test_what_markets_paid_takes_the_place_of_what_was_certain() -> None:
+    fills = [fill(BUY_A), fill(BUY_B)]
+    cash = sum((one.cash for one in fills), D(0))
+    for payments, left in (
+        ([], D(10)),
+        ([paid(A, "10", "1")], D(0)),  # the other share of each pair is then worth nothing
+        ([paid(A, "10", "0")], D(10)),
+        ([paid(A, "10", "1"), paid(B, "10", "0")], D(0)),
+    ):
+        assert realised_pnl(PLANNED, fills, payments) == cash + 10
+        assert locked_pnl(PLANNED, fills, payments) == left
+    split_down_the_middle = [paid(A, "10", "0.5"), paid(B, "10", "0.25")]
+    assert realised_pnl(PLANNED, fills, split_down_the_middle) == cash + D("7.5")
+
+
+def test_a_short_share_gives_its_payout_back() -> None:
+    fills = [fill(ticket(SHORT)), fill(SELL_B)]
+    cash = sum((one.cash for one in fills), D(0))
+    assert realised_pnl(SHORT, fills) == cash
+    assert realised_pnl(SHORT, fills, [paid(A, "10", "1")]) == cash  # the short leg will then cost the same
+    assert realised_pnl(SHORT, fills, [paid(A, "10", "1"), paid(B, "-10", "1")]) == cash
+    assert realised_pnl(SHORT, fills, [paid(A, "10", "1"), paid(B, "-10", "0")]) == cash + 10
+
+
+def test_a_share_that_stood_alone_is_worth_what_its_market_paid() -> None:
+    assert realised_pnl(PLANNED, [fill(BUY_A)], [paid(A, "10", "1")]) == D("10") - D("4.1680")
+
+
+def test_at_worst_one_leg_of_a_basket_fails_and_all_others_stand() -> None:
+    orders = [
+        OrderRecord(BUY_A, accepted(BUY_A), settled=True, filled=D(10)),
+        OrderRecord(BUY_B, accepted(BUY_B), settled=True, filled=D(10)),
+        OrderRecord(BUY_C, UNKNOWN, settled=False, filled=D(0)),
+    ]
+    assert exposed(BASKET, TradeState.LEG_B, orders) == D("9.50")
+    assert exposed(BASKET, TradeState.LEG_B, orders[:1]) == D("4.00")
+    short = [OrderRecord(SELL_B, accepted(SELL_B), settled=True, filled=D(10))]
+    assert exposed(SHORT, TradeState.LEG_B, short) == D("4.50")
+
+
+def test_a_merge_exposes_nothing_and_neither_does_a_trade_that_settles() -> None:
+    bought = [OrderRecord(t, accepted(t), settled=True, filled=D(10)) for t in (BUY_A, BUY_B, BUY_C)]
+    merge = replace(BUY_A, leg=SETS, purpose=Purpose.MERGE, side=Side.SELL, market="GAME")
+    assert exposed(BASKET, TradeState.HEDGED, [*bought, OrderRecord(merge, None, settled=False, filled=D(0))]) == 0
+    assert exposed(BASKET, TradeState.SETTLING, bought[:2]) == 0
+
+
+@given(histories(), st.integers(0, 3), st.sampled_from(["0", "0.5", "1"]))
+def test_realised_and_locked_add_up_whatever_has_been_paid(fills: list[Fill], which: int, payout: str) -> None:
+    held = {A: D(0), B: D(0)}
+    for one in fills:
+        held[one.market] += one.shares
+    payments = [paid(market, str(held[market]), payout) for n, market in enumerate((A, B)) if which & (1 << n)]
+    cash = sum((f.cash for f in fills), D(0)) + sum((one.cash for one in payments), D(0))
+    assert realised_pnl(PLANNED, fills, payments) == cash + locked_pnl(PLANNED, fills, payments)
+    if which == 3:
+        assert locked_pnl(PLANNED, fills, payments) == 0

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from domain.evidence import FillStatus
+from domain.evidence import FillStatus, Redemption
 from domain.invariants import (
     Finding,
+    capital_conserved,
     cash_and_positions_balance,
     check_all,
     fills_match,
@@ -19,15 +20,17 @@ from domain.invariants import (
     shares_accounted,
 )
 from domain.market import Venue
-from domain.orders import Purpose, Verdict
+from domain.orders import Purpose, Side, Verdict
 from domain.snapshot import (
     Arrival,
+    Capital,
     CashEntry,
     LedgerFacts,
     OrderFacts,
     Reservation,
     Send,
     TradeFacts,
+    VenueCapital,
     VenueSnapshot,
     WorkingOrder,
 )
@@ -69,6 +72,14 @@ def order(n: int, **changes: Any) -> OrderFacts:
     return replace(whole, **changes)
 
 
+def held(trade_id: str = PLANNED.id, *, reserved: str = "15", cash: str = "0", **changes: Any) -> VenueCapital:
+    """The venue's money with one trade holding some of it, in agreement with `ledger()`'s entries."""
+    total = sum((entry.amount for entry in ledger().cash), D(0))
+    row = Capital(trade_id, Venue.KALSHI, D(reserved), D(cash))
+    whole = VenueCapital(Venue.KALSHI, total, D(reserved), total - D(cash) - D(reserved), (row,))
+    return replace(whole, **changes)
+
+
 def venue(**changes: Any) -> VenueSnapshot:
     cash = OPENING + sum((f.cash for f in RECORD.fills), D(0))
     whole = VenueSnapshot(Venue.KALSHI, cash, {A: D(10), B: D(10)}, (), RECORD.fills)
@@ -87,7 +98,7 @@ def broken(finding: Finding, *texts: str) -> None:
         assert text in told
 
 
-def test_a_trade_that_went_as_planned_keeps_all_six() -> None:
+def test_a_trade_that_went_as_planned_keeps_all_seven() -> None:
     findings = check_all(ledger(), venue(), arrivals())
     assert {finding.name: finding.holds for finding in findings} == dict.fromkeys(
         (
@@ -97,13 +108,14 @@ def test_a_trade_that_went_as_planned_keeps_all_six() -> None:
             "no_orphan_orders",
             "cash_and_positions_balance",
             "reservation_covered",
+            "capital_conserved",
         ),
         True,
     )
     assert all(finding.violations == () and finding.note == "" for finding in findings)
 
 
-def test_an_empty_ledger_against_an_untouched_account_keeps_all_six() -> None:
+def test_an_empty_ledger_against_an_untouched_account_keeps_all_seven() -> None:
     empty = LedgerFacts((), (), (), (), (CashEntry(Venue.KALSHI, "opening", "opening", OPENING, START),), {})
     untouched = VenueSnapshot(Venue.KALSHI, OPENING, {}, (), ())
     assert all(finding.holds for finding in check_all(empty, untouched, []))
@@ -288,3 +300,124 @@ def test_reservation_covered_is_broken_by_more_cash_out_than_was_ever_reserved()
     held = (Reservation(-1, D("9.84"), D("4.00"), START),)
     broken(reservation_covered(ledger(trades=(trade(reservations=held),))), "9.8413", "9.84 reserved")
     broken(reservation_covered(ledger(trades=(trade(reservations=()),))), "more than $0 reserved")
+
+
+def test_a_settling_trade_must_have_reserved_what_it_has_out() -> None:
+    rests = {"state": TradeState.SETTLING, "reserved": D("9.8413")}
+    assert reservation_covered(ledger(trades=(trade(**rests),))).holds
+    short = trade(**rests | {"reserved": D("9.84")})
+    broken(reservation_covered(ledger(trades=(short,))), "settles with $9.8413 out", "$9.84 reserved")
+
+
+# ---------------------------------------------------------------------- capital_conserved
+
+
+def test_capital_held_for_a_closed_trade_or_for_none_is_named() -> None:
+    broken(capital_conserved(ledger(capital=(held(),))), PLANNED.id, "is closed")
+    broken(capital_conserved(ledger(capital=(held("i-gone"),))), "i-gone", "is not in the ledger")
+
+
+def test_an_open_trade_must_hold_what_it_may_still_need() -> None:
+    stuck = (trade(state=TradeState.STUCK, outcome=None),)
+    assert capital_conserved(ledger(trades=stuck, capital=(held(),))).holds
+    broken(capital_conserved(ledger(trades=stuck, capital=(held(reserved="14.99"),))), "may need $15", "$14.99")
+    broken(capital_conserved(ledger(trades=stuck)), PLANNED.id, "holds no capital at kalshi")
+
+
+def test_a_settling_trade_must_hold_what_is_locked_and_no_more() -> None:
+    settling = (trade(state=TradeState.SETTLING),)
+    assert capital_conserved(ledger(trades=settling, capital=(held(reserved="9.8413"),))).holds
+    broken(capital_conserved(ledger(trades=settling, capital=(held(reserved="9.84"),))), "may need $9.8413")
+
+
+def test_an_open_trade_of_which_nothing_left_may_have_been_released() -> None:
+    begun = ledger(
+        trades=(trade(state=TradeState.PLANNED, outcome=None),),
+        orders=(order(0, filled=D(0), verdict=Verdict.DENIED, settled=True),),
+        fills=(),
+    )
+    assert capital_conserved(begun).holds
+
+
+def test_sums_that_are_not_those_of_the_entries_are_named() -> None:
+    stuck = (trade(state=TradeState.STUCK, outcome=None),)
+    whole = held()
+    for wrong, named in (
+        (replace(whole, cash=whole.cash + 1), "cash adds up"),
+        (replace(whole, reserved=D(16)), "reserved capital adds up to $15"),
+        (held(cash="-4.168"), f"cash of {PLANNED.id} adds up to $0"),
+    ):
+        broken(capital_conserved(ledger(trades=stuck, capital=(wrong,))), named)
+
+
+# ---------------------------------------------------------------------- payment, shorts, orders placed elsewhere
+
+
+def paid(market: str, shares: int, payout: str) -> Redemption:
+    return Redemption(Venue.KALSHI, market, PLANNED.id, D(shares), D(payout), START + 9)
+
+
+def settlement(one: Redemption) -> CashEntry:
+    return CashEntry(one.venue, "settlement", f"{one.market}/{one.intent_id}", one.cash, one.at, one.intent_id)
+
+
+def test_what_markets_paid_is_cash_and_no_position_any_more() -> None:
+    payments = (paid(A, 10, "1"), paid(B, 10, "0"))
+    known = ledger(
+        redemptions=payments,
+        cash=(*ledger().cash, *(settlement(one) for one in payments)),
+        positions={(Venue.KALSHI, A): D(0), (Venue.KALSHI, B): D(0)},
+    )
+    account = venue(cash=venue().cash + 10, positions={})
+    assert all(finding.holds for finding in check_all(known, account, arrivals()))
+    broken(cash_and_positions_balance(known, venue(positions={})), "$-10.0000 unexplained")
+    broken(cash_and_positions_balance(replace(known, cash=ledger().cash), account), "settlement", A)
+    broken(cash_and_positions_balance(replace(known, positions=ledger().positions), account), A)
+
+
+def test_a_market_that_paid_otherwise_than_certain_shows_in_the_booked_pnl() -> None:
+    payments = (paid(A, 10, "0.5"), paid(B, 10, "0"))
+    known = ledger(redemptions=payments, cash=(*ledger().cash, *(settlement(one) for one in payments)))
+    broken(cash_and_positions_balance(known, None), PLANNED.id, "earned $-4.8413")
+
+
+def test_a_share_held_short_locks_a_dollar_of_the_venues_cash() -> None:
+    sold = replace(RECORD.fills[1], side=Side.SELL)
+    ref = f"{sold.trade_id}/{sold.order_id}"
+    opening, bought = ledger().cash[:2]
+    intent_ = replace(PLANNED, legs=(PLANNED.legs[0], replace(PLANNED.legs[1], side=Side.SELL)), payoff=D(0))
+    known = ledger(
+        trades=(replace(trade(pnl=RECORD.fills[0].cash + sold.cash), intent=intent_),),
+        fills=(RECORD.fills[0], sold),
+        cash=(opening, bought, CashEntry(Venue.KALSHI, "fill", ref, sold.cash, START)),
+        positions={(Venue.KALSHI, A): D(10), (Venue.KALSHI, B): D(-10)},
+    )
+    cash = OPENING + RECORD.fills[0].cash + sold.cash
+    account = venue(cash=cash - 10, positions={A: D(10), B: D(-10)}, fills=known.fills)
+    assert cash_and_positions_balance(known, account).holds
+    broken(
+        cash_and_positions_balance(known, replace(account, cash=cash)),
+        "$1001.1587 less $10 of collateral",
+        "$10.0000 unexplained",
+    )
+
+
+def test_a_transfer_counts_in_the_balance_and_is_no_fill() -> None:
+    moved = CashEntry(Venue.KALSHI, "transfer", "wire-7", D("-40"), START)
+    known = ledger(cash=(*ledger().cash, moved))
+    assert cash_and_positions_balance(known, venue(cash=venue().cash - 40)).holds
+
+
+def test_an_order_placed_elsewhere_may_arrive_once_a_trade_has_adopted_it() -> None:
+    theirs = Arrival("typed-by-hand", 1, ("f" * 64,))
+    broken(same_bytes(ledger(), [theirs]), "typed-by-hand", "never recorded")
+    adopted = replace(TICKETS[1], attempt=2, purpose=Purpose.ADOPTED, foreign_id="typed-by-hand")
+    facts = replace(order(1), ticket=adopted, client_order_id="typed-by-hand", sends=0, first_sent_at=0)
+    assert same_bytes(ledger(orders=(*ledger().orders, facts)), [theirs]).holds
+
+
+def test_a_settling_trade_has_no_order_left_open_either() -> None:
+    working = (WorkingOrder(order_id(TICKETS[0]), TICKETS[0].client_order_id, A, D(5)),)
+    settling = (trade(state=TradeState.SETTLING),)
+    broken(no_orphan_orders(ledger(trades=settling), venue(working=working)), "is settling")
+    broken(no_orphan_orders(ledger(trades=settling, orders=(order(0, settled=False),)), None), "is settling")

@@ -74,7 +74,7 @@ async def test_the_report_counts_decisions_trades_and_money_as_exact_text(ledger
     assert len(report["suppressions"]) == 3
 
 
-async def test_with_the_exchange_at_hand_all_six_invariants_are_judged_and_hold(ledger: AnyLedger) -> None:
+async def test_with_the_exchange_at_hand_all_invariants_are_judged_and_hold(ledger: AnyLedger) -> None:
     await a_run(ledger)
     snapshot = await ledger.snapshot(RUN_ID)
     fills = snapshot.facts.fills
@@ -83,7 +83,7 @@ async def test_with_the_exchange_at_hand_all_six_invariants_are_judged_and_hold(
     audit = [Arrival(send.client_order_id, 1, (send.sha256,), send.at) for send in snapshot.facts.sends]
     report = build_report(snapshot, venue, audit, NOW)
     assert report.invariants == dict.fromkeys(report.invariants, True)
-    assert len(report.invariants) == 6
+    assert len(report.invariants) == 7
     assert report.violations == ()
 
     short = replace(venue, cash=cash - D("0.0001"))

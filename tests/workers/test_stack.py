@@ -89,7 +89,7 @@ async def test_a_stack_is_seen_played_and_reported_through_the_command_line(
     assert await run("report", "--json") == exits.OK
     told = json.loads(capsys.readouterr().out)
     assert told["run"] == "r-1"
-    assert len(told["invariants"]) == 6
+    assert len(told["invariants"]) == 7
     assert all(told["invariants"].values())
     assert (stack.layout.reports / "r-1.json").exists()
 
