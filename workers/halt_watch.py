@@ -57,6 +57,6 @@ class HaltWatch:
         if read.unread:
             log.warning("no trade is opened while halts cannot be read", error=read.unread)
         else:
-            log.info("halts in force", halts=[str(halt) for halt in read.standing])
+            log.info("halts read", in_force=[str(halt) for halt in read.standing])
         self.known = read
         self._tell(read)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import groupby, pairwise
 
@@ -16,7 +16,7 @@ from domain.evidence import OrderEvidence, OrderStatus
 from domain.intent import Intent
 from domain.orders import OrderTicket, Purpose, SubmitResult
 from domain.requests import EvidenceRequest
-from domain.trade import Step, TradeRecord, TradeState
+from domain.trade import DONE_TRADING, Outcome, Step, TradeRecord, TradeState
 from workers import metrics
 
 _REMEMBERED = 20_000
@@ -25,17 +25,37 @@ _JUST_BEGUN_US = 5_000_000  # the record of a rest that begins is made in the mo
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One stay in a state: from its first step to the first step of the next state, in microseconds."""
+    """One stay in a state, in microseconds."""
 
     state: TradeState
     began: int
     lasted: int
 
 
-def visits(steps: Sequence[Step]) -> list[Visit]:
-    """The stays that have ended, in order; the last state of the story is still being stayed in, so it is not one."""
-    first = [next(stay) for _, stay in groupby(steps, key=lambda step: step.state)]
-    return [Visit(here.state, here.at, max(there.at - here.at, 0)) for here, there in pairwise(first)]
+def visits(record: TradeRecord) -> list[Visit]:
+    """The stays of a trade's story that have ended, in order.
+
+    A line is told when what it describes is over: the answer of an order ends the state that sent it. So the time up to
+    a line belongs to that line's state; but a trade is told to be STUCK or SETTLING as that begins: what follows such a
+    line is spent there, and what led to STUCK in the state before. The time up to the line of a rest went into the
+    venue's final word: HEDGED, or MISSED when nothing was held.
+    """
+    stays: list[Visit] = []
+    for here, there in pairwise(record.steps):
+        state, lasted = _spent_in(here.state, there.state, record.outcome), max(there.at - here.at, 0)
+        if stays and stays[-1].state is state:
+            stays[-1] = replace(stays[-1], lasted=stays[-1].lasted + lasted)
+        else:
+            stays.append(Visit(state, here.at, lasted))
+    return stays
+
+
+def _spent_in(here: TradeState, there: TradeState, outcome: Outcome | None) -> TradeState:
+    if here in (TradeState.STUCK, TradeState.SETTLING) or there is TradeState.STUCK:
+        return here
+    if there in DONE_TRADING:
+        return TradeState.MISSED if outcome in (Outcome.MISSED, Outcome.DENIED) else TradeState.HEDGED
+    return there
 
 
 class Measures:
@@ -60,7 +80,7 @@ class Measures:
     def rested(self, record: TradeRecord, unhedged_dollar_seconds: Decimal) -> None:
         """See `activities.settlement.Rested`. What came before a rest is counted as the rest begins, the rest itself as
         it ends; so the page does not wait days for a market to pay."""
-        stays = visits(record.steps)
+        stays = visits(record)
         rests = [n for n, visit in enumerate(stays) if visit.state is TradeState.SETTLING]
         began = _last_stay_began(record.steps)
         closed = record.state is TradeState.CLOSED

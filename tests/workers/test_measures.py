@@ -41,23 +41,43 @@ def record(state: S, *story: tuple[S, int], at: int | None = None, nonce: int = 
     return TradeRecord(f"i-{nonce}", state, outcome, zero, zero, zero, zero, zero, (), (), lines, revision=1, at=told)
 
 
-TO_REST = ((S.PLANNED, 0), (S.LEG_A, 0), (S.LEG_A, 20), (S.RECHECK, 30), (S.HEDGED, 80), (S.SETTLING, 81))
+TO_REST = ((S.PLANNED, 0), (S.LEG_A, 20), (S.LEG_A, 25), (S.RECHECK, 75), (S.SETTLING, 81))
 
 
-def test_a_visit_lasts_from_its_first_line_to_the_first_line_of_the_next_state() -> None:
-    lasted = [(visit.state, visit.lasted // MS) for visit in visits(steps(*TO_REST))]
-    assert lasted == [(S.PLANNED, 0), (S.LEG_A, 30), (S.RECHECK, 50), (S.HEDGED, 1)]
-    assert visits(()) == visits(steps((S.PLANNED, 0))) == []
+def stays(state: S, *story: tuple[S, int], outcome: Outcome = Outcome.HEDGED) -> list[tuple[S, int]]:
+    told = replace(record(state, *story), outcome=outcome)
+    return [(visit.state, visit.lasted // MS) for visit in visits(told)]
+
+
+def test_the_time_up_to_a_line_was_spent_in_the_state_that_tells_it() -> None:
+    assert stays(S.SETTLING, *TO_REST) == [(S.LEG_A, 25), (S.RECHECK, 50), (S.HEDGED, 6)]
+
+
+def test_the_final_word_on_a_trade_that_holds_nothing_is_no_time_hedged() -> None:
+    story = ((S.PLANNED, 0), (S.LEG_A, 30), (S.CLOSED, 34))
+    assert stays(S.CLOSED, *story, outcome=Outcome.MISSED) == [(S.LEG_A, 30), (S.MISSED, 4)]
+
+
+def test_being_stuck_and_settling_begin_with_their_line_and_last_until_another_state_is_told() -> None:
+    story = (
+        *((S.PLANNED, 0), (S.LEG_A, 10), (S.REBALANCE, 30), (S.STUCK, 60_000), (S.STUCK, 65_000)),
+        *((S.REBALANCE, 90_000), (S.REBALANCE, 90_050), (S.SETTLING, 90_060), (S.SETTLING, 99_000), (S.CLOSED, 99_010)),
+    )
+    assert stays(S.CLOSED, *story) == [
+        (S.LEG_A, 10),
+        (S.REBALANCE, 59_990),
+        (S.STUCK, 30_000),
+        (S.REBALANCE, 50),
+        (S.HEDGED, 10),
+        (S.SETTLING, 8_950),
+    ]
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(S)), st.integers(0, 10_000)), min_size=1, max_size=30))
-def test_visits_together_last_as_long_as_the_story_until_its_last_state(story: list[tuple[S, int]]) -> None:
+def test_visits_together_last_as_long_as_the_story_and_no_two_in_a_row_are_one(story: list[tuple[S, int]]) -> None:
     ordered = [(state, at) for (state, _), at in zip(story, sorted(at for _, at in story), strict=True)]
-    told = visits(steps(*ordered))
-    began_last = next(
-        (at for n, (state, at) in enumerate(ordered) if all(later == state for later, _ in ordered[n:])), 0
-    )
-    assert sum(visit.lasted for visit in told) == (began_last - ordered[0][1]) * MS
+    told = visits(record(S.CLOSED, *ordered))
+    assert sum(visit.lasted for visit in told) == (ordered[-1][1] - ordered[0][1]) * MS
     assert all(here.state is not there.state for here, there in pairwise(told))
 
 
@@ -73,7 +93,7 @@ def test_a_rest_counts_what_came_before_it_once_and_the_close_counts_the_rest() 
         measures.rested(record(S.CLOSED, *TO_REST, (S.CLOSED, 90_000), nonce=1), Decimal("1.5"))
     counted = {state: read("state_seconds_count", state=state) - before[state] for state in S}
     assert {state: n for state, n in counted.items() if n} == dict.fromkeys(
-        (S.PLANNED, S.LEG_A, S.RECHECK, S.HEDGED, S.SETTLING), 1
+        (S.LEG_A, S.RECHECK, S.HEDGED, S.SETTLING), 1
     )
     assert read("trades_closed_total", outcome="hedged") - closed == 1
     assert read("unhedged_notional_seconds_total") - unhedged == 1.5
@@ -91,7 +111,7 @@ def test_a_trade_reopened_from_its_rest_counts_only_what_is_new() -> None:
     measures = Measures()
     measures.rested(record(S.SETTLING, *TO_REST, nonce=3), Decimal(0))
     before = {state: read("state_seconds_count", state=state) for state in S}
-    again = (*TO_REST, (S.REBALANCE, 500), (S.HEDGED, 600), (S.SETTLING, 601))
+    again = (*TO_REST, (S.SETTLING, 500), (S.REBALANCE, 600), (S.REBALANCE, 650), (S.SETTLING, 651))
     measures.rested(record(S.SETTLING, *again, nonce=3), Decimal(0))
     counted = {state: read("state_seconds_count", state=state) - before[state] for state in S}
     assert {state for state, n in counted.items() if n} == {S.SETTLING, S.REBALANCE, S.HEDGED}
@@ -99,7 +119,7 @@ def test_a_trade_reopened_from_its_rest_counts_only_what_is_new() -> None:
 
 def test_a_trade_that_never_rested_counts_whole_as_it_closes() -> None:
     before = read("state_seconds_sum", state="LEG_A"), read("trades_closed_total", outcome="hedged")
-    story = ((S.PLANNED, 0), (S.LEG_A, 5), (S.MISSED, 12), (S.CLOSED, 12))
+    story = ((S.PLANNED, 0), (S.LEG_A, 7), (S.CLOSED, 12))
     Measures().rested(record(S.CLOSED, *story, nonce=4), Decimal(0))
     assert read("state_seconds_sum", state="LEG_A") - before[0] == pytest.approx(0.007)
     assert read("trades_closed_total", outcome="hedged") - before[1] == 1

@@ -157,7 +157,8 @@ async def test_without_a_durable_start_while_fresh_there_is_no_trade_and_the_rea
     await until(lambda: told.failed)
     assert told.failed == [(decided.id, "connection refused")]
     assert told.done == [decided.pair]
-    assert ledger.intents == ledger.questions == []
+    assert not ledger.intents
+    assert not ledger.questions
     await trades.close()
 
 

@@ -162,7 +162,8 @@ async def tell(handle: WorkflowHandle[Any, Any], action: Action, command: Operat
         async with asyncio.timeout(UPDATE_SECONDS):
             return Told(await handle.execute_update(_UPDATES[action], command, result_type=str))
     except WorkflowUpdateFailedError as refused:
-        raise Denied(f"trade {handle.id} refused: {refused.cause}", "refused") from None
+        why = getattr(refused.cause, "message", "") or refused.cause
+        raise Denied(f"trade {handle.id} refused: {why}", "refused") from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         if action is not Action.UNWIND:
             raise Unavailable(
