@@ -98,10 +98,10 @@ def synth_command(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal files on every machine.")],
     to: Annotated[Path, typer.Option("--out", help="The file to write, NAME.session.jsonl.gz.")],
 ) -> None:
-    """Write a synthetic session: two books of one game, with opportunities and traps planted in them."""
+    """Write a synthetic session: a game and a cup, with opportunities and traps planted in their books."""
     if not to.name.endswith(".session.jsonl.gz"):
         raise BadInput(f"--out {to}: a session file is called NAME.session.jsonl.gz, or nothing will open it", "out")
-    say(f"making the game of seed {seed}")
+    say(f"making the evening of seed {seed}")
     session = synth.make(seed)
     say(f"{len(session.log)} events; {'; '.join(session.notes)}")
     try:
