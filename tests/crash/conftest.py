@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from workers.chaos.system import System, clear_away, survivors
-from tests.crash.trades import calm_session, crowd_session
 from venues.recording import session_file
+from workers.chaos import books
+from workers.chaos.system import System, clear_away, survivors
 
 CROWD = 20
 
@@ -53,8 +53,9 @@ async def system() -> AsyncIterator[System]:
         "SUREFOOT_KALSHI__READ_TIMEOUT_MS": "14000",
     }
     with state_folder() as path:
-        session_file.write(calm_session(), path / "calm.session.jsonl.gz")
-        session_file.write(crowd_session(CROWD), path / "crowd.session.jsonl.gz")
+        session_file.write(books.session("calm"), path / "calm.session.jsonl.gz")
+        crowd = books.session("crowd", [f"DECIDED-{n:02d}" for n in range(CROWD)])
+        session_file.write(crowd, path / "crowd.session.jsonl.gz")
         running = System(path, env)
         await running.up()
         await running.ask("POST", "/play", {"recording": str(path / "calm.session.jsonl.gz")})

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from workers.chaos.system import Ended, System, surefoot, survivors
 from venues.kalshi.signing import generate_rsa_key
 from venues.recording import session_file, synth
 from venues.recording.session import BookDelta, RecordedSession
+from workers.chaos.system import Ended, System, surefoot, survivors
 from workers.cli import exits
 from workers.stack.keys import ensure_paper_keys
 from workers.stack.layout import Layout, read_stack_file, write_json, write_private

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,24 +9,13 @@ from enum import StrEnum
 import psutil
 from temporalio.client import Client
 
-from domain.book import Book
-from domain.intent import Intent, LegPolicy
-from domain.limits import GateLimits, SetParams
-from domain.market import MarketSpec
-from domain.money import MICRO
+from domain.intent import Intent
 from domain.orders import client_order_id
-from ingest.sets import OutcomeSet
-from ingest.strategies.basket import BasketStrategy
+from workers.chaos.paths import PATHS
 from workers.chaos.system import System, until
-from venues.recording.session import BookDelta, BookReset, RecordedSession
-from venues.recording.tickers import market
 from workers.starter import search_attributes
-from workers.trading import wall_clock_us
 from workflows import names
 
-START = 1_767_225_600 * MICRO
-_CENT = 10_000
-_DEEP = 100_000 * MICRO
 _ANSWER_WAIT_MS = 12_000  # less than an order activity may take; the exchange lets go when its faults are cleared
 _PER_CASE = 5
 
@@ -40,65 +28,11 @@ class Moment(StrEnum):
     B_UNANSWERED = "B sent and unanswered"
 
 
-# ------------------------------------------------------------------ books that stand
-
-_CALM = (market("CALM-1-RED", "CALM-1", "Red beats Blue"), market("CALM-1-BLUE", "CALM-1", "Blue beats Red"))
-
-
-def calm_session() -> RecordedSession:
-    """One pair that stays a few cents below a dollar, deep, for ever: worth little, so that ingest leaves it alone."""
-    books = [_book(START, spec, bid=44, ask=45, size=_DEEP * (1 + n)) for n, spec in enumerate(_CALM)]
-    return RecordedSession("calm", _CALM, (*books, _touch(START + MICRO, _CALM[0], 43)))
-
-
-def crowd_session(pairs: int) -> RecordedSession:
-    """So many pairs, each once offering ten shares far below what they pay, a few milliseconds apart."""
-    markets: list[MarketSpec] = []
-    opening: list[BookReset | BookDelta] = []
-    offers: list[BookReset | BookDelta] = []
-    for n in range(pairs):
-        event = f"CROWD-{n:02d}"
-        red, blue = market(f"{event}-RED", event, "Red beats Blue"), market(f"{event}-BLUE", event, "Blue beats Red")
-        markets += [red, blue]
-        opening += [_book(START, red, bid=15, ask=52, size=_DEEP), _book(START, blue, bid=48, ask=52, size=_DEEP)]
-        at = START + 4 * MICRO + n * 5_000
-        # Selling YES at 20 cents is a NO bid at 80. Ten shares: leg A takes them all, and the offer is gone.
-        offers += [_touch(at, blue, 47), BookDelta(at + 1, red.market, "no", 80 * _CENT, 10 * MICRO)]
-    return RecordedSession("crowd", tuple(markets), (*opening, *offers))
-
-
-def _book(at: int, spec: MarketSpec, *, bid: int, ask: int, size: int) -> BookReset:
-    """Eight levels a side, a cent apart."""
-    return BookReset(
-        at,
-        spec.market,
-        tuple(((bid - rung) * _CENT, size) for rung in range(8)),
-        tuple(((100 - ask - rung) * _CENT, size) for rung in range(8)),
-    )
-
-
-def _touch(at: int, spec: MarketSpec, bid: int) -> BookDelta:
-    return BookDelta(at, spec.market, "yes", bid * _CENT, MICRO)
-
-
-# ------------------------------------------------------------------ trades held at a moment
-
-_moments = itertools.count(wall_clock_us())
-
-
 def calm_intent() -> Intent:
-    """Five shares of the calm pair, decided now by the real strategy; no two are alike."""
-    books = []
-    for n, spec in enumerate(_CALM):
-        shown = _book(START, spec, bid=44, ask=45, size=_DEEP * (1 + n))
-        book = Book(spec.market)
-        book.reset(shown.yes, shown.no, START, START)
-        books.append(book)
-    params = SetParams(max_size=SetParams().min_size * 5, ttl_ms=8_000)
-    strategy = BasketStrategy(OutcomeSet(_CALM), params, GateLimits(), LegPolicy())
-    quote = strategy.quote(books)
-    assert quote is not None
-    return strategy.intent(books, quote, max(wall_clock_us(), next(_moments)))
+    """Five shares of a pair that stands a few cents below a dollar, decided now; no two are alike."""
+    make = next(path.make for path in PATHS if path.name == "hedged")
+    assert make is not None
+    return make(0)
 
 
 @dataclass(slots=True)

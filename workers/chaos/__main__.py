@@ -16,7 +16,7 @@ from typing import Any
 import uvloop
 
 from domain.errors import SurefootError
-from workers.chaos import campaign
+from workers.chaos import campaign, crowd
 from workers.chaos.paths import PATHS
 
 _BEGAN = time.monotonic()
@@ -29,6 +29,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m workers.chaos", description=__doc__)
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="just this step; may be repeated")
     parser.add_argument("--path", action="append", default=[], choices=[path.name for path in PATHS])
+    parser.add_argument("--minutes", type=float, help="stop after so long and say how many steps were left")
+    parser.add_argument("--crowd", action="store_true", help="just the two hundred open trades")
     parser.add_argument("--list", action="store_true", help="watch the paths and list their steps; kill nothing")
     arguments = parser.parse_args()
     try:
@@ -45,15 +47,28 @@ async def _run(arguments: argparse.Namespace) -> int:
     only = arguments.path or [path.name for path in PATHS if any(f":{path.name}:" in name for name in arguments.only)]
     paths = [path for path in PATHS if not only or path.name in only]
     async with campaign.stage(say) as on:
+        if arguments.crowd:
+            return _told({}, await crowd.crowd(on, say), 0)
         found = await campaign.watch(on, paths, say)
         if arguments.list:
             for step in found:
                 print(f"{step.after_s:7.3f} {step.name}")  # noqa: T201
             return 0
         wanted = campaign.named(arguments.only, found) if arguments.only else found
-        result = await campaign.kill_at(on, wanted, say)
-    print(json.dumps(result.summary()), flush=True)  # noqa: T201 - the last line of stdout is the result
-    return 6 if result.violations else 0
+        result = await campaign.kill_at(on, wanted, say, arguments.minutes)
+        everything = not arguments.only and not arguments.path
+        many = await crowd.crowd(on, say) if everything else None
+    return _told(result.summary(), many, len(result.violations))
+
+
+def _told(summary: dict[str, Any], many: crowd.Crowd | None, violations: int) -> int:
+    """Print the summary as the last line of stdout and choose the exit code."""
+    if many is not None:
+        violations += len(many.violations)
+        summary |= {"open_200": many.held, "open_200_s": round(many.resolved_s, 3)}
+        summary |= {"open_200_from_up_s": round(many.from_start_s, 3)}
+    print(json.dumps(summary | {"violations": violations}), flush=True)  # noqa: T201
+    return 6 if violations else 0
 
 
 def say(line: str) -> None:

@@ -9,7 +9,7 @@
     | BASKET-n   | 25 / 30     | 70 / 80      | three RED make a basket                                          |
     | THIN-n     | 44 / 45 × 2 | 44 / 45      | two shares at the touch, the rest of an order rests              |
     | PAID-n     | 44 / 45     | 44 / 45      | is resolved, RED wins                                            |
-    | DECIDED-n  | 15 / 52     | 48 / 52      | BLUE offers ten shares at 20 once: ingest decides by itself      |
+    | DECIDED-n  | 15 / 52     | 48 / 52      | RED offers ten shares at 20 once: ingest decides by itself       |
 
 All else is worth less than the 20 cents a share that the stack's strategy asks for, so ingest leaves it alone. The
 last three are used up by a trade, so each trade has one of its own.
@@ -62,9 +62,8 @@ def session(name: str, more: Iterable[str] = ()) -> RecordedSession:
             opening.append(_book(spec.market, bid, ask, size))
         if event.startswith("DECIDED"):
             at = _START + int(OFFER_AFTER_S * MICRO) + len(offers) * 5_000
-            blue_market = ticker(event, "BLUE")
-            offers.append(BookDelta(at, blue_market, "yes", 47 * _CENT, MICRO))
-            offers.append(BookDelta(at + 1, blue_market, "no", 80 * _CENT, _OFFER))
+            offers.append(BookDelta(at, ticker(event, "BLUE"), "yes", 47 * _CENT, MICRO))
+            offers.append(BookDelta(at + 1, ticker(event, "RED"), "no", 80 * _CENT, _OFFER))
     return RecordedSession(name, tuple(markets), (*opening, *offers))
 
 

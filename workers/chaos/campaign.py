@@ -32,6 +32,7 @@ _SETTINGS = {
     "SUREFOOT_GATES__MAX_BOOK_AGE_MS": "60000",
     "SUREFOOT_GATES__MAX_SKEW_MS": "60000",
     "SUREFOOT_GATES__MAX_LAG_MS": "60000",
+    "SUREFOOT_RECONCILE__LOOKS": "10",
     "SUREFOOT_WORKER__MAX_CONCURRENT_ACTIVITIES": "400",
     "SUREFOOT_WORKER__MAX_CONCURRENT_WORKFLOW_TASKS": "400",
 }
@@ -69,12 +70,14 @@ def prepared() -> tuple[File, File]:
 
 @dataclass(slots=True)
 class Result:
-    """What a campaign found. `unreached` are steps no trade came to in two tries; they prove nothing."""
+    """What a campaign found. `unreached` are steps no trade came to in two tries; they prove nothing.
+    `left` those there was no time for, `halts` what reconciliation stopped meanwhile."""
 
     steps: int = 0
     kills: int = 0
     violations: list[str] = field(default_factory=list)
     unreached: list[str] = field(default_factory=list)
+    left: int = 0
     halts: int = 0
     recoveries: list[float] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -83,7 +86,8 @@ class Result:
     def summary(self) -> dict[str, Any]:
         """Recoveries in seconds from the stack being whole again to the end of each trade that was held."""
         return {
-            "steps": self.steps,
+            "steps": self.steps - self.left,
+            "left": self.left,
             "kills": self.kills,
             "violations": len(self.violations),
             "unreached": len(self.unreached),
@@ -119,16 +123,21 @@ async def watch(on: Stage, paths: Iterable[Path], say: Say, times: int = 2) -> l
     return found
 
 
-async def kill_at(on: Stage, wanted: Sequence[Step], say: Say) -> Result:
-    """Make every kill, those that can share one together; what was not reached is tried once more by itself."""
+async def kill_at(on: Stage, wanted: Sequence[Step], say: Say, minutes: float | None = None) -> Result:
+    """Make every kill, those that can share one together, or as many as fit into `minutes`; what was not reached is
+    tried once more in processes that have only just started."""
     result, began = Result(steps=len(wanted)), time.monotonic()
     waiting = steps.batches(wanted)
     say(f"{len(wanted)} steps in {len(waiting)} rounds")
     again: set[str] = set()
     while waiting:
+        if minutes is not None and time.monotonic() - began > minutes * 60:
+            break
         batch = waiting.pop(0)
         victim = batch[0].victim
         made = steps.lanes(batch)
+        if batch[0].name in again:  # some calls are made by a fresh process only: it keeps what it has read
+            on.system.kill(("worker", "ingest"))
         this = await on.play(made, victim)
         wrong = await verdict.violations(on.system, this)
         result.kills += this.kills
@@ -141,6 +150,7 @@ async def kill_at(on: Stage, wanted: Sequence[Step], say: Say) -> Result:
             again.update(step.name for step in fresh)
             waiting += steps.batches(fresh)
         result.unreached += [step.name for step in missed if step not in fresh]
+    result.left = sum(len(batch) for batch in waiting)
     for name in result.unreached:
         say(f"never reached: {name}")
     result.seconds = time.monotonic() - began
@@ -148,11 +158,11 @@ async def kill_at(on: Stage, wanted: Sequence[Step], say: Say) -> Result:
 
 
 def _tell(say: Say, this: Round, victim: Victim, wrong: Sequence[str], left: int) -> None:
-    recoveries = this.recoveries()
-    slowest = f"{max(recoveries):.1f} s" if recoveries else "none"
+    slowest = max(this.held, key=lambda lane: lane.ended_at, default=None)
+    last = f"last after {slowest.ended_at - this.back_at:.1f} s more, {slowest.step}" if slowest else "none held"
     say(
         f"{this.name}: {victim} killed with {len(this.held)} of {len(this.lanes)} trades at their points; whole after "
-        f"{this.back_at - this.killed_at:.1f} s, slowest trade {slowest} later; {left} rounds to go"
+        f"{this.back_at - this.killed_at:.1f} s, {last}; {left} rounds to go"
     )
     for problem in wrong:
         say(f"  VIOLATION {problem}")

@@ -17,11 +17,12 @@ from domain.errors import Unavailable
 from domain.halt import Rule
 from workers.chaos.seam import PLAN_VARIABLE
 from workers.chaos.system import Ended, System, surefoot
-from workers.stack.books import open_ledger
+from workers.stack.books import now, open_ledger
 from workflows import names
 
 _SEEN_S = 10.0  # visibility is written after the fact
-_REASON = ("--author", "chaos", "--reason", "no way out within the loss budget")
+_AUTHOR = "chaos"
+_REASON = ("--author", _AUTHOR, "--reason", "no way out within the loss budget")
 
 
 async def command(system: System, action: str, trade: str, plan_file: Path | None = None) -> Ended:
@@ -60,9 +61,10 @@ async def lift_halts(system: System, say: Callable[[str], None]) -> int:
     """Lift what a rule has halted since, so that the next round can open trades; returns how many there were."""
     async with open_ledger(system.stack) as ledger:
         set_by_rule = [standing for standing in await ledger.halts() if standing.rule is not Rule.OPERATOR]
-    for standing in set_by_rule:
-        say(f"  lifted: {standing}")
-        await surefoot(system.folder, "resume", standing.id, *_REASON)
+        for standing in set_by_rule:
+            await ledger.clear_halt(standing.id, _AUTHOR, "the next round", now())
+    for standing in set_by_rule[:1]:
+        say(f"  {len(set_by_rule)} halts by rule lifted, such as {standing}")
     return len(set_by_rule)
 
 

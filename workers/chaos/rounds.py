@@ -39,6 +39,8 @@ _PATIENCE_S = 3.0  # how much longer than it took undisturbed a trade may take t
 _QUIET_LIFE_S = 10.5  # a supervisor gives up on a process that dies five times within ten seconds of its start
 _ROWS = 600
 _NUMBERS = 1_000
+_UNRECORDED = ("temporal.start", "before")
+_DECIDED_ANEW_S = 3.0
 _LOOK_S = 0.05
 _TOLD = (exits.OK, exits.REFUSED, exits.UNAVAILABLE, -signal.SIGKILL)  # refused: another copy was there first
 
@@ -82,6 +84,11 @@ class Lane:
     reached: bool = False
     ended_at: float = 0.0
     stuck: bool = False
+
+    @property
+    def never_durable(self) -> bool:
+        """Whether its process died, or its server was away, before the decision was on record anywhere."""
+        return self.reached and self.point is not None and (self.point.call, self.point.when) == _UNRECORDED
 
     @property
     def step(self) -> str:
@@ -186,15 +193,18 @@ class Stage:
                 faults += lane.path.faults(lane.intent)
         if faults:
             await self.system.ask("POST", "/faults", faults)
-        for lane in lanes:
-            if lane.intent is not None:
-                await client.start_workflow(
-                    names.TRADE_WORKFLOW,
-                    lane.intent,
-                    id=lane.intent.id,
-                    task_queue=names.TRADE_QUEUE,
-                    search_attributes=search_attributes(lane.intent),
-                )
+        starts = [
+            client.start_workflow(
+                names.TRADE_WORKFLOW,
+                lane.intent,
+                id=lane.intent.id,
+                task_queue=names.TRADE_QUEUE,
+                search_attributes=search_attributes(lane.intent),
+            )
+            for lane in lanes
+            if lane.intent is not None
+        ]
+        await asyncio.gather(*starts)
 
     async def _until_reached(self, this: Round, began: float) -> None:
         wanted = {lane.name: lane for lane in this.lanes if lane.point is not None}
@@ -280,6 +290,9 @@ class Stage:
                 if row is not None and not lane.ended_at and ended(lane, row):
                     lane.trade, lane.ended_at = row.intent_id, now
                     lane.stuck = lane.stuck or row.state is TradeState.STUCK
+            for lane in this.lanes:
+                if not lane.ended_at and lane.never_durable and now > this.back_at + _DECIDED_ANEW_S:
+                    lane.ended_at = this.back_at  # decided, and never begun: nothing was sent
             return all(lane.ended_at for lane in this.lanes)
 
         try:
