@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -49,6 +51,31 @@ def test_a_demo_trades_reports_the_truth_and_leaves_nothing_running_and_so_does_
         assert set(report["invariants"].values()) == {True}, report["violations"]
         seen.append(report["run"])
     assert seen[0] != seen[1]
+
+
+def test_trades_on_a_game_whose_winner_nobody_knows_stay_settling_until_a_person_says_who_won(state_dir: Path) -> None:
+    game = state_dir / "unknown.session.jsonl.gz"
+    session = replace(synth.make(11, seconds=14), results=())
+    session_file.write(session, game)
+    demo = surefoot(state_dir, "demo", "--recording", str(game))
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert "ended is not known" in demo.stderr
+    assert json.loads(surefoot(state_dir, "report", "--json").stdout)["trades"].keys() == {"SETTLING"}
+
+    up = surefoot(state_dir, "up", "--detach")
+    assert up.returncode == 0, up.stderr
+    try:
+        for market in {spec.event: spec.market for spec in session.markets}.values():
+            told = surefoot(state_dir, "resolve", market, "yes", "--event")
+            assert f"{market}: yes" in told.stdout, told.stderr
+        assert surefoot(state_dir, "resolve", session.markets[0].market, "maybe").returncode == 3
+        while "SETTLING" in (report := json.loads(surefoot(state_dir, "report", "--all", "--json").stdout))["trades"]:
+            time.sleep(1)
+    finally:
+        surefoot(state_dir, "down")
+    assert report["trades"].keys() == {"CLOSED"}
+    assert set(report["invariants"].values()) == {True}, report["violations"]
+    assert left_running(state_dir) == []
 
 
 def test_a_recording_that_is_not_there_starts_nothing(state_dir: Path) -> None:
