@@ -47,6 +47,8 @@ _QUOTE_BUDGET = timedelta(seconds=2)  # a leg stands alone meanwhile: the other 
 _SETTLE_AT_ONCE = timedelta(seconds=1)  # half the workflow task's own time
 _SETTLE_TIMEOUT = timedelta(seconds=30)
 
+_NO_HURRY = Priority(priority_key=5)  # thousands may wait for their markets; an order of any trade goes first
+
 T = TypeVar("T")
 
 
@@ -98,7 +100,8 @@ class TemporalDesk:
         return await self._read(names.TAKE_QUOTE, QuoteRequest(venue=venue, market=market), Quote, _QUOTE_BUDGET)
 
     async def resolution(self, venue: str, market: str) -> Resolution | None:
-        return await self._read(names.READ_RESOLUTION, ResolutionRequest(venue=venue, market=market), Resolution)
+        request = ResolutionRequest(venue=venue, market=market)
+        return await self._read(names.READ_RESOLUTION, request, Resolution, priority=_NO_HURRY)
 
     async def look_up(self, venue: str, order_id: str, intent_id: str) -> LookUp:
         request = LookUpRequest(venue=venue, order_id=order_id, intent_id=intent_id)
@@ -171,7 +174,12 @@ class TemporalDesk:
             workflow.upsert_search_attributes([STATE.value_set(state.value), UNHEDGED.value_set(unhedged)])
 
     async def _read(
-        self, name: str, request: object, result_type: type[T], budget: timedelta = _READ_BUDGET
+        self,
+        name: str,
+        request: object,
+        result_type: type[T],
+        budget: timedelta = _READ_BUDGET,
+        priority: Priority = Priority.default,
     ) -> T | None:
         self._publish()
         try:
@@ -182,6 +190,7 @@ class TemporalDesk:
                 start_to_close_timeout=_READ_TIMEOUT,
                 schedule_to_close_timeout=budget,
                 retry_policy=_READ,
+                priority=priority,
             )
             return answer
         except ActivityError as error:
