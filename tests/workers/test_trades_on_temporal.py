@@ -1,0 +1,247 @@
+"""The surface around trades on a real Temporal server: started, followed to rest, woken, commanded, found again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+import structlog
+from prometheus_client import REGISTRY
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import SearchAttributeKey
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.orders import OrderActivities
+from activities.positions import PositionActivities
+from activities.settlement import SettlementActivities
+from domain.errors import Denied
+from domain.halt import Halt, Rule, Scope
+from domain.intent import Intent
+from domain.market import MarketSpec, Venue
+from domain.operator import Action, OperatorCommand
+from domain.trade import Outcome, TradeRecord, TradeState
+from ledger.memory import MemoryLedger
+from tests.ledger.samples import RUN_ID, A, B, D, intent
+from venues.fake import FakeVenue
+from workers.cli import operate
+from workers.payloads import DATA_CONVERTER
+from workers.recovery import Recovery
+from workers.sandbox import TradeSandbox
+from workers.stack.temporal import find_binary
+from workers.starter import TradeStarter
+from workers.user_channel import UserChannel
+from workflows import names
+from workflows.trade import TradeWorkflow
+
+pytestmark = pytest.mark.stack
+
+ATTRIBUTES = [
+    SearchAttributeKey.for_keyword(names.SEARCH_STATE),
+    SearchAttributeKey.for_float(names.SEARCH_UNHEDGED),
+    SearchAttributeKey.for_keyword_list(names.SEARCH_MARKETS),
+    SearchAttributeKey.for_keyword(names.SEARCH_STRATEGY),
+]
+ADA = OperatorCommand("Ada", "the game was called off")
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[Client]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEMPORAL_VERSION_CHECK_DISABLED", "1")
+        async with await WorkflowEnvironment.start_local(
+            dev_server_existing_path=str(find_binary(None)), data_converter=DATA_CONVERTER, search_attributes=ATTRIBUTES
+        ) as server:
+            yield server.client
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+class Floor:
+    """A venue and a ledger in memory, a starter as ingest has it, and a worker that may come and go."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        planned = intent()
+        # Nobody looks at the market for ten minutes unless told to: what closes a trade here is the nudge.
+        patient = replace(planned.policy, settle_poll_ms=600_000, repair_deadline_ms=200, ladder_wait_ms=50)
+        self.intent = replace(planned, decided_at=now_us(), expires_at=now_us() + 20_000_000, policy=patient)
+        specs = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, planned.legs[0].fees) for m in (A, B)}
+        self.venue = FakeVenue(now_us, specs)
+        self.venue.set_book(A, bids=[("0.38", "10")], asks=[("0.40", "10")])
+        self.venue.set_book(B, bids=[("0.53", "10")], asks=[("0.55", "10")])
+        self.ledger = MemoryLedger()
+        self.done: list[str] = []
+        self.starter = self.new_starter()
+        self.recovery = Recovery(client, time.time())
+
+    def new_starter(self) -> TradeStarter:
+        return TradeStarter(
+            self.client,
+            self.ledger,
+            RUN_ID,
+            task_timeout_ms=2_000,
+            done=self.done.append,
+            failed=lambda refused, reason: pytest.fail(reason),
+        )
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[None]:
+        venues = {Venue.KALSHI: self.venue}
+        orders = OrderActivities(venues, self.ledger, RUN_ID, now_us)
+        settlement = SettlementActivities(venues, self.ledger, RUN_ID, now_us)
+        positions = PositionActivities(venues, self.ledger)
+        async with Worker(
+            self.client,
+            task_queue=names.TRADE_QUEUE,
+            workflows=[TradeWorkflow],
+            activities=[  # type: ignore[arg-type] # a list of callables of one argument each
+                orders.submit_order,
+                orders.find_evidence,
+                orders.take_quote,
+                orders.cancel_order,
+                settlement.settle_trade,
+                settlement.record_trade,
+                positions.read_resolution,
+                positions.look_up_order,
+            ],
+            workflow_runner=TradeSandbox(self.recovery.task_completed),
+        ):
+            yield
+
+    async def state(self) -> TradeState:
+        return {row.intent_id: row.state for row in await self.ledger.trades()}.get(self.intent.id, TradeState.PLANNED)
+
+    async def reaches(self, state: TradeState) -> None:
+        async with asyncio.timeout(30):
+            while await self.state() is not state:  # noqa: ASYNC110 - what is awaited happens on a server
+                await asyncio.sleep(0.02)
+
+    async def status(self) -> WorkflowExecutionStatus | None:
+        return (await self.client.get_workflow_handle(self.intent.id).describe()).status
+
+    async def result(self) -> TradeRecord:
+        async with asyncio.timeout(30):
+            return await self.client.get_workflow_handle(self.intent.id, result_type=TradeRecord).result()
+
+    async def say(self, action: Action) -> operate.Told:
+        return await operate.tell(self.client.get_workflow_handle(self.intent.id), action, ADA)
+
+    async def stuck(self) -> None:
+        """Leg A fills, and there is nobody to trade with afterwards."""
+        self.venue.set_book(A, asks=[("0.40", "10")])
+        self.venue.set_book(B)
+        self.starter.submit(self.intent)
+        await self.reaches(TradeState.STUCK)
+
+
+@pytest.fixture
+async def floor(client: Client) -> AsyncIterator[Floor]:
+    one = Floor(client)
+    yield one
+    await one.starter.close()
+    if await _running(one.client, one.intent):
+        await one.client.get_workflow_handle(one.intent.id).terminate()
+
+
+async def _running(client: Client, of: Intent) -> bool:
+    return (await client.get_workflow_handle(of.id).describe()).status is WorkflowExecutionStatus.RUNNING
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - what is awaited happens on a server
+            await asyncio.sleep(0.02)
+
+
+def lifecycle(market: str, event_type: str) -> bytes:
+    message = {"market_ticker": market, "event_type": event_type}
+    return json.dumps({"type": "market_lifecycle_v2", "sid": 1, "seq": 1, "msg": message}).encode()
+
+
+async def test_a_pair_is_free_while_its_trade_waits_for_payment_and_news_of_the_markets_closes_it(floor: Floor) -> None:
+    async with floor.worker():
+        floor.starter.submit(floor.intent)
+        await until(lambda: floor.done)
+        assert floor.done == [floor.intent.pair]
+        assert await floor.state() is TradeState.SETTLING
+        assert await floor.status() is WorkflowExecutionStatus.RUNNING
+        again = floor.new_starter()
+        assert await again.find_open() == [], "at rest it keeps no pair busy after a restart either"
+        await again.close()
+        floor.venue.resolve(A, "1")
+        floor.venue.resolve(B, "0")
+        users = UserChannel(floor.client, floor.ledger)
+        for market in (A, B):
+            await users.take(lifecycle(market, "settled"))
+        record = await floor.result()
+    assert (record.state, record.outcome, record.pnl) == (TradeState.CLOSED, Outcome.HEDGED, floor.intent.edge)
+
+
+async def test_a_halt_set_before_leg_a_leaves_denies_the_trade_and_is_named_in_its_story(floor: Floor) -> None:
+    await floor.ledger.set_halt(Halt("h-1", Scope.MARKET, B, Rule.OPERATOR, "Ada", "storm", now_us()))
+    async with floor.worker():
+        floor.starter.submit(floor.intent)
+        await until(lambda: floor.done)
+        record = await floor.result()
+    assert record.outcome is Outcome.DENIED
+    assert not floor.venue.arrivals
+    assert any("h-1" in step.text and "storm" in step.text for step in record.steps)
+
+
+async def test_a_stuck_trade_obeys_hold_retry_and_accept_and_refuses_in_words_what_makes_no_sense(floor: Floor) -> None:
+    async with floor.worker():
+        await floor.stuck()
+        assert floor.done == []
+        assert "nothing more is sent" in (await floor.say(Action.HOLD)).answer
+        with pytest.raises(Denied, match="already held: Ada, the game was called off"):
+            await floor.say(Action.HOLD)
+        assert "decides again" in (await floor.say(Action.RETRY)).answer
+        await floor.reaches(TradeState.STUCK)
+        assert "10 shares may stand alone" in (await floor.say(Action.ACCEPT)).answer
+        await floor.reaches(TradeState.SETTLING)
+        await until(lambda: floor.done)
+        with pytest.raises(Denied, match="nothing"):
+            await floor.say(Action.ACCEPT)
+        record: TradeRecord = await floor.client.get_workflow_handle(floor.intent.id).query(
+            names.QUERY_RECORD, result_type=TradeRecord
+        )
+    assert [(c.action, c.author, c.reason) for c in record.commands] == [
+        (action, ADA.author, ADA.reason) for action in (Action.HOLD, Action.RETRY, Action.ACCEPT)
+    ]
+
+
+@pytest.mark.parametrize("action", [Action.FORCE_FLAT, Action.UNWIND])
+async def test_without_a_worker_a_wish_to_go_flat_is_stored_and_obeyed_by_the_next_one(
+    floor: Floor, action: Action, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with floor.worker():
+        await floor.stuck()
+    monkeypatch.setattr("workers.cli.operate.UPDATE_SECONDS", 0.5)
+    assert (await floor.say(action)).stored
+    floor.venue.set_book(A, bids=[("0.10", "10")], asks=[("0.40", "10")])
+    moving = asyncio.create_task(floor.recovery.follow())
+    await asyncio.sleep(0.5)
+    assert not moving.done(), "its task waits for a worker"
+    async with floor.worker():
+        await asyncio.wait_for(moving, 30)
+        record = await floor.result()
+    assert (record.outcome, record.residual) == (Outcome.UNWOUND, D(0))
+    for moment in ("first_task", "all_moving"):
+        assert (REGISTRY.get_sample_value("surefoot_recovery_seconds", {"until": moment}) or 0) > 0
