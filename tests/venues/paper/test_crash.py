@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.venues.paper.sample import AAA, ORDERS, Client, ticket
+from tests.venues.paper.sample import AAA, ORDERS, Client, ticket, until
 
 ROOT = Path(__file__).parents[3]
 Spawn = Callable[[], Awaitable[tuple[asyncio.subprocess.Process, Client]]]
@@ -118,6 +118,29 @@ async def test_the_session_goes_on_after_kill_9_with_the_same_anchor(spawn: Spaw
     after = (await again.admin("GET", "/status")).body
     assert (after["state"], after["anchor"], after["speed"]) == ("playing", before["anchor"], "2")
     assert after["position"] >= before["position"]
+
+
+@pytest.mark.parametrize("lived", [0.0, 0.3, 0.7, 1.2])
+async def test_a_market_decided_before_kill_9_is_paid_once_after_it(spawn: Spawn, lived: float) -> None:
+    process, venue = await spawn()
+    await venue.admin("POST", "/play", {"recording": "sample"})
+    await venue.call("POST", ORDERS, json.dumps(ticket(count="10.00")).encode())
+    before = (await venue.get("/portfolio/balance"))["balance"]
+    assert (await venue.admin("POST", "/resolve", {"market": AAA, "result": "yes"})).status == 200
+    await asyncio.sleep(lived)  # the timer is a second: before it is determined, before it pays, after
+    process.kill()
+    await process.wait()
+    _, again = await spawn()
+
+    async def paid() -> bool:
+        return bool((await again.get(f"/markets/{AAA}"))["market"]["status"] == "finalized")
+
+    await until(paid)
+    assert (await again.get("/portfolio/balance"))["balance"] == before + 1_000
+    assert (await again.get("/portfolio/positions"))["market_positions"] == []
+    assert [row["revenue"] for row in (await again.get("/portfolio/settlements"))["settlements"]] == [1_000]
+    refused = await again.order()
+    assert (refused.status, refused.body["error"]["code"]) == (409, "MARKET_INACTIVE")
 
 
 async def test_sigterm_ends_it_in_order(spawn: Spawn) -> None:
