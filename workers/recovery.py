@@ -21,6 +21,8 @@ from workflows.names import TRADE_WORKFLOW
 log = structlog.get_logger(__name__)
 
 _LOOK_S = 0.2
+_SOON_S = 60.0  # what has not moved by then waits for mended code, not for a worker
+_LATER_S = 5.0
 _AT_ONCE = 16
 
 
@@ -57,7 +59,7 @@ class Recovery:
             except RPCError as away:
                 log.info("Temporal away; recovery is still measured", error=away.message)
             if waiting is None or waiting:
-                await asyncio.sleep(_LOOK_S)
+                await asyncio.sleep(_LOOK_S if self._since() < _SOON_S else _LATER_S)
         metrics.RECOVERY.labels("all_moving").set(self._since())
         log.info("trades found open move again", trades=found, seconds=round(self._since(), 3))
 
