@@ -71,8 +71,8 @@ def realised_pnl(intent: Intent, fills: Iterable[Fill], redemptions: Iterable[Re
     return cash + _sets_left(intent, standing) * _payoff_left(intent, paid)
 
 
-def locked_pnl(intent: Intent, fills: Iterable[Fill], redemptions: Iterable[Redemption] = ()) -> Decimal:
-    """The part of `realised_pnl` that is not cash yet: what the hedged shares still held will be paid. Dollars."""
+def payoff_due(intent: Intent, fills: Iterable[Fill], redemptions: Iterable[Redemption] = ()) -> Decimal:
+    """The part of `realised_pnl` that is no cash yet: what the hedged shares still held are certain to be paid."""
     paid = {(one.venue, one.market): one for one in redemptions}
     standing = [fill for _, fill in _standing(intent, fills)]
     return _sets_left(intent, standing) * _payoff_left(intent, paid)

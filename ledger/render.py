@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from domain.evidence import Fill, FillStatus
-from domain.exposure import own_fills, realised_pnl, unhedged_notional_seconds
+from domain.evidence import Fill, FillStatus, Redemption
+from domain.exposure import own_fills, payoff_due, realised_pnl, unhedged_notional_seconds
 from domain.intent import Intent
 from domain.money import tidy
+from domain.operator import CommandRecord
 from domain.orders import Side, Verdict
 from domain.snapshot import OrderFacts, TradeFacts
 from domain.trade import Outcome, TradeState
@@ -24,11 +25,11 @@ _SAME_SESSION_US = 3_600_000_000
 
 _ENDINGS = {
     Outcome.HEDGED: "every filled share has its other side",
-    Outcome.UNWOUND: "what filled was sold again, nothing is left",
-    Outcome.REDUCED: "part is hedged, the rest was sold again",
-    Outcome.MISSED: "leg A did not fill, nothing happened",
+    Outcome.UNWOUND: "what filled was given back, nothing is left",
+    Outcome.REDUCED: "part is hedged, the rest was given back",
+    Outcome.MISSED: "the first leg did not fill, nothing happened",
     Outcome.DENIED: "refused before anything was sent",
-    Outcome.RESIDUAL: "an operator accepted what stands alone",
+    Outcome.RESIDUAL: "what stands alone was kept: as dust, by the policy's rule, or by a person",
 }
 
 
@@ -46,6 +47,10 @@ def render(story: TradeStory) -> list[str]:
         lines += ["", "Orders"]
         for order in story.orders:
             lines += [f"  {line}" for line in _order(order, story.fills, intent)]
+    if story.commands:
+        lines += ["", "Commands", *(f"  {_command(command)}" for command in story.commands)]
+    if story.redemptions:
+        lines += ["", "Paid", *(f"  {_redemption(paid)}" for paid in story.redemptions)]
     lines += ["", "Result", *(f"  {line}" for line in _result(story))]
     return lines
 
@@ -60,7 +65,7 @@ def _plan(intent: Intent) -> Iterable[str]:
             f"{leg.side} {_count(leg.size)} of {leg.market} at {tidy(leg.limit)} or better, "
             f"${tidy(leg.expected_cost)} with fees (leg {leg.name})"
         )
-    payoff = intent.payoff * intent.size
+    payoff = intent.payoff * intent.size  # shares held short pay the negative of theirs
     yield (
         f"together they pay ${tidy(payoff)} for certain and cost ${tidy(intent.planned_cost)}: "
         f"${tidy(intent.edge)} expected after fees"
@@ -103,18 +108,30 @@ def _order(order: OrderFacts, fills: Iterable[Fill], intent: Intent) -> Iterable
     settled = "settled" if order.settled else "not settled: only the venue's evidence can tell"
     stayed = order.sends == 0 or order.verdict is Verdict.DENIED
     copies = "never left" if stayed else f"sent {order.sends} time{'s' if order.sends > 1 else ''}"
+    if ticket.foreign_id:
+        copies = "placed elsewhere and adopted"
     yield f"    {copies}; filled {_count(order.filled)}, {settled}"
     yield f"    client order id {order.client_order_id}, venue order id {order.order_id or 'unknown'}"
     for fill in fills:
-        if fill.client_order_id == order.client_order_id:
+        if fill.client_order_id == order.client_order_id or (order.order_id and fill.order_id == order.order_id):
             yield f"    {_fill(fill, intent)}"
+
+
+def _command(command: CommandRecord) -> str:
+    return f"{_clock(command.at)}  {command.action}, {command.author}: {command.reason} → {command.answer}"
+
+
+def _redemption(paid: Redemption) -> str:
+    held = "short of" if paid.shares < 0 else "of"
+    cash = f"${tidy(abs(paid.cash))} {'given back' if paid.cash < 0 else 'received'}"
+    return f"{_clock(paid.at)}  {paid.market} paid ${tidy(paid.payout)}: {_count(abs(paid.shares))} {held} it, {cash}"
 
 
 def _fill(fill: Fill, intent: Intent) -> str:
     since = fill.at - intent.decided_at
     near = abs(since) < _SAME_SESSION_US
     when = f"{_seconds(abs(since))} {'after' if since >= 0 else 'before'} the decision" if near else _clock(fill.at)
-    done = "bought" if fill.side is Side.BUY else "sold"
+    done = "handed back" if fill.merged else "bought" if fill.side is Side.BUY else "sold"
     cash = f"${tidy(abs(fill.cash))} {'paid' if fill.cash < 0 else 'received'}"
     status = "" if fill.status is FillStatus.FINAL else f", {fill.status}"
     return (
@@ -133,22 +150,27 @@ def _result(story: TradeStory) -> Iterable[str]:
     yield f"{hedged} hedged, {unwound} unwound, {residual} standing alone (shares)"
     fills = own_fills(story.intent, story.fills)
     fees = sum((fill.fee for fill in fills), Decimal(0))
-    pnl = realised_pnl(story.intent, fills)
-    yield (
-        f"P&L ${tidy(pnl)} against ${tidy(story.intent.edge)} expected; fees ${tidy(fees)}; "
-        "hedged pairs counted at their certain payoff"
-    )
+    pnl = realised_pnl(story.intent, fills, story.redemptions)
+    due = payoff_due(story.intent, fills, story.redemptions)
+    yield f"P&L ${tidy(pnl)} against ${tidy(story.intent.edge)} expected; fees ${tidy(fees)}"
+    if due:
+        yield f"of it ${tidy(due)} is still to be paid by the markets: what hedged shares are certain of"
     alone = unhedged_notional_seconds(story.intent, fills, trade.at)
     yield f"${tidy(alone)}·s unhedged (price × shares × seconds without the other side)"
     if trade.reserved:
-        yield f"${tidy(trade.reserved)} still reserved"
+        what = "locked until the markets pay" if trade.state is TradeState.SETTLING else "still reserved"
+        yield f"${tidy(trade.reserved)} {what}"
 
 
 def _standing(trade: TradeFacts) -> str:
     if trade.outcome is not None:
-        return f"{trade.state}, {trade.outcome}: {_ENDINGS[trade.outcome]}"
+        waits = "; its markets have not paid yet" if trade.state is TradeState.SETTLING else ""
+        return f"{trade.state}, {trade.outcome}: {_ENDINGS[trade.outcome]}{waits}"
     if trade.state is TradeState.STUCK:
-        return f"{trade.state}: waits for evidence or a person; `surefoot unwind {trade.id} --reason …`"
+        return (
+            f"{trade.state}: waits for evidence or a person; `surefoot unwind {trade.id} --reason …`, "
+            "or retry, accept, adopt"
+        )
     return f"{trade.state}: under way when the ledger last heard of it, {_clock(trade.at)}"
 
 

@@ -2,8 +2,9 @@
 
 Pure: a snapshot of the ledger, the venue's account and the exchange's audit in; numbers out. Money is exact.
 
-P&L counts hedged pairs at their certain payoff: one share of every leg together pays `payoff` whatever happens, so a
-pair's profit is known when its second share is bought, though the cash comes only when the markets settle.
+P&L counts hedged sets at their certain payoff: one share of every leg together pays `payoff` whatever happens, so a
+set's profit is known when its last share is bought, though the cash comes only when the markets pay. Until then it is
+`locked`, afterwards `realised`; `pnl` is both.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from domain.evidence import Fill
+from domain.evidence import Fill, Redemption
 from domain.exposure import own_fills, realised_pnl, unhedged_notional_seconds
+from domain.halt import Halt
 from domain.invariants import Finding, check_all
 from domain.money import tidy
-from domain.snapshot import Arrival, TradeFacts, VenueSnapshot
+from domain.snapshot import Arrival, TradeFacts, VenueCapital, VenueSnapshot
 from domain.trade import Outcome, TradeState
 from ledger.story import Snapshot
 
@@ -28,7 +30,10 @@ _SUPPRESSIONS_SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class TradeLine:
-    """One trade of the report. `pnl` and the dollar-seconds come from its fills, not from what it declared."""
+    """One trade of the report. Its money and the dollar-seconds come from its fills, not from what it declared.
+
+    `locked` is `pnl` while the trade waits for its markets, `realised` once it is closed; both 0 while it trades.
+    """
 
     id: str
     pair: str
@@ -42,6 +47,8 @@ class TradeLine:
     fees: Decimal
     edge: Decimal
     pnl: Decimal
+    realised: Decimal
+    locked: Decimal
     unhedged_notional_seconds: Decimal
     decided_at: int
 
@@ -60,9 +67,11 @@ class SuppressedLine:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A run in numbers. `pnl` is that of closed trades; `edge` is what all intents hoped for. Times in microseconds.
+    """A run in numbers. `pnl` is certain: of trades that are done trading, `realised` of the closed ones plus `locked`
+    of those that wait for their markets; `edge` is what all intents hoped for. Times in microseconds.
 
-    `findings` has one entry an invariant; `holds` None means it could not be judged, and its note says why.
+    `halts` are those in force, `capital` is each venue's money, both of the whole ledger. `findings` has one entry an
+    invariant; `holds` None means it could not be judged, and its note says why.
     """
 
     run: str | None
@@ -80,7 +89,11 @@ class Report:
     fees: Decimal
     edge: Decimal
     pnl: Decimal
+    realised: Decimal
+    locked: Decimal
     unhedged_notional_seconds: Decimal
+    halts: tuple[Halt, ...]
+    capital: tuple[VenueCapital, ...]
     findings: tuple[Finding, ...]
     lines: tuple[TradeLine, ...]
     suppressions: tuple[SuppressedLine, ...]
@@ -111,7 +124,11 @@ class Report:
             "fees": tidy(self.fees),
             "edge": tidy(self.edge),
             "pnl": tidy(self.pnl),
+            "realised": tidy(self.realised),
+            "locked": tidy(self.locked),
             "unhedged_notional_seconds": tidy(self.unhedged_notional_seconds),
+            "halts": [_halt_dict(halt) for halt in self.halts],
+            "capital": [_capital_dict(venue) for venue in self.capital],
             "invariants": self.invariants,
             "invariant_notes": {finding.name: finding.note for finding in self.findings if finding.note},
             "violations": list(self.violations),
@@ -130,13 +147,18 @@ def build_report(snapshot: Snapshot, venue: VenueSnapshot | None, audit: Iterabl
 
     The invariants judge the whole ledger, not the run alone: the venue's account knows no runs.
     """
-    grouped = snapshot.facts.fills_by_intent()
+    fills, paid = snapshot.facts.fills_by_intent(), snapshot.facts.redemptions_by_intent()
     mine = {intent.id for intent in snapshot.intents}
-    lines = tuple(_line(trade, grouped.get(trade.id, []), now) for trade in snapshot.facts.trades if trade.id in mine)
+    lines = tuple(
+        _line(trade, fills.get(trade.id, []), paid.get(trade.id, []), now)
+        for trade in snapshot.facts.trades
+        if trade.id in mine
+    )
     run = snapshot.run
     suppressed = Counter(str(item.gate) for item in snapshot.suppressions)
     outcomes = Counter(str(line.outcome) for line in lines if line.outcome is not None)
-    closed = (line.pnl for line in lines if line.state is TradeState.CLOSED)
+    realised = sum((line.realised for line in lines), Decimal(0))
+    locked = sum((line.locked for line in lines), Decimal(0))
     return Report(
         run=run.run_id if run else None,
         profile=run.profile if run else None,
@@ -152,8 +174,12 @@ def build_report(snapshot: Snapshot, venue: VenueSnapshot | None, audit: Iterabl
         fills=sum(line.fills for line in lines),
         fees=sum((line.fees for line in lines), Decimal(0)),
         edge=sum((intent.edge for intent in snapshot.intents), Decimal(0)),
-        pnl=sum(closed, Decimal(0)),
+        pnl=realised + locked,
+        realised=realised,
+        locked=locked,
         unhedged_notional_seconds=sum((line.unhedged_notional_seconds for line in lines), Decimal(0)),
+        halts=snapshot.halts,
+        capital=snapshot.facts.capital,
         findings=check_all(snapshot.facts, venue, audit),
         lines=lines,
         suppressions=tuple(
@@ -163,8 +189,9 @@ def build_report(snapshot: Snapshot, venue: VenueSnapshot | None, audit: Iterabl
     )
 
 
-def _line(trade: TradeFacts, fills: list[Fill], now: int) -> TradeLine:
+def _line(trade: TradeFacts, fills: list[Fill], paid: list[Redemption], now: int) -> TradeLine:
     counted = own_fills(trade.intent, fills)
+    pnl = realised_pnl(trade.intent, counted, paid)
     until = min(trade.at, now) if trade.state is TradeState.CLOSED else now
     return TradeLine(
         id=trade.id,
@@ -178,7 +205,9 @@ def _line(trade: TradeFacts, fills: list[Fill], now: int) -> TradeLine:
         fills=len(counted),
         fees=sum((fill.fee for fill in counted), Decimal(0)),
         edge=trade.intent.edge,
-        pnl=realised_pnl(trade.intent, counted),
+        pnl=pnl,
+        realised=pnl if trade.state is TradeState.CLOSED else Decimal(0),
+        locked=pnl if trade.state is TradeState.SETTLING else Decimal(0),
         unhedged_notional_seconds=unhedged_notional_seconds(trade.intent, counted, until),
         decided_at=trade.intent.decided_at,
     )
@@ -198,6 +227,8 @@ def _trade_dict(line: TradeLine) -> dict[str, Any]:
         "fees": tidy(line.fees),
         "edge": tidy(line.edge),
         "pnl": tidy(line.pnl),
+        "realised": tidy(line.realised),
+        "locked": tidy(line.locked),
         "unhedged_notional_seconds": tidy(line.unhedged_notional_seconds),
         "decided_at": line.decided_at,
     }
@@ -211,4 +242,26 @@ def _suppressed_dict(line: SuppressedLine) -> dict[str, Any]:
         "edge": tidy(line.edge),
         "size": tidy(line.size),
         "at": line.at,
+    }
+
+
+def _halt_dict(halt: Halt) -> dict[str, Any]:
+    return {
+        "id": halt.id,
+        "scope": halt.scope,
+        "target": halt.target,
+        "rule": halt.rule,
+        "author": halt.author,
+        "reason": halt.reason,
+        "at": halt.at,
+    }
+
+
+def _capital_dict(venue: VenueCapital) -> dict[str, Any]:
+    return {
+        "venue": venue.venue,
+        "cash": tidy(venue.cash),
+        "reserved": tidy(venue.reserved),
+        "free": tidy(venue.free) if venue.free is not None else None,
+        "trades": len(venue.held),
     }

@@ -13,8 +13,8 @@ from domain.exposure import (
     Split,
     collateral,
     exposed,
-    locked_pnl,
     own_fills,
+    payoff_due,
     peak_cash_out,
     realised_pnl,
     split,
@@ -227,7 +227,7 @@ def test_a_set_handed_back_stays_hedged_and_its_cash_is_realised() -> None:
     part = [*bought, *merged("4")]
     assert split(BASKET, part) == split(BASKET, bought) == Split(D(10), D(0), D(0))
     assert realised_pnl(BASKET, part) == realised_pnl(BASKET, bought)
-    assert (locked_pnl(BASKET, bought), locked_pnl(BASKET, part), locked_pnl(BASKET, [*bought, *merged("10")])) == (
+    assert (payoff_due(BASKET, bought), payoff_due(BASKET, part), payoff_due(BASKET, [*bought, *merged("10")])) == (
         D(10),
         D(6),
         D(0),
@@ -245,7 +245,7 @@ def test_what_markets_paid_takes_the_place_of_what_was_certain() -> None:
         ([paid(A, "10", "1"), paid(B, "10", "0")], D(0)),
     ):
         assert realised_pnl(PLANNED, fills, payments) == cash + 10
-        assert locked_pnl(PLANNED, fills, payments) == left
+        assert payoff_due(PLANNED, fills, payments) == left
     split_down_the_middle = [paid(A, "10", "0.5"), paid(B, "10", "0.25")]
     assert realised_pnl(PLANNED, fills, split_down_the_middle) == cash + D("7.5")
 
@@ -289,6 +289,6 @@ def test_realised_and_locked_add_up_whatever_has_been_paid(fills: list[Fill], wh
         held[one.market] += one.shares
     payments = [paid(market, str(held[market]), payout) for n, market in enumerate((A, B)) if which & (1 << n)]
     cash = sum((f.cash for f in fills), D(0)) + sum((one.cash for one in payments), D(0))
-    assert realised_pnl(PLANNED, fills, payments) == cash + locked_pnl(PLANNED, fills, payments)
+    assert realised_pnl(PLANNED, fills, payments) == cash + payoff_due(PLANNED, fills, payments)
     if which == 3:
-        assert locked_pnl(PLANNED, fills, payments) == 0
+        assert payoff_due(PLANNED, fills, payments) == 0

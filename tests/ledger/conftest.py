@@ -11,7 +11,7 @@ from ledger.memory import MemoryLedger
 from ledger.migrate import migrate
 from ledger.store import Ledger
 
-_TABLES = (
+TABLES = (
     "runs, intents, suppressions, trades, reservations, steps, orders, sends, fills, cash, "
     "halts, commands, redemptions, capital, accounts"
 )
@@ -26,7 +26,7 @@ async def ledger(request: pytest.FixtureRequest) -> AsyncIterator[Ledger | Memor
     dsn = request.getfixturevalue("postgres_dsn")
     await migrate(dsn)
     connection = await asyncpg.connect(dsn)
-    await connection.execute(f"TRUNCATE {_TABLES}")
+    await connection.execute(f"TRUNCATE {TABLES}")
     await connection.close()
     opened = await Ledger.connect(dsn, min_size=1, max_size=4)
     yield opened

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from domain.evidence import Fill
+from domain.evidence import Fill, Redemption
 from domain.fees import FeeSchedule
 from domain.intent import BookEvidence, Intent, IntentLeg, LegPolicy
 from domain.market import Venue
@@ -146,3 +146,12 @@ def settling(of: Intent, *, revision: int = 9) -> TradeRecord:
     done = hedged(of, revision=revision)
     spent = -sum((one.cash for one in done.fills), D(0))
     return replace(done, state=TradeState.SETTLING, reserved=spent)
+
+
+def paid_out(of: Intent, *, revision: int = 12) -> TradeRecord:
+    """The closed record of the same trade once its markets have paid: AAA won."""
+    paid = tuple(
+        Redemption(Venue.KALSHI, market, of.id, of.size, D(payout), START + 90_000)
+        for market, payout in ((A, 1), (B, 0))
+    )
+    return replace(hedged(of, revision=revision), redemptions=paid, at=START + 91_000)

@@ -6,9 +6,12 @@ import json
 from dataclasses import replace
 
 from domain.decisions import Gate, Suppression
+from domain.halt import Halt, Rule, Scope
 from domain.market import Venue
+from domain.operator import Action, CommandRecord
+from domain.orders import Purpose
 from domain.snapshot import Arrival, VenueSnapshot
-from domain.trade import TradeRecord
+from domain.trade import OrderRecord, TradeRecord
 from ledger.memory import MemoryLedger
 from ledger.render import render
 from ledger.report import build_report
@@ -23,9 +26,13 @@ from tests.ledger.samples import (
     D,
     accepted,
     body,
+    fill,
     hedged,
     intent,
+    paid_out,
+    settling,
     standing_on_a,
+    ticket,
 )
 
 AnyLedger = Ledger | MemoryLedger
@@ -67,6 +74,7 @@ async def test_the_report_counts_decisions_trades_and_money_as_exact_text(ledger
     assert report["fills"] == 3
     assert report["fees"] == "0.5093"  # 0.168 + 0.1733 + 0.168
     assert report["pnl"] == "0.1587"  # of the closed trade; what the parked one spent is not realised
+    assert (report["realised"], report["locked"]) == ("0.1587", "0.00")
     assert report["edge"] == "0.4761"
     # 10 × 0.40 × 0.04 s closed, and 10 × 0.40 × 9.98 s of the one that still stands alone
     assert report["unhedged_notional_seconds"] == "40.08"
@@ -118,6 +126,7 @@ async def test_the_story_of_a_hedged_trade_tells_plan_wire_steps_orders_and_resu
         "bought 10 at 0.55, fee $0.1733: $5.6733 paid, 0.060 s after the decision",
         "CLOSED, hedged: every filled share has its other side",
         "P&L $0.1587 against $0.1587 expected; fees $0.3413",
+        "of it $10.00 is still to be paid",
         "$0.16·s unhedged",
     ):
         assert part in text
@@ -140,3 +149,65 @@ async def test_the_story_of_a_stuck_trade_says_what_is_open_and_what_a_person_ca
 async def test_the_story_of_an_intent_that_never_became_a_trade_says_so(ledger: AnyLedger) -> None:
     await a_run(ledger)
     assert render(await ledger.trade(intent(2).id))[-1] == "  no order was ever begun for this intent"
+
+
+async def test_pnl_is_locked_while_a_trade_waits_for_its_markets_and_realised_once_they_have_paid(
+    ledger: AnyLedger,
+) -> None:
+    await a_run(ledger)
+    planned = intent(3)
+    await write(ledger, settling(planned), 3)
+    waiting = build_report(await ledger.snapshot(RUN_ID), None, None, NOW).to_dict()
+    assert (waiting["pnl"], waiting["realised"], waiting["locked"]) == ("0.3174", "0.1587", "0.1587")
+    assert waiting["trades"] == {"CLOSED": 1, "SETTLING": 1, "STUCK": 1}
+    text = "\n".join(render(await ledger.trade(planned.id)))
+    for part in (
+        "SETTLING, hedged: every filled share has its other side; its markets have not paid yet",
+        "of it $10.00 is still to be paid by the markets",
+        "$9.8413 locked until the markets pay",
+    ):
+        assert part in text
+
+    await ledger.record_trade(RUN_ID, planned, paid_out(planned))
+    done = build_report(await ledger.snapshot(RUN_ID), None, None, NOW)
+    assert (done.pnl, done.realised, done.locked) == (D("0.3174"), D("0.3174"), D(0))
+    assert done.violations == ()
+    text = "\n".join(render(await ledger.trade(planned.id)))
+    assert "GAME-AAA paid $1.00: 10 of it, $10.00 received" in text
+    assert "GAME-BBB paid $0.00: 10 of it, $0.00 received" in text
+    assert "to be paid" not in text
+
+
+async def test_the_report_names_halts_in_force_and_what_is_free_at_each_venue(ledger: AnyLedger) -> None:
+    await a_run(ledger)
+    over = await ledger.set_halt(Halt("", Scope.ALL, "", Rule.OPERATOR, "ada", "lunch", START))
+    await ledger.clear_halt(over.id, "ada", "back", START + 1)
+    halt = await ledger.set_halt(Halt("", Scope.MARKET, A, Rule.MISMATCH, "reconciliation", "a share more", START))
+    report = build_report(await ledger.snapshot(RUN_ID), None, None, NOW).to_dict()
+    assert [(one["id"], one["rule"], one["target"]) for one in report["halts"]] == [(halt.id, "mismatch", A)]
+    spent = OPENING - D("9.8413") - D("4.1680")
+    free = OPENING - D("9.8413") - intent(1).worst_cost
+    assert report["capital"] == [
+        {"venue": "kalshi", "cash": f"{spent:.4f}", "reserved": "15.00", "free": f"{free:.4f}", "trades": 1}
+    ]
+
+
+async def test_the_story_tells_what_people_said_and_which_order_they_placed_themselves(ledger: AnyLedger) -> None:
+    planned = intent()
+    record = standing_on_a(planned)
+    adopted = replace(
+        ticket(planned, "B", 2), purpose=Purpose.ADOPTED, foreign_id="typed-by-hand", size=D(10), limit=D("0.56")
+    )
+    told = CommandRecord(Action.ADOPT, "ada", "bought it myself", "order o-9 is leg B's own", START + 90_000)
+    theirs = replace(fill(adopted, at=START + 80_000), client_order_id="")
+    placed = OrderRecord(adopted, accepted(adopted), settled=True, filled=D(10))
+    whole = replace(record, orders=(*record.orders, placed), fills=(*record.fills, theirs), commands=(told,))
+    await ledger.record_trade(RUN_ID, planned, whole)
+    text = "\n".join(render(await ledger.trade(planned.id)))
+    for part in (
+        "adopt, ada: bought it myself → order o-9 is leg B's own",
+        "B2 (adopted): buy 10 GAME-BBB at 0.56 or better",
+        "placed elsewhere and adopted; filled 10, settled",
+        "bought 10 at 0.56",
+    ):
+        assert part in text
