@@ -21,7 +21,7 @@ from venues.recording import synth
 from venues.recording.session import BookDelta, RecordedSession
 
 ROOT = Path(__file__).resolve().parents[2]
-FINGERPRINT = "a6852e3abc4f3ea7952287e152024091b14441c990ba60715a00512422f96b8f"
+FINGERPRINT = "d723a264f608a146208a0a9ee583a9cf0ade6ab3420d0bc6f2ae1c0f72382d12"
 
 
 @pytest.mark.parametrize("seed", [0, 1, 7, 42])

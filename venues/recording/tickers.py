@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from domain.errors import BadInput
 from domain.fees import FeeSchedule
@@ -12,6 +13,7 @@ from domain.money import MICRO
 
 _GAME = re.compile(r"([A-Z]{2,4})-([A-Z]{2,4})")
 _DATED = re.compile(r"_([A-Z]{3})(\d{2})_")
+_STEP = Decimal("0.01")  # contracts: the venue announces a granularity and no other minimum
 _EASTERN = timedelta(hours=5)
 """Kalshi dates a game by the day in New York; standard time will do: no game starts near midnight there."""
 
@@ -43,4 +45,4 @@ def market(ticker: str, event: str, title: str, outcomes: int = 2) -> MarketSpec
     """A market on the cent grid with the venue's usual fees: 7 % quadratic for takers, none for makers.
 
     `outcomes` as in MarketSpec; a game has two, and one of them pays."""
-    return MarketSpec(Venue.KALSHI, ticker, event, title, FeeSchedule(), outcomes=outcomes)
+    return MarketSpec(Venue.KALSHI, ticker, event, title, FeeSchedule(), min_size=_STEP, outcomes=outcomes)
