@@ -9,7 +9,7 @@
     | bounded     | no repair is larger than what stood alone when it was decided                                |
     | budget      | the loss is within the budget, unless a person asked                                         |
     | obeyed      | nothing is bought after an unwind was asked for, nothing sent while holding                  |
-    | solvent     | no venue's cash was ever below zero: capital is never overspent                              |
+    | solvent     | no venue's cash was ever below zero, unless a person traded by hand                          |
     | proven      | no count is contradicted at the end by a venue that takes nothing back: failure is not guessed |
     | hurried     | shares stand alone for no longer than the policy's deadlines, unless STUCK is shown          |
     | well_formed | no venue ever refused an order as malformed                                                  |
@@ -54,7 +54,7 @@ def check(world: World) -> list[str]:
     accounts = {venue: _now(exchange.account()) for venue, exchange in world.venues.items()}
     wrong += _invariants(world, ledger, accounts)
     for venue, exchange in world.venues.items():
-        if exchange.least_cash < 0:
+        if exchange.least_cash < 0 and not world.hands:
             wrong.append(f"solvent: the cash at {venue} once stood at ${exchange.least_cash}")
         wrong += [f"well_formed: {venue} refused {ticket} as malformed" for ticket in exchange.malformed]
     for life in world.lives:
@@ -89,10 +89,13 @@ def _trade(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
 
 
 def _invariants(world: World, ledger: LedgerFacts, accounts: dict[Venue, Account]) -> Iterator[str]:
+    adopted = any(order.ticket.foreign_id for order in ledger.orders)
     for venue, account in accounts.items():
         exchange = world.venues[venue]
         seen = _without_unowned(world, ledger, venue, account)
         for finding in check_all(ledger, seen, exchange.arrivals.values()):
+            if finding.name == "reservation_covered" and adopted:
+                continue  # what a person bought by hand was never reserved
             yield from (f"{finding.name}: {text}" for text in finding.violations)
             if finding.holds is None:
                 yield f"{finding.name}: not judged"
@@ -113,7 +116,9 @@ def _without_unowned(world: World, ledger: LedgerFacts, venue: Venue, account: A
         paid = world.venues[venue].payouts.get(fill.market)
         cash -= fill.cash + (fill.shares * (paid.payout or _ZERO) if paid is not None else _ZERO)
         if paid is None:
-            positions[fill.market] = positions.get(fill.market, _ZERO) - fill.shares
+            held = positions.get(fill.market, _ZERO)
+            positions[fill.market] = held - fill.shares
+            cash += max(-held, _ZERO) - max(fill.shares - held, _ZERO)  # the collateral of shares held short
     return VenueSnapshot(
         venue=venue,
         cash=cash,

@@ -97,9 +97,9 @@ class _Maker:
 
     def make(self) -> Scenario:
         rng = self.rng
-        self.calm_ms = rng.choice((15, 20, 40, 60, 90, 300, 900)) * _SECOND
+        self.calm_ms = rng.choice((10, 15, 15, 20, 20, 30, 30, 40, 60, 90, 300, 900)) * _SECOND
         self.paid_early = rng.random() < 0.04
-        self.pays_ms = self.calm_ms + (500 if self.paid_early else rng.choice((1_000, 1_500, 3_000)) * _SECOND)
+        self.pays_ms = self.calm_ms + (500 if self.paid_early else rng.choice((1_000, 1_000, 1_000, 3_000)) * _SECOND)
         self.size = D(rng.choice(("10", "10", "10", "1", "0.37", "0.05", "3.5", "20")))
         self.least = min(D(rng.choice(("0.01", "0.01", "0.01", "0.05", "1"))), self.size)
         self.fees = rng.choice((_FEES, _FEES, _FEES, _NO_FEES, _WHOLE_CENTS))
@@ -126,7 +126,7 @@ class _Maker:
             plans=plans,
             happenings=tuple(sorted(happenings, key=lambda happening: happening.at_ms)),
             rates={} if storm < 0.2 else self._rates(),
-            crashes=rng.choice((0.0, 0.0, 0.0, 0.03, 0.1, 0.1, 0.3, 1.0)),
+            crashes=rng.choice((*[0.0] * 10, *[0.03] * 4, *[0.1] * 3, 0.3, 1.0, 1.0)),
             lag_ms=rng.choice((0, 0, 0, 0, 40, 300, 700, 2_500)),
             fills_lag_ms=rng.choice((0, 0, 0, 300, 1_500)),
             provisional=provisional,
@@ -312,12 +312,12 @@ class _Maker:
             leg_b_slack=rng.choice((D(0), D(0), D("0.02"))),
             loss_budget=rng.choice((D(5), D(1), D("0.5"), D("0.1"), D("0.02"))),
             ladder_ticks=rng.choice(((0, 1, 2, 4, 8), (0,), (3, 10))),
-            repair_deadline_ms=rng.choice((60_000, 10_000, 2_000)),
+            repair_deadline_ms=rng.choice((60_000, 10_000, 5_000, 2_000, 2_000)),
             unknown_deadline_ms=rng.choice((600_000, 30_000, 5_000)),
             dust=rng.choice((D(0), D(0), D(0), D("0.2"))),
             ways=ways,
             rest_fill=rng.choice((D(0), D(0), D("0.5"))),
-            settle_poll_ms=rng.choice((5_000, 60_000, 300_000, 300_000)),
+            settle_poll_ms=rng.choice((20_000, 300_000, 300_000, 900_000, 900_000)),
         )
 
     # ------------------------------------------------------------------ trouble, and people

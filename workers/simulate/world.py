@@ -40,6 +40,7 @@ from workers.simulate.wire import Wire
 RUN_ID = "simulation"
 _MOST_SECONDS = 40 * 86_400
 _HALT_CERTAIN_US = 2_000_000  # an opening begun before the halt has left or been refused by then
+_MOST_CRASHED = 60  # a trade that waits for long is replayed at each crash, from the start: time better spent elsewhere
 _DOWN_MS = (0, 0, 0, 0, 0, 50, 300, 2_000, 8_000)
 
 
@@ -300,12 +301,14 @@ class World:
         if not self._crash_rate:
             return None
         life, rng = self._life_of[history.intent.id], self._crash_rng
+        if len(history.commands) > _MOST_CRASHED:
+            return None
         if self._crash_rate < 1:
             return rng.choice(_DOWN_MS) if rng.random() < self._crash_rate else None
-        await_ = 3 * len(history.commands) + ("asked", "recorded", "answered").index(where)
-        if await_ in life.deaths or rng.random() < 0.5:
+        n = len(history.commands) + (where == "asked")  # the same await, before and after it is recorded
+        if n in life.deaths or (where != "answered" and rng.random() < 0.6):
             return None
-        life.deaths.add(await_)
+        life.deaths.add(n)
         return 0
 
     def shown(self, history: History, record: TradeRecord) -> None:
