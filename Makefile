@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install check format test demo bench simulate requirements clean
+.PHONY: help install check format test demo bench simulate chaos requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -40,6 +40,9 @@ bench: install ## measure, one JSON line a figure (about three minutes; FIGURES=
 
 simulate: install ## SEEDS=n worlds on virtual time, faults and crashes at every await (SEED=s replays one, with its trace)
 	@$(BIN)/surefoot simulate $(if $(SEED),--seed '$(SEED)' --trace,--seeds '$(or $(SEEDS),20000)')
+
+chaos: install ## kill real processes at every step of every path; MINUTES= bounds it, ONLY= names one step
+	@$(BIN)/python -m workers.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only '$(ONLY)')
 
 requirements: install ## re-pin requirements.txt (all hashes, no hosts) from pyproject.toml
 	$(BIN)/python -m pip install --quiet pip-tools==7.6.2

@@ -74,16 +74,22 @@ async def hold_trades(system: System, client: Client, moment: Moment) -> Held:
         await until(all_held, f"{len(held.intents)} trades at: {moment}")
         for intent in fresh:
             name = await _carrier(system, client, intent.id)
-            held.carriers.setdefault(name, []).append(intent.id)
+            if name is not None:
+                held.carriers.setdefault(name, []).append(intent.id)
     return held
 
 
-async def _carrier(system: System, client: Client, trade: str) -> str:
-    """The process that runs the trade's order activity, by the pid in its worker's identity."""
+async def _carrier(system: System, client: Client, trade: str) -> str | None:
+    """The process that runs the trade's order activity, by the pid in its worker's identity.
+
+    None if a machine that stood still for two seconds has let the activity's heartbeat lapse meanwhile.
+    """
     described = await client.get_workflow_handle(trade).describe()
-    (pending,) = described.raw_description.pending_activities
-    pid = int(pending.last_worker_identity.partition("@")[0])
-    return next((name for name, record in system.records().items() if record.pid == pid), psutil.Process(pid).name())
+    for pending in described.raw_description.pending_activities:
+        pid = int(pending.last_worker_identity.partition("@")[0])
+        records = system.records().items()
+        return next((name for name, record in records if record.pid == pid), psutil.Process(pid).name())
+    return None
 
 
 def leg_orders(intents: Sequence[Intent], leg: str) -> set[str]:

@@ -166,10 +166,10 @@ def _tell(say: Say, this: Round, victim: Victim, wrong: Sequence[str], left: int
     )
     for problem in wrong:
         say(f"  VIOLATION {problem}")
-    if wrong:
-        for lane in this.lanes:
-            suffix = "" if victim is Victim.SELF else f":{victim}"
-            say(f"  python -m workers.chaos --only '{lane.step}{suffix}'")
+    suffix = "" if victim is Victim.SELF else f":{victim}"
+    told = [lane for lane in this.lanes if any(lane.step in text or lane.trade in text for text in wrong if lane.trade)]
+    for lane in told or this.lanes if wrong else ():
+        say(f"  python -m workers.chaos --only '{lane.step}{suffix}'")
 
 
 def named(names: Iterable[str], found: Sequence[Step], paths: Sequence[Path] = PATHS) -> list[Step]:

@@ -113,7 +113,8 @@ class Round:
         return [lane for lane in self.lanes if lane.reached]
 
     def recoveries(self) -> list[float]:
-        """Seconds from the stack being whole again to the end of each trade that was held; 0 if it ended before."""
+        """Seconds from worker and servers answering again to the end of each trade that was held; 0 if it ended
+        before. (Ingest opens nothing before it has reconciled, which no open trade waits for.)"""
         return [max(0.0, lane.ended_at - self.back_at) for lane in self.held if lane.ended_at]
 
 
@@ -126,6 +127,7 @@ class Stage:
         self._rounds = 0
         self._client: Client | None = None
         self._ledger: Ledger | None = None
+        self._reading = asyncio.Lock()
 
     async def client(self) -> Client:
         if self._client is None:
@@ -152,13 +154,14 @@ class Stage:
         await self.system.ask("POST", "/play", {"recording": str(recording)})
         began = time.monotonic()
         await self._start(this.lanes)
-        helping = asyncio.create_task(self._help(this))
+        over = asyncio.Event()
+        helping = asyncio.create_task(self._help(this, over))
         try:
             await self._until_reached(this, began)
             await self._strike(this, plan)
             await self._until_ended(this)
         finally:
-            helping.cancel()
+            over.set()
             await asyncio.gather(helping, return_exceptions=True)
             plans.write(self.plan_file, replace(plan, verdict="pass", lanes=dict.fromkeys(plan.lanes)))
         this.passed = plans.read_trace(self.plan_file, since)
@@ -234,7 +237,7 @@ class Stage:
         this.killed_at = time.monotonic()
         if this.victim is Victim.EVERYTHING:
             await self.system.up()
-        await self.system.whole()
+        await self.system.whole(("postgres", "temporal", "paper", "worker"))
         this.back_at = time.monotonic()
 
     def _holders(self, this: Round) -> list[psutil.Process]:
@@ -251,23 +254,21 @@ class Stage:
 
     # ------------------------------------------------------------------ what happens meanwhile
 
-    async def _help(self, this: Round) -> None:
+    async def _help(self, this: Round, over: asyncio.Event) -> None:
         """Be the person and the world: end what is stuck by command, let markets pay that a trade waits for."""
         busy: dict[str, asyncio.Task[None]] = {}
-        try:
-            while True:
-                for lane, row in zip(this.lanes, await self._rows(this.lanes), strict=True):
-                    if row is None or (lane.name in busy and not busy[lane.name].done()):
-                        continue
-                    if row.state is TradeState.STUCK and lane.path.operator:
-                        busy[lane.name] = asyncio.create_task(self._tell(this, lane, row.intent_id))
-                    elif row.state is TradeState.SETTLING and lane.path.resolved and lane.name not in busy:
-                        busy[lane.name] = asyncio.create_task(self._pay(lane))
-                await asyncio.sleep(2 * _LOOK_S)
-        finally:
-            for task in busy.values():
-                task.cancel()
-            await asyncio.gather(*busy.values(), return_exceptions=True)
+        while not over.is_set():
+            for lane, row in zip(this.lanes, await self._rows(this.lanes), strict=True):
+                if row is None or (lane.name in busy and not busy[lane.name].done()):
+                    continue
+                if row.state is TradeState.STUCK and lane.path.operator:
+                    busy[lane.name] = asyncio.create_task(self._tell(this, lane, row.intent_id))
+                elif row.state is TradeState.SETTLING and lane.path.resolved and lane.name not in busy:
+                    busy[lane.name] = asyncio.create_task(self._pay(lane))
+            await asyncio.sleep(2 * _LOOK_S)
+        for problem in await asyncio.gather(*busy.values(), return_exceptions=True):
+            if problem is not None:
+                this.problems.append(f"{type(problem).__name__}: {problem}")
 
     async def _tell(self, this: Round, lane: Lane, trade: str) -> None:
         """One command, seen through or not: whoever finds the trade stuck still gives it again."""
@@ -315,9 +316,10 @@ class Stage:
     async def _rows(self, lanes: Sequence[Lane]) -> list[TradeRow | None]:
         """What the ledger says of each lane's trade; nothing while it is away."""
         try:
-            if self._ledger is None:
-                self._ledger = await Ledger.connect(self.system.stack.postgres_dsn, min_size=1, max_size=2)
-            rows = await self._ledger.trades(limit=_ROWS)
+            async with self._reading:
+                if self._ledger is None:
+                    self._ledger = await Ledger.connect(self.system.stack.postgres_dsn, min_size=1, max_size=2)
+                rows = await self._ledger.trades(limit=_ROWS)
         except (SurefootError, OSError):
             return [None] * len(lanes)
         by_id = {row.intent_id: row for row in rows}

@@ -145,23 +145,23 @@ class System:
         if not wait_ended(doomed, 10):
             raise Unavailable(f"killed, and still there: {doomed}", "chaos")
 
-    async def whole(self) -> None:
-        """Wait until all five processes run, none of them one that was killed, and all answer."""
+    async def whole(self, parts: Sequence[str] = PARTS) -> None:
+        """Wait until supervisor and `parts` (all five, if not named) run, none of them one that was killed, and those
+        with a health check answer it."""
 
         async def well() -> bool:
             records = self.records()
-            if any(name not in records for name in (SUPERVISOR, *PARTS)):
-                return False
-            for record in records.values():
-                process = find(record)
+            for name in (SUPERVISOR, *parts):
+                process = find(records[name]) if name in records else None
                 if process is None or (process.pid, process.create_time()) in self.killed:
                     return False
-            if read_stack_file(Layout(self.folder)).get("phase") != "ready":
+            if parts == PARTS and read_stack_file(Layout(self.folder)).get("phase") != "ready":
                 return False
             ports = self.stack.metrics_ports
-            return all([await get_status(ports[name], "/healthz") == 200 for name in ("paper", "worker", "ingest")])
+            asked = [name for name in parts if name in ("paper", "worker", "ingest")]
+            return all([await get_status(ports[name], "/healthz") == 200 for name in asked])
 
-        await until(well, f"the whole stack; {self.folder} holds its logs")
+        await until(well, f"{', '.join(parts)}; {self.folder} holds their logs")
 
     async def ask(self, method: str, path: str, body: Any = None) -> Any:
         """One of the paper exchange's own pages."""
