@@ -16,6 +16,7 @@ from temporalio.client import Client
 from config.load import load
 from config.settings import Settings
 from domain.market import Venue
+from domain.operator import Action
 from workers.cli import exits
 from workers.cli.ledger import venue_side
 from workers.cli.main import main
@@ -111,7 +112,42 @@ async def test_unwind_without_a_worker_is_stored_for_the_next_one(
     (signal_event,) = [event for event in events if event.HasField("workflow_execution_signaled_event_attributes")]
     attributes = signal_event.workflow_execution_signaled_event_attributes
     assert attributes.signal_name == SIGNAL_FORCE_FLAT
-    assert json.loads(attributes.input.payloads[0].data) == {"author": "ann", "reason": "a drill"}
+    assert json.loads(attributes.input.payloads[0].data) == {
+        "author": "ann",
+        "reason": "a drill",
+        "order_id": "",
+        "venue": "",
+    }
+    assert await run("flat", trade, "--reason", "at once", "--author", "bob") == exits.OK
+    async with open_ledger(stack) as ledger:
+        kept = await ledger.commands(trade)
+    assert [(one.action, one.author, one.reason) for one in kept] == [
+        (Action.FORCE_FLAT, "ann", "a drill"),
+        (Action.FORCE_FLAT, "bob", "at once"),
+    ]
+
+
+async def test_halts_and_capital_are_what_the_ledger_has(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    person = ("--reason", "a drill", "--author", "ann")
+    assert await run("halt", "--market", "kalshi/GAME", *person) == exits.OK
+    assert await run("halt", "--all", *person) == exits.OK
+    capsys.readouterr()
+    assert await run("halts", "--json") == exits.OK
+    standing = json.loads(capsys.readouterr().out)
+    assert [(one["scope"], one["target"]) for one in standing] == [("market", "kalshi/GAME"), ("all", "")]
+    for one in standing:
+        assert await run("resume", one["id"], *person) == exits.OK
+    capsys.readouterr()
+    assert await run("halts", "--json") == exits.OK
+    assert json.loads(capsys.readouterr().out) == []
+    assert await run("halts", "--all", "--json") == exits.OK
+    assert [one["cleared_by"] for one in json.loads(capsys.readouterr().out)] == ["ann", "ann"]
+    assert await run("resume", standing[0]["id"], *person) == exits.BAD_INPUT
+    await record_opening_once(stack.layout)()
+    assert await run("capital", "--json") == exits.OK
+    (money,) = json.loads(capsys.readouterr().out)
+    assert (money["venue"], Decimal(money["free"]), money["held"]) == ("kalshi", Decimal(500), [])
+    assert await run("trades", "--stuck") == exits.OK
 
 
 async def test_no_secret_reaches_a_log_or_a_file_others_can_read(stack: Stack) -> None:
