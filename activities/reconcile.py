@@ -17,7 +17,8 @@ from temporalio import activity
 from activities.alerts import Alerts
 from activities.heartbeat import heartbeats
 from activities.orders import retryable
-from domain.agreement import Look, compare_account, compare_trades, judge_loss, lasting, unpaid_markets
+from domain.agreement import Look, compare_account, lasting, unpaid_markets
+from domain.custody import compare_trades, judge_loss
 from domain.errors import Rejected, SurefootError
 from domain.evidence import Fill, Resolution
 from domain.halt import Halt, Rule

@@ -1,4 +1,4 @@
-"""Venue and ledger side by side: pure comparisons, the same at a start, on schedule and on request.
+"""A venue account and the ledger side by side: pure, and the same at a start, on schedule and on request.
 
 One look may fall between two steps of a trade in flight; what it finds is not yet true. `lasting` keeps what every
 look of a run has found alike.
@@ -6,10 +6,11 @@ look of a run has found alike.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from domain.custody import OpenTrade
 from domain.evidence import Fill, FillStatus, Resolution
 from domain.market import Venue
 from domain.money import plain, tidy
@@ -24,21 +25,6 @@ _SHOWN_IDS = 5
 
 FillKey = tuple[str, str]
 """The venue's trade id and order id: with the venue, what names a fill."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenTrade:
-    """A trade that the ledger does not know as closed. `markets` are written `venue/market`.
-
-    `filled`: a share of it filled once. `unproven`: bytes of an order may have left, and nothing has settled it.
-    """
-
-    id: str
-    state: TradeState
-    markets: tuple[str, ...]
-    legs: tuple[str, ...]
-    filled: bool
-    unproven: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +55,6 @@ class Look:
     findings: tuple[Finding, ...]
     fills: tuple[Fill, ...] = ()
     expected_cash: Decimal = _ZERO
-
-
-@dataclass(frozen=True, slots=True)
-class CapitalHeld:
-    """Capital reserved for a trade and not released. `state` None: the ledger has no such trade."""
-
-    intent_id: str
-    venue: str
-    reserved: Decimal
-    state: TradeState | None
 
 
 def key_of(fill: Fill) -> FillKey:
@@ -349,88 +325,6 @@ class _Owners:
                 }
             owner = self._derived.get(client_id)
         return owner
-
-
-def compare_trades(
-    trades: Sequence[OpenTrade],
-    running: Mapping[str, tuple[str, ...]],
-    capital: Sequence[CapitalHeld],
-    known: frozenset[str],
-    recorded: Container[str],
-) -> tuple[Finding, ...]:
-    """Open trades of the ledger against running workflows (intent id → markets), and capital that nothing holds.
-
-    `recorded` are the intents the ledger knows, whatever became of them.
-    """
-    found: list[Finding] = []
-    by_id = {trade.id: trade for trade in trades}
-    for trade in trades:
-        if trade.id in running or f"/{trade.id}" in known or not (trade.filled or trade.unproven):
-            continue
-        found.append(
-            Finding(
-                Kind.ORPHAN_TRADE,
-                "",
-                trade.id,
-                f"trade {trade.id} is {trade.state} in the ledger, and no workflow carries it: it was ended by hand, "
-                "or Temporal lost its history",
-                "see what it holds with `surefoot trade`, trade out of it at the venue, then `surefoot acknowledge`",
-                trade.markets,
-                trade.id,
-            )
-        )
-    for intent_id, markets in running.items():
-        if f"/{intent_id}" not in known and intent_id not in recorded:
-            found.append(
-                Finding(
-                    Kind.STRANGE_WORKFLOW,
-                    "",
-                    intent_id,
-                    f"a workflow carries trade {intent_id}, and the ledger has none of that id: the ledger is older "
-                    "than the history, or was never told",
-                    "check that this ledger belongs to this Temporal; the trade records itself when it next moves",
-                    markets,
-                    intent_id,
-                )
-            )
-    for held in capital:
-        trade_held = by_id.get(held.intent_id)
-        idle = (
-            held.state in (None, TradeState.CLOSED)
-            if trade_held is None
-            else not trade_held.filled and not trade_held.unproven
-        )
-        if idle and held.intent_id not in running:
-            why = "is closed" if held.state is TradeState.CLOSED else "was never begun"
-            found.append(
-                Finding(
-                    Kind.IDLE_CAPITAL,
-                    held.venue,
-                    held.intent_id,
-                    f"${tidy(held.reserved)} at {held.venue} is reserved for trade {held.intent_id}, which {why}",
-                    "nothing: released",
-                    (),
-                    held.intent_id,
-                    held.reserved,
-                )
-            )
-    return tuple(found)
-
-
-def judge_loss(realised: Decimal, most: Decimal | None, hours: Decimal) -> tuple[Finding, ...]:
-    """Whether what closed trades earned over the last `hours` is a loss of `most` dollars or more."""
-    if most is None or realised > -most:
-        return ()
-    return (
-        Finding(
-            Kind.LOSS,
-            "",
-            "realised",
-            f"closed trades lost ${tidy(-realised)} within {_n(hours)} h; the limit is ${tidy(most)}",
-            "find out why before `surefoot resume`; losses from before that are not counted again",
-            amount=realised,
-        ),
-    )
 
 
 def lasting(looks: Sequence[Sequence[Finding]]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from domain.agreement import CapitalHeld, OpenTrade, VenueBooks
+from domain.agreement import VenueBooks
+from domain.custody import CapitalHeld, OpenTrade
 from domain.halt import Rule
 from domain.market import Venue
 from domain.reconcile import Finding, Reconciliation, Trigger

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import asyncpg
 import msgspec
 
-from domain.agreement import CapitalHeld, OpenTrade, VenueBooks, unrecorded
+from domain.agreement import VenueBooks, unrecorded
+from domain.custody import CapitalHeld, OpenTrade
 from domain.halt import Rule
 from domain.reconcile import Comparison, Finding, Kind, Reconciliation, Trigger
 from domain.snapshot import VenueSnapshot

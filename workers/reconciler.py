@@ -12,10 +12,12 @@ import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import (
     Client,
     Schedule,
@@ -58,6 +60,9 @@ _CATCH_UP = timedelta(seconds=10)  # Temporal's least: a run that was missed is 
 _RUN_TIMEOUT = timedelta(minutes=5)
 _RPC_TIMEOUT = timedelta(seconds=5)
 _SCHEDULE_TRIES = 5
+_KEPT = timedelta(days=1)
+_FORGET_EVERY_S = 600.0
+_MOST_FORGOTTEN = 500
 _AGAIN_S = 1.0
 _SAY_EVERY_S = 5.0
 _PATIENCE_S = 10.0
@@ -74,7 +79,11 @@ async def reconciling(stack: Stack, desk: Trading) -> AsyncIterator[None]:
         activities = make_activities(stack, desk, records)
         async with control_worker(desk.client, activities):
             await ensure_schedule(desk.client, stack.settings.reconcile)
-            yield
+            forgetting = asyncio.create_task(_forget(desk.client))
+            try:
+                yield
+            finally:
+                forgetting.cancel()
     finally:
         await records.close()
 
@@ -204,6 +213,40 @@ async def ensure_schedule(
             await asyncio.sleep(_AGAIN_S)
         else:
             return
+
+
+async def forget_runs(client: Client, older_than: timedelta) -> int:
+    """Delete the histories of runs that ended so long ago; what they found is in the ledger. Returns how many.
+
+    A run is some 25 kB of history, a minute apart: two gigabytes over the retention that trades need.
+    Raises `Unavailable`.
+    """
+    before = (datetime.now(UTC) - older_than).isoformat(timespec="milliseconds")
+    forgotten = 0
+    try:
+        async for execution in client.list_workflows(
+            f"WorkflowType = '{names.RECONCILE_WORKFLOW}' AND ExecutionStatus != 'Running' AND CloseTime < '{before}'",
+            limit=_MOST_FORGOTTEN,
+        ):
+            one = WorkflowExecution(workflow_id=execution.id, run_id=execution.run_id)
+            await client.workflow_service.delete_workflow_execution(
+                DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=one)
+            )
+            forgotten += 1
+    except RPCError as error:
+        raise Unavailable(
+            f"Temporal did not delete old runs: {error.message}; they end with its retention", "temporal"
+        ) from None
+    return forgotten
+
+
+async def _forget(client: Client) -> None:
+    while True:
+        try:
+            await forget_runs(client, _KEPT)
+        except Unavailable as failed:  # on a cluster of yours, perhaps for want of permission
+            log.info("old runs are kept", error=failed.message)
+        await asyncio.sleep(_FORGET_EVERY_S)
 
 
 # ---------------------------------------------------------------------- one run, and the gate of a start

@@ -1,7 +1,7 @@
 """One reconciliation: every venue account compared with the ledger, then what follows from it, on record.
 
 Run at a start, by the schedule, and when a person asks. It decides nothing itself: the comparison is pure code in
-`domain.agreement`, what follows is written in `domain.reconcile`.
+`domain.agreement` and `domain.custody`, what follows is written in `domain.reconcile`.
 """
 
 from __future__ import annotations

@@ -10,17 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.agreement import (
-    CapitalHeld,
-    Look,
-    OpenTrade,
-    VenueBooks,
-    compare_account,
-    compare_trades,
-    judge_loss,
-    lasting,
-    unpaid_markets,
-)
+from domain.agreement import Look, VenueBooks, compare_account, lasting, unpaid_markets
+from domain.custody import CapitalHeld, OpenTrade, compare_trades, judge_loss
 from domain.evidence import Fill, FillStatus, Resolution
 from domain.halt import Rule, Scope
 from domain.market import Venue

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from temporalio import workflow
-from temporalio.client import Client, ScheduleOverlapPolicy
+from temporalio.client import Client, ScheduleOverlapPolicy, WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
@@ -26,7 +26,14 @@ from ledger.memory import MemoryLedger
 from ledger.memory_reconciliations import MemoryReconciliations
 from tests.ledger.samples import RUN_ID, A, B, body, intent, ticket
 from venues.fake import FakeVenue
-from workers.reconciler import StartGate, TemporalTrades, control_worker, ensure_schedule, reconcile_now
+from workers.reconciler import (
+    StartGate,
+    TemporalTrades,
+    control_worker,
+    ensure_schedule,
+    forget_runs,
+    reconcile_now,
+)
 from workers.sandbox import TradeSandbox
 from workers.stack.temporal import find_binary
 from workflows import names
@@ -191,3 +198,15 @@ async def test_a_gate_that_is_told_to_stop_does_not_open(floor: Floor) -> None:
     await asyncio.sleep(0.1)
     stop.set()
     assert not await asyncio.wait_for(opening, 20)
+
+
+async def test_runs_that_ended_long_ago_are_forgotten_and_trades_are_not(floor: Floor) -> None:
+    async with floor.worker():
+        await reconcile_now(floor.client, Trigger.REQUEST, floor.queue)
+    assert await forget_runs(floor.client, timedelta(hours=1)) == 0
+    trade = await floor.client.start_workflow(names.TRADE_WORKFLOW, id="i-kept", task_queue=f"{floor.queue}-trades")
+    async with asyncio.timeout(30):
+        while not await forget_runs(floor.client, timedelta(0)):  # noqa: ASYNC110 - listings follow by a moment
+            await asyncio.sleep(0.1)
+    assert (await trade.describe()).status is WorkflowExecutionStatus.RUNNING
+    await trade.terminate()
