@@ -145,7 +145,12 @@ def _by_fills(intent: Intent, record: TradeRecord, evidence: list[OrderEvidence]
     )
     if not final:
         return replace(
-            counted, state=TradeState.HEDGED, reserved=intent.worst_cost, steps=record.steps[:-1], redemptions=()
+            counted,
+            state=TradeState.HEDGED,
+            reserved=intent.worst_cost,
+            steps=record.steps[:-1],
+            entered=record.entered[:-1],
+            redemptions=(),
         )
     if record.state is TradeState.CLOSED:
         return replace(counted, reserved=Decimal(0))

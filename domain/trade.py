@@ -50,6 +50,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """When the trade came into a state, workflow time in microseconds."""
+
+    state: TradeState
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class OrderRecord:
     """An order as the trade knows it: the ticket, its last answer, and what evidence settled."""
 
@@ -83,3 +91,4 @@ class TradeRecord:
     at: int
     commands: tuple[CommandRecord, ...] = ()
     redemptions: tuple[Redemption, ...] = ()
+    entered: tuple[Entry, ...] = ()

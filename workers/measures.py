@@ -7,16 +7,16 @@ remembered here, so a repetition adds nothing; a process that dies in that very 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable
+from dataclasses import dataclass
 from decimal import Decimal
-from itertools import groupby, pairwise
+from itertools import pairwise
 
 from domain.evidence import OrderEvidence, OrderStatus
 from domain.intent import Intent
 from domain.orders import OrderTicket, Purpose, SubmitResult
 from domain.requests import EvidenceRequest
-from domain.trade import DONE_TRADING, Outcome, Step, TradeRecord, TradeState
+from domain.trade import TradeRecord, TradeState
 from workers import metrics
 
 _REMEMBERED = 20_000
@@ -33,29 +33,8 @@ class Visit:
 
 
 def visits(record: TradeRecord) -> list[Visit]:
-    """The stays of a trade's story that have ended, in order.
-
-    A line is told when what it describes is over: the answer of an order ends the state that sent it. So the time up to
-    a line belongs to that line's state; but a trade is told to be STUCK or SETTLING as that begins: what follows such a
-    line is spent there, and what led to STUCK in the state before. The time up to the line of a rest went into the
-    venue's final word: HEDGED, or MISSED when nothing was held.
-    """
-    stays: list[Visit] = []
-    for here, there in pairwise(record.steps):
-        state, lasted = _spent_in(here.state, there.state, record.outcome), max(there.at - here.at, 0)
-        if stays and stays[-1].state is state:
-            stays[-1] = replace(stays[-1], lasted=stays[-1].lasted + lasted)
-        else:
-            stays.append(Visit(state, here.at, lasted))
-    return stays
-
-
-def _spent_in(here: TradeState, there: TradeState, outcome: Outcome | None) -> TradeState:
-    if here in (TradeState.STUCK, TradeState.SETTLING) or there is TradeState.STUCK:
-        return here
-    if there in DONE_TRADING:
-        return TradeState.MISSED if outcome in (Outcome.MISSED, Outcome.DENIED) else TradeState.HEDGED
-    return there
+    """The stays that have ended, in order."""
+    return [Visit(here.state, here.at, there.at - here.at) for here, there in pairwise(record.entered)]
 
 
 class Measures:
@@ -82,7 +61,7 @@ class Measures:
         it ends; so the page does not wait days for a market to pay."""
         stays = visits(record)
         rests = [n for n, visit in enumerate(stays) if visit.state is TradeState.SETTLING]
-        began = _last_stay_began(record.steps)
+        began = record.entered[-1].at
         closed = record.state is TradeState.CLOSED
         if not closed and record.at - began > _JUST_BEGUN_US:
             return  # still the rest that was counted when it began, here or in another process
@@ -103,11 +82,3 @@ class Measures:
         if len(self._counted) > _REMEMBERED:
             self._counted.popitem(last=False)
         return True
-
-
-def _last_stay_began(steps: Sequence[Step]) -> int:
-    """When the story entered the state it is in."""
-    began = 0
-    for _, stay in groupby(steps, key=lambda step: step.state):
-        began = next(stay).at
-    return began

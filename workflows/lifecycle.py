@@ -18,7 +18,7 @@ from domain.money import plain, whole_lots
 from domain.operator import Action, OperatorCommand
 from domain.orders import SETS, Guard, OrderTicket, Purpose, Side, SubmitResult, TimeInForce, Verdict
 from domain.residual import alone, hedged
-from domain.trade import DONE_TRADING, Outcome, Step, TradeRecord, TradeState
+from domain.trade import DONE_TRADING, Entry, Outcome, Step, TradeRecord, TradeState
 from workflows.adoption import adopt
 from workflows.commands import Commands
 from workflows.desk import Desk
@@ -37,6 +37,7 @@ class Trade:
         self.sender = Sender(desk, intent, self)
         self.commands = Commands(self)
         self.state = TradeState.PLANNED
+        self._entered = [Entry(self.state, desk.now())]
         self.outcome: Outcome | None = None
         self.final: TradeRecord | None = None
         self.closing = False  # its last record is being written: too late to ask for anything
@@ -88,7 +89,7 @@ class Trade:
             )
             result = await self.sender.send(order, guard)  # dangerous: we stand on one leg until this is settled
             if result.verdict is not Verdict.DENIED:
-                self.state = TradeState.LEG_B
+                self._be(TradeState.LEG_B)
             if not order.filled:
                 return result
         return result
@@ -173,9 +174,14 @@ class Trade:
 
     def enter(self, state: TradeState) -> None:
         if state is not self.state:
-            self.state = state
+            self._be(state)
             self._revision += 1
             self.desk.show(self.record())
+
+    def _be(self, state: TradeState) -> None:
+        if state is not self.state:
+            self.state = state
+            self._entered.append(Entry(state, self.desk.now()))
 
     def shares(self, leg: IntentLeg) -> Decimal:
         """What the leg holds or has handed back as part of a set, counted in its own direction."""
@@ -217,6 +223,7 @@ class Trade:
             revision=self._revision,
             at=self.desk.now(),
             commands=tuple(self.commands.taken),
+            entered=tuple(self._entered),
         )
 
     def would_rest(self, state: TradeState, outcome: Outcome, text: str) -> TradeRecord:
@@ -224,12 +231,20 @@ class Trade:
         self._revision += 1
         self._written = len(self.commands.taken)
         shown = self.record()
-        last = Step(at=self.desk.now(), state=state, text=text)
-        return replace(shown, state=state, outcome=outcome, steps=(*shown.steps, last))
+        if state is self.state:  # still waiting: nothing to add to the story
+            return replace(shown, outcome=outcome)
+        now = self.desk.now()
+        return replace(
+            shown,
+            state=state,
+            outcome=outcome,
+            steps=(*shown.steps, Step(at=now, state=state, text=text)),
+            entered=(*shown.entered, Entry(state, now)),
+        )
 
     def rested(self, record: TradeRecord) -> None:
         """Venue and ledger agreed to a record: the trade stands as it says."""
-        self._steps = list(record.steps)
+        self._steps, self._entered = list(record.steps), list(record.entered)
         self.state, self.outcome = record.state, record.outcome
         if record.state is TradeState.CLOSED:
             self.final = record

@@ -71,8 +71,6 @@ class Tail:
         else:
             record = trade.would_rest(TradeState.CLOSED, outcome, _ENDINGS[outcome])
             record = replace(record, redemptions=redemptions or ())
-        if record.state is trade.state and trade.state is TradeState.SETTLING:
-            record = replace(record, steps=record.steps[:-1])  # still waiting: nothing to add to the story
         trade.closing = record.state is TradeState.CLOSED
         settlement = await self._desk.settle(trade.intent, record)
         trade.closing = False

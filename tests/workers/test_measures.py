@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from domain.evidence import OrderEvidence, OrderStatus
 from domain.orders import SubmitResult, Verdict
 from domain.requests import EvidenceRequest
-from domain.trade import Outcome, Step, TradeRecord, TradeState
+from domain.trade import Entry, Outcome, TradeRecord, TradeState
 from tests.ledger.samples import START, intent, ticket
 from workers.measures import Measures, visits
 
@@ -28,57 +25,22 @@ def read(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(f"surefoot_{name}", labels) or 0.0
 
 
-def steps(*story: tuple[S, int]) -> tuple[Step, ...]:
-    """States with the milliseconds at which each line was told."""
-    return tuple(Step(START + at * MS, state, f"{state} at {at} ms") for state, at in story)
-
-
 def record(state: S, *story: tuple[S, int], at: int | None = None, nonce: int = 0) -> TradeRecord:
+    """States with the milliseconds at which each was entered."""
     zero = Decimal(0)
-    lines = steps(*story)
+    entered = tuple(Entry(entry, START + ms * MS) for entry, ms in story)
     outcome = Outcome.HEDGED
-    told = lines[-1].at if at is None else START + at * MS
-    return TradeRecord(f"i-{nonce}", state, outcome, zero, zero, zero, zero, zero, (), (), lines, revision=1, at=told)
+    told = entered[-1].at if at is None else START + at * MS
+    blank = TradeRecord(f"i-{nonce}", state, outcome, zero, zero, zero, zero, zero, (), (), (), revision=1, at=told)
+    return replace(blank, entered=entered)
 
 
-TO_REST = ((S.PLANNED, 0), (S.LEG_A, 20), (S.LEG_A, 25), (S.RECHECK, 75), (S.SETTLING, 81))
+TO_REST = ((S.PLANNED, 0), (S.LEG_A, 1), (S.RECHECK, 26), (S.HEDGED, 75), (S.SETTLING, 81))
 
 
-def stays(state: S, *story: tuple[S, int], outcome: Outcome = Outcome.HEDGED) -> list[tuple[S, int]]:
-    told = replace(record(state, *story), outcome=outcome)
-    return [(visit.state, visit.lasted // MS) for visit in visits(told)]
-
-
-def test_the_time_up_to_a_line_was_spent_in_the_state_that_tells_it() -> None:
-    assert stays(S.SETTLING, *TO_REST) == [(S.LEG_A, 25), (S.RECHECK, 50), (S.HEDGED, 6)]
-
-
-def test_the_final_word_on_a_trade_that_holds_nothing_is_no_time_hedged() -> None:
-    story = ((S.PLANNED, 0), (S.LEG_A, 30), (S.CLOSED, 34))
-    assert stays(S.CLOSED, *story, outcome=Outcome.MISSED) == [(S.LEG_A, 30), (S.MISSED, 4)]
-
-
-def test_being_stuck_and_settling_begin_with_their_line_and_last_until_another_state_is_told() -> None:
-    story = (
-        *((S.PLANNED, 0), (S.LEG_A, 10), (S.REBALANCE, 30), (S.STUCK, 60_000), (S.STUCK, 65_000)),
-        *((S.REBALANCE, 90_000), (S.REBALANCE, 90_050), (S.SETTLING, 90_060), (S.SETTLING, 99_000), (S.CLOSED, 99_010)),
-    )
-    assert stays(S.CLOSED, *story) == [
-        (S.LEG_A, 10),
-        (S.REBALANCE, 59_990),
-        (S.STUCK, 30_000),
-        (S.REBALANCE, 50),
-        (S.HEDGED, 10),
-        (S.SETTLING, 8_950),
-    ]
-
-
-@given(st.lists(st.tuples(st.sampled_from(list(S)), st.integers(0, 10_000)), min_size=1, max_size=30))
-def test_visits_together_last_as_long_as_the_story_and_no_two_in_a_row_are_one(story: list[tuple[S, int]]) -> None:
-    ordered = [(state, at) for (state, _), at in zip(story, sorted(at for _, at in story), strict=True)]
-    told = visits(record(S.CLOSED, *ordered))
-    assert sum(visit.lasted for visit in told) == (ordered[-1][1] - ordered[0][1]) * MS
-    assert all(here.state is not there.state for here, there in pairwise(told))
+def test_a_stay_lasts_from_its_entry_to_the_next_and_the_present_one_has_not_ended() -> None:
+    stays = [(visit.state, visit.lasted // MS) for visit in visits(record(S.SETTLING, *TO_REST))]
+    assert stays == [(S.PLANNED, 1), (S.LEG_A, 25), (S.RECHECK, 49), (S.HEDGED, 6)]
 
 
 def test_a_rest_counts_what_came_before_it_once_and_the_close_counts_the_rest() -> None:
@@ -92,9 +54,8 @@ def test_a_rest_counts_what_came_before_it_once_and_the_close_counts_the_rest() 
     for _ in range(2):
         measures.rested(record(S.CLOSED, *TO_REST, (S.CLOSED, 90_000), nonce=1), Decimal("1.5"))
     counted = {state: read("state_seconds_count", state=state) - before[state] for state in S}
-    assert {state: n for state, n in counted.items() if n} == dict.fromkeys(
-        (S.LEG_A, S.RECHECK, S.HEDGED, S.SETTLING), 1
-    )
+    passed = (S.PLANNED, S.LEG_A, S.RECHECK, S.HEDGED, S.SETTLING)
+    assert {state: n for state, n in counted.items() if n} == dict.fromkeys(passed, 1)
     assert read("trades_closed_total", outcome="hedged") - closed == 1
     assert read("unhedged_notional_seconds_total") - unhedged == 1.5
 
@@ -111,7 +72,7 @@ def test_a_trade_reopened_from_its_rest_counts_only_what_is_new() -> None:
     measures = Measures()
     measures.rested(record(S.SETTLING, *TO_REST, nonce=3), Decimal(0))
     before = {state: read("state_seconds_count", state=state) for state in S}
-    again = (*TO_REST, (S.SETTLING, 500), (S.REBALANCE, 600), (S.REBALANCE, 650), (S.SETTLING, 651))
+    again = (*TO_REST, (S.REBALANCE, 600), (S.HEDGED, 650), (S.SETTLING, 651))
     measures.rested(record(S.SETTLING, *again, nonce=3), Decimal(0))
     counted = {state: read("state_seconds_count", state=state) - before[state] for state in S}
     assert {state for state, n in counted.items() if n} == {S.SETTLING, S.REBALANCE, S.HEDGED}
@@ -119,7 +80,7 @@ def test_a_trade_reopened_from_its_rest_counts_only_what_is_new() -> None:
 
 def test_a_trade_that_never_rested_counts_whole_as_it_closes() -> None:
     before = read("state_seconds_sum", state="LEG_A"), read("trades_closed_total", outcome="hedged")
-    story = ((S.PLANNED, 0), (S.LEG_A, 7), (S.CLOSED, 12))
+    story = ((S.PLANNED, 0), (S.LEG_A, 5), (S.MISSED, 12), (S.CLOSED, 15))
     Measures().rested(record(S.CLOSED, *story, nonce=4), Decimal(0))
     assert read("state_seconds_sum", state="LEG_A") - before[0] == pytest.approx(0.007)
     assert read("trades_closed_total", outcome="hedged") - before[1] == 1
