@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install check format test demo bench simulate chaos requirements clean
+.PHONY: help install check format test demo bench histories simulate chaos requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -43,6 +43,9 @@ simulate: install ## SEEDS=n worlds on virtual time, faults and crashes at every
 
 chaos: install ## kill real processes at every step of every path; MINUTES= bounds it, ONLY= names one step
 	@$(BIN)/python -m workers.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only '$(ONLY)')
+
+histories: install ## record one history of every path for the replay tests (20 seconds; PATHS= chooses)
+	@$(BIN)/python -m workers.histories $(PATHS)
 
 requirements: install ## re-pin requirements.txt (all hashes, no hosts) from pyproject.toml
 	$(BIN)/python -m pip install --quiet pip-tools==7.6.2
