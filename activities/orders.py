@@ -12,8 +12,7 @@ bounds what is open: no halt stops it, and neither does an absent ledger.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -22,6 +21,7 @@ from structlog.contextvars import bound_contextvars
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.heartbeat import heartbeats
 from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError, Unavailable
 from domain.evidence import OrderEvidence
 from domain.intent import Intent
@@ -35,7 +35,6 @@ from venues.port import VenueClient
 
 log = structlog.get_logger(__name__)
 
-_HEARTBEAT_S = 0.5
 _CASH_TTL_US = 1_000_000
 _LEDGER_PATIENCE_S = 1.0
 _ENTRY_PATIENCE_S = 5.0
@@ -75,7 +74,7 @@ class OrderActivities:
         with bound_contextvars(
             intent=ticket.intent_id, trade=ticket.intent_id, market=ticket.market, order=ticket.client_order_id
         ):
-            async with _heartbeats():
+            async with heartbeats():
                 result = await self._submit(ticket, request.guard, request.opening)
             log.info(
                 "order",
@@ -265,19 +264,3 @@ def retryable(failure: SurefootError) -> ApplicationError:
 
 async def _nothing() -> None:
     return None
-
-
-@asynccontextmanager
-async def _heartbeats() -> AsyncIterator[None]:
-    """Tell Temporal that this process lives, so that its death is noticed within the heartbeat timeout."""
-
-    async def beat() -> None:
-        while True:
-            await asyncio.sleep(_HEARTBEAT_S)
-            activity.heartbeat()
-
-    task = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        task.cancel()
