@@ -76,11 +76,13 @@ def _trade(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
     yield from _nothing_new(world, life)
     yield from _bounded(world, life, fills)
     asked = [
-        (e.value[0], e.seen_at) for e in life.history.events if e.kind is Kind.SAID and not e.refused and e.seen_at
+        (n, event.value[0])
+        for n, event in enumerate(life.history.events)
+        if event.kind is Kind.SAID and not event.refused and event.seen_at
     ]
     yield from _obeyed(life, asked)
     early = world.scenario.paid_early and record.residual
-    floor = min(-intent.policy.loss_budget, _as_planned(intent)) - min(record.residual, intent.policy.dust)
+    floor = min(-intent.policy.loss_budget, _as_planned(intent)) - _too_small(intent, record.residual)
     if not asked and not early and record.pnl < floor:
         yield f"budget: it made ${record.pnl}, allowed ${floor} with a budget of ${intent.policy.loss_budget}"
     if life.disagreed and not any(fill.status is FillStatus.VOID for fill in fills):
@@ -96,7 +98,10 @@ def _invariants(world: World, ledger: LedgerFacts, accounts: dict[Venue, Account
         for finding in check_all(ledger, seen, exchange.arrivals.values()):
             if finding.name == "reservation_covered" and adopted:
                 continue  # what a person bought by hand was never reserved
-            yield from (f"{finding.name}: {text}" for text in finding.violations)
+            for text in finding.violations:
+                if adopted and "outcome residual contradicts" in text:
+                    continue  # adopted while it settled: what stood alone then does no more
+                yield f"{finding.name}: {text}"
             if finding.holds is None:
                 yield f"{finding.name}: not judged"
 
@@ -134,6 +139,12 @@ def _nothing_new(world: World, life: Life) -> Iterator[str]:
             late = life.closed_at is not None and order.at > life.closed_at
             if order.ticket.intent_id == life.plan.intent.id and late:
                 yield f"nothing_new: {order.ticket} reached the venue after the trade had closed"
+
+
+def _too_small(intent: Intent, residual: Decimal) -> Decimal:
+    """What may be lost for want of an order small enough: dust by the policy, or less than the venue takes."""
+    least = max(leg.min_size for leg in intent.legs)
+    return residual if residual <= intent.policy.dust or residual < least * (len(intent.legs) - 1) else _ZERO
 
 
 def _as_planned(intent: Intent) -> Decimal:
@@ -183,18 +194,22 @@ def _room(world: World, intent: Intent, ticket: OrderTicket, fills: list[Fill], 
     return most[leg.name] - max(min(least.values()), _ZERO)
 
 
-def _obeyed(life: Life, asked: list[tuple[Action, int]]) -> Iterator[str]:
+def _obeyed(life: Life, asked: list[tuple[int, Action]]) -> Iterator[str]:
     """Orders decided after a person's word that it forbids. Buying back what was sold too often is no purchase."""
     if not asked:
         return
+    seen: set[str] = set()
     for command in life.history.commands:
         if command.name != "submit":
             continue
         ticket: OrderTicket = command.arguments[0]
         mode = None
-        for action, at in asked:
-            if at < command.at and action is not Action.ADOPT:
+        for n, action in asked:
+            if n < command.after and action is not Action.ADOPT:
                 mode = action
+        if ticket.client_order_id in seen:
+            continue  # once more the same bytes, to learn what became of the first
+        seen.add(ticket.client_order_id)
         if mode is Action.HOLD and ticket.purpose is not Purpose.MERGE:
             yield f"obeyed: {ticket} was decided after a person said to hold"
         if mode in (Action.UNWIND, Action.FORCE_FLAT) and ticket.purpose in (Purpose.OPEN, Purpose.HEDGE):

@@ -46,11 +46,13 @@ class Broken(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """The n-th thing a trade asked for: the name of a desk call and its arguments, at workflow time `at`."""
+    """The n-th thing a trade asked for: the name of a desk call and its arguments, at workflow time `at`, when it had
+    taken up the first `after` events."""
 
     name: str
     arguments: tuple[Any, ...]
     at: int
+    after: int
 
 
 class Kind(StrEnum):
@@ -212,7 +214,7 @@ class Process:
                 raise Forked(f"command {n} was {known.name}{known.arguments}; replayed it is {name}{arguments}")
             return n
         self._die("asked")
-        history.command(Command(name, arguments, self._now))
+        history.command(Command(name, arguments, self._now, self._cursor))
         history.kept = self._cursor
         self._die("recorded")
         return n

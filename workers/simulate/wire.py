@@ -56,19 +56,19 @@ class Wire:
             out_ms = self._rng.uniform(50, _PATIENCE_MS - 100)
         elif fate == "late":
             out_ms = self._rng.uniform(_PATIENCE_MS, _LATEST_MS)
-        loop.call_later(out_ms / 1000, lambda: answers.append(self._arrive(ticket, refused=fate == "refused")))
-        if fate == "twice":
-            loop.call_later((out_ms + self._rng.uniform(0, 500)) / 1000, lambda: self._arrive(ticket))
+        loop.call_later(out_ms / 1000, lambda: answers.append(self._arrive(ticket, fate)))
         if fate in ("answer_lost", "late"):
             await asyncio.sleep(_PATIENCE_MS / 1000)
             return self._ours(Verdict.UNKNOWN, "timeout", "no answer in time")
         await asyncio.sleep((out_ms + self._rng.uniform(0.5, 10)) / 1000)
         return answers[0]
 
-    def _arrive(self, ticket: OrderTicket, *, refused: bool = False) -> SubmitResult:
-        if refused:
+    def _arrive(self, ticket: OrderTicket, fate: str | None) -> SubmitResult:
+        """The exchange's answer; to bytes that something on the way sends twice, its answer to the second copy."""
+        if fate == "refused":
             self.venue.script("submit", Fault.REJECT)
-        return self.venue.arrive(ticket)
+        answer = self.venue.arrive(ticket)
+        return self.venue.arrive(ticket) if fate == "twice" and answer.verdict is Verdict.ACCEPTED else answer
 
     async def cancel(self, market: str, order_id: str) -> None:
         fate = await self._travel("cancel")

@@ -213,9 +213,11 @@ class World:
         return wait_ms, FillStatus.VOID if void else FillStatus.FINAL
 
     def _listing(self, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+        """A read of fills may miss the newest (a merge is one entry: all of it or nothing), or give them oddly."""
         kind = self.weather.fault("listing", ("late", "twice", "shuffled"), "fills")
         if kind == "late":
-            return fills[:-1]
+            newest = fills[-1]
+            return () if newest.merged else fills[: len(fills) - (newest.status is not FillStatus.VOID)]
         if kind == "twice":
             return (*fills, fills[0])
         return tuple(reversed(fills)) if kind else fills
