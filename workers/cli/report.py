@@ -104,11 +104,20 @@ def show(document: dict[str, Any]) -> None:
         ("outcomes", "trades by outcome"),
         ("fills", "fills"),
         ("fees", "fees $"),
-        ("pnl", "realised P&L $ (hedged pairs at their certain payoff)"),
+        ("pnl", "certain P&L $ (hedged sets at their payoff)"),
+        ("realised", "  of it realised $"),
+        ("locked", "  of it locked until markets pay $"),
         ("unhedged_notional_seconds", "unhedged $ × s"),
     ):
         table.add_row(label, _plain(document.get(key)))
     out.print(table)
+    for halt in document.get("halts") or ():
+        where = f"{halt['scope']} {halt['target']}".strip()
+        out.print(f"halt {halt['id']}: {where}, by {halt['author']} ({halt['rule']}): {halt['reason']}", markup=False)
+    for venue in document.get("capital") or ():
+        free = f"${venue['free']} free" if venue["free"] is not None else "no opening balance, so no limit"
+        held = f"${venue['reserved']} reserved by {venue['trades']} trades, {free}"
+        out.print(f"{venue['venue']}: ${venue['cash']} cash, {held}", markup=False)
     out.print("invariants")
     for name, holds in (document.get("invariants") or {}).items():
         word, colour = {True: ("true", "green"), False: ("FALSE", "red")}.get(holds, ("not judged", "yellow"))
