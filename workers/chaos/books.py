@@ -6,6 +6,7 @@
     | CLIFF      | 44 / 45     | 60 / 80      | the other leg is dear: what stands is sold again                 |
     | TRAP       | 10 / 45     | 50 / 95      | neither way out fits a small loss budget                         |
     | HALTED     | 44 / 45     | 44 / 45      | stands under a halt                                              |
+    | RICH       | 55 / 56     | 55 / 56      | both bids together above a dollar: sold                          |
     | BASKET-n   | 25 / 30     | 70 / 80      | three RED make a basket                                          |
     | THIN-n     | 44 / 45 × 2 | 44 / 45      | two shares at the touch, the rest of an order rests              |
     | PAID-n     | 44 / 45     | 44 / 45      | is resolved, RED wins                                            |
@@ -37,12 +38,13 @@ _TABLE: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
     "CLIFF": ((44, 45, _DEEP), (60, 80, _DEEP)),
     "TRAP": ((10, 45, _DEEP), (50, 95, _DEEP)),
     "HALTED": ((44, 45, _DEEP), (44, 45, _DEEP)),
+    "RICH": ((55, 56, _DEEP), (55, 56, _DEEP)),
     "BASKET": ((25, 30, _DEEP), (70, 80, _DEEP)),
     "THIN": ((44, 45, _THIN), (44, 45, _DEEP)),
     "PAID": ((44, 45, _DEEP), (44, 45, _DEEP)),
     "DECIDED": ((15, 52, _DEEP), (48, 52, _DEEP)),
 }
-STANDING = ("CALM", "CLIFF", "TRAP", "HALTED", "BASKET-0", "BASKET-1", "BASKET-2")
+STANDING = ("CALM", "CLIFF", "TRAP", "HALTED", "RICH", "BASKET-0", "BASKET-1", "BASKET-2")
 
 
 def ticker(event: str, colour: str) -> str:

@@ -84,7 +84,7 @@ class Result:
     seconds: float = 0.0
 
     def summary(self) -> dict[str, Any]:
-        """Recoveries in seconds from the stack being whole again to the end of each trade that was held."""
+        """Recoveries in seconds, over every trade that was held; see `Round.recoveries`."""
         return {
             "steps": self.steps - self.left,
             "left": self.left,
@@ -158,8 +158,8 @@ async def kill_at(on: Stage, wanted: Sequence[Step], say: Say, minutes: float | 
 
 
 def _tell(say: Say, this: Round, victim: Victim, wrong: Sequence[str], left: int) -> None:
-    slowest = max(this.held, key=lambda lane: lane.ended_at, default=None)
-    last = f"last after {slowest.ended_at - this.back_at:.1f} s more, {slowest.step}" if slowest else "none held"
+    slowest = max(this.held, key=lambda lane: lane.resolved_at, default=None)
+    last = f"last after {slowest.resolved_at - this.back_at:.1f} s more, {slowest.step}" if slowest else "none held"
     say(
         f"{this.name}: {victim} killed with {len(this.held)} of {len(this.lanes)} trades at their points; whole after "
         f"{this.back_at - this.killed_at:.1f} s, {last}; {left} rounds to go"

@@ -46,7 +46,7 @@ async def crowd(on: Stage, say: Callable[[str], None], many: int = MANY) -> Crow
     say(f"bringing {many} trades to their worst moments")
     this = await on.play(lanes, Victim.EVERYTHING)
     wrong = await verdict.violations(on.system, this)
-    resolved = max((lane.ended_at for lane in this.lanes), default=this.back_at) - this.back_at
+    resolved = max((lane.resolved_at for lane in this.lanes), default=this.back_at) - this.back_at
     result = Crowd(len(this.held), tuple(wrong), this.back_at - this.killed_at, max(0.0, resolved))
     say(
         f"{result.held} of {many} trades held as everything died; whole {result.back_s:.1f} s after `surefoot up`, "

@@ -7,7 +7,8 @@ plan too: the command line may die before or after its update reached the server
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from temporalio.client import Client
 
 from domain.errors import Unavailable
 from domain.halt import Rule
+from domain.intent import IntentLeg
+from domain.orders import OrderTicket, Purpose
 from workers.chaos.seam import PLAN_VARIABLE
 from workers.chaos.system import Ended, System, surefoot
-from workers.stack.books import now, open_ledger
+from workers.stack.books import exchange, now, open_ledger
 from workflows import names
 
 _SEEN_S = 10.0  # visibility is written after the fact
@@ -25,12 +28,37 @@ _AUTHOR = "chaos"
 _REASON = ("--author", _AUTHOR, "--reason", "no way out within the loss budget")
 
 
-async def command(system: System, action: str, trade: str, plan_file: Path | None = None) -> Ended:
+async def command(
+    system: System, action: str, trade: str, plan_file: Path | None = None, more: Sequence[str] = ()
+) -> Ended:
     """`surefoot ACTION TRADE`; with a plan, by a process that may be told to die on the way."""
     if plan_file is None:
-        return await surefoot(system.folder, action, trade, *_REASON)
+        return await surefoot(system.folder, action, trade, *more, *_REASON)
     tapped = {PLAN_VARIABLE: str(plan_file)}
-    return await surefoot(system.folder, action, trade, *_REASON, env=tapped, module=__name__)
+    return await surefoot(system.folder, action, trade, *more, *_REASON, env=tapped, module=__name__)
+
+
+async def trade_by_hand(system: System, leg: IntentLeg, name: str) -> tuple[str, ...]:
+    """Buy what `leg` lacks at the exchange itself, at any price; returns how `surefoot adopt` is told of that order.
+
+    Raises `Unavailable` if the exchange did not take it.
+    """
+    ticket = OrderTicket(
+        intent_id=f"by hand, {name}, {now()}",
+        leg=leg.name,
+        attempt=1,
+        purpose=Purpose.ADOPTED,
+        venue=leg.venue,
+        market=leg.market,
+        side=leg.side,
+        size=leg.size,
+        limit=Decimal("0.99"),
+    )
+    async with exchange(system.stack) as client:
+        result = await client.submit(ticket)
+    if result.order_id is None:
+        raise Unavailable(f"an order by hand was not taken: {result.verdict} {result.detail}", "chaos")
+    return ("--venue", leg.venue.value, "--order", result.order_id)
 
 
 async def find_stuck(client: Client, trade: str) -> bool:

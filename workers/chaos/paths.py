@@ -49,6 +49,7 @@ class _Leg:
     limit: str
     tif: TimeInForce = TimeInForce.IOC
     rest_ms: int = 0
+    side: Side = Side.BUY
 
 
 def _intent(path: str, *legs: _Leg, policy: LegPolicy = _POLICY) -> Intent:
@@ -57,15 +58,16 @@ def _intent(path: str, *legs: _Leg, policy: LegPolicy = _POLICY) -> Intent:
     made = []
     for name, leg in zip("ABC", legs, strict=False):
         limit, fees = Decimal(leg.limit), FeeSchedule()
+        price = limit if leg.side is Side.BUY else -limit
         made.append(
             IntentLeg(
                 name=name,
                 venue=Venue.KALSHI,
                 market=leg.market,
-                side=Side.BUY,
+                side=leg.side,
                 size=_SIZE,
                 limit=limit,
-                expected_cost=limit * _SIZE + fees.trade_fee(limit, _SIZE),
+                expected_cost=price * _SIZE + fees.trade_fee(limit, _SIZE),
                 fees=fees,
                 tif=leg.tif,
                 rest_ms=leg.rest_ms,
@@ -76,7 +78,7 @@ def _intent(path: str, *legs: _Leg, policy: LegPolicy = _POLICY) -> Intent:
         strategy_version="1",
         pair=path,
         legs=tuple(made),
-        payoff=Decimal(1),
+        payoff=Decimal(1 if legs[0].side is Side.BUY else -1),
         edge=Decimal("0.1"),
         decided_at=now,
         expires_at=now + _TTL_US,
@@ -119,6 +121,16 @@ def _paid(n: int) -> str:
     return f"PAID-{n}"
 
 
+def _all_or_none(n: int) -> Intent:
+    """Five shares or none, where two stand."""
+    red = _Leg(ticker(f"THIN-{n}", "RED"), "0.45", TimeInForce.FOK)
+    return _intent("all-or-none", red, _Leg(ticker(f"THIN-{n}", "BLUE"), "0.45"))
+
+
+def _short(n: int) -> Intent:
+    return _intent("short", *(_Leg(ticker("RICH", colour), "0.55", side=Side.SELL) for colour in ("RED", "BLUE")))
+
+
 def _basket(n: int) -> Intent:
     return _intent("basket", *(_Leg(ticker(f"BASKET-{leg}", "RED"), "0.30") for leg in range(3)))
 
@@ -136,9 +148,13 @@ PATHS: tuple[Path, ...] = (
     _calm("b-lost-absent", _fault("B", "lost_request")),
     _resting("rested-missed", lambda n: "CALM", "0.40", used_up=False),
     _resting("rested-filled", lambda n: f"THIN-{n}", "0.45", used_up=True),
+    Path("all-or-none", _all_or_none, lambda n: f"THIN-{n}"),
     Path("basket", _basket),
+    Path("short", _short),
     _stuck("stuck-unwind", "unwind"),
     _stuck("stuck-accept", "accept"),
+    _stuck("stuck-adopt", "adopt"),
+    _stuck("stuck-flat", "flat"),
     Path("halted", lambda n: _pair("halted", "HALTED"), halted=True),
     Path("settled", lambda n: _pair("settled", _paid(n), policy=_PAID), _paid, resolved=True),
     Path("decided", None, lambda n: f"DECIDED-{n}"),

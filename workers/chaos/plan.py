@@ -20,9 +20,6 @@ from typing import Any, Literal
 When = Literal["before", "after"]
 Verdict = Literal["hold", "die", "pass"]
 
-NO_TRADE = "idle.0"
-"""The lane of calls that belong to no trade."""
-
 
 @dataclass(frozen=True, slots=True)
 class Point:

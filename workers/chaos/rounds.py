@@ -81,7 +81,9 @@ class Lane:
     intent: Intent | None = None
     trade: str = ""
     event: str = ""
+    by_hand: tuple[str, ...] = ()
     reached: bool = False
+    resolved_at: float = 0.0
     ended_at: float = 0.0
     stuck: bool = False
 
@@ -113,9 +115,10 @@ class Round:
         return [lane for lane in self.lanes if lane.reached]
 
     def recoveries(self) -> list[float]:
-        """Seconds from worker and servers answering again to the end of each trade that was held; 0 if it ended
-        before. (Ingest opens nothing before it has reconciled, which no open trade waits for.)"""
-        return [max(0.0, lane.ended_at - self.back_at) for lane in self.held if lane.ended_at]
+        """Seconds from worker and servers answering again to the moment each trade that was held is seen to trade no
+        more, or to be stuck; 0 if it was so before. (Ingest opens nothing before it has reconciled, which no open
+        trade waits for; what a person or a payment takes afterwards is not counted.)"""
+        return [max(0.0, lane.resolved_at - self.back_at) for lane in self.held if lane.resolved_at]
 
 
 class Stage:
@@ -243,7 +246,7 @@ class Stage:
     def _holders(self, this: Round) -> list[psutil.Process]:
         """The processes that stand at a point of this round."""
         folder = plans.reached_folder(self.plan_file, this.name)
-        pids = {int(path.read_text()) for path in folder.iterdir()}
+        pids = {int(text) for path in folder.iterdir() if (text := path.read_text())}
         found = []
         for pid in pids:
             try:
@@ -275,7 +278,10 @@ class Stage:
         if not lane.stuck:
             lane.stuck = True
             await operator.seen_stuck(await self.client(), trade, this.problems)
-        ended = await operator.command(self.system, lane.path.operator, trade, self.plan_file)
+        if lane.path.operator == "adopt" and not lane.by_hand:
+            assert lane.intent is not None
+            lane.by_hand = await operator.trade_by_hand(self.system, lane.intent.legs[1], lane.name)
+        ended = await operator.command(self.system, lane.path.operator, trade, self.plan_file, lane.by_hand)
         if ended.code not in _TOLD:
             this.problems.append(f"{lane.step}: surefoot {lane.path.operator} ended with {ended.code}: {ended.err}")
         await asyncio.sleep(1)
@@ -288,12 +294,16 @@ class Stage:
         async def all_ended() -> bool:
             now = time.monotonic()
             for lane, row in zip(this.lanes, await self._rows(this.lanes), strict=True):
-                if row is not None and not lane.ended_at and ended(lane, row):
+                if row is None:
+                    continue
+                if not lane.resolved_at and (row.state in DONE_TRADING or row.state is TradeState.STUCK):
+                    lane.resolved_at = now
+                if not lane.ended_at and ended(lane, row):
                     lane.trade, lane.ended_at = row.intent_id, now
                     lane.stuck = lane.stuck or row.state is TradeState.STUCK
             for lane in this.lanes:
                 if not lane.ended_at and lane.never_durable and now > this.back_at + _DECIDED_ANEW_S:
-                    lane.ended_at = this.back_at  # decided, and never begun: nothing was sent
+                    lane.ended_at = lane.resolved_at = this.back_at  # decided, and never begun: nothing was sent
             return all(lane.ended_at for lane in this.lanes)
 
         try:

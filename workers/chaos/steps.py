@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from workers.chaos.paths import Path
-from workers.chaos.plan import NO_TRADE, Point
+from workers.chaos.plan import Point, path_of
 from workers.chaos.rounds import Lane, Round, Victim
 
 MOST_REPEATS = 2
@@ -42,14 +42,14 @@ def learnt(watched: Sequence[Round], paths: Iterable[Path]) -> list[Step]:
         began: dict[str, float] = {}
         for passed in this.passed:
             began.setdefault(passed.lane, passed.at)
-            key = (passed.lane.rpartition(".")[0], passed.point)
+            key = (path_of(passed.lane), passed.point)
             after = passed.at - began[passed.lane]
             earliest[key] = min(after, earliest.get(key, after))
     by_name = {path.name: path for path in paths}
     steps = [
         Step(by_name[name], point, victim, after)
         for (name, point), after in earliest.items()
-        if name in by_name and name != NO_TRADE.rpartition(".")[0] and _told_apart(point)
+        if name in by_name and _told_apart(point)
         for victim in victims(point)
     ]
     return sorted(steps, key=lambda step: (step.after_s, step.name))

@@ -23,7 +23,6 @@ from temporalio.worker import Worker
 from domain.evidence import Fill
 from domain.intent import Intent
 from domain.orders import OrderTicket
-from workers.chaos.plan import NO_TRADE
 from workers.chaos.switch import switch
 
 TRADER, CLI = "trader", "cli"
@@ -59,8 +58,8 @@ def _between(call: Callable[..., Any], name: str) -> Callable[..., Any]:
             lane, role = switch().owner(activity.info().workflow_id), TRADER
             point = f"{_STEP.get()}/{name}"
         else:
-            owners = [owner for owner in map(switch().owner, _subjects(arguments)) if owner is not None]
-            lane, role, point = owners[0] if owners else NO_TRADE, process_name(), name
+            owners = (owner for owner in map(switch().owner, _subjects(arguments)) if owner is not None)
+            lane, role, point = next(owners, None), process_name(), name
         await switch().at(lane, role, point, "before")
         result = await call(*arguments, **named)
         await switch().at(lane, role, point, "after")
