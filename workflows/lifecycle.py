@@ -205,7 +205,8 @@ class Trade:
         back = (
             o.filled for o in self.orders.orders if o.ticket.leg in sides and o.ticket.side is not sides[o.ticket.leg]
         )
-        whole = self.hedged()
+        counts = [self.shares(leg) for leg in self.intent.legs]
+        whole = hedged(counts)
         cash = self.orders.cash()
         at_rest = self.state in DONE_TRADING
         return TradeRecord(
@@ -214,7 +215,7 @@ class Trade:
             outcome=self.outcome,
             hedged=whole,
             unwound=sum(back, Decimal(0)),
-            residual=self.alone(),
+            residual=alone(counts),
             pnl=cash + (whole - self.orders.merged()) * self.intent.payoff,
             reserved=max(-cash, Decimal(0)) if at_rest else self.intent.worst_cost,
             orders=tuple(order.record() for order in self.orders.orders),

@@ -42,6 +42,7 @@ _RESTING_PATIENCE_US = 1_000_000
 _SLOWEST_RESTING_POLL_MS = 1_000  # a fill of a resting order wakes its trade; this is for a message that was lost
 _SLOWEST_POLL_MS = 5_000
 _SLOWEST_PARKED_POLL_MS = 900_000  # a parked trade may look for weeks; each look grows its history
+_NONE = Decimal(0)
 
 
 @dataclass(slots=True)
@@ -107,8 +108,11 @@ class OrderBook:
 
     def shares(self, leg: str, side: Side) -> Decimal:
         """What a leg holds, counted in its own direction `side`."""
-        mine = (order for order in self.orders if order.ticket.leg == leg)
-        return sum((o.filled if o.ticket.side is side else -o.filled for o in mine), Decimal(0))
+        held = _NONE
+        for order in self.orders:
+            if order.filled and order.ticket.leg == leg:
+                held = held + order.filled if order.ticket.side is side else held - order.filled
+        return held
 
     def merged(self) -> Decimal:
         """Sets handed back to the venue."""
