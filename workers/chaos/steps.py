@@ -14,7 +14,7 @@ from workers.chaos.rounds import Lane, Round, Victim
 MOST_REPEATS = 2
 """Of a call that a path makes again and again, such as a poll, the first so many are distinguished."""
 
-_MOST_LANES = 24
+_MOST_LANES = 32
 _MOST_ALIKE = 8
 _SAME_TIME_S = 0.7  # what is held longer times out where it is held: a local activity after a second, a task after two
 _REPEAT = re.compile(r"#(\d+)$")
@@ -69,11 +69,12 @@ def victims(point: Point) -> Iterable[Victim]:
 
 def batches(steps: Sequence[Step]) -> list[list[Step]]:
     """Steps that one kill may meet: one victim, reached at about the same time, no more than a machine can play."""
-    found: list[list[Step]] = []
+    found: list[tuple[float, list[Step]]] = []
     by_victim: dict[Victim, list[Step]] = defaultdict(list)
     for step in steps:
         by_victim[step.victim].append(step)
     for waiting in by_victim.values():
+        many = len(waiting)
         while waiting:
             first, used = waiting[0], defaultdict[str, int](int)
             taken: list[Step] = []
@@ -83,8 +84,9 @@ def batches(steps: Sequence[Step]) -> list[list[Step]]:
                     used[step.path.name] += 1
                     taken.append(step)
                     waiting.remove(step)
-            found.append(taken)
-    return found
+            found.append((len(waiting) / many, taken))
+    found.sort(key=lambda batch: -batch[0])  # victims take turns, so that a campaign cut short has seen them all
+    return [taken for _, taken in found]
 
 
 def lanes(steps: Iterable[Step]) -> list[Lane]:
