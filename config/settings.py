@@ -104,6 +104,7 @@ class Paper(Section):
 class Worker(Section):
     """The trade worker. Keep `max_cached_workflows` above the trades ever open at once: eviction means full replay.
 
+    With `leave_trades` it starts although open trades of another version do not replay on this one; they wait for it.
     `graceful_shutdown_ms` must exceed the longest activity, or a stop turns orders in flight into unknowns.
     """
 
@@ -113,6 +114,7 @@ class Worker(Section):
     task_timeout_ms: int = Field(default=2_000, ge=100)
     sticky_timeout_ms: int = Field(default=1_000, ge=100)
     graceful_shutdown_ms: int = Field(default=10_000, ge=0)
+    leave_trades: bool = False
 
 
 class Reconcile(Section):

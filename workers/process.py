@@ -18,9 +18,11 @@ import uvloop
 from domain.errors import SurefootError
 from workers import logs
 from workers.stack.layout import Stack, load_stack
+from workers.versions.errors import OtherVersionNeeded
 
 log = structlog.get_logger(__name__)
 
+_REFUSED = 4
 _FAILED = 5
 
 
@@ -42,7 +44,8 @@ def child_main(name: str, run: Callable[[Stack], Awaitable[None]], description: 
     """Run `run` for the stack named by --state-dir and end the process.
 
     Ends by `os._exit`: the Temporal SDK's native threads may abort an ordinary interpreter exit after the work is done
-    (sdk-python issue 300), which the supervisor would take for a crash.
+    (sdk-python issue 300), which the supervisor would take for a crash. Exit codes: 0; 4 when open trades need another
+    version, which no restart mends; 5 for any other error of ours; 1 for what nobody foresaw.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--state-dir", type=Path, required=True)
@@ -60,7 +63,7 @@ def child_main(name: str, run: Callable[[Stack], Awaitable[None]], description: 
     except SurefootError as error:
         log.error("process failed", error=error.message, code=error.code)  # noqa: TRY400 - the message says it all
         print(f"error: {error.message}", file=sys.stderr)  # noqa: T201 - what the supervisor shows
-        code = _FAILED
+        code = _REFUSED if isinstance(error, OtherVersionNeeded) else _FAILED
     except BaseException:
         log.exception("process failed")
         sys.excepthook(*sys.exc_info())

@@ -30,6 +30,9 @@ from workers.payloads import DATA_CONVERTER
 from workers.recovery import Recovery, process_start
 from workers.sandbox import TradeSandbox
 from workers.stack.layout import Stack
+from workers.versions.build import build_id
+from workers.versions.deployment import worker_config
+from workers.versions.inherit import after_start, before_start
 from workflows.names import TRADE_QUEUE
 from workflows.trade import TradeWorkflow
 
@@ -79,10 +82,12 @@ class Trading:
 
 
 @asynccontextmanager
-async def trading(stack: Stack, runtime: Runtime | None = None) -> AsyncIterator[Trading]:
+async def trading(stack: Stack, runtime: Runtime | None = None, *, draining: bool = False) -> AsyncIterator[Trading]:
     """Connections plus a running worker for trades; leaves by finishing activities in flight.
 
-    Raises `Unavailable` when Temporal, Postgres or the exchange cannot be reached, `BadInput` for a wrong key.
+    New trades, and open ones of other versions that replay on this code, come here; `draining`, only those that began
+    on this version are carried on. Raises `Unavailable` when Temporal, Postgres or the exchange cannot be reached,
+    `BadInput` for a wrong key, `OtherVersionNeeded` for open trades that this code cannot carry on.
     """
     kalshi = stack.settings.kalshi
     timeouts = Timeouts(connect=kalshi.connect_timeout_ms / 1000, read=kalshi.read_timeout_ms / 1000)
@@ -93,9 +98,13 @@ async def trading(stack: Stack, runtime: Runtime | None = None) -> AsyncIterator
         try:
             client = await connect_temporal(stack, runtime)
             recovery = Recovery(client, process_start())
+            build, leave = build_id(), stack.settings.worker.leave_trades
+            inherited = () if draining else await before_start(client, build, leave=leave)
             desk = seam.tapped(stack, Trading(client, venue, ledger, recovery))
             worker = make_worker(desk.client, stack, desk.venue, desk.ledger, task_completed=recovery.task_completed)
             async with seam.watched(worker):
+                if not draining:
+                    await after_start(client, build, inherited)
                 yield desk
         finally:
             await ledger.close()
@@ -133,6 +142,7 @@ def make_worker(
             positions.look_up_order,
         ],
         workflow_runner=TradeSandbox(task_completed),
+        deployment_config=worker_config(build_id()),
         max_concurrent_workflow_tasks=limits.max_concurrent_workflow_tasks,
         max_concurrent_activities=limits.max_concurrent_activities,
         max_cached_workflows=limits.max_cached_workflows,

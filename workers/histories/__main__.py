@@ -24,13 +24,12 @@ from workers.histories import corpus
 from workers.histories.paths import PATHS
 from workers.histories.stage import Stage
 from workers.payloads import DATA_CONVERTER
-from workers.stack.temporal import _DYNAMIC as DYNAMIC
 from workers.stack.temporal import find_binary
 from workers.versions.replay import replay
 from workflows import names as words
 
 _AT_ONCE = 6
-_SEARCH_KEYS = (
+SEARCH_KEYS = (
     SearchAttributeKey.for_keyword(words.SEARCH_STATE),
     SearchAttributeKey.for_float(words.SEARCH_UNHEDGED),
     SearchAttributeKey.for_keyword_list(words.SEARCH_MARKETS),
@@ -48,10 +47,9 @@ async def record(names: list[str], *, say: bool = True) -> tuple[dict[str, Workf
     gate = asyncio.Semaphore(_AT_ONCE)
     server = await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(find_binary(None)),
-        dev_server_extra_args=[item for value in DYNAMIC for item in ("--dynamic-config-value", value)],
         dev_server_log_level="error",
         data_converter=DATA_CONVERTER,
-        search_attributes=list(_SEARCH_KEYS),
+        search_attributes=list(SEARCH_KEYS),
     )
 
     async def one(client: Client, name: str) -> None:

@@ -27,6 +27,7 @@ from venues.fake import FakeVenue, Word
 from workers.sandbox import TradeSandbox
 from workers.starter import search_attributes
 from workers.trading import wall_clock_us
+from workers.versions.deployment import worker_config
 from workflows import names
 from workflows.trade import TradeWorkflow
 
@@ -87,8 +88,8 @@ class Stage:
         )
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[None]:
-        """What production registers, on the queue of this path."""
+    async def worker(self, build: str = "") -> AsyncIterator[None]:
+        """What production registers, on the queue of this path; as the worker of a build, if one is named."""
         venues = {Venue.KALSHI: self.venue}
         orders = OrderActivities(venues, self.ledger, _RUN_ID, wall_clock_us)
         settlement = SettlementActivities(venues, self.ledger, _RUN_ID, wall_clock_us)
@@ -109,6 +110,7 @@ class Stage:
             workflows=[TradeWorkflow],
             activities=activities,
             workflow_runner=TradeSandbox(),
+            deployment_config=worker_config(build) if build else None,
         ):
             yield
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import psutil
 
-from domain.errors import Unavailable
+from domain.errors import Denied, Unavailable
 from workers.stack.processes import ProcessRecord, ProcessSpec, find, spawn, stop, tail
 
 _POLL = 0.05
+_REFUSED = 4  # the exit code of a child that no restart mends; see workers.process
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,16 @@ class Child:
         self._stopping = False
 
     async def keep(self) -> None:
-        """Runs until `stop`; raises `Unavailable` when it gives up, or what `prepare` and `ready` raise."""
+        """Runs until `stop`; raises `Unavailable` when it gives up, `Denied` when the process refuses to run, or what
+        `prepare` and `ready` raise."""
         quick_deaths = 0
         while not self._stopping:
             began = time.monotonic()
             code = await self._live()
             if self._stopping:
                 return
+            if code == _REFUSED:
+                raise Denied(f"{self.spec.name} refuses to run{tail(self.spec.output)}; see {self.spec.log}", "refused")
             lived = time.monotonic() - began
             quick_deaths = quick_deaths + 1 if lived < self._policy.quick else 1
             if quick_deaths >= self._policy.deaths:

@@ -1,0 +1,134 @@
+"""What a start does about trades that began on other versions.
+
+| an open trade of another build              | what happens                                                         |
+|---------------------------------------------|----------------------------------------------------------------------|
+| replays on this code                        | is moved here once the worker runs                                   |
+| does not, and a worker of its build answers | stays there until it has ended                                       |
+| does not, and nobody answers for it         | no worker is started (`OtherVersionNeeded`), or it is left, if told  |
+
+Trades of this very build are not looked at: a start after a crash costs one query.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from temporalio.client import Client, WorkflowHistory, WorkflowQueryFailedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import Unavailable
+from workers.versions.deployment import OpenTrade, become_current, move, open_trades
+from workers.versions.errors import OtherVersionNeeded
+from workers.versions.replay import Divergence, replay
+from workflows import names
+
+log = structlog.get_logger(__name__)
+
+_ANSWER = timedelta(seconds=3)
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """Open trades of other builds: `ours` to carry on from now on, `theirs` with what this code would do otherwise."""
+
+    ours: tuple[OpenTrade, ...]
+    theirs: tuple[tuple[OpenTrade, Divergence], ...]
+
+
+async def look(client: Client, build: str) -> Inheritance:
+    """Replay every open trade of another build. Changes nothing. Raises `Unavailable` if Temporal cannot be asked."""
+    ours: list[OpenTrade] = []
+    theirs: list[tuple[OpenTrade, Divergence]] = []
+    try:
+        found = {trade.id: trade async for trade in open_trades(client, but=build)}
+        if found:
+            async for history, difference in replay(_histories(client, list(found.values()))):
+                trade = found[history.workflow_id]
+                if difference is None:
+                    ours.append(trade)
+                else:
+                    theirs.append((trade, difference))
+    except RPCError as error:
+        raise Unavailable(
+            f"the open trades of other versions could not be read: {error.message}; see `surefoot status`", "temporal"
+        ) from None
+    return Inheritance(tuple(ours), tuple(theirs))
+
+
+async def before_start(client: Client, build: str, *, leave: bool) -> tuple[OpenTrade, ...]:
+    """To be asked before a worker of `build` starts: the trades it is to take over.
+
+    Raises `OtherVersionNeeded` for trades that nobody could carry on then, unless they are to be left.
+    """
+    began = time.monotonic()
+    found = await look(client, build)
+    if found.ours or found.theirs:
+        took = f"{time.monotonic() - began:.1f}"
+        log.info("open trades of other versions", replay=len(found.ours), differ=len(found.theirs), seconds=took)
+    answered: dict[str, bool] = {}
+    left: list[tuple[str, str]] = []
+    for trade, difference in found.theirs:
+        if trade.build not in answered:
+            answered[trade.build] = await _answers(client, trade)
+        if answered[trade.build]:
+            log.info("a trade stays with the worker of its version", trade=trade.id, build=trade.build)
+        else:
+            left.append((trade.build, f"{trade.state} {difference}"))
+            log.warning("a trade needs another version", trade=trade.id, build=trade.build, differs=str(difference))
+    if left and not leave:
+        raise OtherVersionNeeded(build, left)
+    return found.ours
+
+
+async def after_start(client: Client, build: str, inherited: Sequence[OpenTrade]) -> None:
+    """Once a worker of `build` runs: new trades come here, and so do those inherited. Raises `Unavailable`."""
+    if await become_current(client, build):
+        log.info("new trades begin on this version", build=build)
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(trade: OpenTrade) -> None:
+        async with gate:
+            if await move(client, trade, build):
+                log.info("trade goes on here", trade=trade.id, began_on=trade.build, build=build)
+
+    await asyncio.gather(*(one(trade) for trade in inherited))
+
+
+async def _histories(client: Client, trades: Sequence[OpenTrade]) -> AsyncIterator[WorkflowHistory]:
+    """One history at a time, the next ones read ahead."""
+    ahead = [asyncio.ensure_future(_history(client, trade)) for trade in trades[:_AT_ONCE]]
+    for n in range(len(trades)):
+        history = await ahead[n]
+        if n + _AT_ONCE < len(trades):
+            ahead.append(asyncio.ensure_future(_history(client, trades[n + _AT_ONCE])))
+        if history is not None:
+            yield history
+
+
+async def _history(client: Client, trade: OpenTrade) -> WorkflowHistory | None:
+    """None for a trade that is gone, or that no worker has touched: it will begin on whatever version runs."""
+    try:
+        history = await client.get_workflow_handle(trade.id, run_id=trade.run_id).fetch_history()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+    begun = any(event.HasField("workflow_task_completed_event_attributes") for event in history.events)
+    return history if begun else None
+
+
+async def _answers(client: Client, trade: OpenTrade) -> bool:
+    """Whether a worker of the trade's own build lives: only it could answer a question put to the trade."""
+    try:
+        await client.get_workflow_handle(trade.id).query(names.QUERY_RECORD, rpc_timeout=_ANSWER)
+    except WorkflowQueryFailedError:
+        return True
+    except RPCError:
+        return False
+    return True
