@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 import psutil
@@ -64,6 +65,7 @@ async def hold_trades(system: System, client: Client, moment: Moment) -> Held:
                 intent,
                 id=intent.id,
                 task_queue=names.TRADE_QUEUE,
+                task_timeout=timedelta(milliseconds=system.stack.settings.worker.task_timeout_ms),
                 search_attributes=search_attributes(intent),
             )
         held.intents += fresh

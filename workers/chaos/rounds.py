@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path as File
 
@@ -37,6 +38,7 @@ from workflows import names
 _LEGS, _ATTEMPTS = "ABC*", 4
 _PATIENCE_S = 3.0  # how much longer than it took undisturbed a trade may take to its point
 _QUIET_LIFE_S = 10.5  # a supervisor gives up on a process that dies five times within ten seconds of its start
+_END_S = 120.0  # a dozen command lines may have to be run meanwhile
 _ROWS = 600
 _NUMBERS = 1_000
 _UNRECORDED = ("temporal.start", "before")
@@ -194,6 +196,7 @@ class Stage:
 
     async def _start(self, lanes: Iterable[Lane]) -> None:
         client, faults = await self.client(), []
+        task_timeout = timedelta(milliseconds=self.system.stack.settings.worker.task_timeout_ms)
         for lane in lanes:
             if lane.intent is not None:
                 faults += lane.path.faults(lane.intent)
@@ -205,6 +208,7 @@ class Stage:
                 lane.intent,
                 id=lane.intent.id,
                 task_queue=names.TRADE_QUEUE,
+                task_timeout=task_timeout,  # as ingest starts them
                 search_attributes=search_attributes(lane.intent),
             )
             for lane in lanes
@@ -307,7 +311,7 @@ class Stage:
             return all(lane.ended_at for lane in this.lanes)
 
         try:
-            await until(all_ended, "every trade's end")
+            await until(all_ended, "every trade's end", _END_S)
         except Unavailable:
             for lane in this.lanes:
                 if not lane.ended_at:

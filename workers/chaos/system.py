@@ -24,19 +24,19 @@ from workers.stack.services import get_status
 
 PARTS = ("postgres", "temporal", "paper", "worker", "ingest")
 SUPERVISOR = "supervisor"
-_PATIENCE = 45
+_PATIENCE = 45.0
 _ROOT = Path(__file__).parents[2]
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = _PATIENCE) -> None:
     """Wait until `condition` holds. Raises `Unavailable` naming `what` never came, should it take longer than any
     machine needs."""
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(seconds):
             while not await condition():  # noqa: ASYNC110 - what is awaited happens in other processes
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        raise Unavailable(f"waited {_PATIENCE} s in vain: {what}", "chaos") from None
+        raise Unavailable(f"waited {seconds:g} s in vain: {what}", "chaos") from None
 
 
 @dataclass(frozen=True, slots=True)
