@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 _CASH_TTL_US = 1_000_000
 _LEDGER_PATIENCE_S = 1.0
-_ENTRY_PATIENCE_S = 5.0
+_ENTRY_PATIENCE_S = 1.0  # so that the halts an opening was weighed against are at most this old as it leaves
 
 Observe = Callable[[OrderTicket, SubmitResult, Intent | None, int], None]
 """Told of each answer: ticket, result, the intent it opened if any, and our wall clock (µs) as the bytes left."""

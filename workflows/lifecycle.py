@@ -194,6 +194,10 @@ class Trade:
         """Shares of any leg that are no part of a whole set, those given back too often included."""
         return alone([self.shares(leg) for leg in self.intent.legs])
 
+    def unwound(self) -> Decimal:
+        """Shares of any leg that were had and given back."""
+        return sum((self.orders.given_back(leg.name, leg.side) for leg in self.intent.legs), Decimal(0))
+
     def held(self, leg: IntentLeg) -> Decimal:
         """Shares of the leg that its market has still to pay for."""
         return self.shares(leg) - self.orders.merged()
@@ -201,10 +205,6 @@ class Trade:
     def record(self) -> TradeRecord:
         if self.final is not None:
             return self.final
-        sides = {leg.name: leg.side for leg in self.intent.legs}
-        back = (
-            o.filled for o in self.orders.orders if o.ticket.leg in sides and o.ticket.side is not sides[o.ticket.leg]
-        )
         counts = [self.shares(leg) for leg in self.intent.legs]
         whole = hedged(counts)
         cash = self.orders.cash()
@@ -214,7 +214,7 @@ class Trade:
             state=self.state,
             outcome=self.outcome,
             hedged=whole,
-            unwound=sum(back, Decimal(0)),
+            unwound=self.unwound(),
             residual=alone(counts),
             pnl=cash + (whole - self.orders.merged()) * self.intent.payoff,
             reserved=max(-cash, Decimal(0)) if at_rest else self.intent.worst_cost,

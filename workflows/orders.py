@@ -114,6 +114,17 @@ class OrderBook:
                 held = held + order.filled if order.ticket.side is side else held - order.filled
         return held
 
+    def given_back(self, leg: str, side: Side) -> Decimal:
+        """Shares of a leg that were had and given back: not those of a sale whose purchase was voided."""
+        had = back = _NONE
+        for order in self.orders:
+            if order.filled and order.ticket.leg == leg:
+                if order.ticket.side is side:
+                    had += order.filled
+                else:
+                    back += order.filled
+        return min(had, back)
+
     def merged(self) -> Decimal:
         """Sets handed back to the venue."""
         return sum((o.filled for o in self.orders if o.ticket.purpose is Purpose.MERGE), Decimal(0))

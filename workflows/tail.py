@@ -39,15 +39,15 @@ class Tail:
 
     async def run(self) -> TradeRecord | None:
         trade = self._trade
-        outcome = self._ending()
-        trade.enter(_LAST_STATES.get(outcome, trade.state))
+        trade.enter(_LAST_STATES.get(self._ending(), trade.state))
         if trade.alone():
             trade.tell(f"{plain(trade.alone())} shares stand alone and are left as they are.")
         look_ms = self._policy.evidence_poll_ms
         while True:
-            settlement = await self._settle(outcome)
+            settlement = await self._settle(self._ending())
             if not settlement.agrees:
                 self._adopt(settlement)
+                await self._reopen()
                 return None
             if settlement.record.state is TradeState.CLOSED:
                 return settlement.record
@@ -59,7 +59,8 @@ class Tail:
             else:
                 await self._await_payment()
             if not trade.may_stay():
-                return None  # a person wants it sold, or adopted an order: trading goes on
+                await self._reopen()  # a person wants it sold, or adopted an order: trading goes on
+                return None
 
     async def _settle(self, outcome: Outcome) -> Settlement:
         """Ask for the final word and rest on it: in SETTLING while shares are held, else CLOSED."""
@@ -77,6 +78,12 @@ class Tail:
         if settlement.agrees:
             trade.rested(settlement.record)
         return settlement
+
+    async def _reopen(self) -> None:
+        """Trading goes on after a rest: from now on the capital of a whole repair is reserved again."""
+        if self._trade.state is TradeState.SETTLING:
+            self._trade.enter(TradeState.REBALANCE)
+            await self._trade.write()
 
     def _adopt(self, settlement: Settlement) -> None:
         """The venue's counts become the trade's."""
@@ -134,15 +141,15 @@ class Tail:
 
     def _ending(self) -> Outcome:
         trade, orders = self._trade, self._trade.orders.orders
-        sides = {leg.name: leg.side for leg in trade.intent.legs}
-        back = any(o.filled and o.ticket.leg in sides and o.ticket.side is not sides[o.ticket.leg] for o in orders)
-        alone = trade.alone()
-        if alone > self._policy.dust or (alone and not trade.hedged() and not back):
+        alone, back = trade.alone(), trade.unwound()
+        if alone > self._policy.dust:
             return Outcome.RESIDUAL
         if trade.hedged() > 0:
             return Outcome.REDUCED if back else Outcome.HEDGED
         if back:
             return Outcome.UNWOUND
+        if alone:
+            return Outcome.RESIDUAL
         sent = any(order.result is None or order.result.verdict is not Verdict.DENIED for order in orders)
         return Outcome.MISSED if sent else Outcome.DENIED
 

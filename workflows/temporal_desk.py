@@ -49,6 +49,10 @@ _SETTLE_TIMEOUT = timedelta(seconds=30)
 
 _NO_HURRY = Priority(priority_key=5)  # thousands may wait for their markets; an order of any trade goes first
 
+LONG_HISTORY = 10_240
+SLOW_LOOK_MS = 60_000
+RARE_LOOK_MS = 8 * 3_600_000
+
 T = TypeVar("T")
 
 
@@ -67,6 +71,7 @@ class TemporalDesk:
 
     async def pause(self, ms: int) -> bool:
         # Counted from the last pause, not from now: a command that came during the activity before it must not wait.
+        ms = paced(ms, workflow.info().get_current_history_length())
         with suppress(TimeoutError):
             await workflow.wait_condition(lambda: self._messages != self._heard, timeout=timedelta(milliseconds=ms))
         woken, self._heard = self._messages != self._heard, self._messages
@@ -196,6 +201,13 @@ class TemporalDesk:
         except ActivityError as error:
             workflow.logger.warning("the venue could not be asked", extra={"asked": name, "cause": str(error.cause)})
             return None
+
+
+def paced(ms: int, events: int) -> int:
+    """How long to wait between two looks at a history of `events`: looks that are slow anyway become rare in a long one,
+    or a trade that waits for a year would reach the 51,200 events at which Temporal ends a workflow
+    (docs.temporal.io/workflow-execution/limits; it warns from 10,240). A message ends any wait at once."""
+    return max(ms, RARE_LOOK_MS) if events > LONG_HISTORY and ms >= SLOW_LOOK_MS else ms
 
 
 def details_of(record: TradeRecord) -> str:
