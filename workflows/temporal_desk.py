@@ -51,7 +51,7 @@ _NO_HURRY = Priority(priority_key=5)  # thousands may wait for their markets; an
 
 LONG_HISTORY = 10_240
 SLOW_LOOK_MS = 60_000
-RARE_LOOK_MS = 8 * 3_600_000
+RARE_LOOK_MS = 12 * 3_600_000
 
 T = TypeVar("T")
 

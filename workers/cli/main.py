@@ -27,6 +27,7 @@ from workers.cli import (
     simulate,
     stack,
     trades,
+    versions,
 )
 from workers.cli.options import err, options, say
 
@@ -59,7 +60,9 @@ def root(
     options.state_dir, options.profile, options.config, options.debug = state_dir, profile, config, debug
 
 
-for module in (stack, demo, offline, trades, operate, reconcile, halts, capital, report, doctor, settings, simulate):
+for module in (
+    stack, demo, offline, trades, operate, reconcile, halts, capital, report, doctor, settings, simulate, versions,
+):  # fmt: skip
     module.register(app)
 
 

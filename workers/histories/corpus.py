@@ -67,7 +67,7 @@ def load(folder: Path, name: str) -> WorkflowHistory:
         return WorkflowHistory.from_json(name, _wire(document))
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(
-            f"{folder / name}.json is no history ({error}); record it: make histories PATHS={name}"
+            f"{folder / name}.json is no history ({error}); run make histories PATHS={name}"
         ) from None
 
 
@@ -87,7 +87,7 @@ def _neutral(value: Any, run: str, said: list[str]) -> Any:
         payload = {"payload": json.loads(base64.b64decode(value["data"])), **kept}
         said.append(json.dumps(payload, ensure_ascii=False))
         return f"\0{len(said) - 1}"
-    found = {}
+    found: dict[str, Any] = {}
     for key, item in value.items():
         if key in _DROPPED:
             continue

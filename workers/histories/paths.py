@@ -483,7 +483,7 @@ async def _(on: Stage) -> None:
             raise Unavailable("the ledger does not answer", "ledger_unavailable")
         await write(*args)
 
-    on.ledger.record_trade = away_at_first  # type: ignore[method-assign]
+    on.ledger.record_trade = away_at_first  # type: ignore[method-assign, assignment]
     await on.start()
     await on.paid(Outcome.HEDGED)
 

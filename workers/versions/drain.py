@@ -2,8 +2,8 @@
 
     python -m workers.versions.drain --state-dir DIR
 
-It takes no new trade, opens no port, and ends by itself (exit code 0) once no open trade is pinned to its build. DIR is a
-copy of the state folder's `settings.json`, `stack.json` and keys from before the upgrade; see docs/versions.md.
+It takes no new trade, opens no port, and ends by itself (exit code 0) once no open trade is pinned to its build. DIR is
+a copy of the state folder's `settings.json`, `stack.json` and keys from before the upgrade; see docs/versions.md.
 """
 
 from __future__ import annotations
