@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 
 from workers.simulate.checks import check
-from workers.simulate.scenario import make
+from workers.simulate.scenario import Scenario, make
 from workers.simulate.world import World
 
 _CHUNK = 100
@@ -94,8 +94,13 @@ class Tally:
 
 def run_one(seed: int, *, trace: bool = False) -> tuple[World, list[str]]:
     """The world of one seed after its run, and what did not hold in it."""
+    return run_world(make(seed), trace=trace)
+
+
+def run_world(scenario: Scenario, *, trace: bool = False) -> tuple[World, list[str]]:
+    """The same for a scenario of one's own."""
     with _quiet():
-        world = World(make(seed), trace=trace)
+        world = World(scenario, trace=trace)
         world.run()
         return world, check(world)
 

@@ -23,7 +23,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._virtual = 0.0
-        self._clock_resolution = 1e-9
+        self._clock_resolution = 1e-6  # far above the rounding of a float that counts the seconds of years
         self._selector = _Jump(self)
 
     def time(self) -> float:

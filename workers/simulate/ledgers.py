@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from domain.errors import Unavailable
 from domain.evidence import Fill
@@ -18,16 +18,18 @@ _KINDS = ("away", "slow", "stuck")
 
 
 class StormyLedger(MemoryLedger):
-    """`down` while it cannot be reached at all."""
+    """`down` while it cannot be reached at all. `begun` is told of each order as its bytes are recorded."""
 
-    def __init__(self, weather: Weather) -> None:
+    def __init__(self, weather: Weather, begun: Callable[[OrderTicket], None]) -> None:
         super().__init__()
         self.down = False
         self._weather = weather
+        self._begun = begun
 
     async def begin_order(self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int) -> int:
         fate = self._reach("begin_order")
         copy = await super().begin_order(run_id, intent, ticket, body, at)
+        self._begun(ticket)
         await self._answer(fate)
         return copy
 

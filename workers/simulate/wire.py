@@ -25,7 +25,7 @@ _LATEST_MS = 2_500
 Sent = Callable[[OrderTicket], None]
 """Told of each order as its bytes leave."""
 
-_SUBMITS = ("lost", "answer_lost", "late", "twice", "limited", "refused", "slow")
+_SUBMITS = ("lost", "answer_lost", "late", "late", "twice", "limited", "refused", "refused", "slow")
 _READS = ("unavailable", "slow")
 
 

@@ -39,7 +39,7 @@ from workers.simulate.wire import Wire
 
 RUN_ID = "simulation"
 _MOST_SECONDS = 40 * 86_400
-_HALT_CERTAIN_US = 2_000_000  # an opening begun before the halt has left or been refused by then
+_CLEARED_US = 5_500_000  # an opening leaves within five seconds of the record that let it pass, or not at all
 _MOST_CRASHED = 60  # a trade that waits for long is replayed at each crash, from the start: time better spent elsewhere
 _DOWN_MS = (0, 0, 0, 0, 0, 50, 300, 2_000, 8_000)
 
@@ -77,7 +77,7 @@ class World:
         self._crash_rate = scenario.crashes
         self._loop = VirtualLoop()
         self.weather = Weather(self._rng, scenario.rates, self.tell)
-        self.ledger = StormyLedger(self.weather)
+        self.ledger = StormyLedger(self.weather, self._begun)
         self.venues = {venue: self._venue(venue) for venue in scenario.specs}
         self.wires = {
             venue: Wire(exchange, self.weather, self._rng, self._sent) for venue, exchange in self.venues.items()
@@ -86,6 +86,7 @@ class World:
         self.lives = [Life(plan, History(plan.intent, self)) for plan in scenario.plans]
         self._life_of = {life.plan.intent.id: life for life in self.lives}
         self._halts: dict[str, Halt] = {}
+        self._cleared: dict[str, int] = {}
         self._happen: dict[str, Callable[..., Any]] = {
             "book": self._book,
             "flow": lambda venue, *rest: self.venues[venue].flow(*rest),
@@ -267,9 +268,10 @@ class World:
         self.hands.add(placed.ticket.client_order_id)
 
     def _calm(self) -> None:
-        """Nothing goes wrong from here on. Whoever was told to hold is told to go on."""
+        """Nothing goes wrong from here on, except that who dies at every await goes on dying. Whoever was told to hold
+        is told to go on."""
         self.weather.turn_calm()
-        self._crash_rate = 0
+        self._crash_rate = 1 if self.scenario.crashes >= 1 else 0
         self.ledger.down = False
         for venue, wire in self.wires.items():
             wire.down = False
@@ -280,6 +282,7 @@ class World:
                 self._say(n, Action.RETRY)
 
     def _pay(self) -> None:
+        self.voids = {fill: min(at, self.now()) for fill, at in self.voids.items()}  # no word after payment
         for exchange in self.venues.values():
             for market in exchange.specs:
                 half = self.scenario.winner is None
@@ -353,13 +356,17 @@ class World:
             self._end.set_result(None)
 
     def _sent(self, ticket: OrderTicket) -> None:
-        """Bytes leave. An opening that a halt has covered for a while must not be among them."""
-        if ticket.purpose is not Purpose.OPEN:
-            return
-        intent = self._life_of[ticket.intent_id].plan.intent
-        for halt in covering(self._halts.values(), intent):
-            if self.now() - halt.at > _HALT_CERTAIN_US:
-                self.fail(f"{_words(ticket)} left for the venue {self.now() - halt.at} µs into {halt}")
+        """Bytes leave. An opening must have been recorded just before, while no halt covered it."""
+        cleared = self._cleared.get(ticket.client_order_id)
+        if ticket.purpose is Purpose.OPEN and (cleared is None or self.now() - cleared > _CLEARED_US):
+            halts = "; ".join(map(str, self._halts.values())) or "none in force now"
+            self.fail(f"halted: {_words(ticket)} left for the venue without a record outside every halt ({halts})")
+
+    def _begun(self, ticket: OrderTicket) -> None:
+        if ticket.purpose is Purpose.OPEN:
+            intent = self._life_of[ticket.intent_id].plan.intent
+            if not covering(self._halts.values(), intent):
+                self._cleared[ticket.client_order_id] = self.now()
 
     def _name(self, history: History) -> str:
         return f"trade {history.intent.id[2:8]}"
