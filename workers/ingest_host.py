@@ -44,7 +44,7 @@ async def run(stack: Stack) -> None:
         stack.metrics_ports["ingest"], health=lambda: gate.trouble() if host is None else host.trouble()
     )
     try:
-        async with until_told_to_stop() as stop, trading(stack, runtime) as desk:
+        async with until_told_to_stop() as stop, trading(stack, runtime, takes_over=False) as desk:
             if await gate.opened(desk.client, stop):
                 host = IngestHost(stack, desk)
                 await host.run(stop)

@@ -32,7 +32,7 @@ from workers.sandbox import TradeSandbox
 from workers.stack.layout import Stack
 from workers.versions.build import build_id
 from workers.versions.deployment import worker_config
-from workers.versions.inherit import after_start, before_start
+from workers.versions.inherit import Inheritance, after_start, before_start, take_later
 from workflows.names import TRADE_QUEUE
 from workflows.trade import TradeWorkflow
 
@@ -82,12 +82,14 @@ class Trading:
 
 
 @asynccontextmanager
-async def trading(stack: Stack, runtime: Runtime | None = None, *, draining: bool = False) -> AsyncIterator[Trading]:
+async def trading(
+    stack: Stack, runtime: Runtime | None = None, *, takes_over: bool = True, draining: bool = False
+) -> AsyncIterator[Trading]:
     """Connections plus a running worker for trades; leaves by finishing activities in flight.
 
-    New trades, and open ones of other versions that replay on this code, come here; `draining`, only those that began
-    on this version are carried on. Raises `Unavailable` when Temporal, Postgres or the exchange cannot be reached,
-    `BadInput` for a wrong key, `OtherVersionNeeded` for open trades that this code cannot carry on.
+    New trades come here and, if it `takes_over`, open ones of other versions that replay on this code; `draining`, only
+    those that began on this version are carried on. Raises `Unavailable` when Temporal, Postgres or the exchange cannot
+    be reached, `BadInput` for a wrong key, `OtherVersionNeeded` for open trades that this code cannot carry on.
     """
     kalshi = stack.settings.kalshi
     timeouts = Timeouts(connect=kalshi.connect_timeout_ms / 1000, read=kalshi.read_timeout_ms / 1000)
@@ -99,13 +101,17 @@ async def trading(stack: Stack, runtime: Runtime | None = None, *, draining: boo
             client = await connect_temporal(stack, runtime)
             recovery = Recovery(client, process_start())
             build, leave = build_id(), stack.settings.worker.leave_trades
-            inherited = () if draining else await before_start(client, build, leave=leave)
+            inherited = await before_start(client, build, leave=leave) if takes_over else Inheritance()
             desk = seam.tapped(stack, Trading(client, venue, ledger, recovery))
             worker = make_worker(desk.client, stack, desk.venue, desk.ledger, task_completed=recovery.task_completed)
             async with seam.watched(worker):
                 if not draining:
                     await after_start(client, build, inherited)
-                yield desk
+                catching_up = asyncio.create_task(take_later(client, build, inherited))
+                try:
+                    yield desk
+                finally:
+                    catching_up.cancel()
         finally:
             await ledger.close()
 

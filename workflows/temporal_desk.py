@@ -204,9 +204,10 @@ class TemporalDesk:
 
 
 def paced(ms: int, events: int) -> int:
-    """How long to wait between two looks at a history of `events`: looks that are slow anyway become rare in a long one,
-    or a trade that waits for a year would reach the 51,200 events at which Temporal ends a workflow
-    (docs.temporal.io/workflow-execution/limits; it warns from 10,240). A message ends any wait at once."""
+    """How long to wait between two looks, with a history of `events`. Looks that are slow anyway become rare in a long
+    one: a trade that waits for a year must not reach the 51,200 events at which Temporal ends a workflow
+    (docs.temporal.io/workflow-execution/limits; it warns from 10,240). A message ends any wait at once.
+    """
     return max(ms, RARE_LOOK_MS) if events > LONG_HISTORY and ms >= SLOW_LOOK_MS else ms
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -13,15 +14,18 @@ import structlog
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from domain.errors import Denied
 from domain.trade import Outcome, TradeState
 from workers.histories.__main__ import SEARCH_KEYS
 from workers.histories.stage import Stage
 from workers.payloads import DATA_CONVERTER
+from workers.stack.processes import ProcessSpec
+from workers.stack.supervisor import Supervisor
 from workers.stack.temporal import find_binary
 from workers.versions import build
 from workers.versions.deployment import UNVERSIONED, open_trades
 from workers.versions.errors import OtherVersionNeeded
-from workers.versions.inherit import after_start, before_start, look
+from workers.versions.inherit import Inheritance, after_start, before_start, look, take_later
 from workflows.lifecycle import Trade
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +87,7 @@ def another_order_of_calls() -> Iterator[None]:
 async def settling_on(on: Stage, version: str) -> None:
     """The trade of `on` begins on a version, and waits for its markets; then that version's worker goes."""
     async with on.worker(version):
-        await after_start(on.client, version, ())
+        await after_start(on.client, version, Inheritance())
         await on.start()
         await on.until(TradeState.SETTLING)
     await listed(on)
@@ -102,7 +106,7 @@ async def test_a_trade_that_replays_is_moved_and_ends_on_the_new_version(client:
     on = Stage(client, "moved")
     await settling_on(on, "old-1")
     inherited = await before_start(client, "new-1", leave=False)
-    assert [(trade.id, trade.build) for trade in inherited] == [(on.intent.id, "old-1")]
+    assert [(trade.id, trade.build) for trade in inherited.ours] == [(on.intent.id, "old-1")]
     async with on.worker("new-1"):
         await after_start(client, "new-1", inherited)
         on.pay()
@@ -122,9 +126,9 @@ async def test_a_trade_that_does_not_replay_keeps_the_new_version_from_starting(
     assert f"SETTLING {on.intent.id}: at event " in told
     assert "the history has the activity take_quote" in told
     assert "Run that version until they have ended" in told
-    assert await before_start(client, "new-2", leave=True) == ()
+    assert (await before_start(client, "new-2", leave=True)).ours == ()
     with another_order_of_calls():  # back on the old version
-        assert await before_start(client, "old-2", leave=False) == ()
+        assert (await before_start(client, "old-2", leave=False)).ours == ()
         async with on.worker("old-2"):
             on.pay()
             await on.wake()
@@ -142,9 +146,9 @@ async def test_a_trade_whose_own_worker_lives_stays_there_while_new_ones_begin_o
             # both versions' code cannot live in one process; what is asked of the old one here is only that it answers
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr("workers.versions.inherit.look", _found_unlike(await look(client, "elsewhere")))
-                assert await before_start(client, "new-3", leave=False) == ()
+                assert (await before_start(client, "new-3", leave=False)).ours == ()
             async with new.worker("new-3"):
-                await after_start(client, "new-3", ())
+                await after_start(client, "new-3", Inheritance())
                 await new.start()
                 await new.until(TradeState.SETTLING)
                 assert (await listed(old), await listed(new)) == ("old-3", "new-3")
@@ -155,10 +159,9 @@ async def test_a_trade_whose_own_worker_lives_stays_there_while_new_ones_begin_o
 
 
 def _found_unlike(found: Any) -> Any:
-    from workers.versions.inherit import Inheritance
     from workers.versions.replay import Divergence
 
-    async def answer(*_: object) -> Inheritance:
+    async def answer(*_: object, **__: object) -> Inheritance:
         return Inheritance(
             (), tuple((trade, Divergence(trade.id, 5, "a timer", "nothing more", "")) for trade in found.ours)
         )
@@ -175,7 +178,7 @@ async def test_a_trade_from_before_there_were_versions_is_taken_over(client: Cli
         await on.until(TradeState.SETTLING)
     assert await listed(on) == UNVERSIONED
     inherited = await before_start(client, "new-4", leave=False)
-    assert [trade.id for trade in inherited] == [on.intent.id]
+    assert [trade.id for trade in inherited.ours] == [on.intent.id]
     async with on.worker("new-4"), other.worker("new-4"):
         await after_start(client, "new-4", inherited)
         on.pay()
@@ -192,9 +195,39 @@ async def test_a_start_of_the_same_version_replays_nothing(client: Client, monke
         raise AssertionError("a history was replayed")
 
     monkeypatch.setattr("workers.versions.inherit.replay", never)
-    assert await before_start(client, "same-5", leave=False) == ()
+    assert (await before_start(client, "same-5", leave=False)).ours == ()
     async with on.worker("same-5"):
-        await after_start(client, "same-5", ())
+        await after_start(client, "same-5", Inheritance())
         on.pay()
         await on.wake()
         await on.closed(Outcome.HEDGED)
+
+
+@pytest.mark.stack
+async def test_trades_that_wait_for_payment_and_were_not_reached_in_time_are_taken_over_later(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = Stage(client, "later")
+    await settling_on(on, "old-6")
+    monkeypatch.setattr("workers.versions.inherit._BUDGET_S", -1)
+    inherited = await before_start(client, "new-6", leave=False)
+    assert (inherited.ours, [trade.id for trade in inherited.later]) == ((), [on.intent.id])
+    async with on.worker("new-6"):
+        await after_start(client, "new-6", inherited)
+        await take_later(client, "new-6", inherited)
+        on.pay()
+        await on.wake()
+        await on.closed(Outcome.HEDGED)
+
+
+async def test_a_process_that_refuses_to_run_ends_the_stack_at_once_with_its_words(tmp_path: Path) -> None:
+    async def well() -> bool:
+        return False
+
+    said = "error: 1 open trade(s) began on another version"
+    out = tmp_path / "worker.err"
+    spec = ProcessSpec("worker", ("/bin/sh", "-c", f"sleep 0.3; echo '{said}'; exit 4"), out, out, well)
+    supervisor = Supervisor([spec], say=lambda _: None, changed=lambda _: None, ready=lambda: None)
+    with pytest.raises(Denied, match="worker refuses to run") as refused:
+        await supervisor.run(asyncio.Event())
+    assert said in refused.value.message

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
 from domain.intent import LegPolicy
 from workers.histories import corpus
 from workflows.repair import _SLOWEST_STUCK_LOOK_MS, _STUCK_LOOK_MS

@@ -66,9 +66,7 @@ def load(folder: Path, name: str) -> WorkflowHistory:
         document = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         return WorkflowHistory.from_json(name, _wire(document))
     except (OSError, ValueError, KeyError) as error:
-        raise BadInput(
-            f"{folder / name}.json is no history ({error}); run make histories PATHS={name}"
-        ) from None
+        raise BadInput(f"{folder / name}.json is no history ({error}); run make histories PATHS={name}") from None
 
 
 def names(folder: Path) -> Iterator[str]:

@@ -28,7 +28,7 @@ _SURE = 3  # looks in a row that find nothing: the index of open trades lags a l
 async def run(stack: Stack) -> None:
     """Works until the last trade of this build has ended, or until SIGTERM."""
     build = build_id()
-    async with until_told_to_stop() as stop, trading(stack, draining=True) as desk:
+    async with until_told_to_stop() as stop, trading(stack, takes_over=False, draining=True) as desk:
         log.info("draining", build=build)
         empty = 0
         while not stop.is_set() and empty < _SURE:
