@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -111,6 +112,7 @@ class Stage:
             activities=activities,
             workflow_runner=TradeSandbox(),
             deployment_config=worker_config(build) if build else None,
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         ):
             yield
 
