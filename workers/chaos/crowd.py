@@ -12,15 +12,15 @@ from workers.chaos.rounds import Lane, Stage, Victim
 
 MANY = 200
 _PATH = "hedged"
-_REACHED_S = 9.0  # two cores start two hundred trades in a few seconds; an order activity may be held for fifteen
+_REACHED_S = 20.0  # an order activity may be held for fifteen seconds, so those with the longest way start first
 _MOMENTS = (
-    Point("trader", "submit_order.A1/venue.submit", "before"),
-    Point("trader", "submit_order.A1/venue.submit", "after"),
-    Point("trader", "submit_order.A1/report", "before"),
-    Point("trader", "submit_order.B1/venue.quote", "before"),
-    Point("trader", "submit_order.B1/venue.submit", "before"),
-    Point("trader", "submit_order.B1/venue.submit", "after"),
     Point("trader", "submit_order.B1/report", "before"),
+    Point("trader", "submit_order.B1/venue.submit", "after"),
+    Point("trader", "submit_order.B1/venue.submit", "before"),
+    Point("trader", "submit_order.B1/venue.quote", "before"),
+    Point("trader", "submit_order.A1/report", "before"),
+    Point("trader", "submit_order.A1/venue.submit", "after"),
+    Point("trader", "submit_order.A1/venue.submit", "before"),
 )
 
 
@@ -42,7 +42,7 @@ class Crowd:
 async def crowd(on: Stage, say: Callable[[str], None], many: int = MANY) -> Crowd:
     """Hold `many` trades, a seventh at each moment; kill supervisor, servers and processes; `surefoot up`; judge."""
     (path,) = (path for path in PATHS if path.name == _PATH)
-    lanes = [Lane(f"{_PATH}.{n}", path, n, _MOMENTS[n % len(_MOMENTS)], _REACHED_S) for n in range(many)]
+    lanes = [Lane(f"{_PATH}.{n}", path, n, _MOMENTS[n * len(_MOMENTS) // many], _REACHED_S) for n in range(many)]
     say(f"bringing {many} trades to their worst moments")
     this = await on.play(lanes, Victim.EVERYTHING)
     wrong = await verdict.violations(on.system, this)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -41,6 +41,7 @@ _QUIET_LIFE_S = 10.5  # a supervisor gives up on a process that dies five times 
 _END_S = 120.0  # a dozen command lines may have to be run meanwhile
 _ROWS = 600
 _NUMBERS = 1_000
+_AT_ONCE = 16
 _UNRECORDED = ("temporal.start", "before")
 _DECIDED_ANEW_S = 3.0
 _LOOK_S = 0.05
@@ -111,6 +112,7 @@ class Round:
     back_at: float = 0.0
     problems: list[str] = field(default_factory=list)
     passed: list[plans.Passed] = field(default_factory=list)
+    coming_up: asyncio.Task[None] | None = None
 
     @property
     def held(self) -> list[Lane]:
@@ -165,6 +167,8 @@ class Stage:
             await self._until_reached(this, began)
             await self._strike(this, plan)
             await self._until_ended(this)
+            if this.coming_up is not None:
+                await this.coming_up
         finally:
             over.set()
             await asyncio.gather(helping, return_exceptions=True)
@@ -194,7 +198,7 @@ class Stage:
         plans.write(self.plan_file, plan)
         return plan
 
-    async def _start(self, lanes: Iterable[Lane]) -> None:
+    async def _start(self, lanes: Sequence[Lane]) -> None:
         client, faults = await self.client(), []
         task_timeout = timedelta(milliseconds=self.system.stack.settings.worker.task_timeout_ms)
         for lane in lanes:
@@ -202,19 +206,20 @@ class Stage:
                 faults += lane.path.faults(lane.intent)
         if faults:
             await self.system.ask("POST", "/faults", faults)
-        starts = [
-            client.start_workflow(
-                names.TRADE_WORKFLOW,
-                lane.intent,
-                id=lane.intent.id,
-                task_queue=names.TRADE_QUEUE,
-                task_timeout=task_timeout,  # as ingest starts them
-                search_attributes=search_attributes(lane.intent),
-            )
-            for lane in lanes
-            if lane.intent is not None
-        ]
-        await asyncio.gather(*starts)
+        intents = [lane.intent for lane in lanes if lane.intent is not None]
+        for n in range(0, len(intents), _AT_ONCE):
+            starts = [
+                client.start_workflow(
+                    names.TRADE_WORKFLOW,
+                    intent,
+                    id=intent.id,
+                    task_queue=names.TRADE_QUEUE,
+                    task_timeout=task_timeout,  # as ingest starts them
+                    search_attributes=search_attributes(intent),
+                )
+                for intent in intents[n : n + _AT_ONCE]
+            ]
+            await asyncio.gather(*starts)
 
     async def _until_reached(self, this: Round, began: float) -> None:
         wanted = {lane.name: lane for lane in this.lanes if lane.point is not None}
@@ -243,7 +248,7 @@ class Stage:
             this.kills = len(this.victim.processes)
         this.killed_at = time.monotonic()
         if this.victim is Victim.EVERYTHING:
-            await self.system.up()
+            this.coming_up = asyncio.create_task(self.system.up())
         await self.system.whole(("postgres", "temporal", "paper", "worker"))
         this.back_at = time.monotonic()
 
