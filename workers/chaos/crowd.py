@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from domain.intent import Intent
 from workers.chaos import verdict
-from workers.chaos.paths import PATHS
+from workers.chaos.paths import PATHS, Path
 from workers.chaos.plan import Point
 from workers.chaos.rounds import Lane, Stage, Victim
 
 MANY = 200
 _PATH = "hedged"
+_TTL_US = 40_000_000
 _REACHED_S = 20.0  # an order activity may be held for fifteen seconds, so those with the longest way start first
 _MOMENTS = (
     Point("trader", "submit_order.B1/report", "before"),
@@ -41,7 +43,7 @@ class Crowd:
 
 async def crowd(on: Stage, say: Callable[[str], None], many: int = MANY) -> Crowd:
     """Hold `many` trades, a seventh at each moment; kill supervisor, servers and processes; `surefoot up`; judge."""
-    (path,) = (path for path in PATHS if path.name == _PATH)
+    path = Path(_PATH, _patient)
     lanes = [Lane(f"{_PATH}.{n}", path, n, _MOMENTS[n * len(_MOMENTS) // many], _REACHED_S) for n in range(many)]
     say(f"bringing {many} trades to their worst moments")
     this = await on.play(lanes, Victim.EVERYTHING)
@@ -55,3 +57,11 @@ async def crowd(on: Stage, say: Callable[[str], None], many: int = MANY) -> Crow
     for problem in wrong:
         say(f"  VIOLATION {problem}")
     return result
+
+
+def _patient(number: int) -> Intent:
+    """A pair that may still open while two hundred others do."""
+    make = next(path.make for path in PATHS if path.name == _PATH)
+    assert make is not None
+    intent = make(number)
+    return replace(intent, expires_at=intent.decided_at + _TTL_US)
