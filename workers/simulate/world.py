@@ -87,6 +87,7 @@ class World:
         self._life_of = {life.plan.intent.id: life for life in self.lives}
         self._halts: dict[str, Halt] = {}
         self._cleared: dict[str, int] = {}
+        self._sent_by: dict[str, Life] = {}
         self._happen: dict[str, Callable[..., Any]] = {
             "book": self._book,
             "flow": lambda venue, *rest: self.venues[venue].flow(*rest),
@@ -164,7 +165,8 @@ class World:
         self.tell(self._name(life.history), "has ended")
 
     def _do(self, happening: Happening) -> None:
-        self.tell("world", str(happening))
+        if self._tracing:
+            self.tell("world", str(happening))
         self._happen[happening.what](*happening.details)
 
     # ------------------------------------------------------------------ what happens
@@ -224,7 +226,9 @@ class World:
         return tuple(reversed(fills)) if kind else fills
 
     def _filled(self, fill: Fill) -> None:
-        self.tell("venue", f"fill {fill.trade_id} {fill.side} {fill.size} {fill.market} at {fill.price} {fill.status}")
+        if self._tracing:
+            words = f"{fill.side} {fill.size} {fill.market} at {fill.price} {fill.status}"
+            self.tell("venue", f"fill {fill.trade_id} {words}")
         if not fill.taker:
             self._nudge(fill.client_order_id)
 
@@ -232,12 +236,9 @@ class World:
         """The user channel tells the trade that owns the order, unless that message is lost."""
         if self._rng.random() < 0.2:
             return
-        for life in self.lives:
-            if any(o == client_order_id for o in self._sent_by(life)):
-                self._loop.call_later(self._rng.uniform(0.001, 0.05), life.history.add, Kind.NUDGE, None)
-
-    def _sent_by(self, life: Life) -> list[str]:
-        return [c.arguments[0].client_order_id for c in life.history.commands if c.name == "submit"]
+        life = self._sent_by.get(client_order_id)
+        if life is not None:
+            self._loop.call_later(self._rng.uniform(0.001, 0.05), life.history.add, Kind.NUDGE, None)
 
     def _halt(self, scope: Any, target: str) -> None:
         halt = Halt(f"h-{len(self._halts)}", scope, target, Rule.OPERATOR, "ada", "a storm", self.now())
@@ -294,9 +295,8 @@ class World:
     # ------------------------------------------------------------------ the server of the histories
 
     def begin(self, history: History, n: int, command: Command) -> None:
-        if command.name == "submit":
-            ticket: OrderTicket = command.arguments[0]
-            self.tell(self._name(history), f"sends {_words(ticket)}")
+        if self._tracing and command.name == "submit":
+            self.tell(self._name(history), f"sends {_words(command.arguments[0])}")
         self._carrier.begin(history, n, command)
 
     def withdraw(self, history: History, n: int) -> None:
@@ -332,7 +332,8 @@ class World:
         if name == "submit":
             result: SubmitResult = answer
             self.rows[f"{command.arguments[0].purpose} {result.verdict}"] += 1
-            self.tell(self._name(history), f"hears {result.verdict} {result.code} {result.filled}")
+            if self._tracing:
+                self.tell(self._name(history), f"hears {result.verdict} {result.code} {result.filled}")
         elif name == "evidence":
             seen: OrderEvidence | None = answer
             self.rows[f"{command.arguments[0].purpose} unsettled, {seen.status if seen else 'not answered'}"] += 1
@@ -357,6 +358,7 @@ class World:
 
     def _sent(self, ticket: OrderTicket) -> None:
         """Bytes leave. An opening must have been recorded just before, while no halt covered it."""
+        self._sent_by[ticket.client_order_id] = self._life_of[ticket.intent_id]
         cleared = self._cleared.get(ticket.client_order_id)
         if ticket.purpose is Purpose.OPEN and (cleared is None or self.now() - cleared > _CLEARED_US):
             halts = "; ".join(map(str, self._halts.values())) or "none in force now"
