@@ -66,7 +66,7 @@ def test_a_live_stack_points_at_the_configured_exchange(tmp_path: Path) -> None:
             "SUREFOOT_KALSHI__KEY_ID": "my-key",
             "SUREFOOT_KALSHI__PRIVATE_KEY_FILE": str(key),
             "SUREFOOT_KALSHI__BASE_URL": "https://exchange.invalid/trade-api/v2",
-            "SUREFOOT_PAIRS": '[["A", "B"]]',
+            "SUREFOOT_SETS": '[["A", "B"]]',
         },
     )
     stack = load_stack(tmp_path / "state")

@@ -185,14 +185,16 @@ class KalshiClient:
         return quote_from_levels(market, book.orderbook_fp, asked_at=answer.asked_at, answered_at=answer.answered_at)
 
     async def market(self, market: str) -> MarketSpec:
-        """Tick bands, fees and state of one market, from market, event and series; kept for `rules_ttl_s`."""
+        """Tick bands, fees and state of one market, from market, event and series; kept for `rules_ttl_s` while it is
+        open. One that is not may open at any moment, so it is asked for each time."""
         now = self._clock()
         kept = self._rules.get(market)
         if kept is not None and 0 <= now - kept[0] < self._rules_ttl:
             return kept[1]
         listed = (await self._wire.get(f"/markets/{_segment(market)}", MarketAnswer)).market
         spec = market_spec(listed, *await self._event_rules(listed.event_ticker, now))
-        self._rules[market] = (now, spec)
+        if spec.open:
+            self._rules[market] = (now, spec)
         return spec
 
     async def resolution(self, market: str) -> Resolution:

@@ -264,6 +264,17 @@ async def test_the_rules_of_a_market_come_from_market_event_and_series_and_are_k
     assert len(venue.seen) == 3
 
 
+async def test_a_market_that_is_not_open_is_asked_for_each_time_since_it_may_open(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    basic = {"ticker": MARKET, "event_ticker": EVENT, "title": "Will it?"}
+    statuses = [says({"market": basic | {"status": status}}) for status in ("finalized", "active")]
+    venue.on("GET", f"/markets/{MARKET}", *statuses)
+    venue.on("GET", f"/events/{EVENT}", says({"event": {"event_ticker": EVENT, "series_ticker": "KXTEST"}}))
+    venue.on("GET", "/series/KXTEST", says({"series": {"ticker": "KXTEST"}}))
+    assert [(await client.market(MARKET)).open for _ in range(3)] == [False, True, True]
+
+
 @pytest.mark.parametrize(
     ("event", "series", "rates"),
     [
