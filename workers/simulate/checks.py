@@ -98,10 +98,7 @@ def _invariants(world: World, ledger: LedgerFacts, accounts: dict[Venue, Account
         for finding in check_all(ledger, seen, exchange.arrivals.values()):
             if finding.name == "reservation_covered" and (adopted or world.voids):
                 continue  # not reserved: purchases by hand, and collateral of shares sold whose purchase became void
-            for text in finding.violations:
-                if adopted and "outcome residual contradicts" in text:
-                    continue  # adopted while it settled: what stood alone then does no more
-                yield f"{finding.name}: {text}"
+            yield from (f"{finding.name}: {text}" for text in finding.violations)
             if finding.holds is None:
                 yield f"{finding.name}: not judged"
 
