@@ -318,9 +318,10 @@ class Stage:
         try:
             await until(all_ended, "every trade's end", _END_S)
         except Unavailable:
-            for lane in this.lanes:
+            for lane, row in zip(this.lanes, await self._rows(this.lanes), strict=True):
                 if not lane.ended_at:
-                    this.problems.append(f"{lane.step}: trade {lane.trade or '(none)'} is not at its end")
+                    seen = f"{row.state}, {row.residual} alone, revision {row.revision}" if row else "not in the ledger"
+                    this.problems.append(f"{lane.step}: trade {lane.trade} is not at its end: {seen}")
 
     async def _end_stuck(self, this: Round) -> None:
         """What ended stuck without being meant to is found as a person finds it, and ended as a person does."""
