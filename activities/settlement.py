@@ -56,7 +56,8 @@ class SettlementActivities:
         intent, record = request.intent, request.record
         with bound_contextvars(intent=record.intent_id, trade=record.intent_id):
             try:
-                evidence = [await self._final_word(order) for order in record.orders if _may_have_filled(order)]
+                asked = [order for order in record.orders if _may_have_filled(order)]
+                evidence = [await self._final_word(intent, order) for order in asked]
                 if not _agree(record, evidence):
                     log.warning("the venue counts other fills than the trade; adopted")
                     return Settlement(agrees=False, evidence=tuple(evidence), record=record)
@@ -83,7 +84,7 @@ class SettlementActivities:
                 at = order.result.at if order.result is not None else self._clock()
                 await self._ledger.begin_order(self._run_id, None, ticket, self._venues[ticket.venue].body(ticket), at)
 
-    async def _final_word(self, order: OrderRecord) -> OrderEvidence:
+    async def _final_word(self, intent: Intent, order: OrderRecord) -> OrderEvidence:
         """Counts that can no longer change, with a fill for every share. Raises `Unavailable` until there are some."""
         ticket = order.ticket
         order_id = order.result.order_id if order.result is not None else None
@@ -95,7 +96,8 @@ class SettlementActivities:
         )
         if evidence.status is OrderStatus.ABSENT and not order.filled:
             return evidence
-        if not evidence.complete:
+        sets_told = ticket.purpose is not Purpose.MERGE or len({f.market for f in evidence.fills}) == len(intent.legs)
+        if not evidence.complete or (evidence.filled and not sets_told):
             raise Unavailable(
                 f"the venue lists {ticket.client_order_id} as {evidence.status} with {evidence.filled} filled and "
                 f"{len(evidence.fills)} fills; waiting for its reads to catch up",

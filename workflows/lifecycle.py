@@ -78,7 +78,7 @@ class Trade:
             filled = whole_lots(min(self.shares(earlier) for earlier in self.intent.legs[:n]), leg.lot)
             if filled < max(leg.min_size, leg.lot) or self.commands.mode is not None:
                 return None
-            limit = _within(leg, policy.leg_b_slack)
+            limit = leg.limit if leg.tif is TimeInForce.GTC else _within(leg, policy.leg_b_slack)
             self.enter(TradeState.RECHECK)
             order = self.new_order(leg, Purpose.HEDGE, leg.side, filled, limit)
             guard = Guard(
@@ -99,7 +99,7 @@ class Trade:
     def wants(self, order: Order) -> bool:
         """See `workflows.orders`: whether one more copy of an order in doubt still serves."""
         if order.ticket.purpose in (Purpose.UNWIND, Purpose.MERGE):
-            return True
+            return not self.commands.holding
         fresh = order.ticket.purpose is not Purpose.OPEN or self.desk.now() <= self.intent.expires_at
         return fresh and self.commands.mode is None
 
