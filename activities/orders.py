@@ -21,7 +21,7 @@ from structlog.contextvars import bound_contextvars
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.heartbeat import heartbeats
+from activities.heartbeat import heartbeats, pulsed
 from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError, Unavailable
 from domain.evidence import OrderEvidence
 from domain.intent import Intent
@@ -193,6 +193,7 @@ class OrderActivities:
         return result
 
     @activity.defn(name="find_evidence")
+    @pulsed
     async def find_evidence(self, request: EvidenceRequest) -> OrderEvidence:
         """The venue's word on one order; see `venues.port.VenueClient.evidence`. Raises while it cannot be asked."""
         ticket = request.ticket
@@ -206,6 +207,7 @@ class OrderActivities:
         return evidence
 
     @activity.defn(name="take_quote")
+    @pulsed
     async def take_quote(self, request: QuoteRequest) -> Quote:
         try:
             return await self._venues[Venue(request.venue)].quote(request.market)
@@ -213,6 +215,7 @@ class OrderActivities:
             raise retryable(failure) from None
 
     @activity.defn(name="cancel_order")
+    @pulsed
     async def cancel_order(self, request: CancelRequest) -> None:
         try:
             await self._venues[request.ticket.venue].cancel(request.ticket.market, request.order_id)

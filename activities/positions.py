@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from temporalio import activity
 
+from activities.heartbeat import pulsed
 from activities.orders import retryable
 from domain.errors import Rejected, SurefootError
 from domain.evidence import Resolution
@@ -23,6 +24,7 @@ class PositionActivities:
         self._ledger = ledger
 
     @activity.defn(name="read_resolution")
+    @pulsed
     async def read_resolution(self, request: ResolutionRequest) -> Resolution:
         """What a market has paid; `payout` None until it has. Raises while the venue cannot be asked."""
         try:
@@ -31,6 +33,7 @@ class PositionActivities:
             raise retryable(failure) from None
 
     @activity.defn(name="look_up_order")
+    @pulsed
     async def look_up_order(self, request: LookUpRequest) -> LookUp:
         """An order for `intent_id` to adopt, or why it may not: unknown to the venue, or another trade's own."""
         try:

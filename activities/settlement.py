@@ -11,6 +11,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 from temporalio import activity
 
+from activities.heartbeat import pulsed
 from activities.orders import retryable
 from domain.errors import SurefootError, Unavailable
 from domain.evidence import Fill, OrderEvidence, OrderStatus
@@ -47,6 +48,7 @@ class SettlementActivities:
         self._rested = rested
 
     @activity.defn(name="settle_trade")
+    @pulsed
     async def settle_trade(self, request: SettleRequest) -> Settlement:
         """Compare the trade's counts with the venue's, and write it as it rests into the ledger if they agree.
 
@@ -106,6 +108,7 @@ class SettlementActivities:
         return evidence
 
     @activity.defn(name="record_trade")
+    @pulsed
     async def record_trade(self, request: RecordRequest) -> None:
         try:
             await self._ledger.record_trade(self._run_id, request.intent, request.record)

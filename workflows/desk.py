@@ -49,7 +49,9 @@ class Desk(Protocol):
 
     async def settle(self, intent: Intent, record: TradeRecord) -> Settlement: ...
 
-    async def record(self, intent: Intent, record: TradeRecord) -> None: ...
+    async def record(self, intent: Intent, record: TradeRecord) -> bool:
+        """Whether the ledger has it now."""
+        ...
 
     def show(self, record: TradeRecord) -> None:
         """Let people see where the trade stands: search attributes and details; never waits."""

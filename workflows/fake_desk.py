@@ -183,10 +183,12 @@ class FakeDesk:
             await self._advance(wait)
             wait = min(wait * 2, _RETRY_SLOWEST_MS)
 
-    async def record(self, intent: Intent, record: TradeRecord) -> None:
-        if await self._call("record") is not Lost.BEFORE:
-            await _or_none(self._record(RecordRequest(intent=intent, record=record)))
-            self.recorded.append(record)
+    async def record(self, intent: Intent, record: TradeRecord) -> bool:
+        if await self._call("record") is Lost.BEFORE:
+            return False
+        await _or_none(self._record(RecordRequest(intent=intent, record=record)))
+        self.recorded.append(record)
+        return True
 
     def show(self, record: TradeRecord) -> None:
         self.shown.append(record)

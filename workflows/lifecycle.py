@@ -44,6 +44,7 @@ class Trade:
         self._steps: list[Step] = []
         self._revision = 0
         self._written = 0  # commands the ledger has heard of
+        self._on_record = True  # whether the last write reached the ledger
 
     # ------------------------------------------------------------------ the path
 
@@ -122,14 +123,14 @@ class Trade:
         woken = await self.desk.pause(ms)
         while self.commands.adoptions:
             await adopt(self, self.commands.adoptions.popleft())
-        if len(self.commands.taken) > self._written:
+        if len(self.commands.taken) > self._written or not self._on_record:
             await self.write()
         return woken
 
     async def write(self) -> None:
         """Put the trade as it stands into the ledger."""
         self._written = len(self.commands.taken)
-        await self.desk.record(self.intent, self.record())
+        self._on_record = await self.desk.record(self.intent, self.record())
 
     # ------------------------------------------------------------------ people
 

@@ -121,6 +121,7 @@ class TemporalDesk:
                 names.CANCEL_ORDER,
                 CancelRequest(ticket=ticket, order_id=order_id),
                 start_to_close_timeout=_READ_TIMEOUT,
+                heartbeat_timeout=_LOST_WORKER,
                 retry_policy=_ONCE,
             )
         except ActivityError as error:
@@ -146,21 +147,26 @@ class TemporalDesk:
                 request,
                 result_type=Settlement,
                 start_to_close_timeout=_SETTLE_TIMEOUT,
+                heartbeat_timeout=_LOST_WORKER,
                 retry_policy=_READ,  # without end: a trade closes only on evidence, and on the ledger's word
             )
         return settlement
 
-    async def record(self, intent: Intent, record: TradeRecord) -> None:
+    async def record(self, intent: Intent, record: TradeRecord) -> bool:
         self._publish()
         try:
             await workflow.execute_activity(
                 names.RECORD_TRADE,
                 RecordRequest(intent=intent, record=record),
+                start_to_close_timeout=_READ_TIMEOUT,
                 schedule_to_close_timeout=_READ_BUDGET,
+                heartbeat_timeout=_LOST_WORKER,
                 retry_policy=_READ,
             )
         except ActivityError as error:  # a ledger that is away must not keep the trade from looking for a way out
             workflow.logger.warning("trade not in the ledger yet", extra={"cause": str(error.cause)})
+            return False
+        return True
 
     def show(self, record: TradeRecord) -> None:
         """State and unhedged shares as search attributes, the story as the UI's current details.
@@ -194,6 +200,7 @@ class TemporalDesk:
                 result_type=result_type,
                 start_to_close_timeout=_READ_TIMEOUT,
                 schedule_to_close_timeout=budget,
+                heartbeat_timeout=_LOST_WORKER,
                 retry_policy=_READ,
                 priority=priority,
             )

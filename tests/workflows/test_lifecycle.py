@@ -257,6 +257,17 @@ async def test_a_trade_stuck_for_weeks_looks_ever_more_rarely() -> None:
     assert len(stage.desk.recorded) == 1  # parked once, not at every look
 
 
+async def test_a_stuck_trade_that_the_ledger_did_not_hear_of_tells_it_again_at_its_next_look() -> None:
+    stage = Rehearsal(loss_budget=D("0.50"))
+    stage.book_b()
+    stage.book_a(asks=[("0.40", "10")], bids=[("0.20", "10")])
+    stage.desk.script("record", Lost.BEFORE, Lost.BEFORE)
+    stage.desk.at(START + 3_600_000 * MS, lambda: stage.book_b(asks=[("0.55", "10")]))
+    await closed(stage, Outcome.HEDGED, *BOTH, "complete B2 buy 10 at 0.55")
+    assert [record.state for record in stage.desk.recorded] == [TradeState.STUCK]
+    assert stage.desk.recorded[0].at - START < 200_000 * MS
+
+
 async def test_leg_a_without_any_evidence_is_stuck_at_its_deadline_and_goes_on_when_evidence_comes() -> None:
     stage = Rehearsal()
     stage.desk.script("submit", Lost.AFTER)

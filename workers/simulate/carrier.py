@@ -30,7 +30,6 @@ from workers.simulate.durable import PAUSE, Command, History, Kind
 from workers.simulate.weather import Weather
 
 _LOST_WORKER_MS = 2_000
-_READ_TIMEOUT_MS = 10_000
 _READ_BUDGET_MS = 30_000
 _QUOTE_BUDGET_MS = 2_000
 _RETRY_FIRST_MS, _RETRY_SLOWEST_MS = 100, 2_000
@@ -95,25 +94,27 @@ class Carrier:
             done, answer = await self._attempt(name, request, _LOST_WORKER_MS)
             return answer if done else self._unknown()
         if name == "cancel":
-            await self._attempt(name, request, _READ_TIMEOUT_MS)
+            await self._attempt(name, request, _LOST_WORKER_MS)
             return None
         if name == "settle":
-            return await self._until_done(name, request, None)
-        answer = await self._until_done(name, request, _QUOTE_BUDGET_MS if name == "quote" else _READ_BUDGET_MS)
+            return (await self._until_done(name, request, None))[1]
+        done, answer = await self._until_done(name, request, _QUOTE_BUDGET_MS if name == "quote" else _READ_BUDGET_MS)
+        if name == "record":
+            return done
         if name == "look_up" and answer is None:
             return LookUp(None, f"{request.venue} could not be asked for order {request.order_id} in time; ask again")
         return answer
 
-    async def _until_done(self, name: str, request: Any, budget_ms: int | None) -> Any:
+    async def _until_done(self, name: str, request: Any, budget_ms: int | None) -> tuple[bool, Any]:
         until = None if budget_ms is None else self._clock() + budget_ms * 1000
         wait_ms = _RETRY_FIRST_MS
         while True:
-            left_ms = _READ_TIMEOUT_MS if until is None else max((until - self._clock()) // 1000, 0)
-            done, answer = await self._attempt(name, request, min(_READ_TIMEOUT_MS, left_ms))
+            left_ms = _LOST_WORKER_MS if until is None else max((until - self._clock()) // 1000, 0)
+            done, answer = await self._attempt(name, request, min(_LOST_WORKER_MS, left_ms))
             if done:
-                return answer
+                return True, answer
             if until is not None and self._clock() + wait_ms * 1000 > until:
-                return None
+                return False, None
             await asyncio.sleep(wait_ms / 1000)
             wait_ms = min(wait_ms * 2, _RETRY_SLOWEST_MS)
 

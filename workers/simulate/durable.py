@@ -192,8 +192,9 @@ class Process:
         settled: Settlement = await self._ask("settle", intent, record)
         return settled
 
-    async def record(self, intent: Intent, record: TradeRecord) -> None:
-        await self._ask("record", intent, record)
+    async def record(self, intent: Intent, record: TradeRecord) -> bool:
+        written: bool = await self._ask("record", intent, record)
+        return written
 
     def show(self, record: TradeRecord) -> None:
         if not self.replaying:

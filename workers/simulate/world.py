@@ -39,7 +39,7 @@ from workers.simulate.wire import Wire
 
 RUN_ID = "simulation"
 _MOST_SECONDS = 40 * 86_400
-_CLEARED_US = 5_500_000  # an opening leaves within five seconds of the record that let it pass, or not at all
+_CLEARED_US = 1_500_000  # an opening leaves within a second of the record that let it pass, or not at all
 _MOST_CRASHED = 60  # a trade that waits for long is replayed at each crash, from the start: time better spent elsewhere
 _DOWN_MS = (0, 0, 0, 0, 0, 50, 300, 2_000, 8_000)
 
