@@ -18,7 +18,7 @@ from activities.alerts import Alerts
 from activities.heartbeat import heartbeats
 from activities.orders import retryable
 from domain.agreement import Look, compare_account, lasting, unpaid_markets
-from domain.custody import compare_trades, judge_loss
+from domain.custody import Carried, compare_trades, judge_loss
 from domain.errors import Rejected, SurefootError
 from domain.evidence import Fill, Resolution
 from domain.halt import Halt, Rule
@@ -59,8 +59,8 @@ class ReconcileRules:
 class TradeWorkflows(Protocol):
     """The trades that Temporal carries. Raises `Unavailable` when Temporal could not be asked."""
 
-    async def running(self, expected: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
-        """Trade id → its markets (`venue/market`, or bare), for every trade that runs. An `expected` one that listings
+    async def running(self, expected: Iterable[str]) -> Mapping[str, Carried]:
+        """By trade id, every trade that runs. An `expected` one that listings
         do not show yet is asked for by its id."""
         ...
 
@@ -225,7 +225,7 @@ class ReconcileActivities:
             trades = await self._records.open_trades()
             running = await self._trades.running([trade.id for trade in trades if trade.filled or trade.unproven])
             recorded = await self._records.recorded(running)
-            looks.append(compare_trades(trades, running, capital, await self._records.known(), recorded))
+            looks.append(compare_trades(trades, running, capital, await self._records.known(), recorded, now=self._clock()))
             found, moving = lasting(looks)
             if len(looks) >= self._rules.looks or not (found or moving):
                 return found, moving

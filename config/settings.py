@@ -226,6 +226,6 @@ class Settings(Section):
         for outcomes in () if self.sets == FROM_SESSION else self.sets:
             if not 2 <= len(set(outcomes)) == len(outcomes):
                 raise ValueError(
-                    f"sets: [{', '.join(outcomes)}] is no set; expected two or more different markets, one of which pays"
+                    f"sets: [{', '.join(outcomes)}] is no set; expected two or more different markets"
                 )
         return self

@@ -29,6 +29,18 @@ class OpenTrade:
     unproven: bool
 
 
+YOUNG_US = 60_000_000
+"""A workflow this young may not have told the ledger yet: whoever carries its first step may just have died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A trade that a workflow carries: its markets (`venue/market`, or bare), and when the workflow began (µs)."""
+
+    markets: tuple[str, ...] = ()
+    begun_at: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class CapitalHeld:
     """Capital reserved for a trade and not released. `state` None: the ledger has no such trade."""
@@ -41,12 +53,14 @@ class CapitalHeld:
 
 def compare_trades(
     trades: Sequence[OpenTrade],
-    running: Mapping[str, tuple[str, ...]],
+    running: Mapping[str, Carried],
     capital: Sequence[CapitalHeld],
     known: frozenset[str],
     recorded: Container[str],
+    *,
+    now: int,
 ) -> tuple[Finding, ...]:
-    """Open trades of the ledger against running workflows (intent id → markets), and capital that nothing holds.
+    """Open trades of the ledger against running workflows, by intent id, and capital that nothing holds.
 
     `recorded` are the intents the ledger knows, whatever became of them.
     """
@@ -67,7 +81,9 @@ def compare_trades(
                 trade.id,
             )
         )
-    for intent_id, markets in running.items():
+    for intent_id, carried in running.items():
+        if now - carried.begun_at < YOUNG_US:
+            continue
         if f"/{intent_id}" not in known and intent_id not in recorded:
             found.append(
                 Finding(
@@ -77,7 +93,7 @@ def compare_trades(
                     f"a workflow carries trade {intent_id}, and the ledger has none of that id: the ledger is older "
                     "than the history, or was never told",
                     "check that this ledger belongs to this Temporal; the trade records itself when it next moves",
-                    markets,
+                    carried.markets,
                     intent_id,
                 )
             )

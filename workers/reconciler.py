@@ -39,6 +39,7 @@ from temporalio.worker import Worker
 from activities.alerts import Alerts
 from activities.reconcile import ReconcileActivities, ReconcileRules
 from config.settings import Reconcile
+from domain.custody import Carried
 from domain.errors import Unavailable
 from domain.market import Venue
 from domain.reconcile import ReconcileRequest, Reconciliation, Trigger
@@ -139,16 +140,17 @@ class TemporalTrades:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def running(self, expected: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
-        found: dict[str, tuple[str, ...]] = {}
+    async def running(self, expected: Iterable[str]) -> Mapping[str, Carried]:
+        found: dict[str, Carried] = {}
         try:
             async for execution in self._client.list_workflows(
                 f"WorkflowType = '{names.TRADE_WORKFLOW}' AND ExecutionStatus = 'Running'"
             ):
-                found[execution.id] = tuple(execution.typed_search_attributes.get(_MARKETS) or ())
+                markets = tuple(execution.typed_search_attributes.get(_MARKETS) or ())
+                found[execution.id] = Carried(markets, int(execution.start_time.timestamp() * 1_000_000))
             for intent_id in expected:
                 if intent_id not in found and await self._runs(intent_id):
-                    found[intent_id] = ()
+                    found[intent_id] = Carried()
         except RPCError as error:
             raise Unavailable(
                 f"Temporal could not list trades: {error.message}; it is asked again", "temporal"

@@ -18,6 +18,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.alerts import Alerts
 from activities.reconcile import AUTHOR, ReconcileActivities, ReconcileRules
+from domain.custody import Carried
 from domain.errors import Denied, Halted, Unavailable
 from domain.halt import Halt, Rule, Scope
 from domain.market import MarketSpec, Venue
@@ -45,10 +46,10 @@ class Trades:
     """The trades Temporal would carry, and what they were told."""
 
     def __init__(self) -> None:
-        self.carried: dict[str, tuple[str, ...]] = {}
+        self.carried: dict[str, Carried] = {}
         self.told: list[tuple[str, str]] = []
 
-    async def running(self, expected: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    async def running(self, expected: Iterable[str]) -> Mapping[str, Carried]:
         return dict(self.carried)
 
     async def tell(self, intent_id: str, client_order_id: str) -> bool:
@@ -99,7 +100,7 @@ class Desk:
         """Send a leg's order as a trade would, its answer lost before the ledger heard of it."""
         one = ticket(PLANNED, leg, purpose=purpose)
         await self.ledger.begin_order(RUN_ID, PLANNED if purpose is Purpose.OPEN else None, one, body(one), self.now)
-        self.trades.carried[PLANNED.id] = (A, B)
+        self.trades.carried[PLANNED.id] = Carried((A, B))
         await self.venue.submit(one)
         return one
 
@@ -317,10 +318,10 @@ async def test_a_trade_without_a_workflow_halts_its_markets_and_is_safe_mode_at_
 
 
 async def test_a_workflow_of_a_trade_unknown_to_the_ledger_is_found(desk: Desk) -> None:
-    desk.trades.carried["i-strange"] = (A,)
+    desk.trades.carried["i-strange"] = Carried((A,))
     assert kinds(await desk.reconcile()) == [Kind.STRANGE_WORKFLOW]
     await desk.ledger.record_intent(PLANNED, RUN_ID)
-    desk.trades.carried = {PLANNED.id: (A, B)}
+    desk.trades.carried = {PLANNED.id: Carried((A, B))}
     assert (await desk.reconcile()).agrees
 
 
@@ -346,7 +347,7 @@ async def test_capital_of_a_trade_refused_by_the_venue_whose_workflow_is_gone_is
     desk.venue.script("submit", Fault.REJECT)
     await desk.ledger.finish_order(one, await desk.venue.submit(one))
     assert (await desk.ledger.capital())[0].reserved > 0
-    desk.trades.carried[PLANNED.id] = (A, B)
+    desk.trades.carried[PLANNED.id] = Carried((A, B))
     assert (await desk.reconcile()).findings == ()  # its workflow still runs: not ours to release
     desk.trades.carried.clear()
     result = await desk.reconcile()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.agreement import Look, VenueBooks, compare_account, lasting, unpaid_markets
-from domain.custody import CapitalHeld, OpenTrade, compare_trades, judge_loss
+from domain.custody import YOUNG_US, CapitalHeld, Carried, OpenTrade, compare_trades, judge_loss
 from domain.evidence import Fill, FillStatus, Resolution
 from domain.halt import Rule, Scope
 from domain.market import Venue
@@ -252,8 +252,8 @@ def test_an_account_made_of_any_fills_agrees_with_a_ledger_that_has_any_part_of_
 
 def trades(**change: Any) -> list[Kind]:
     asked: dict[str, Any] = {
-        "trades": [open_trade()], "running": {TRADE.id: ()}, "capital": [], "known": frozenset(),
-        "recorded": {TRADE.id},
+        "trades": [open_trade()], "running": {TRADE.id: Carried()}, "capital": [], "known": frozenset(),
+        "recorded": {TRADE.id}, "now": START,
     } | change  # fmt: skip
     return [finding.kind for finding in compare_trades(**asked)]
 
@@ -270,17 +270,18 @@ def test_an_open_trade_without_a_workflow_is_an_orphan_if_it_may_hold_something(
 
 
 def test_a_workflow_of_a_trade_the_ledger_never_heard_of_is_strange() -> None:
-    assert trades(running={TRADE.id: (), "i-other": (A,)}) == [Kind.STRANGE_WORKFLOW]
+    assert trades(running={TRADE.id: Carried(), "i-other": Carried((A,), START - YOUNG_US)}) == [Kind.STRANGE_WORKFLOW]
+    assert trades(running={TRADE.id: Carried(), "i-new": Carried((A,), START - 1_000_000)}) == []  # it may tell it yet
     assert trades(trades=[]) == []  # closed: its workflow is about to end
 
 
 @pytest.mark.parametrize("state", [None, TradeState.CLOSED])
 def test_capital_of_a_trade_that_is_closed_or_was_never_begun_is_idle(state: TradeState | None) -> None:
     held = [CapitalHeld("i-gone", "kalshi", D("9.5"), state)]
-    [finding] = compare_trades([], {}, held, frozenset(), set())
+    [finding] = compare_trades([], {}, held, frozenset(), set(), now=START)
     assert (finding.kind, finding.amount) == (Kind.IDLE_CAPITAL, D("9.5"))
     assert "9.50" in finding.text
-    assert trades(capital=held, running={TRADE.id: (), "i-gone": ()}, recorded={TRADE.id, "i-gone"}) == []
+    assert trades(capital=held, running={TRADE.id: Carried(), "i-gone": Carried()}, recorded={TRADE.id, "i-gone"}) == []
 
 
 def test_losses_are_a_finding_from_the_limit_on_and_never_without_one() -> None:
