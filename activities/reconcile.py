@@ -225,7 +225,9 @@ class ReconcileActivities:
             trades = await self._records.open_trades()
             running = await self._trades.running([trade.id for trade in trades if trade.filled or trade.unproven])
             recorded = await self._records.recorded(running)
-            looks.append(compare_trades(trades, running, capital, await self._records.known(), recorded, now=self._clock()))
+            looks.append(
+                compare_trades(trades, running, capital, await self._records.known(), recorded, now=self._clock())
+            )
             found, moving = lasting(looks)
             if len(looks) >= self._rules.looks or not (found or moving):
                 return found, moving

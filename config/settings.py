@@ -225,7 +225,5 @@ class Settings(Section):
             raise ValueError(f"{', '.join(negative)}: too small; times and counts start at 1, money at 0")
         for outcomes in () if self.sets == FROM_SESSION else self.sets:
             if not 2 <= len(set(outcomes)) == len(outcomes):
-                raise ValueError(
-                    f"sets: [{', '.join(outcomes)}] is no set; expected two or more different markets"
-                )
+                raise ValueError(f"sets: [{', '.join(outcomes)}] is no set; expected two or more different markets")
         return self
