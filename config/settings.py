@@ -10,10 +10,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from config.section import Section
+from config.venues import Kalshi, Polymarket, missing_for_live
 from domain.intent import LegPolicy
 from domain.limits import GateLimits, SetParams
+from domain.market import Venue
 
 FROM_SESSION: Literal["from session"] = "from session"
 
@@ -21,12 +24,11 @@ Port = int
 """A TCP port on loopback; 0 means: choose a free one, and keep it for the next start."""
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
-
-
 class Live(Section):
-    """The two deliberate steps without which no order reaches a real exchange."""
+    """The two deliberate steps without which no order reaches a real exchange.
+
+    `i_accept_the_risk` names the venues that real orders go to: `kalshi`, `polymarket` or `kalshi+polymarket`.
+    """
 
     enabled: bool = False
     i_accept_the_risk: str | None = None
@@ -54,24 +56,6 @@ class Temporal(Section):
     db: Path | None = None
 
 
-class Kalshi(Section):
-    """The real exchange, used only in mode live. The default is Kalshi's demo environment.
-
-    `member_unit` is the unit your balance is rounded to, in dollars: 0.01, or 0.0001 for direct members. Too coarse a
-    guess makes edges look smaller than they are, too fine a one larger.
-
-    Source: docs.kalshi.com/getting_started/api_environments; demo and production keys are not interchangeable.
-    """
-
-    base_url: str = "https://external-api.demo.kalshi.co/trade-api/v2"
-    ws_url: str = "wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2"
-    key_id: str | None = None
-    private_key_file: Path | None = None
-    member_unit: Decimal = Decimal("0.01")
-    connect_timeout_ms: int = Field(default=2_000, gt=0)
-    read_timeout_ms: int = Field(default=5_000, gt=0)
-
-
 class PaperSession(Section):
     """What the paper exchange plays once all is up; `recording` null leaves it idle until `surefoot play`.
 
@@ -85,10 +69,17 @@ class PaperSession(Section):
     speed: float = Field(default=1.0, gt=0, le=1_000)
 
 
+class PaperPolymarket(Section):
+    """The simulator's Polymarket account, apart from its Kalshi account as real ones are. `opening_cash` in dollars."""
+
+    opening_cash: Decimal = Field(default=Decimal("10000"), ge=0)
+
+
 class Paper(Section):
     """The exchange simulator. `member_unit` is the balance unit in dollars: 0.0001 for direct members, else 0.01.
 
-    `settle_after_ms` is how long after its result a market pays.
+    `opening_cash` and `member_unit` are the Kalshi account's. `settle_after_ms` is how long after its result a market
+    pays.
     """
 
     port: Port = Field(default=0, ge=0, le=65535)
@@ -98,6 +89,7 @@ class Paper(Section):
     read_lag_ms: int = Field(default=0, ge=0)
     settle_after_ms: int = Field(default=1_000, ge=0)
     seed: int = 0
+    polymarket: PaperPolymarket = PaperPolymarket()
     session: PaperSession = PaperSession()
 
 
@@ -158,9 +150,12 @@ class Settings(Section):
     state_dir: Path = Path(".surefoot")
     mode: Literal["paper", "live"] = "paper"
     live: Live = Live()
+    venues: tuple[Literal["kalshi", "polymarket"], ...] = ("kalshi",)
+    """The venues in use, each once: accounts that are traded and reconciled, feeds that are read."""
     postgres: Postgres = Postgres()
     temporal: Temporal = Temporal()
     kalshi: Kalshi = Kalshi()
+    polymarket: Polymarket = Polymarket()
     paper: Paper = Paper()
     sets: Literal["from session"] | tuple[tuple[str, ...], ...] = FROM_SESSION
     strategy: SetParams = SetParams()
@@ -171,6 +166,10 @@ class Settings(Section):
     metrics: Metrics = Metrics()
     logging: Logging = Logging()
 
+    @property
+    def in_use(self) -> tuple[Venue, ...]:
+        return tuple(Venue(name) for name in self.venues)
+
     @model_validator(mode="after")
     def _live_is_deliberate(self) -> Self:
         if self.mode != "live":
@@ -178,12 +177,11 @@ class Settings(Section):
         missing = []
         if not self.live.enabled:
             missing.append("live.enabled: true")
-        if self.live.i_accept_the_risk != "kalshi":
-            missing.append('live.i_accept_the_risk: "kalshi"')
-        if not self.kalshi.key_id:
-            missing.append("kalshi.key_id")
-        if self.kalshi.private_key_file is None:
-            missing.append("kalshi.private_key_file (the path of a PEM file)")
+        named = "+".join(sorted(self.venues))
+        if "+".join(sorted((self.live.i_accept_the_risk or "").split("+"))) != named:
+            missing.append(f'live.i_accept_the_risk: "{named}"')
+        for venue in self.in_use:
+            missing += missing_for_live(venue, self.kalshi, self.polymarket)
         if self.sets == FROM_SESSION:
             missing.append("sets: an explicit list of lists of markets, one of which pays for certain")
         if missing:
@@ -195,6 +193,10 @@ class Settings(Section):
     @model_validator(mode="after")
     def _sane(self) -> Self:
         strategy, policy, gates = self.strategy, self.policy, self.gates
+        if not self.venues or len(set(self.venues)) < len(self.venues):
+            raise ValueError(
+                f"venues: [{', '.join(self.venues)}]; expected one or more of kalshi, polymarket, each once"
+            )
         if not Decimal(0) < strategy.min_size <= strategy.max_size:
             raise ValueError(
                 f"strategy sizes {strategy.min_size} to {strategy.max_size} shares: "

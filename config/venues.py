@@ -1,0 +1,82 @@
+"""The real exchanges, one section each, used only in mode live; and what each still lacks before it may be traded."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from config.section import Section
+from domain.market import Venue
+
+SignatureType = Literal["eoa", "proxy", "safe", "deposit"]
+
+Tier = Literal["standard", "copper", "bronze", "silver", "gold", "platinum", "diamond", "elite"]
+
+
+class Kalshi(Section):
+    """The default is Kalshi's demo environment.
+
+    `member_unit` is the unit your balance is rounded to, in dollars: 0.01, or 0.0001 for direct members. Too coarse a
+    guess makes edges look smaller than they are, too fine a one larger.
+
+    Source: docs.kalshi.com/getting_started/api_environments; demo and production keys are not interchangeable.
+    """
+
+    base_url: str = "https://external-api.demo.kalshi.co/trade-api/v2"
+    ws_url: str = "wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2"
+    key_id: str | None = None
+    private_key_file: Path | None = None
+    member_unit: Decimal = Decimal("0.01")
+    connect_timeout_ms: int = Field(default=2_000, gt=0)
+    read_timeout_ms: int = Field(default=5_000, gt=0)
+
+
+class Polymarket(Section):
+    """The addresses are production's: Polymarket has no test environment that takes everybody.
+
+    `signer_key_file` holds the signer's private key as 64 hex digits, `credentials_file` the API key made with it, as
+    JSON with the keys `apiKey`, `secret` and `passphrase`; both readable by their owner alone. `funder` is the wallet
+    that holds the money, `signature_type` how its signer speaks for it: `eoa` for itself (then `funder` may be null),
+    `proxy` and `safe` for the wallets of the web site, `deposit` for a deposit wallet.
+    With `merge` complete sets are handed back for their payoff through that wallet. `tier` bounds how fast orders and
+    cancels leave. With `heartbeat` the venue cancels everything that rests once ingest stops answering for us.
+
+    Source: docs.polymarket.com/api-reference (addresses, authentication, trading rate limits, heartbeats).
+    """
+
+    clob_url: str = "https://clob.polymarket.com"
+    gamma_url: str = "https://gamma-api.polymarket.com"
+    data_url: str = "https://data-api.polymarket.com"
+    relayer_url: str = "https://relayer-v2.polymarket.com"
+    ws_url: str = "wss://ws-subscriptions-clob.polymarket.com/ws"
+    geoblock_url: str = "https://polymarket.com/api/geoblock"
+    signer_key_file: Path | None = None
+    credentials_file: Path | None = None
+    funder: str | None = Field(default=None, pattern=r"^0x[0-9a-fA-F]{40}$")
+    signature_type: SignatureType = "eoa"
+    tier: Tier = "standard"
+    merge: bool = False
+    heartbeat: bool = False
+    connect_timeout_ms: int = Field(default=2_000, gt=0)
+    read_timeout_ms: int = Field(default=5_000, gt=0)
+
+
+def missing_for_live(venue: Venue, kalshi: Kalshi, polymarket: Polymarket) -> list[str]:
+    """The keys without which no order can be signed at `venue`."""
+    missing: list[str] = []
+    if venue is Venue.KALSHI:
+        if not kalshi.key_id:
+            missing.append("kalshi.key_id")
+        if kalshi.private_key_file is None:
+            missing.append("kalshi.private_key_file (the path of a PEM file)")
+    elif venue is Venue.POLYMARKET:
+        if polymarket.signer_key_file is None:
+            missing.append("polymarket.signer_key_file (the path of a file with the key in hex)")
+        if polymarket.credentials_file is None:
+            missing.append("polymarket.credentials_file (the path of a JSON file)")
+        if polymarket.signature_type != "eoa" and polymarket.funder is None:
+            missing.append(f"polymarket.funder (the wallet's address: signature_type is {polymarket.signature_type})")
+    return missing
