@@ -1,0 +1,18 @@
+"""The start-up checklist of a venue: what was looked at, what was seen, what to do about it. Shown by `surefoot doctor`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Finding = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line. `fail` means that trades there cannot work; `warn` that some may not. `fix` is empty if all is well."""
+
+    name: str
+    verdict: Finding
+    seen: str
+    fix: str = ""
