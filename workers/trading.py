@@ -22,8 +22,8 @@ from domain.errors import Unavailable
 from domain.market import Venue
 from ledger.store import Ledger
 from venues.kalshi.client import KalshiClient
-from venues.kalshi.rest import Timeouts
 from venues.kalshi.signing import Signer
+from venues.wire import Timeouts
 from workers.chaos import seam
 from workers.measures import Measures
 from workers.payloads import DATA_CONVERTER

@@ -12,10 +12,10 @@ from domain.errors import Denied, Rejected, Unavailable
 from domain.evidence import Fill, ForeignOrder, OrderEvidence, OrderStatus, Resolution
 from domain.fees import FeeSchedule
 from domain.market import MarketSpec
-from domain.orders import OrderTicket, Quote, SubmitResult, Verdict
+from domain.orders import OrderTicket, PreparedOrder, Quote, SubmitResult, Verdict
 from venues.kalshi.collateral import held_back
-from venues.kalshi.errors import MARKET_INACTIVE, WireFailure, judge_answer, judge_failure, read_refusal
-from venues.kalshi.limits import CANCEL_COST, DEFAULT_COST, ORDER_READ_COST, TokenBucket
+from venues.kalshi.errors import MARKET_INACTIVE, judge_answer, judge_failure, read_refusal
+from venues.kalshi.limits import CANCEL_COST, DEFAULT_COST, ORDER_READ_COST
 from venues.kalshi.messages import (
     AccountLimits,
     Balance,
@@ -32,7 +32,7 @@ from venues.kalshi.messages import (
     UserDataTimestamp,
 )
 from venues.kalshi.orders import CREATE_PATH, order_body
-from venues.kalshi.rest import RestWire, Timeouts, wall_clock_us
+from venues.kalshi.rest import RestWire
 from venues.kalshi.signing import Signer
 from venues.kalshi.translate import (
     cash_of,
@@ -48,6 +48,8 @@ from venues.kalshi.translate import (
     resolution_of,
 )
 from venues.port import Account, OpenOrder
+from venues.token_bucket import TokenBucket
+from venues.wire import Timeouts, WireFailure, wall_clock_us
 
 _NOT_FOUND = "not_found"
 _RECENT_MICROS = 3_600_000_000  # how far before `sent_at` the first, cheap listing looks
@@ -101,9 +103,9 @@ class KalshiClient:
 
     # --- orders ---------------------------------------------------------------------------------------------------
 
-    def body(self, ticket: OrderTicket) -> bytes:
+    async def prepare(self, ticket: OrderTicket) -> PreparedOrder:
         """The exact bytes `submit` sends. Raises `Denied` for a ticket the wire cannot carry."""
-        return order_body(ticket)
+        return PreparedOrder(order_body(ticket))
 
     async def submit(self, ticket: OrderTicket) -> SubmitResult:
         """Send the order once and say what the answer proves (table in `venues.kalshi.errors`). Never repeats by

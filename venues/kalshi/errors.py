@@ -41,6 +41,7 @@ import msgspec
 from domain.errors import Rejected, SurefootError, Unavailable
 from domain.orders import SubmitResult, Verdict
 from venues.kalshi.messages import CreatedOrder
+from venues.wire import AnswerLate, NotSent, WireFailure
 
 DEFINITE = frozenset({400, 401, 403, 404, 409, 410, 429})
 """Statuses that are a refusal when the venue itself wrote the body."""
@@ -49,18 +50,6 @@ DUPLICATE = "order_already_exists"
 RATE_LIMITED = "rate_limited"
 MARKET_INACTIVE = "MARKET_INACTIVE"  # upper case on the wire; docs.kalshi.com/getting_started/market_lifecycle
 POST_ONLY_CROSS = "post_only_cross"
-
-
-class WireFailure(Exception):
-    """No whole answer came back. Bytes of the request may have left, unless the failure is a `NotSent`."""
-
-
-class NotSent(WireFailure):
-    """No connection was made: not a byte of the request left."""
-
-
-class AnswerLate(WireFailure):
-    """The request left and no answer came in time."""
 
 
 @dataclass(frozen=True, slots=True)

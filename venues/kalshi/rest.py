@@ -1,67 +1,28 @@
-"""The wire under the client: one signed request at a time, over kept-alive connections, inside the rate limits.
-
-aiohttp, because the order path has no time to lose: a request costs about 0.1 ms of processor with 32 under way, where
-httpx took 1.5 ms (docs/benchmarks.md). Nothing is ever sent twice by itself, no redirect followed.
-"""
+"""The wire under the client: one signed request at a time, inside the rate limits."""
 
 from __future__ import annotations
 
-import ssl
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TypeVar
-from urllib.parse import urlsplit
 
-import aiohttp
-import certifi
 import msgspec
-from yarl import URL
 
-from domain.errors import BadInput, Unavailable
-from venues.kalshi.errors import AnswerLate, NotSent, WireFailure, read_refusal
-from venues.kalshi.limits import DEFAULT_COST, TokenBucket
+from domain.errors import Unavailable
+from venues.kalshi.errors import read_refusal
+from venues.kalshi.limits import DEFAULT_COST
 from venues.kalshi.signing import Signer
+from venues.token_bucket import TokenBucket
+from venues.wire import Answer, HttpWire, Timeouts, WireFailure, wall_clock_us
 
 API_ROOT = "/trade-api/v2"
 PAGE = 1000
-_CONNECTIONS = 64
-_KEPT_S = 120.0  # connections outlive quiet minutes, so that an order does not pay for a TLS handshake
-_HEADERS = {"Accept": "application/json", "User-Agent": "surefoot"}
 _MAX_PAGES = 500
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Params = Mapping[str, str | int]
 
 T = TypeVar("T")
 P = TypeVar("P", bound="msgspec.Struct")
-
-
-def wall_clock_us() -> int:
-    """Wall clock in microseconds since the epoch."""
-    return time.time_ns() // 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds. `submit` is how long an order may go unanswered before its outcome is unknown."""
-
-    connect: float = 2.0
-    submit: float = 5.0
-    read: float = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer and our wall clock, in microseconds, around it; `server_at` is its Date header, 0 if none."""
-
-    status: int
-    body: bytes
-    asked_at: int
-    answered_at: int
-    server_at: int
 
 
 class RestWire:
@@ -81,17 +42,15 @@ class RestWire:
         reads: TokenBucket | None = None,
         writes: TokenBucket | None = None,
     ) -> None:
-        self.timeouts = timeouts or Timeouts()
+        self._http = HttpWire("Kalshi", base_url, roots=("", API_ROOT), clock=clock, timeouts=timeouts)
+        self.timeouts = self._http.timeouts
         self.clock = clock
         self.reads = reads or TokenBucket("read", rate=200, capacity=200)
         self.writes = writes or TokenBucket("write", rate=100, capacity=100)
         self._signer = signer
-        self._origin = _origin(base_url)
-        self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._http.close()
 
     async def post_order(self, path: str, body: bytes) -> Answer:
         """Send an order's bytes, once. Raises `WireFailure` as it comes: what it proves is the caller's to say."""
@@ -158,63 +117,12 @@ class RestWire:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        url = URL(self._origin + API_ROOT + path, encoded=True)
-        asked_at = self.clock()
-        signed = self._signer.headers(method, API_ROOT + path, asked_at // 1000)
-        try:
-            async with self._open().request(
-                method,
-                url.with_query(params) if params else url,
-                data=content,
-                headers={**signed, **(headers or {})},
-                timeout=self._timeout(timeout),
-                allow_redirects=False,
-            ) as answer:
-                body = await answer.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as failure:
-            raise _told(failure) from None
-        return Answer(answer.status, body, asked_at, self.clock(), _server_time(answer.headers.get("Date")))
-
-    def _open(self) -> aiohttp.ClientSession:
-        """The session, made on the loop that first asks."""
-        if self._session is None or self._session.closed:
-            trust = ssl.create_default_context(cafile=certifi.where()) if self._origin.startswith("https:") else True
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEPT_S, ssl=trust),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers=_HEADERS,
-                trust_env=False,
-            )
-            # Left on, aiohttp would send a delete or a read a second time over a connection that was lost meanwhile.
-            self._session._retry_connection = False
-        return self._session
-
-    def _timeout(self, seconds: float) -> aiohttp.ClientTimeout:
-        connect = min(self.timeouts.connect, seconds)
-        return aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect, sock_read=seconds)
-
-
-def _told(failure: Exception) -> WireFailure:
-    """What is known of the bytes. A connection that was never made, or never came free, carried none."""
-    text = f"{type(failure).__name__}: {failure}"
-    if isinstance(failure, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)):
-        return NotSent(text)
-    return AnswerLate(text) if isinstance(failure, TimeoutError) else WireFailure(text)
-
-
-def _origin(base_url: str) -> str:
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-        raise BadInput(f"Kalshi base URL {base_url!r} is not usable; expected https://host or http://127.0.0.1:port")
-    if parts.path.rstrip("/") not in ("", API_ROOT) or parts.query or parts.fragment:
-        raise BadInput(f"Kalshi base URL {base_url!r} has path {parts.path!r}; expected none, or {API_ROOT}")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise BadInput(f"Kalshi base URL {base_url!r} is not encrypted; expected https (http only on loopback)")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _server_time(date: str | None) -> int:
-    try:
-        return int(parsedate_to_datetime(date).timestamp()) * 1_000_000 if date else 0
-    except ValueError:
-        return 0
+        signed = self._signer.headers(method, API_ROOT + path, self.clock() // 1000)
+        return await self._http.exchange(
+            method,
+            API_ROOT + path,
+            timeout=timeout,
+            params=params,
+            content=content,
+            headers={**signed, **(headers or {})},
+        )

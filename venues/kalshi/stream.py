@@ -40,9 +40,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from domain.errors import BadInput
 from venues.kalshi.errors import parse_error
 from venues.kalshi.messages import Envelope, StreamError, Subscribed
-from venues.kalshi.rest import LOOPBACK, wall_clock_us
 from venues.kalshi.sequence import Arrival, Sequence
 from venues.kalshi.signing import Signer
+from venues.wire import LOOPBACK, wall_clock_us
 
 WS_PATH = "/trade-api/ws/v2"
 BOOK_CHANNEL = "orderbook_delta"

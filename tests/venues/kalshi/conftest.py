@@ -9,8 +9,8 @@ from aiohttp import web
 
 from tests.venues.kalshi.fake import NOW, FakeKalshi
 from venues.kalshi.client import KalshiClient
-from venues.kalshi.rest import Timeouts
 from venues.kalshi.signing import Signer, generate_rsa_key
+from venues.wire import Timeouts
 
 KEY_ID = "3d6a1b1e-0000-4000-8000-00000000000a"
 

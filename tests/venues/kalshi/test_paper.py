@@ -20,12 +20,12 @@ from tests.venues.kalshi.fake import ticket
 from tests.venues.paper.sample import AAA, BBB, session
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.messages import Envelope, LifecycleMessage
-from venues.kalshi.rest import wall_clock_us
 from venues.kalshi.signing import Signer, generate_rsa_key
 from venues.kalshi.stream import LIFECYCLE_FRAME, KalshiStream
 from venues.paper.listing import NO, YES
 from venues.paper.playback import Spec
 from venues.paper.server import PaperConfig, PaperServer, start
+from venues.wire import wall_clock_us
 
 
 @pytest.fixture

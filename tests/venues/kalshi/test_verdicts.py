@@ -13,9 +13,9 @@ from domain.orders import SETS, Purpose, TimeInForce, Verdict
 from tests.venues.kalshi.fake import NOW, FakeKalshi, drops, hangs, says, ticket
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.errors import parse_error, read_refusal
-from venues.kalshi.limits import TokenBucket
 from venues.kalshi.orders import CREATE_PATH
 from venues.kalshi.signing import Signer
+from venues.token_bucket import TokenBucket
 
 CREATED = {
     "average_fee_paid": "0.0173",
@@ -40,7 +40,7 @@ async def test_201_is_accepted_with_what_traded_at_once(venue: FakeKalshi, clien
     assert (result.order_id, result.filled, result.remaining) == ("o-1", Decimal(7), Decimal(0))
     assert (result.average_price, result.average_fee) == (Decimal("0.55"), Decimal("0.0173"))
     assert result.at == 1_795_226_400_123_000
-    assert [seen.body for seen in venue.seen] == [client.body(ticket())]
+    assert [seen.body for seen in venue.seen] == [(await client.prepare(ticket())).body]
 
 
 async def test_an_order_that_rests_is_accepted_with_what_is_left_of_it(venue: FakeKalshi, client: KalshiClient) -> None:

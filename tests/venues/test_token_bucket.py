@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from domain.errors import Unavailable
-from venues.kalshi.limits import TokenBucket
+from domain.errors import Denied, Unavailable
+from venues.token_bucket import TokenBucket
 
 
 class Clock:
@@ -42,9 +42,33 @@ async def test_tokens_flow_back_with_time_but_never_above_the_capacity() -> None
 async def test_a_refusal_takes_no_tokens() -> None:
     clock = Clock()
     bucket = TokenBucket("write", rate=10, capacity=10, max_wait=0, clock=clock)
+    await bucket.take(5)
     with pytest.raises(Unavailable):
+        await bucket.take(6)
+    await bucket.take(5)
+
+
+async def test_what_can_never_fit_is_denied_at_once_with_what_to_do() -> None:
+    bucket = TokenBucket("write", rate=10, capacity=10, clock=Clock())
+    with pytest.raises(Denied, match="split it") as denied:
         await bucket.take(11)
-    await bucket.take(10)
+    assert denied.value.code == "above_burst"
+
+
+async def test_the_venues_own_count_is_believed_only_where_it_is_lower_and_a_pause_is_kept() -> None:
+    clock = Clock()
+    bucket = TokenBucket("write", rate=10, capacity=10, max_wait=0, clock=clock)
+    bucket.lower(3)
+    bucket.lower(8)
+    assert bucket.level == 3
+    bucket.spend(5)
+    assert bucket.level == -2
+    bucket.shut_for(2.0)
+    clock.now = 1.9
+    with pytest.raises(Unavailable):
+        await bucket.take(1)
+    clock.now = 2.1
+    await bucket.take(1)
 
 
 async def test_a_waiter_that_is_cancelled_gives_its_tokens_back() -> None:
