@@ -1,8 +1,8 @@
-"""What a size costs on a book, exactly, and how much of a set of outcomes can be had before its last share earns too
+"""What a size costs on a book, exactly, and how much of a set of legs can be had before its last share earns too
 little.
 
 Prices and sizes in micros, their products (`gross`) in picos, fees in micros. Nothing here is rounded except fees,
-which the venue rounds up at every level taken (see `domain.fees`).
+which each venue rounds in its own way at every level taken (see `domain.fees`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.book import Book, Level
-from domain.fees import RoundingAccumulator, quadratic_fee
-from domain.money import MICRO
+from domain.fees import FeeModel, FeeSchedule, RoundingAccumulator, power_fee, quadratic_fee
+from domain.money import MICRO, ceil_div, to_micros
 from domain.orders import Side
+
+_UNIT = 10**12  # micros of a dollar to units of 1e-18 dollars
+PPM = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TakerFees:
+    """What a venue takes from an order that takes: `rate` in micros, `unit` the member's balance unit in micros.
+
+    `model` and `exponent` as in `FeeSchedule`; only Kalshi knows a unit.
+    """
+
+    rate: int
+    unit: int = 100
+    model: FeeModel = FeeModel.KALSHI
+    exponent: int = 1
+
+    @classmethod
+    def of(cls, schedule: FeeSchedule) -> TakerFees:
+        """The taker's part of a market's schedule."""
+        return cls(to_micros(schedule.taker), to_micros(schedule.unit), schedule.model, schedule.exponent)
+
+    def marginal(self, price: int) -> int:
+        """The fee on the next share at `price` in units of 1e-18 dollars, before the venue's rounding; never less."""
+        if self.model is FeeModel.KALSHI or self.exponent == 1:
+            return self.rate * price * (MICRO - price)
+        exact = self.rate * (price * (MICRO - price)) ** self.exponent * _UNIT
+        return ceil_div(exact, _UNIT**self.exponent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +68,33 @@ class Walk:
         """Picos a seller keeps."""
         return self.gross - self.fee * MICRO
 
+    def outlay(self, side: Side) -> int:
+        """All-in picos this costs on `side`: what a seller keeps is a negative cost."""
+        return self.cost if side is Side.BUY else -self.proceeds
 
-def buy(asks: Sequence[Level], size: int, rate: int, unit: int = 100) -> Walk:
-    """Buy `size` from `asks` (best first). `rate` is the taker rate in micros, `unit` the member's balance unit."""
-    return _walk(asks, size, rate, unit, -1)
-
-
-def sell(bids: Sequence[Level], size: int, rate: int, unit: int = 100) -> Walk:
-    """Sell `size` into `bids` (best first); parameters as for `buy`."""
-    return _walk(bids, size, rate, unit, 1)
+    def capital(self, side: Side) -> int:
+        """Picos locked until the market pays: a buyer's cost, or a seller's dollar a share less what was received."""
+        return self.cost if side is Side.BUY else self.filled * MICRO - self.proceeds
 
 
-def _walk(levels: Sequence[Level], size: int, rate: int, unit: int, sign: int) -> Walk:
-    account = RoundingAccumulator(unit)
+def buy(asks: Sequence[Level], size: int, fees: TakerFees) -> Walk:
+    """Buy `size` from `asks` (best first)."""
+    return _walk(asks, size, fees, -1)
+
+
+def sell(bids: Sequence[Level], size: int, fees: TakerFees) -> Walk:
+    """Sell `size` into `bids` (best first)."""
+    return _walk(bids, size, fees, 1)
+
+
+def take(levels: Sequence[Level], size: int, side: Side, fees: TakerFees) -> Walk:
+    """Buy from asks or sell into bids, whichever `levels` are."""
+    return _walk(levels, size, fees, -1 if side is Side.BUY else 1)
+
+
+def _walk(levels: Sequence[Level], size: int, fees: TakerFees, sign: int) -> Walk:
+    quadratic = fees.model is FeeModel.KALSHI
+    account = RoundingAccumulator(fees.unit)
     left = size
     gross = fee = worst = 0
     for price, standing in levels:
@@ -63,58 +105,77 @@ def _walk(levels: Sequence[Level], size: int, rate: int, unit: int, sign: int) -
         value = price * taken
         gross += value
         worst = price
-        fee += account.charge(sign * value // MICRO, quadratic_fee(rate, price, taken))
+        if quadratic:
+            fee += account.charge(sign * value // MICRO, quadratic_fee(fees.rate, price, taken))
+        else:
+            fee += power_fee(fees.rate, fees.exponent, price, taken)
     return Walk(size - left, gross, fee, worst, left <= 0)
 
 
-def marginal(price: int, rate: int, side: Side = Side.BUY) -> int:
+def marginal(price: int, fees: TakerFees, side: Side = Side.BUY) -> int:
     """All-in dollars of the next share at `price`, in units of 1e-18 dollars, before any rounding.
 
     A share sold costs the negative of what it brings: its price less the fee.
     """
-    value = price * 10**12
-    return (value if side is Side.BUY else -value) + rate * price * (MICRO - price)
+    value = price * _UNIT
+    return (value if side is Side.BUY else -value) + fees.marginal(price)
 
 
 @dataclass(frozen=True, slots=True)
 class SetTerms:
-    """What one share of every outcome of a set must leave: all in micros. `payoff` is what it pays for certain.
+    """What one share of every leg of a set must leave: all in micros. `sides` and `fees` are each leg's.
 
-    Buying, the shares cost money now and pay `payoff`; selling, they bring money now and `payoff` is given back.
+    `payoff` is what one share of every leg together pays for certain, shares sold paying the negative of theirs.
     `margin` is dollars a share that must remain after all fees; sizes are multiples of `step`, at most `max_size`.
-    Rates and units are each outcome's, as for `buy`.
+    `carry` is what each dollar locked until the set pays must earn besides, in ppm (see `Walk.capital`).
+    `notionals` are the least each leg's order may be worth, in micros of a dollar; empty: anything.
     """
 
-    side: Side
     payoff: int
     margin: int
     max_size: int
     step: int
-    rates: tuple[int, ...]
-    units: tuple[int, ...]
+    sides: tuple[Side, ...]
+    fees: tuple[TakerFees, ...]
+    carry: int = 0
+    notionals: tuple[int, ...] = ()
 
     @property
-    def signed_payoff(self) -> int:
-        """What a share of every outcome brings in the end: `payoff`, or minus it when they were sold."""
-        return self.payoff if self.side is Side.BUY else -self.payoff
+    def shorts(self) -> int:
+        return sum(side is Side.SELL for side in self.sides)
 
-    def ladder(self, book: Book) -> tuple[Level, ...]:
-        """The levels an order of this side takes, best first."""
-        return book.ask_levels() if self.side is Side.BUY else book.bid_levels()
+    @property
+    def bound(self) -> int:
+        """What the legs' marginal costs must stay below in sum, in units of 1e-18 dollars.
+
+        With a carry, a marginal cost c is worth c + carry · (c + shorts): every share sold locks a dollar less what it
+        brings. Solved for c, the carry becomes part of the bound, rounded down.
+        """
+        bound = (self.payoff - self.margin) * _UNIT
+        if not self.carry:
+            return bound
+        locked = self.shorts * MICRO * _UNIT
+        return (bound * PPM - self.carry * locked) // (PPM + self.carry)
+
+    def ladders(self, books: Sequence[Book]) -> list[tuple[Level, ...]]:
+        """The levels that each leg's order takes, best first."""
+        pairs = zip(books, self.sides, strict=True)
+        return [book.ask_levels() if side is Side.BUY else book.bid_levels() for book, side in pairs]
 
 
 def best_set_size(ladders: Sequence[Sequence[Level]], terms: SetTerms) -> int:
-    """The largest size whose last share of every outcome costs less than payoff − margin, fees included.
+    """The largest size whose last share of every leg costs less than payoff − margin, fees and carry included.
 
-    Walks all ladders together: as each outcome's marginal cost only rises, the first row of levels that is too dear
+    Walks all ladders together: as each leg's marginal cost only rises, the first row of levels that is too dear
     ends it. A multiple of `step`, at most `max_size` and never more than any ladder holds; 0 if there is none.
     """
     if not all(ladders):
         return 0
-    bound = (terms.signed_payoff - terms.margin) * 10**12
+    bound = terms.bound
     rungs = [0] * len(ladders)
     left = [ladder[0][1] for ladder in ladders]
-    costs = [marginal(ladder[0][0], rate, terms.side) for ladder, rate in zip(ladders, terms.rates, strict=True)]
+    rules = zip(ladders, terms.fees, terms.sides, strict=True)
+    costs = [marginal(ladder[0][0], fees, side) for ladder, fees, side in rules]
     size = 0
     while size < terms.max_size and sum(costs) < bound:
         taken = min(left)
@@ -127,7 +188,7 @@ def best_set_size(ladders: Sequence[Sequence[Level]], terms: SetTerms) -> int:
             if rungs[n] == len(ladder):
                 break
             price, left[n] = ladder[rungs[n]]
-            costs[n] = marginal(price, terms.rates[n], terms.side)
+            costs[n] = marginal(price, terms.fees[n], terms.sides[n])
         else:
             continue
         break  # a ladder has ended
@@ -137,7 +198,7 @@ def best_set_size(ladders: Sequence[Sequence[Level]], terms: SetTerms) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SetQuote:
-    """A set as it can be had now: `size` in micros of every outcome, and the profit in picos after all fees."""
+    """A set as it can be had now: `size` in micros of every leg, and the profit in picos after all fees."""
 
     size: int
     edge: int
@@ -145,33 +206,32 @@ class SetQuote:
 
 
 def set_quote(books: Sequence[Book], terms: SetTerms) -> SetQuote | None:
-    """The most of every outcome that can be taken at a profit of `margin` a share, or None where there is no such size.
+    """The most of every leg that can be taken at a profit of `margin` a share beyond its carry; None if there is none.
 
-    The fee is rounded up at every level, so a size of a few hundredths may lose what its price promised: the profit
+    The fee is rounded at every level, so a size of a few hundredths may lose what its price promised: the profit
     is taken from the exact walks, not from the marginal costs that found the size.
     """
-    buying = terms.side is Side.BUY
-    total = costs = 0
-    for book, rate in zip(books, terms.rates, strict=True):
-        price = book.best_ask if buying else book.best_bid
+    costs = 0
+    for book, side, fees in zip(books, terms.sides, terms.fees, strict=True):
+        price = book.best_ask if side is Side.BUY else book.best_bid
         if price is None:
             return None
-        total += price
-        costs += rate * price * (MICRO - price)
-    costs += (total if buying else -total) * 10**12
-    if costs >= (terms.signed_payoff - terms.margin) * 10**12:
+        costs += fees.marginal(price) + (price if side is Side.BUY else -price) * _UNIT
+    if costs >= terms.bound:
         return None  # not even the first share pays: no ladder has to be sorted to see that
-    ladders = [terms.ladder(book) for book in books]
+    ladders = terms.ladders(books)
     size = best_set_size(ladders, terms)
     if size == 0:
         return None
-    rules = zip(ladders, terms.rates, terms.units, strict=True)
-    if buying:
-        walks = tuple(buy(ladder, size, rate, unit) for ladder, rate, unit in rules)
-        edge = size * terms.payoff - sum(walk.cost for walk in walks)
-    else:
-        walks = tuple(sell(ladder, size, rate, unit) for ladder, rate, unit in rules)
-        edge = sum(walk.proceeds for walk in walks) - size * terms.payoff
-    if edge <= 0 or edge < size * terms.margin:
+    rules = list(zip(ladders, terms.sides, terms.fees, strict=True))
+    walks = tuple(take(ladder, size, side, fees) for ladder, side, fees in rules)
+    if any(walk.gross < least * MICRO for walk, least in zip(walks, terms.notionals, strict=False)):
+        return None  # an order the venue would refuse for being worth too little
+    edge = size * terms.payoff - sum(walk.outlay(side) for walk, side in zip(walks, terms.sides, strict=True))
+    least = size * terms.margin
+    if terms.carry:
+        locked = sum(walk.capital(side) for walk, side in zip(walks, terms.sides, strict=True))
+        least += ceil_div(locked * terms.carry, PPM)
+    if edge <= 0 or edge < least:
         return None
     return SetQuote(size, edge, walks)

@@ -18,7 +18,7 @@ first order, and between two legs the 99th percentile, since π should be taken 
 from __future__ import annotations
 
 from domain.book import Book
-from domain.depth import Walk, buy, sell
+from domain.depth import TakerFees, Walk, buy, sell
 from domain.market import MarketSpec
 from domain.money import from_micros, to_micros
 from domain.orders import Side
@@ -55,11 +55,11 @@ def _standing(book: Book, walk: Walk, side: Side) -> int:
 
 def _unwinding(book: Book, walk: Walk, side: Side, spec: MarketSpec) -> int:
     """Picos lost by giving all of `walk` back to the same book."""
-    rate, unit = to_micros(spec.fees.taker), to_micros(spec.fees.unit)
+    fees = TakerFees.of(spec.fees)
     drift = to_micros(spec.step_at(from_micros(walk.worst))) * walk.filled
     if side is Side.BUY:
-        back = sell(book.bid_levels(), walk.filled, rate, unit)
+        back = sell(book.bid_levels(), walk.filled, fees)
         return walk.cost - back.proceeds + drift
-    back = buy(book.ask_levels(), walk.filled, rate, unit)
+    back = buy(book.ask_levels(), walk.filled, fees)
     unfound = (walk.filled - back.filled) * to_micros(spec.payoff)
     return back.cost + unfound - walk.proceeds + drift

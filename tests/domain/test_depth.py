@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.book import Book, Level
-from domain.depth import SetTerms, best_set_size, buy, marginal, sell, set_quote
+from domain.depth import SetTerms, TakerFees, best_set_size, buy, marginal, sell, set_quote
 from domain.money import MICRO
 from domain.orders import Side
 
-RATE = 70_000
+FEES = TakerFees(70_000)
 LOT = 10_000  # 0.01 contract
 
 cents = st.integers(1, 99)
@@ -27,7 +27,8 @@ def ladders(draw: st.DrawFn, low: int = 1, high: int = 99) -> tuple[Level, ...]:
 def terms(
     outcomes: int = 2, *, side: Side = Side.BUY, margin: int = 0, max_size: int = 10**12, step: int = LOT
 ) -> SetTerms:
-    return SetTerms(side, MICRO, margin, max_size, step, (RATE,) * outcomes, (100,) * outcomes)
+    payoff = MICRO if side is Side.BUY else -MICRO
+    return SetTerms(payoff, margin, max_size, step, (side,) * outcomes, (FEES,) * outcomes)
 
 
 def asking(market: str, asks: tuple[Level, ...]) -> Book:
@@ -43,7 +44,7 @@ def bidding(market: str, bids: tuple[Level, ...]) -> Book:
 
 
 def test_a_hundred_at_a_half_costs_fifty_and_the_fee_of_one_seventy_five() -> None:
-    walk = buy(((500_000, 200 * MICRO),), 100 * MICRO, RATE)
+    walk = buy(((500_000, 200 * MICRO),), 100 * MICRO, FEES)
     assert (walk.filled, walk.gross, walk.fee, walk.worst, walk.complete) == (
         100 * MICRO,
         50 * MICRO * MICRO,
@@ -55,11 +56,11 @@ def test_a_hundred_at_a_half_costs_fifty_and_the_fee_of_one_seventy_five() -> No
 
 def test_a_member_whose_balance_is_kept_in_cents_pays_the_rounding_too() -> None:
     # 0.50 + 0.0175 leaves a balance that is floored to the cent: one contract costs 0.52 in all.
-    assert buy(((500_000, MICRO),), MICRO, RATE, unit=10_000).fee == 20_000
+    assert buy(((500_000, MICRO),), MICRO, TakerFees(70_000, 10_000)).fee == 20_000
 
 
 def test_a_walk_that_runs_out_of_depth_is_incomplete_and_says_what_it_found() -> None:
-    walk = buy(((400_000, 2 * MICRO), (410_000, 3 * MICRO)), 6 * MICRO, RATE)
+    walk = buy(((400_000, 2 * MICRO), (410_000, 3 * MICRO)), 6 * MICRO, FEES)
     assert (walk.filled, walk.worst, walk.complete) == (5 * MICRO, 410_000, False)
 
 
@@ -67,8 +68,8 @@ def test_a_walk_that_runs_out_of_depth_is_incomplete_and_says_what_it_found() ->
 def test_cost_rises_with_size_and_each_part_of_it_costs_at_least_as_much_as_the_part_before(
     asks: tuple[Level, ...], first: int, more: int
 ) -> None:
-    small = buy(asks, first * LOT, RATE)
-    large = buy(asks, (first + more) * LOT, RATE)
+    small = buy(asks, first * LOT, FEES)
+    large = buy(asks, (first + more) * LOT, FEES)
     assert large.cost >= small.cost
     if large.complete and small.complete:
         # Convex before the fee's rounding: the added shares are never cheaper on average than the first ones.
@@ -78,7 +79,7 @@ def test_cost_rises_with_size_and_each_part_of_it_costs_at_least_as_much_as_the_
 
 @given(ladders())
 def test_marginal_cost_never_falls_along_a_ladder(asks: tuple[Level, ...]) -> None:
-    costs = [marginal(price, RATE) for price, _ in asks]
+    costs = [marginal(price, FEES) for price, _ in asks]
     assert costs == sorted(costs)
 
 
@@ -86,8 +87,8 @@ def test_marginal_cost_never_falls_along_a_ladder(asks: tuple[Level, ...]) -> No
 def test_buying_and_selling_at_once_never_makes_money(asks: tuple[Level, ...], bid: int, size: int, unit: int) -> None:
     best_ask = asks[0][0] // 10_000 if asks else 100
     bids = ((min(bid, best_ask - 1) * 10_000, 500 * LOT),)
-    bought = buy(asks, size * LOT, RATE, unit)
-    sold = sell(bids, bought.filled, RATE, unit)
+    bought = buy(asks, size * LOT, TakerFees(70_000, unit))
+    sold = sell(bids, bought.filled, TakerFees(70_000, unit))
     assert sold.proceeds - bought.cost <= 0
 
 
@@ -104,8 +105,8 @@ def test_the_size_bought_is_the_largest_whose_last_share_pays(
     found = best_set_size(asks, rules)
 
     def pays(size: int) -> bool:
-        walks = [buy(ladder, size, RATE) for ladder in asks]
-        last = sum(marginal(walk.worst, RATE) for walk in walks)
+        walks = [buy(ladder, size, FEES) for ladder in asks]
+        last = sum(marginal(walk.worst, FEES) for walk in walks)
         return all(walk.complete for walk in walks) and last < (MICRO - margin) * 10**12
 
     assert found % step == 0
@@ -123,8 +124,8 @@ def test_the_size_sold_is_the_largest_whose_last_share_brings_more_than_it_gives
     found = best_set_size(bids, rules)
 
     def pays(size: int) -> bool:
-        walks = [sell(ladder, size, RATE) for ladder in bids]
-        last = sum(marginal(walk.worst, RATE, Side.SELL) for walk in walks)
+        walks = [sell(ladder, size, FEES) for ladder in bids]
+        last = sum(marginal(walk.worst, FEES, Side.SELL) for walk in walks)
         return all(walk.complete for walk in walks) and -last > (MICRO + margin) * 10**12
 
     assert found == 0 or pays(found)
@@ -164,9 +165,11 @@ def test_selling_two_outcomes_is_worth_what_buying_their_opposites_is(
     # A YES bid at p is a NO ask at 1 − p with the same fee, and one NO of each of two outcomes pays a dollar too.
     yes = [tuple(reversed(ladder)) for ladder in (one, other)]
     no = [tuple((MICRO - price, size) for price, size in ladder) for ladder in yes]
-    rules = {side: SetTerms(side, MICRO, 0, 10**12, LOT, (RATE, RATE), (unit, unit)) for side in Side}
-    sold = set_quote([bidding(str(n), ladder) for n, ladder in enumerate(yes)], rules[Side.SELL])
-    bought = set_quote([asking(str(n), ladder) for n, ladder in enumerate(no)], rules[Side.BUY])
+    fees = (TakerFees(70_000, unit),) * 2
+    selling = SetTerms(-MICRO, 0, 10**12, LOT, (Side.SELL, Side.SELL), fees)
+    buying = SetTerms(MICRO, 0, 10**12, LOT, (Side.BUY, Side.BUY), fees)
+    sold = set_quote([bidding(str(n), ladder) for n, ladder in enumerate(yes)], selling)
+    bought = set_quote([asking(str(n), ladder) for n, ladder in enumerate(no)], buying)
     assert (sold and (sold.size, sold.edge)) == (bought and (bought.size, bought.edge))
 
 

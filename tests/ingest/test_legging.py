@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.book import CALM_US, Book
-from domain.depth import buy, sell
+from domain.depth import TakerFees, buy, sell
 from domain.money import MICRO
 from domain.orders import Side
 from domain.sequence import PPM, LegRisk, best_order, expected_value
 from ingest.strategies.legging import LEG_US, PATH_US, risk_of
 from venues.recording.tickers import market
 
-RATE = 70_000
+FEES = TakerFees(70_000)
 SPEC = market("CUP-RED", "CUP", "Red")
 T0 = 1_772_359_200_000_000
 
@@ -28,7 +28,7 @@ def book(*, standing: int = 100, bid: int = 38, name: str = "CUP-RED") -> Book:
 
 
 def risk(of: Book, *, need: int = 100, delay_ms: int = 0, at: int = T0) -> LegRisk:
-    walk = buy(of.ask_levels(), need * MICRO, RATE)
+    walk = buy(of.ask_levels(), need * MICRO, FEES)
     return risk_of(of, walk, Side.BUY, replace(SPEC, market=of.market, delay_ms=delay_ms), at)
 
 
@@ -88,7 +88,7 @@ def test_a_wider_book_loses_more_when_unwound_and_one_without_bids_loses_everyth
 
 def test_a_sold_leg_is_unwound_by_buying_back() -> None:
     made = book(standing=60)
-    walk = sell(made.bid_levels(), 100 * MICRO, RATE)
+    walk = sell(made.bid_levels(), 100 * MICRO, FEES)
     found = risk_of(made, walk, Side.SELL, SPEC, T0)
     # 60 bought back at 0.40, 40 found nobody and cost a dollar each; brought 100 × 0.38 less its fee; a cent of drift
     back = 60 * 400_000 + 1_008_000 + 40 * MICRO

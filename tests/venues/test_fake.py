@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.depth import buy
+from domain.depth import TakerFees, buy
 from domain.errors import Rejected, Unavailable
 from domain.evidence import OrderStatus
 from domain.market import MarketSpec, Venue
@@ -45,7 +45,7 @@ async def test_it_takes_the_levels_within_the_limit_and_charges_what_the_depth_a
 ) -> None:
     port: VenueClient = venue
     result = await port.submit(ORDER)
-    walk = buy([(to_micros(p), to_micros(s)) for p, s in LEVELS], to_micros("7.38"), to_micros("0.07"))
+    walk = buy([(to_micros(p), to_micros(s)) for p, s in LEVELS], to_micros("7.38"), TakerFees(to_micros("0.07")))
     account = await port.account()
     assert (result.verdict, result.filled, result.remaining) == (Verdict.ACCEPTED, D("7.38"), D(0))
     assert [fill.price for fill in account.fills] == [D("0.40"), D("0.41")]

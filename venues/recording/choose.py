@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.book import Book
-from domain.depth import SetTerms, set_quote
+from domain.depth import SetTerms, TakerFees, set_quote
 from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec
 from domain.money import MICRO, to_micros
@@ -69,13 +69,12 @@ def takeable(session: RecordedSession) -> list[Spell]:
 def _spells(session: RecordedSession, members: Sequence[MarketSpec]) -> list[Spell]:
     params, limits = SetParams(), GateLimits()
     terms = SetTerms(
-        side=Side.BUY,
         payoff=to_micros(members[0].payoff),
         margin=to_micros(params.margin),
         max_size=to_micros(params.max_size),
         step=max(to_micros(spec.size_step) for spec in members),
-        rates=tuple(to_micros(spec.fees.taker) for spec in members),
-        units=tuple(to_micros(spec.fees.unit) for spec in members),
+        sides=(Side.BUY,) * len(members),
+        fees=tuple(TakerFees.of(spec.fees) for spec in members),
     )
     smallest = to_micros(max(params.min_size, *(spec.min_size for spec in members)))
     by_market = {spec.market: Book(spec.market) for spec in members}
