@@ -170,10 +170,17 @@ class Admin:
         return answer([])
 
     async def audit(self, http: web.Request) -> web.Response:
-        """By client order id: how often it arrived, the SHA-256 of each distinct body, and when first (µs). And every
-        position a market's end turned into cash, oldest first, in micros."""
+        """By client order id: how often it arrived, the SHA-256 of each distinct body, and when first (µs). Every
+        position a market's end turned into cash, oldest first, in micros. And the account as the exchange has it: cash
+        (before what working orders hold back), signed shares by market, all fills oldest first, all in micros."""
         settlements = list(self._exchange.store.settlements())[::-1]
-        return answer({"orders": self._exchange.store.receipts(), "settlements": settlements})
+        held = self._exchange.account.positions.items()
+        account = {
+            "cash": self._exchange.account.cash,
+            "positions": {ticker: position.shares for ticker, position in held if position.shares},
+            "fills": list(self._exchange.store.fills())[::-1],
+        }
+        return answer({"orders": self._exchange.store.receipts(), "settlements": settlements, "account": account})
 
     async def healthz(self, http: web.Request) -> web.Response:
         state = self._playback.state
