@@ -15,7 +15,6 @@ from domain.market import MarketSpec
 from domain.orders import OrderTicket, PreparedOrder, Quote, SubmitResult, Verdict
 from venues.kalshi.collateral import held_back
 from venues.kalshi.errors import MARKET_INACTIVE, judge_answer, judge_failure, read_refusal
-from venues.kalshi.limits import CANCEL_COST, DEFAULT_COST, ORDER_READ_COST
 from venues.kalshi.messages import (
     AccountLimits,
     Balance,
@@ -113,7 +112,7 @@ class KalshiClient:
         """
         try:
             content = order_body(ticket)
-            await self._wire.writes.take(DEFAULT_COST)
+            await self._wire.take_write("POST", CREATE_PATH)
         except (Denied, Unavailable) as refused:
             return SubmitResult(Verdict.DENIED, refused.code, refused.message, sent=False, at=self._clock())
         try:
@@ -128,7 +127,7 @@ class KalshiClient:
         cancels and ends its orders itself, so that refusal is no failure either."""
         path = f"{CREATE_PATH}/{_segment(order_id)}"
         params: dict[str, str | int] = {"market_ticker": market, "exchange_index": -1}
-        answer = await self._wire.delete(path, params, cost=CANCEL_COST)
+        answer = await self._wire.delete(path, params)
         if answer.status in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
             return
         refusal = read_refusal(f"DELETE {path}", answer.status, answer.body)
@@ -263,7 +262,7 @@ class KalshiClient:
     async def _read_order(self, order_id: str) -> Order | None:
         try:
             path = f"/portfolio/orders/{_segment(order_id)}"
-            return (await self._wire.get(path, OrderAnswer, cost=ORDER_READ_COST)).order
+            return (await self._wire.get(path, OrderAnswer)).order
         except Rejected as refused:
             if refused.code == _NOT_FOUND:
                 return None

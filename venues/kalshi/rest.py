@@ -8,16 +8,18 @@ from typing import TypeVar
 
 import msgspec
 
-from domain.errors import Unavailable
+from domain.errors import Rejected, SurefootError, Unavailable, Unknown
 from venues.kalshi.errors import read_refusal
-from venues.kalshi.limits import DEFAULT_COST
+from venues.kalshi.limits import Costs
 from venues.kalshi.signing import Signer
 from venues.token_bucket import TokenBucket
-from venues.wire import Answer, HttpWire, Timeouts, WireFailure, wall_clock_us
+from venues.wire import Answer, HttpWire, NotSent, Timeouts, WireFailure, wall_clock_us
 
 API_ROOT = "/trade-api/v2"
 PAGE = 1000
 _MAX_PAGES = 500
+_LONGEST_RETRY_S = 60.0
+_JSON = {"Content-Type": "application/json"}
 
 Params = Mapping[str, str | int]
 
@@ -47,34 +49,35 @@ class RestWire:
         self.clock = clock
         self.reads = reads or TokenBucket("read", rate=200, capacity=200)
         self.writes = writes or TokenBucket("write", rate=100, capacity=100)
+        self.costs = Costs()
         self._signer = signer
 
     async def close(self) -> None:
         await self._http.close()
 
+    async def take_write(self, method: str, path: str, items: int = 1) -> None:
+        """Wait for a write's turn. Raises `Unavailable` or `Denied` as `TokenBucket.take`: nothing was sent then."""
+        await self.writes.take(self.costs.of(method, path, items))
+
     async def post_order(self, path: str, body: bytes) -> Answer:
-        """Send an order's bytes, once. Raises `WireFailure` as it comes: what it proves is the caller's to say."""
-        headers = {"Content-Type": "application/json"}
-        return await self._exchange("POST", path, content=body, headers=headers, timeout=self.timeouts.submit)
+        """Send an order's bytes, once, after `take_write`. Raises `WireFailure` as it comes: what it proves is the
+        caller's to say."""
+        answer = await self._exchange("POST", path, content=body, headers=_JSON, timeout=self.timeouts.submit)
+        self._heed(answer, self.writes)
+        return answer
 
-    async def get(self, path: str, kind: type[T], params: Params | None = None, *, cost: float = DEFAULT_COST) -> T:
+    async def get(self, path: str, kind: type[T], params: Params | None = None) -> T:
         """A read, decoded. Raises `Rejected` if the venue refused, `Unavailable` if it could not be asked or read."""
-        return (await self.get_answer(path, kind, params, cost=cost))[0]
+        return (await self.get_answer(path, kind, params))[0]
 
-    async def get_answer(
-        self, path: str, kind: type[T], params: Params | None = None, *, cost: float = DEFAULT_COST
-    ) -> tuple[T, Answer]:
+    async def get_answer(self, path: str, kind: type[T], params: Params | None = None) -> tuple[T, Answer]:
         """Like `get`, with the answer's times."""
-        await self.reads.take(cost)
+        await self.reads.take(self.costs.of("GET", path))
         answer = await self._ask("GET", path, params)
+        self._heed(answer, self.reads)
         if answer.status != HTTPStatus.OK:
             raise read_refusal(f"GET {path}", answer.status, answer.body)
-        try:
-            return msgspec.json.decode(answer.body, type=kind), answer
-        except (msgspec.DecodeError, UnicodeDecodeError) as unreadable:
-            raise Unavailable(
-                f"GET {path}: the answer cannot be read ({unreadable}); expected {kind.__name__}", "unparseable"
-            ) from None
+        return _decoded(f"GET {path}", answer, kind), answer
 
     async def pages(self, path: str, kind: type[P], params: Params | None = None) -> list[P]:
         """All pages of a listing, following `cursor` until it is empty.
@@ -96,10 +99,59 @@ class RestWire:
             seen.add(cursor)
         raise Unavailable(f"GET {path}: the listing does not end; expected an empty cursor on the last page", "endless")
 
-    async def delete(self, path: str, params: Params | None = None, *, cost: float = DEFAULT_COST) -> Answer:
-        """A delete, whatever its status. Raises `Unavailable` if it could not be asked."""
-        await self.writes.take(cost)
-        return await self._ask("DELETE", path, params)
+    async def delete(self, path: str, params: Params | None = None) -> Answer:
+        """A delete that may be repeated, whatever its status. Raises `Unavailable` if it could not be asked."""
+        await self.take_write("DELETE", path)
+        answer = await self._ask("DELETE", path, params)
+        self._heed(answer, self.writes)
+        return answer
+
+    async def change(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        body: object = None,
+        params: Params | None = None,
+        *,
+        items: int = 1,
+    ) -> T:
+        """A write other than an order, decoded; `body` is sent as JSON.
+
+        Raises `Rejected` if the venue refused it, `Unavailable` if nothing left, and `Unknown` if it may have had its
+        effect: look, or repeat it where its words are absolute ("reduce to 3", not "by 3")."""
+        await self.take_write(method, path, items)
+        content = None if body is None else msgspec.json.encode(body)
+        what = f"{method} {path}"
+        try:
+            answer = await self._exchange(
+                method, path, params=params, content=content, headers=_JSON, timeout=self.timeouts.submit
+            )
+        except NotSent as failure:
+            raise Unavailable(f"{what}: no connection ({failure}); nothing was sent: ask again later", "no_answer") from None
+        except WireFailure as failure:
+            raise Unknown(f"{what}: no answer ({failure}); it may have had its effect: look first", "no_answer") from None
+        self._heed(answer, self.writes)
+        if answer.status in (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT):
+            try:
+                return _decoded(what, answer, kind)
+            except Unavailable as unreadable:
+                raise Unknown(f"{unreadable.message}; it had its effect: look what it is", "unparseable") from None
+        refusal: SurefootError = read_refusal(what, answer.status, answer.body)
+        if isinstance(refusal, Rejected) or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise refusal
+        raise Unknown(f"{what}: HTTP {answer.status}; it may have had its effect: look first", f"http_{answer.status}")
+
+    @staticmethod
+    def _heed(answer: Answer, bucket: TokenBucket) -> None:
+        """Slow down where the venue asks for it."""
+        if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
+            return
+        wait = answer.headers.get("Retry-After", "")
+        if wait.isascii() and wait.isdigit():
+            bucket.shut_for(min(float(wait), _LONGEST_RETRY_S))
+        else:
+            bucket.lower(0.0)
 
     async def _ask(self, method: str, path: str, params: Params | None) -> Answer:
         try:
@@ -126,3 +178,13 @@ class RestWire:
             content=content,
             headers={**signed, **(headers or {})},
         )
+
+
+def _decoded(what: str, answer: Answer, kind: type[T]) -> T:
+    """Raises `Unavailable` for a body that is not what was expected; an empty one is an empty object."""
+    try:
+        return msgspec.json.decode(answer.body or b"{}", type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as unreadable:
+        raise Unavailable(
+            f"{what}: the answer cannot be read ({unreadable}); expected {kind.__name__}", "unparseable"
+        ) from None
