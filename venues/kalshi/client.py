@@ -14,7 +14,7 @@ from domain.fees import FeeSchedule
 from domain.market import MarketSpec
 from domain.orders import OrderTicket, PreparedOrder, Quote, SubmitResult, Verdict
 from venues.kalshi.collateral import held_back
-from venues.kalshi.errors import MARKET_INACTIVE, judge_answer, judge_failure, read_refusal
+from venues.kalshi.errors import MARKET_INACTIVE, judge_answer, read_refusal
 from venues.kalshi.messages import (
     AccountLimits,
     Balance,
@@ -48,6 +48,7 @@ from venues.kalshi.translate import (
 )
 from venues.port import Account, OpenOrder
 from venues.token_bucket import TokenBucket
+from venues.verdicts import judge_failure
 from venues.wire import Timeouts, WireFailure, wall_clock_us
 
 _NOT_FOUND = "not_found"

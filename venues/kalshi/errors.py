@@ -41,7 +41,7 @@ import msgspec
 from domain.errors import Rejected, SurefootError, Unavailable
 from domain.orders import SubmitResult, Verdict
 from venues.kalshi.messages import CreatedOrder
-from venues.wire import AnswerLate, NotSent, WireFailure
+from venues.verdicts import unknown
 
 DEFINITE = frozenset({400, 401, 403, 404, 409, 410, 429})
 """Statuses that are a refusal when the venue itself wrote the body."""
@@ -107,26 +107,17 @@ def judge_answer(client_order_id: str, status: int, body: bytes, at: int) -> Sub
     error = parse_error(status, body)
     if status in DEFINITE:
         if error is None:
-            return _unknown("unparseable", f"HTTP {status} with a body the venue does not write", at)
+            return unknown("unparseable", f"HTTP {status} with a body the venue does not write", at)
         code = RATE_LIMITED if status == HTTPStatus.TOO_MANY_REQUESTS else error.code or f"http_{status}"
         if status == HTTPStatus.CONFLICT and code == DUPLICATE:
-            return _unknown(
+            return unknown(
                 code, "an earlier copy of this order arrived; its fate is in the order list", at, landed=True
             )
         if code == "invalid_order" and "post only cross" in error.message:
             code = POST_ONLY_CROSS  # a word of its own: the price was good, the moment was not
         return SubmitResult(Verdict.REJECTED, code, f"HTTP {status}: {error}", at=at)
     said = f": {error}" if error else ""
-    return _unknown(f"http_{status}", f"HTTP {status}{said}; the order may or may not have run", at)
-
-
-def judge_failure(failure: WireFailure, at: int) -> SubmitResult:
-    """What a failed exchange of bytes proves: never that nothing happened, unless nothing left."""
-    if isinstance(failure, NotSent):
-        return _unknown("refused", f"no connection to the venue ({failure}); nothing was sent", at, sent=False)
-    if isinstance(failure, AnswerLate):
-        return _unknown("timeout", f"no answer in time ({failure}); the order may or may not have run", at)
-    return _unknown("disconnected", f"the connection was lost ({failure}); the order may have run", at)
+    return unknown(f"http_{status}", f"HTTP {status}{said}; the order may or may not have run", at)
 
 
 _WRONG_KEY = (
@@ -154,12 +145,12 @@ def _judge_created(client_order_id: str, body: bytes, at: int) -> SubmitResult:
     try:
         order = _CREATED.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as unreadable:
-        return _unknown(
+        return unknown(
             "unparseable", f"HTTP 201 that cannot be read ({unreadable}); the order is there", at, landed=True
         )
     if order.client_order_id is not None and order.client_order_id != client_order_id:
         detail = f"HTTP 201 names order {order.client_order_id}; expected {client_order_id}"
-        return _unknown("unparseable", detail, at, landed=True)
+        return unknown("unparseable", detail, at, landed=True)
     return SubmitResult(
         Verdict.ACCEPTED,
         order_id=order.order_id,
@@ -169,7 +160,3 @@ def _judge_created(client_order_id: str, body: bytes, at: int) -> SubmitResult:
         average_fee=order.average_fee_paid,
         at=order.ts_ms * 1000 or at,
     )
-
-
-def _unknown(code: str, detail: str, at: int, *, landed: bool = False, sent: bool = True) -> SubmitResult:
-    return SubmitResult(Verdict.UNKNOWN, code, detail, landed=landed, sent=sent, at=at)
