@@ -27,7 +27,7 @@ from domain.evidence import OrderEvidence
 from domain.intent import Intent
 from domain.market import MarketSpec, Venue
 from domain.money import plain
-from domain.orders import Guard, OrderTicket, Quote, Side, SubmitResult, Verdict
+from domain.orders import Guard, OrderTicket, PreparedOrder, Quote, Side, SubmitResult, Verdict
 from domain.requests import CancelRequest, EvidenceRequest, QuoteRequest, SubmitRequest
 from domain.validation import obstacles
 from ledger.port import OrderLedger
@@ -90,11 +90,11 @@ class OrderActivities:
     async def _submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
         try:
             client = self._client(ticket.venue)
-            body = client.body(ticket)
+            prepared = await client.prepare(ticket)
             if ticket.purpose.entry:
                 await self._refuse_obstacles(_intent_of(ticket, opening))
             recorded, quote = await asyncio.gather(
-                self._begin(ticket, body, opening), client.quote(ticket.market) if guard.recheck else _nothing()
+                self._begin(ticket, prepared, opening), client.quote(ticket.market) if guard.recheck else _nothing()
             )
             if quote is not None:
                 _refuse_moved(ticket, guard, quote)
@@ -114,7 +114,7 @@ class OrderActivities:
             )
         result = replace(await client.submit(ticket), quote=quote)
         self._observe(ticket, result, opening, now)
-        await self._finish(ticket, result, None if recorded else (body, now))
+        await self._finish(ticket, result, None if recorded else (prepared, now))
         return result
 
     def _client(self, venue: Venue) -> VenueClient:
@@ -148,7 +148,7 @@ class OrderActivities:
             kept = self._cash[venue] = (self._clock(), await client.cash())
         return kept[1]
 
-    async def _begin(self, ticket: OrderTicket, body: bytes, opening: Intent | None) -> bool:
+    async def _begin(self, ticket: OrderTicket, prepared: PreparedOrder, opening: Intent | None) -> bool:
         """Record the bytes before they leave; whether that was done. Without a record no trade is opened, and the
         record is refused (`Halted`, `Denied`) by a halt in force and by capital that is not free. An order that closes
         an open leg goes out even while the ledger is away: Temporal has its ticket, which says every byte, and the
@@ -158,7 +158,7 @@ class OrderActivities:
         patience = _ENTRY_PATIENCE_S if entry else _LEDGER_PATIENCE_S
         try:
             async with asyncio.timeout(patience):
-                await self._ledger.begin_order(self._run_id, opening, ticket, body, self._clock())
+                await self._record_bytes(ticket, prepared, opening, self._clock())
         except TimeoutError:
             if entry:
                 raise Unavailable(
@@ -175,17 +175,23 @@ class OrderActivities:
         return False
 
     async def _finish(
-        self, ticket: OrderTicket, result: SubmitResult, unrecorded: tuple[bytes, int] | None = None
+        self, ticket: OrderTicket, result: SubmitResult, unrecorded: tuple[PreparedOrder, int] | None = None
     ) -> None:
         """Record the answer, and the bytes with their time if they left unrecorded. The result stands whether or not
         the ledger hears it now: settling writes both again."""
         try:
             async with asyncio.timeout(_LEDGER_PATIENCE_S):
                 if unrecorded is not None:
-                    await self._ledger.begin_order(self._run_id, None, ticket, *unrecorded)
+                    prepared, at = unrecorded
+                    await self._record_bytes(ticket, prepared, None, at)
                 await self._ledger.finish_order(ticket, result)
         except (SurefootError, TimeoutError) as away:
             log.warning("answer not in the ledger yet", error=str(away))
+
+    async def _record_bytes(
+        self, ticket: OrderTicket, prepared: PreparedOrder, opening: Intent | None, at: int
+    ) -> None:
+        await self._ledger.begin_order(self._run_id, opening, ticket, prepared.body, at, order_id=prepared.order_id)
 
     async def _denied(self, ticket: OrderTicket, refused: Denied, quote: Quote | None) -> SubmitResult:
         result = SubmitResult(Verdict.DENIED, refused.code, refused.message, sent=False, quote=quote, at=self._clock())

@@ -84,7 +84,10 @@ class SettlementActivities:
             if facts is None or not facts.sends:
                 ticket = order.ticket
                 at = order.result.at if order.result is not None else self._clock()
-                await self._ledger.begin_order(self._run_id, None, ticket, self._venues[ticket.venue].body(ticket), at)
+                prepared = await self._venues[ticket.venue].prepare(ticket)
+                await self._ledger.begin_order(
+                    self._run_id, None, ticket, prepared.body, at, order_id=prepared.order_id
+                )
 
     async def _final_word(self, intent: Intent, order: OrderRecord) -> OrderEvidence:
         """Counts that can no longer change, with a fill for every share. Raises `Unavailable` until there are some."""

@@ -1,41 +1,72 @@
-"""Kalshi's quadratic fee, exactly.
+"""What venues charge for a fill, exactly.
 
-Trade fee = rate · C · P · (1 − P), rounded **up** to $0.0001, where C is contracts and P the price in dollars.
+**Kalshi.** Trade fee = rate · C · P · (1 − P), rounded **up** to $0.0001; C is contracts, P the price in dollars.
 Taker rate 0.07 × the series' multiplier; makers pay a quarter of it only on series that say so.
 The change in balance is then floored to the member's unit ($0.0001 for direct members, $0.01 for others);
 what the floor takes is a *rounding fee*, and an accumulator per order gives back each whole cent it gathers.
 Source: docs.kalshi.com/getting_started/fee_rounding; base rate from recorded fills (0.52 → 0.0175, 0.99 → 0.0007).
+
+**Polymarket.** Fee = C · rate · (P · (1 − P))^exponent, rounded half up to $0.00001, taker only; a buyer pays it on top
+of the collateral, a seller gets it taken from the proceeds. Rate and exponent are the market's own. There is no
+member's unit and no accumulator. Source: docs.polymarket.com/trading/fees; the exponent from the venue's client code.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from functools import lru_cache
 
+from domain.later import later
 from domain.money import ceil_div, from_micros, to_micros
 
 _FEE_UNIT = 100  # $0.0001 in micros
+_POWER_UNIT = 10  # $0.00001 in micros
 _CENT = 10_000  # $0.01 in micros
 _QUADRATIC_TO_UNIT = 10**20  # micros^4 (1e-24 dollars) to 1e-4 dollars
 
 
+class FeeModel(StrEnum):
+    KALSHI = "kalshi"
+    POLYMARKET = "polymarket"
+
+
 @dataclass(frozen=True, slots=True)
 class FeeSchedule:
-    """Rates as exact decimals: `taker` 0.07, `maker` 0 or 0.0175; `unit` the member's balance unit in dollars."""
+    """Rates as exact decimals: `taker` 0.07, `maker` 0 or 0.0175; `unit` the member's balance unit in dollars.
+
+    `exponent` is Polymarket's alone. Its unit is $0.000001, the collateral's own.
+    """
 
     taker: Decimal = Decimal("0.07")
     maker: Decimal = Decimal("0")
     unit: Decimal = Decimal("0.0001")
+    model: FeeModel = later(FeeModel.KALSHI)
+    exponent: int = later(1)
 
     def trade_fee(self, price: Decimal, size: Decimal, *, maker: bool = False) -> Decimal:
         """Fee in dollars of one fill of `size` contracts at `price`, before the rounding fee."""
-        return _trade_fee(self.maker if maker else self.taker, price, size)
+        rate = self.maker if maker else self.taker
+        return _trade_fee(self.model, rate, self.exponent, price, size)
 
 
 @lru_cache(maxsize=65_536)  # the same few prices and sizes, over and over
-def _trade_fee(rate: Decimal, price: Decimal, size: Decimal) -> Decimal:
+def _trade_fee(model: FeeModel, rate: Decimal, exponent: int, price: Decimal, size: Decimal) -> Decimal:
+    if model is FeeModel.POLYMARKET:
+        return from_micros(power_fee(to_micros(rate), exponent, to_micros(price), to_micros(size)))
     return from_micros(quadratic_fee(to_micros(rate), to_micros(price), to_micros(size)))
+
+
+def power_fee(rate: int, exponent: int, price: int, size: int) -> int:
+    """Polymarket's fee in micro-dollars; `rate`, `price` and `size` in micros. Rounded half up to $0.00001.
+
+    >>> power_fee(70_000, 1, 500_000, 100_000_000)
+    1750000
+    """
+    exact: int = rate * size * (price * (1_000_000 - price)) ** exponent
+    unit: int = 10 ** (6 + 12 * exponent) * _POWER_UNIT
+    return (2 * exact + unit) // (2 * unit) * _POWER_UNIT
 
 
 def quadratic_fee(rate: int, price: int, size: int) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
 from domain.fees import FeeSchedule
+from domain.later import LATER, later
 from domain.market import Venue
 from domain.money import plain
 from domain.orders import Side, TimeInForce
@@ -108,7 +109,8 @@ class Intent:
     `decided_at` and `expires_at` are exchange time in microseconds since the epoch. `payoff` is what one share of
     every leg together pays for certain, shares held short paying the negative of theirs. `edge` is the expected
     profit in dollars after all fees. `set_id` is the venue's id of the complete set that the legs form, if it takes
-    such sets back for their payoff; empty otherwise.
+    such sets back for their payoff; empty otherwise. `claim` is the id of the equivalence record the payoff rests on,
+    where the legs' markets are the same claim only because a person has said so; empty otherwise.
     """
 
     strategy: str
@@ -122,6 +124,7 @@ class Intent:
     policy: LegPolicy
     evidence: tuple[BookEvidence, ...]
     set_id: str = ""
+    claim: str = later("")
 
     def __hash__(self) -> int:
         """Of a few fields that tell intents apart: what is derived from an intent is looked up many times a trade."""
@@ -177,14 +180,27 @@ def _worst_cost_of(intent: Intent) -> Decimal:
 
 
 def canonical(value: Any) -> str:
-    """JSON with sorted keys, no spaces, and plain, normalised decimals: equal content, equal text."""
+    """JSON with sorted keys, no spaces, and plain, normalised decimals: equal content, equal text.
 
-    def encode(item: Any) -> str:
-        if isinstance(item, Decimal):
-            return plain(item.normalize() if item else Decimal(0))  # −0 equals 0
-        raise TypeError(f"{type(item).__name__} has no canonical form")
+    A field that came later (`domain.later`) is left out while it holds its default: ids of older intents stay theirs.
+    """
+    return json.dumps(_simple(value), sort_keys=True, separators=(",", ":"))
 
-    return json.dumps(asdict(value), sort_keys=True, separators=(",", ":"), default=encode)
+
+def _simple(item: Any) -> Any:
+    if is_dataclass(item):
+        return {
+            field.name: _simple(value)
+            for field in fields(item)
+            if (value := getattr(item, field.name)) != field.default or LATER not in field.metadata
+        }
+    if isinstance(item, Decimal):
+        return plain(item.normalize() if item else Decimal(0))  # −0 equals 0
+    if isinstance(item, (tuple, list)):
+        return [_simple(one) for one in item]
+    if item is None or isinstance(item, (str, int, bool)):
+        return item
+    raise TypeError(f"{type(item).__name__} has no canonical form")
 
 
 def id_of(text: str) -> str:

@@ -35,6 +35,10 @@ class MarketSpec:
     `set_id` is the venue's id of the complete set this market belongs to, if sets can be handed back for their payoff.
     `outcomes` is how many markets the event has in all, where it is said that one of them pays and no other; 0 where
     nobody says so. `delay_ms` is how long the venue holds an order that takes before it may trade.
+    `min_notional` is the least an order that takes may be worth, in dollars. Where each outcome of a market is an
+    instrument of its own (a Polymarket token), `outcome` is its label and `complement` the instrument of the other
+    outcome: a share of each together pays one dollar. `resolves_at` is when the venue expects to know the result, in
+    microseconds since the epoch; 0 where it does not say.
     """
 
     venue: Venue
@@ -50,6 +54,10 @@ class MarketSpec:
     set_id: str = ""
     outcomes: int = 0
     delay_ms: int = 0
+    min_notional: Decimal = Decimal("0")
+    outcome: str = ""
+    complement: str = ""
+    resolves_at: int = 0
 
     def range_of(self, price: Decimal) -> PriceRange | None:
         for band in self.price_ranges:

@@ -32,6 +32,7 @@ class TimeInForce(StrEnum):
     IOC = "immediate_or_cancel"
     FOK = "fill_or_kill"
     GTC = "good_till_canceled"
+    GTD = "good_till_date"  # as GTC, and the venue itself ends it at the ticket's `expires_at`
 
 
 class Purpose(StrEnum):
@@ -57,7 +58,8 @@ class OrderTicket:
     `leg` is the leg's name in the intent ("A", "B"), or `SETS` for a merge, whose `market` is the set's id and whose
     `limit` is the payoff of one set. `attempt` counts orders of that leg from 1. An attempt number is used again only
     to send the same ticket again; a different order takes the next number. `foreign_id` is the client order id of an
-    order that somebody else placed and the trade adopted: it was never sent from here.
+    order that somebody else placed and the trade adopted: it was never sent from here. `decided_at` is the intent's
+    (microseconds), for venues whose orders carry a time; `expires_at` (wall-clock microseconds) is set for GTD alone.
     """
 
     intent_id: str
@@ -72,6 +74,8 @@ class OrderTicket:
     tif: TimeInForce = TimeInForce.IOC
     post_only: bool = False
     foreign_id: str = ""
+    decided_at: int = 0
+    expires_at: int = 0
 
     @property
     def client_order_id(self) -> str:
@@ -80,7 +84,15 @@ class OrderTicket:
     @property
     def rests(self) -> bool:
         """Whether what does not fill at once stays in the book until it is cancelled."""
-        return self.tif is TimeInForce.GTC
+        return self.tif in (TimeInForce.GTC, TimeInForce.GTD)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedOrder:
+    """The exact bytes of an order, and the id the venue will know it by where that follows from them; else empty."""
+
+    body: bytes
+    order_id: str = ""
 
 
 @lru_cache(maxsize=65_536)  # asked for a dozen times an order

@@ -144,6 +144,8 @@ def ticket_row(ticket: OrderTicket) -> dict[str, Any]:
         "filled": Decimal(0),
         "settled": False,
         "foreign_id": ticket.foreign_id,
+        "decided_at": ticket.decided_at,
+        "expires_at": ticket.expires_at,
     }
 
 
@@ -296,6 +298,8 @@ def order_of(row: Row) -> OrderFacts:
         tif=TimeInForce(row["tif"]),
         post_only=row["post_only"],
         foreign_id=row["foreign_id"],
+        decided_at=row["decided_at"],
+        expires_at=row["expires_at"],
     )
     return OrderFacts(
         ticket=ticket,

@@ -73,7 +73,9 @@ class MemoryLedger(MemoryHalts):
         for item in items:
             self._suppressions.setdefault((run_id, item.strategy, item.pair, item.gate, item.at), item)
 
-    async def begin_order(self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int) -> int:
+    async def begin_order(
+        self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int, *, order_id: str = ""
+    ) -> int:
         digest = hashlib.sha256(body).hexdigest()
         if intent is not None:
             key = intent.id
@@ -92,7 +94,9 @@ class MemoryLedger(MemoryHalts):
             raise codec.different_bytes(ticket, digest)
         copy = order.sends + 1
         first_at = at if order.sends == 0 else order.first_sent_at
-        self._orders[ticket.client_order_id] = replace(order, sends=copy, first_sent_at=first_at, last_sent_at=at)
+        self._orders[ticket.client_order_id] = replace(
+            order, sends=copy, first_sent_at=first_at, last_sent_at=at, order_id=order.order_id or order_id or None
+        )
         text = body.decode("utf-8", "backslashreplace")
         self._sends.append(SentBody(ticket.client_order_id, copy, digest, text, at))
         return copy
@@ -119,7 +123,7 @@ class MemoryLedger(MemoryHalts):
             elif owner is None:
                 continue  # nothing new
             booked, ref = self._fills[key], f"{fill.trade_id}/{fill.order_id}"
-            order = self._orders.get(booked.client_order_id)
+            order = self._orders.get(booked.client_order_id) or self._at(booked.venue, booked.order_id)
             whose = owner or (order.ticket.intent_id if order is not None else None)
             self._accounts.enter(CashEntry(booked.venue, "fill", ref, booked.cash, booked.at, whose))
             if booked.status is FillStatus.VOID:
@@ -239,6 +243,15 @@ class MemoryLedger(MemoryHalts):
 
     async def order_outcome(self, client_order_id: str) -> OrderFacts | None:
         return self._orders.get(client_order_id)
+
+    async def order_at(self, venue: Venue, order_id: str) -> OrderFacts | None:
+        return self._at(venue, order_id)
+
+    def _at(self, venue: Venue, order_id: str) -> OrderFacts | None:
+        if not order_id:
+            return None
+        known = (o for o in self._orders.values() if o.order_id == order_id and o.ticket.venue is venue)
+        return next(known, None)
 
     # ------------------------------------------------------------------ parts
 

@@ -24,11 +24,14 @@ from domain.trade import TradeRecord
 class OrderLedger(Protocol):
     """What the activities of a trade call."""
 
-    async def begin_order(self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int) -> int:
+    async def begin_order(
+        self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int, *, order_id: str = ""
+    ) -> int:
         """Record, in one round trip and before they leave, the bytes of `ticket`; returns which copy this is (from 1).
 
         With `intent` (the first leg) the intent and its trade are recorded too, and its worst cost at each of its
-        venues is reserved; asked again, what is reserved stays so. `at` is wall-clock microseconds.
+        venues is reserved; asked again, what is reserved stays so. `at` is wall-clock microseconds, `order_id` the id
+        the venue will give the order, where that is known beforehand.
 
         Raises, with nothing recorded: `Halted` (`halted`) when a halt in force covers the intent; `Denied`
         (`above_balance`) when a venue with an opening balance has less free than the intent may need there, or
@@ -43,6 +46,10 @@ class OrderLedger(Protocol):
 
     async def order_outcome(self, client_order_id: str) -> OrderFacts | None:
         """What is known of one order, or None if it was never begun."""
+        ...
+
+    async def order_at(self, venue: Venue, order_id: str) -> OrderFacts | None:
+        """The same by the venue's own id, for venues that know orders by no other."""
         ...
 
     async def record_fills(self, fills: Iterable[Fill]) -> None:

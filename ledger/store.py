@@ -100,13 +100,16 @@ class Ledger:
         if rows:
             await self._write(statements.RECORD_SUPPRESSIONS, codec.rows_json(*rows))
 
-    async def begin_order(self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int) -> int:
+    async def begin_order(
+        self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int, *, order_id: str = ""
+    ) -> int:
         digest = hashlib.sha256(body).hexdigest()
         order = codec.ticket_row(ticket) | {
             "body_sha256": digest,
             "sends": 1,
             "first_sent_at": at,
             "last_sent_at": at,
+            "order_id": order_id or None,
         }
         opening = _opening(run_id, intent, ticket, at) if intent is not None else None
         text = body.decode("utf-8", "backslashreplace")
@@ -242,6 +245,10 @@ class Ledger:
     async def order_outcome(self, client_order_id: str) -> OrderFacts | None:
         async with self._view() as connection:
             return await reads.order_outcome(connection, client_order_id)
+
+    async def order_at(self, venue: Venue, order_id: str) -> OrderFacts | None:
+        async with self._view() as connection:
+            return await reads.order_at(connection, venue, order_id)
 
     # ------------------------------------------------------------------ one round trip
 

@@ -8,12 +8,12 @@ from typing import Protocol
 
 from domain.evidence import Fill, ForeignOrder, OrderEvidence, Resolution
 from domain.market import MarketSpec
-from domain.orders import OrderTicket, Quote, SubmitResult
+from domain.orders import OrderTicket, PreparedOrder, Quote, SubmitResult
 
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
-    """A working order as the venue lists it."""
+    """A working order as the venue lists it. `client_order_id` is empty where the venue knows only its own ids."""
 
     order_id: str
     client_order_id: str
@@ -71,6 +71,9 @@ class VenueClient(Protocol):
         """An order of this account by the venue's own id, fills included. Raises `Rejected` when there is none."""
         ...
 
-    def body(self, ticket: OrderTicket) -> bytes:
-        """The exact bytes `submit` sends for this ticket: a pure function of it."""
+    async def prepare(self, ticket: OrderTicket) -> PreparedOrder:
+        """The exact bytes `submit` sends for this ticket: a pure function of it, of the account's key, and of what
+        never changes about its market. Raises `Denied` for a ticket the wire cannot carry, `Unavailable` when the
+        market's rules have to be read and cannot be.
+        """
         ...

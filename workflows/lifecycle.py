@@ -22,7 +22,7 @@ from domain.trade import DONE_TRADING, Entry, Outcome, Step, TradeRecord, TradeS
 from workflows.adoption import adopt
 from workflows.commands import Commands
 from workflows.desk import Desk
-from workflows.orders import Order, OrderBook, Sender
+from workflows.orders import GTD_MARGIN_US, Order, OrderBook, Sender
 from workflows.repair import Repairs
 from workflows.tail import Tail
 
@@ -266,6 +266,10 @@ class Trade:
             limit=limit,
             tif=leg.tif if styled else TimeInForce.IOC,
             post_only=leg.post_only and styled,
+            decided_at=self.intent.decided_at,
+            expires_at=self.desk.now() + leg.rest_ms * 1000 + GTD_MARGIN_US
+            if styled and leg.tif is TimeInForce.GTD
+            else 0,
         )
         return self._add(Order(ticket, leg.fees, rest_ms=leg.rest_ms if ticket.rests else 0))
 
@@ -281,6 +285,7 @@ class Trade:
             side=Side.SELL,
             size=sets,
             limit=self.intent.payoff,
+            decided_at=self.intent.decided_at,
         )
         return self._add(Order(ticket, leg.fees))
 

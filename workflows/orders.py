@@ -38,6 +38,10 @@ from workflows.desk import Desk
 SEND_WINDOW_US = 10_000_000
 """How long an order decided without a deadline of its own may still leave: what waited longer is decided anew."""
 
+GTD_MARGIN_US = 300_000_000
+"""How long after our own cancel is due the venue ends a dated order by itself: Polymarket wants at least three minutes
+and takes one off."""
+
 _RESTING_PATIENCE_US = 1_000_000
 _SLOWEST_RESTING_POLL_MS = 1_000  # a fill of a resting order wakes its trade; this is for a message that was lost
 _SLOWEST_POLL_MS = 5_000

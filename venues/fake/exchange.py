@@ -28,7 +28,7 @@ from domain.evidence import Fill, FillStatus, ForeignOrder, OrderEvidence, Order
 from domain.fees import RoundingAccumulator
 from domain.market import MarketSpec, Venue
 from domain.money import to_micros
-from domain.orders import OrderTicket, Purpose, Quote, Side, SubmitResult, TimeInForce, Verdict
+from domain.orders import OrderTicket, PreparedOrder, Purpose, Quote, Side, SubmitResult, TimeInForce, Verdict
 from domain.snapshot import Arrival
 from venues.fake.orders import Placed, Word
 from venues.port import Account, OpenOrder
@@ -171,6 +171,9 @@ class FakeVenue:
 
     def body(self, ticket: OrderTicket) -> bytes:
         return msgspec.json.encode(ticket)
+
+    async def prepare(self, ticket: OrderTicket) -> PreparedOrder:
+        return PreparedOrder(self.body(ticket))
 
     async def submit(self, ticket: OrderTicket) -> SubmitResult:
         return self.arrive(ticket)

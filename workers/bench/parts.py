@@ -39,7 +39,7 @@ async def run(opened: Desk, command: str, count: int) -> None:
     async def begin() -> None:
         intent = opened.maker.make("part")
         ticket = ticket_of(intent)
-        await ledger.begin_order(run_id, intent, ticket, venue.body(ticket), wall_clock_us())
+        await ledger.begin_order(run_id, intent, ticket, (await venue.prepare(ticket)).body, wall_clock_us())
 
     async def finish() -> None:
         ticket = ticket_of(opened.maker.make("part"))

@@ -58,7 +58,7 @@ async def _(on: Stage) -> None:
 async def _(on: Stage) -> None:
     await on.start()
     await on.until(TradeState.SETTLING)
-    await asyncio.sleep(1)
+    await on.waits(3)
 
 
 @path("basket-of-three", "three legs, one after the other", legs=3)

@@ -145,6 +145,16 @@ class Stage:
                     return record
                 await asyncio.sleep(0.05)
 
+    async def waits(self, count: int) -> None:
+        """Until its history holds this many timers. Raises `TimeoutError`."""
+        async with asyncio.timeout(_PATIENCE_S):
+            while True:
+                history = await self.handle.fetch_history()
+                timers = sum(event.HasField("timer_started_event_attributes") for event in history.events)
+                if timers >= count:
+                    return
+                await asyncio.sleep(0.05)
+
     async def ask(self, update: str, command: OperatorCommand = PERSON) -> None:
         await self.handle.execute_update(update, command, result_type=str)
 

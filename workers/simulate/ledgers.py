@@ -26,9 +26,11 @@ class StormyLedger(MemoryLedger):
         self._weather = weather
         self._begun = begun
 
-    async def begin_order(self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int) -> int:
+    async def begin_order(
+        self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int, *, order_id: str = ""
+    ) -> int:
         fate = self._reach("begin_order")
-        copy = await super().begin_order(run_id, intent, ticket, body, at)
+        copy = await super().begin_order(run_id, intent, ticket, body, at, order_id=order_id)
         self._begun(ticket)
         await self._answer(fate)
         return copy

@@ -14,7 +14,7 @@ from random import Random
 from domain.errors import Unavailable
 from domain.evidence import ForeignOrder, OrderEvidence, Resolution
 from domain.market import MarketSpec
-from domain.orders import OrderTicket, Quote, SubmitResult, Verdict
+from domain.orders import OrderTicket, PreparedOrder, Quote, SubmitResult, Verdict
 from venues.fake import FakeVenue, Fault
 from venues.port import Account
 from workers.simulate.weather import Weather
@@ -38,6 +38,9 @@ class Wire:
         self._weather = weather
         self._rng = rng
         self._sent = sent
+
+    async def prepare(self, ticket: OrderTicket) -> PreparedOrder:
+        return PreparedOrder(self.body(ticket))
 
     def body(self, ticket: OrderTicket) -> bytes:
         return self.venue.body(ticket)
