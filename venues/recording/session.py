@@ -39,6 +39,26 @@ class BookDelta:
 SessionEvent = BookReset | BookDelta
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a Polymarket market says of itself beyond the `MarketSpec` of its first token.
+
+    A session names such a market once: the spec of its first token (`MarketSpec.market`), whose `complement` is the
+    second. Its events name the first token; a NO bid at q is then a bid of q for the second token. `condition_id` is 0x
+    and 64 hex digits, `version` "v1" or "v2", `outcomes` the labels of the two tokens, `rules` the text that says how
+    it resolves, `ends_at` microseconds since the epoch (0: not said).
+    """
+
+    token: str
+    condition_id: str
+    outcomes: tuple[str, str] = ("Yes", "No")
+    neg_risk: bool = False
+    version: str = "v1"
+    slug: str = ""
+    rules: str = ""
+    ends_at: int = 0
+
+
 class Session(Protocol):
     """`events()` may be called again and yields the same events every time, ordered by `at`."""
 
@@ -53,6 +73,9 @@ class Session(Protocol):
 
     @property
     def end(self) -> int: ...
+
+    @property
+    def conditions(self) -> Sequence[Condition]: ...
 
     def events(self) -> Iterator[SessionEvent]: ...
 
@@ -72,6 +95,7 @@ class RecordedSession:
     `log` is ordered by `at`; the first event of every market is a BookReset. `notes` says, for people, what the
     reader found and did (rows put in order, quarantined lines, agreement with the recorded quotes). `results` are
     what the source itself says of how its events ended; what its books show is said by `winners.winners`.
+    `conditions` says more of its Polymarket markets; one without an entry is given a condition id made from its token.
     """
 
     name: str
@@ -79,6 +103,7 @@ class RecordedSession:
     log: tuple[SessionEvent, ...]
     notes: tuple[str, ...] = ()
     results: tuple[Result, ...] = ()
+    conditions: tuple[Condition, ...] = ()
 
     @property
     def start(self) -> int:

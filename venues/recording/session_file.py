@@ -19,7 +19,7 @@ import msgspec
 
 from domain.errors import BadInput
 from domain.market import MarketSpec
-from venues.recording.session import BookDelta, BookReset, RecordedSession, Result, Session, SessionEvent
+from venues.recording.session import BookDelta, BookReset, Condition, RecordedSession, Result, Session, SessionEvent
 from venues.recording.text import numbered_lines
 
 FORMAT = "surefoot-session"
@@ -39,6 +39,7 @@ class _Header(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     notes: tuple[str, ...]
     events: int
     results: tuple[Result, ...] = ()
+    conditions: tuple[Condition, ...] = ()
 
 
 class _Reset(msgspec.Struct, array_like=True, tag="reset", forbid_unknown_fields=True):
@@ -64,7 +65,8 @@ def lines(session: Session) -> Iterator[bytes]:
     """The file's lines with their ends: equal sessions give equal bytes on every machine."""
     events = list(session.events())
     notes, results = (session.notes, session.results) if isinstance(session, RecordedSession) else ((), ())
-    header = _Header(FORMAT, VERSION, session.name, tuple(session.markets), notes, len(events), results)
+    more = tuple(session.conditions)
+    header = _Header(FORMAT, VERSION, session.name, tuple(session.markets), notes, len(events), results, more)
     yield msgspec.json.encode(header) + b"\n"
     index = {spec.market: place for place, spec in enumerate(session.markets)}
     for event in events:
@@ -107,7 +109,7 @@ def read(path: Path) -> RecordedSession:
             "The file was cut short: copy or write it again",
             "truncated",
         )
-    return RecordedSession(header.name, header.markets, tuple(log), header.notes, header.results)
+    return RecordedSession(header.name, header.markets, tuple(log), header.notes, header.results, header.conditions)
 
 
 def _read_header(path: Path, text: str) -> _Header:
