@@ -22,7 +22,7 @@ class Book:
     `best_bid` and `best_ask` are kept current; reading them costs nothing. A change costs a dictionary update, and a
     scan of one side only when its best level disappears. `version` counts changes and never goes back, so equal
     versions mean equal levels. `ready` is false until the first snapshot; `gapped` is true from a lost message to
-    the next snapshot, and the levels are then only what was last believed.
+    the next snapshot, and the levels are then only what was last believed; `doubt` says in words what happened to it.
 
     `exchange_at` is the exchange's time of the last change, `received_at` ours; both only as given by the caller.
     `touched_at` is when the best bid or ask last moved, `touch_gap` the smoothed time between such moves (an eighth of
@@ -38,6 +38,7 @@ class Book:
         "best_ask",
         "best_bid",
         "bids",
+        "doubt",
         "exchange_at",
         "gapped",
         "market",
@@ -61,6 +62,7 @@ class Book:
         self.touch_gap = CALM_US
         self.ready = False
         self.gapped = False
+        self.doubt = ""
         self._bid_levels: tuple[Level, ...] = ()
         self._bid_levels_at = 0
         self._ask_levels: tuple[Level, ...] = ()
@@ -68,8 +70,12 @@ class Book:
 
     def reset(self, yes: Iterable[Level], no: Iterable[Level], exchange_at: int, received_at: int) -> None:
         """Replace everything by a snapshot: YES bids and NO bids, each (price on its own side, size) in micros."""
-        self.bids = {price: size for price, size in yes if size > 0}
-        self.asks = {MICRO - price: size for price, size in no if size > 0}
+        self.replace(yes, ((MICRO - price, size) for price, size in no), exchange_at, received_at)
+
+    def replace(self, bids: Iterable[Level], asks: Iterable[Level], exchange_at: int, received_at: int) -> None:
+        """Replace everything by a snapshot whose bids and asks are both on this book's own side."""
+        self.bids = {price: size for price, size in bids if size > 0}
+        self.asks = {price: size for price, size in asks if size > 0}
         self.best_bid = max(self.bids, default=None)
         self.best_ask = min(self.asks, default=None)
         self.version += 1
@@ -119,6 +125,38 @@ class Book:
         self.exchange_at = exchange_at
         self.received_at = received_at
         return True
+
+    def set_bid(self, price: int, size: int, exchange_at: int, received_at: int) -> None:
+        """The bid at `price` is now `size`, whatever it was; 0 removes it. `size` is not negative."""
+        if size:
+            self.bids[price] = size
+            if self.best_bid is None or price > self.best_bid:
+                self.best_bid = price
+                self._touch_moved(exchange_at)
+        else:
+            self.bids.pop(price, None)
+            if price == self.best_bid:
+                self.best_bid = max(self.bids, default=None)
+                self._touch_moved(exchange_at)
+        self.version += 1
+        self.exchange_at = exchange_at
+        self.received_at = received_at
+
+    def set_ask(self, price: int, size: int, exchange_at: int, received_at: int) -> None:
+        """The ask at `price` is now `size`; otherwise as `set_bid`."""
+        if size:
+            self.asks[price] = size
+            if self.best_ask is None or price < self.best_ask:
+                self.best_ask = price
+                self._touch_moved(exchange_at)
+        else:
+            self.asks.pop(price, None)
+            if price == self.best_ask:
+                self.best_ask = min(self.asks, default=None)
+                self._touch_moved(exchange_at)
+        self.version += 1
+        self.exchange_at = exchange_at
+        self.received_at = received_at
 
     def _touch_moved(self, at: int) -> None:
         gap = at - self.touched_at

@@ -13,6 +13,7 @@ class Gate(StrEnum):
     NOT_READY = "not_ready"  # a book of the pair has no snapshot yet, or the feed is down
     GAPPED = "gapped"  # a sequence gap or a recorder's restart; the book is not trusted until resynced
     CROSSED = "crossed"  # a book whose best bid is at or above its best ask
+    MIRRORED = "mirrored"  # the two tokens of one condition do not mirror each other: two views of different instants
     STALE = "stale"  # a book last changed too long before the deciding event
     SKEWED = "skewed"  # the two books are of different instants
     LAGGED = "lagged"  # the frame was under way for too long

@@ -3,10 +3,13 @@
 Pure and synchronous. It has no clock (time comes with the frames), does no I/O, and runs each frame to its end before
 it returns; callbacks are called from inside `on_frame`. So a recorded order of calls replays to the same decisions.
 
-The host calls `on_frame` for every frame of the order-book feed, `on_state` when the feed goes down or comes up,
-`on_halts` when the halts in force change, and `trade_closed` when a trade of a set is over. When a market's messages
-have a hole (a sequence number missing, a frame that cannot be read, a level below zero) the market is *gapped* and
+The host calls `on_frame` for every frame of a venue's order-book feed, `on_state` when a venue's feed goes down or
+comes up, `on_link_lost` when one of several connections is gone, `on_halts` when the halts in force change, and
+`trade_closed` when a trade of a set is over. When a market's book can no longer be believed (`ingest.events.Doubt`: a
+message missing, a frame that cannot be read, best prices that contradict the venue's) the market is *gapped* and
 `on_gapped` names it: ask the venue for a snapshot. Until one comes its opportunities are seen, counted and not taken.
+
+A frame is one event however many changes it holds: all are applied before anything is decided on them.
 
 Everything created on the way is small, short-lived and mostly invisible to the garbage collector; a host that calls
 `gc.freeze()` once its books stand keeps full collections out of the path.
@@ -14,37 +17,30 @@ Everything created on the way is small, short-lived and mostly invisible to the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from domain.book import Book
 from domain.decisions import Gate, Suppression
 from domain.depth import SetQuote
 from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
+from domain.market import Venue
 from domain.orders import Side
-from ingest.decode import Delta, Malformed, Snapshot, decode
-from ingest.gates import Halts, Moment, explain, shut_gate
+from ingest.events import Doubt, Malformed, News
+from ingest.feed import Counters, Feed, Told
+from ingest.feed_kalshi import KalshiFeed
+from ingest.feed_polymarket import PolymarketFeed
+from ingest.gates import Bounds, Halts, Moment, bounds_of, explain, shut_gate
 from ingest.opportunity import Episode, Refusal
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import BasketStrategy
+from ingest.strategy import Strategy
 
-
-@dataclass(slots=True)
-class Counters:
-    """What the engine has seen since it was made. `passed_over` are other messages and markets of no set."""
-
-    frames: int = 0
-    snapshots: int = 0
-    deltas: int = 0
-    passed_over: int = 0
-    malformed: int = 0
-    gaps: int = 0
-    intents: int = 0
+__all__ = ["Counters", "Engine"]
 
 
 class _Open:
-    """The trades of one set that are open, whichever side they took."""
+    """The trades of one pair that are open, whichever strategy took them."""
 
     __slots__ = ("announced", "opened")
 
@@ -54,27 +50,34 @@ class _Open:
 
 
 class _Watch:
-    """One side of one set: its books, its strategy, the opportunity that stands, and the set's open trades."""
+    """One strategy: its books, the opportunity that stands, and the pair's open trades."""
 
-    __slots__ = ("books", "buys", "episode", "halt", "name", "open", "payoff", "strategy")
+    __slots__ = ("books", "bounds", "buys", "episode", "feeds", "halt", "open", "payoff", "sells", "strategy")
 
-    def __init__(self, strategy: BasketStrategy, books: tuple[Book, ...], opened: _Open) -> None:
-        self.name = strategy.outcomes.name
+    def __init__(
+        self, strategy: Strategy, books: tuple[Book, ...], feeds: tuple[Feed, ...], opened: _Open, bounds: Bounds
+    ) -> None:
         self.strategy = strategy
         self.books = books
-        self.buys = strategy.side is Side.BUY
+        sides = list(zip(books, strategy.sides, strict=True))
+        self.buys = tuple(book for book, side in sides if side is Side.BUY)
+        self.sells = tuple(book for book, side in sides if side is Side.SELL)
         self.payoff = strategy.terms.payoff
+        self.feeds = feeds
         self.open = opened
+        self.bounds = bounds
         self.episode: Episode | None = None
         self.halt = ""
 
 
 class Engine:
-    """Watches `sets` and decides by `params` within `limits`; `policy` is pinned into every intent.
+    """Watches `sets` by `params`, and whatever else `strategies` look for, within `limits` (a venue's own where
+    `venue_limits` has some); `policy` is pinned into every intent made on a set.
 
     `on_intent` gets each decision to trade, `on_suppressed` each opportunity that ended without one, once for every
-    gate that was shut meanwhile. `on_gapped` gets the markets that need a snapshot, each time they lose a message.
-    `yes_price` says how the feed writes NO levels (see `ingest.decode`).
+    gate that was shut meanwhile. `on_gapped` gets the markets of a venue that need a snapshot and why, each time they
+    lose one's belief; `on_news` what a feed says besides books; `on_dead` each message that could not be used and why.
+    `yes_price` says how Kalshi's feed writes NO levels (see `ingest.decode_kalshi`).
     """
 
     def __init__(  # noqa: PLR0917 - what it watches, four rules, and where its two kinds of answer go
@@ -86,129 +89,124 @@ class Engine:
         on_intent: Callable[[Intent], None],
         on_suppressed: Callable[[Suppression], None],
         *,
-        on_gapped: Callable[[tuple[str, ...]], None] = lambda markets: None,
+        strategies: Sequence[Strategy] = (),
+        venue_limits: Mapping[Venue, GateLimits] | None = None,
+        on_gapped: Callable[[Venue, tuple[str, ...], Doubt], None] = lambda venue, markets, doubt: None,
+        on_news: Callable[[News], None] = lambda news: None,
+        on_dead: Callable[[Venue, bytes, str, int], None] = lambda venue, raw, why, at: None,
         yes_price: bool = True,
     ) -> None:
         self.limits = limits
         self.counters = Counters()
-        self.books: dict[str, Book] = {}
         self.last_malformed = ""
         self._on_intent = on_intent
         self._on_suppressed = on_suppressed
         self._on_gapped = on_gapped
-        self._yes_price = yes_price
-        self._up = True
-        self._seqs: dict[int, int] = {}
-        self._markets_of: dict[int, dict[str, None]] = {}  # a set in order of arrival
+        self._on_dead = on_dead
+        self._now = 0
+        kalshi = KalshiFeed(self.counters, self._told(Venue.KALSHI, on_news), yes_price=yes_price)
+        polymarket = PolymarketFeed(self.counters, self._told(Venue.POLYMARKET, on_news))
+        self.kalshi, self.polymarket = kalshi, polymarket
+        self._feeds: dict[Venue, Feed] = {Venue.KALSHI: kalshi, Venue.POLYMARKET: polymarket}
         self._watches: list[_Watch] = []
-        self._by_market: dict[str, list[_Watch]] = {}
+        self._by_book: dict[Book, list[_Watch]] = {}
         self._open: dict[str, _Open] = {}
-        for outcomes in sets:
-            books = tuple(self.books.setdefault(spec.market, Book(spec.market)) for spec in outcomes.markets)
-            opened = self._open.setdefault(outcomes.name, _Open())
-            for side in (Side.BUY, Side.SELL) if params.sell else (Side.BUY,):
-                watch = _Watch(BasketStrategy(outcomes, params, limits, policy, side), books, opened)
-                self._watches.append(watch)
-                for book in books:
-                    self._by_market.setdefault(book.market, []).append(watch)
+        sides = (Side.BUY, Side.SELL) if params.sell else (Side.BUY,)
+        baskets = [BasketStrategy(outcomes, params, limits, policy, side) for outcomes in sets for side in sides]
+        for strategy in (*baskets, *strategies):
+            self._watch(strategy, venue_limits or {})
 
-    # -- the feed -----------------------------------------------------------------------------------------------
+    def _told(self, venue: Venue, on_news: Callable[[News], None]) -> Told:
+        def dead(raw: bytes, why: str) -> None:
+            self._on_dead(venue, raw, why, self._now)
 
-    def on_frame(self, raw: bytes, received_at: int) -> None:
-        """One frame as it came from the wire; `received_at` our wall clock in microseconds. Never raises for input."""
-        counters = self.counters
-        counters.frames += 1
+        def doubt(markets: Iterable[str], venue: Venue, why: Doubt) -> None:
+            self.on_gap(markets, venue, why)
+
+        return Told(doubt=doubt, news=on_news, dead=dead)
+
+    def _watch(self, strategy: Strategy, venue_limits: Mapping[Venue, GateLimits]) -> None:
+        specs = strategy.markets
+        books = tuple(self._feeds[spec.venue].watch(spec.market) for spec in specs)
+        feeds = tuple(self._feeds[venue] for venue in dict.fromkeys(spec.venue for spec in specs))
+        opened = self._open.setdefault(strategy.pair, _Open())
+        watch = _Watch(strategy, books, feeds, opened, bounds_of(specs, self.limits, venue_limits))
+        self._watches.append(watch)
+        for book in books:
+            self._by_book.setdefault(book, []).append(watch)
+
+    # -- the feeds ----------------------------------------------------------------------------------------------
+
+    def on_frame(self, raw: bytes, received_at: int, venue: Venue = Venue.KALSHI, link: int = 0) -> None:
+        """One frame as it came from the wire of `venue`; `received_at` our wall clock in microseconds, `link` the
+        number of the connection where a venue has several. Never raises for input."""
+        self.counters.frames += 1
+        self._now = received_at
+        feed = self._feeds[venue]
         try:
-            event = decode(raw, yes_price=self._yes_price)
+            touched = feed.take(raw, received_at, link)
         except Malformed as wrong:
-            self._malformed(raw, str(wrong))
+            self._malformed(feed, raw, str(wrong), link)
             return
-        sid, seq = event.sid, event.seq
-        if sid and seq:
-            last = self._seqs.get(sid)
-            self._seqs[sid] = seq
-            if last is not None and seq != last + 1:
-                self.on_gap(self._markets_of.get(sid, ()))
-        if isinstance(event, Delta):
-            counters.deltas += 1
-            book = self.books.get(event.market)
-            if book is None or not book.ready:
-                counters.passed_over += 1
-                return
-            at = event.at
-            change = book.change_bid if event.bid else book.change_ask
-            if not change(event.price, event.delta, at, received_at):
-                self.on_gap((event.market,))
-        elif isinstance(event, Snapshot):
-            counters.snapshots += 1
-            book = self.books.get(event.market)
-            if book is None:
-                counters.passed_over += 1
-                return
-            self._markets_of.setdefault(sid, {})[event.market] = None
-            at = received_at  # a snapshot carries no time; it is what the exchange shows as it is sent
-            book.reset(event.yes, event.no, at, received_at)
-        else:
-            counters.passed_over += 1
-            return
-        for watch in self._by_market[event.market]:
-            best = 0
-            if watch.buys:
-                for book in watch.books:
+        for touching in touched:
+            for watch in self._by_book[touching]:
+                if touching is not touched[0] and touched[0] in watch.books:
+                    continue  # looked at already, with the whole frame applied
+                # Whether the best prices alone cost less than the payoff: the check nearly every frame ends with.
+                cost = 0
+                for book in watch.buys:
                     if book.best_ask is None:
                         break
-                    best += book.best_ask
+                    cost += book.best_ask
                 else:
-                    if best < watch.payoff:
-                        self._look(watch, at, received_at)
-                        continue
-            else:
-                for book in watch.books:
-                    if book.best_bid is None:
-                        break
-                    best += book.best_bid
-                else:
-                    if best > watch.payoff:
-                        self._look(watch, at, received_at)
-                        continue
-            if watch.episode is not None:
-                self._close(watch)
+                    for book in watch.sells:
+                        if book.best_bid is None:
+                            break
+                        cost -= book.best_bid
+                    else:
+                        if cost < watch.payoff:
+                            self._look(watch, feed, received_at)
+                            continue
+                if watch.episode is not None:
+                    self._close(watch)
 
-    def on_gap(self, markets: Iterable[str]) -> None:
-        """Messages of these markets were lost: distrust their books until the next snapshot of each. `on_gapped` hears
-        of each market once; a host whose request for a snapshot failed finds it in `unready`."""
-        gapped = tuple(market for market in markets if market in self.books and not self.books[market].gapped)
+    def on_gap(self, markets: Iterable[str], venue: Venue = Venue.KALSHI, doubt: Doubt = Doubt.LOST) -> None:
+        """These markets can no longer be believed: distrust their books until the next snapshot of each. `on_gapped`
+        hears of each market once; a host whose request for a snapshot failed finds it in `unready`."""
+        books = self._feeds[venue].books
+        gapped = tuple(market for market in markets if market in books and not books[market].gapped)
         if not gapped:
             return
         self.counters.gaps += 1
         for market in gapped:
-            self.books[market].gapped = True
-        self._on_gapped(gapped)
+            books[market].gapped = True
+            books[market].doubt = doubt.words
+        self._on_gapped(venue, gapped, doubt)
 
-    def on_state(self, up: bool, reason: str) -> None:
-        """The feed went down or came up. Down, every book waits for a snapshot and the next connection numbers its
-        messages anew; opportunities that stood are counted as not ready, with `reason`."""
-        self._up = up
+    def on_link_lost(self, link: int) -> None:
+        """One of Polymarket's connections is gone; its markets wait for the snapshot another one brings."""
+        self.polymarket.link_lost(link)
+
+    def on_state(self, up: bool, reason: str, venue: Venue = Venue.KALSHI) -> None:
+        """A venue's feed went down or came up. Down, every book of it waits for a snapshot and the next connection
+        numbers its messages anew; opportunities that stood are counted as not ready, with `reason`."""
+        feed = self._feeds[venue]
         if up:
+            feed.up = True
             return
-        self._seqs.clear()
-        self._markets_of.clear()
         for watch in self._watches:
-            if watch.episode is not None:
+            if watch.episode is not None and feed in watch.feeds:
                 at = max(book.exchange_at for book in watch.books)
                 watch.episode.refusals.setdefault(Gate.NOT_READY, Refusal(at, reason, 0, 0))
                 self._close(watch)
-        for book in self.books.values():
-            book.ready = False
+        feed.down()
 
-    def _malformed(self, raw: bytes, why: str) -> None:
+    def _malformed(self, feed: Feed, raw: bytes, why: str, link: int) -> None:
         """A frame that cannot be read may have been a change of any market it names, or, naming none, of all."""
         self.counters.malformed += 1
         self.last_malformed = f"{why}; frame {raw[:200]!r}"
-        named = [market for market in self.books if b'"' + market.encode() + b'"' in raw]
-        # Its sequence number is lost with it: the next frame sets the count again instead of gapping everything.
-        self._seqs.clear()
-        self.on_gap(named or list(self.books))
+        self._on_dead(feed.venue, raw, why, self._now)
+        self.on_gap(feed.damaged(raw, link), feed.venue, Doubt.MALFORMED)
 
     # -- trades -------------------------------------------------------------------------------------------------
 
@@ -237,13 +235,13 @@ class Engine:
         """The halts in force changed, or can no longer be read: what they cover is seen, counted and not taken. Never
         called, as in a replay, nothing is halted."""
         for watch in self._watches:
-            watch.halt = halts.over(watch.strategy.outcomes.markets, watch.strategy.name)
+            watch.halt = halts.over(watch.strategy.markets, watch.strategy.name)
 
     # -- opportunities ------------------------------------------------------------------------------------------
 
-    def _look(self, watch: _Watch, at: int, received_at: int) -> None:
-        books = watch.books
-        quote = watch.strategy.quote(books)
+    def _look(self, watch: _Watch, feed: Feed, received_at: int) -> None:
+        books, at = watch.books, feed.at
+        quote = watch.strategy.quote(books, at)
         episode = watch.episode
         if quote is None:
             if episode is not None:
@@ -253,27 +251,28 @@ class Engine:
             episode = watch.episode = Episode(at)
         moment = Moment(
             books=books,
+            venue=feed.venue,
             at=at,
             received_at=received_at,
-            feed_up=self._up,
+            feed_up=all(each.up for each in watch.feeds),
             size=quote.size,
             min_size=watch.strategy.min_size,
             open_trades=watch.open.announced + watch.open.opened,
             halt=watch.halt,
         )
-        gate = shut_gate(moment, self.limits)
+        gate = shut_gate(moment, watch.bounds)
         if gate is None:
             episode.taken = True
             watch.open.announced += 1
             self.counters.intents += 1
             self._on_intent(watch.strategy.intent(books, quote, at))
         elif not episode.taken:
-            _note(episode, gate, quote, moment, self.limits)
+            _note(episode, gate, quote, moment, watch.bounds)
 
     def _close(self, watch: _Watch) -> None:
         episode, watch.episode = watch.episode, None
         if episode is not None:
-            for suppression in episode.suppressions(watch.strategy.name, watch.name):
+            for suppression in episode.suppressions(watch.strategy.name, watch.strategy.pair):
                 self._on_suppressed(suppression)
 
     def finish(self) -> None:
@@ -287,17 +286,18 @@ class Engine:
             suppression
             for watch in self._watches
             if watch.episode is not None
-            for suppression in watch.episode.suppressions(watch.strategy.name, watch.name)
+            for suppression in watch.episode.suppressions(watch.strategy.name, watch.strategy.pair)
         )
 
     def unready(self) -> tuple[str, ...]:
-        """Markets whose book has no snapshot or lost a message since: a host trades only when this is empty."""
-        return tuple(book.market for book in self.books.values() if book.gapped or not book.ready)
+        """Markets whose book has no snapshot, is not believed, or has resolved: none of their edges is taken."""
+        books = (book for feed in self._feeds.values() for book in feed.books.values())
+        return tuple(book.market for book in books if book.gapped or not book.ready)
 
 
-def _note(episode: Episode, gate: Gate, quote: SetQuote, moment: Moment, limits: GateLimits) -> None:
+def _note(episode: Episode, gate: Gate, quote: SetQuote, moment: Moment, bounds: Bounds) -> None:
     refusal = episode.refusals.get(gate)
     if refusal is None:
-        episode.refusals[gate] = Refusal(moment.at, explain(gate, moment, limits), quote.edge, quote.size)
+        episode.refusals[gate] = Refusal(moment.at, explain(gate, moment, bounds), quote.edge, quote.size)
     elif quote.edge > refusal.edge:
         refusal.edge, refusal.size = quote.edge, quote.size

@@ -17,8 +17,9 @@ import uvloop
 
 from domain.decisions import Suppression
 from domain.intent import Intent
-from domain.market import MarketSpec
+from domain.market import MarketSpec, Venue
 from ingest.engine import Engine
+from ingest.events import Doubt
 from ingest.gates import Halts
 from ingest.sets import OutcomeSet
 from venues.kalshi.signing import Signer
@@ -163,8 +164,8 @@ class DecisionThread:
         metrics.SUPPRESSED.labels(suppression.gate).inc()
         self._home.call_soon_threadsafe(self._on_suppressed, (suppression,))
 
-    def _gapped(self, markets: tuple[str, ...]) -> None:
-        log.warning("books lost a message; asking for snapshots", markets=markets)
+    def _gapped(self, venue: Venue, markets: tuple[str, ...], doubt: Doubt) -> None:
+        log.warning("books are not believed; asking for snapshots", venue=venue, markets=markets, doubt=doubt)
         assert self._loop is not None
         task = self._loop.create_task(self._stream.request_snapshot(markets))
         self._snapshots.add(task)

@@ -38,7 +38,7 @@ class Feed:
             LegPolicy(),
             self.intents.append,
             self.suppressed.append,
-            on_gapped=self.gapped.append,
+            on_gapped=lambda venue, markets, doubt: self.gapped.append(markets),
         )
         self.seq = 0
 

@@ -13,14 +13,11 @@ from functools import lru_cache
 import msgspec
 
 from domain.money import MICRO
+from ingest.events import Malformed
 
 _PLACES = 6
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """Everything the decoder raises for bytes: wrong JSON or types, text that is not UTF-8, brackets without end."""
-
-
-class Malformed(ValueError):
-    """An order-book frame that cannot be believed. The message says what was seen and what was expected."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, gc=False):

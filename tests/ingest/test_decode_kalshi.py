@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.decode import Delta, Malformed, Other, Snapshot, decode, size_micros, time_micros
+from ingest.decode_kalshi import Delta, Other, Snapshot, decode, size_micros, time_micros
+from ingest.events import Malformed
 from venues.kalshi import frames
 
 AT = 1_781_159_489_957_081

@@ -1,0 +1,220 @@
+"""Polymarket's market channel: absolute levels without sequence numbers, so every doubt has to be noticed.
+
+What is checked, and what a contradiction is called (`Doubt`):
+
+| seen | done |
+|---|---|
+| the best prices carried beside a change are not ours after it | `best` |
+| best prices of a `best_bid_ask` are still not ours when time has gone on | `best` |
+| a message of an asset is older than the one before on its connection | `time` |
+| `tick_size_change` | `tick`: the venue rebuilds the book on the new grid |
+| the first snapshot of a connection has a hash that its levels do not give | `hash` |
+| another snapshot's hash differs | counted, a hint: what else it hashes is often late |
+| the connection that carried an asset is gone | `link` |
+
+Several connections may carry one asset while one takes over from another. Each asset follows one of them: the youngest
+that has brought a snapshot. What older ones still say is passed over, so that no change is applied out of order.
+Source: docs.polymarket.com/asyncapi.json and market-data/realtime-data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from domain.book import Book
+from domain.market import Venue
+from domain.money import MICRO
+from ingest.decode_polymarket import NOT_CARRIED, Best, BookImage, Change, Unknown, WireBook, decode
+from ingest.events import Doubt, Resolved, TickChange
+from ingest.feed import Counters, Feed, Told
+from venues.polymarket.book import book_hash
+
+_NOBODY = -1
+
+
+class _Asset:
+    """One token: its book, the connection it follows, what was carried last, and what its hash needs besides."""
+
+    __slots__ = ("best_ask", "best_bid", "book", "claim", "link", "min_order_size", "neg_risk")
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.link = _NOBODY
+        self.best_bid = NOT_CARRIED
+        self.best_ask = NOT_CARRIED
+        self.claim: Best | None = None
+        self.min_order_size: str | None = None
+        self.neg_risk: bool | None = None
+
+
+class PolymarketFeed(Feed):
+    """Books of tokens. Connections are numbered upwards as they are opened."""
+
+    venue = Venue.POLYMARKET
+
+    def __init__(self, counters: Counters, told: Told) -> None:
+        super().__init__(counters, told)
+        self._assets: dict[str, _Asset] = {}
+
+    def watch(self, market: str) -> Book:
+        book = super().watch(market)
+        if market not in self._assets:
+            self._assets[market] = _Asset(book)
+        return book
+
+    def take(self, raw: bytes, received_at: int, link: int) -> Sequence[Book]:
+        counters = self.counters
+        touched: list[_Asset] = []
+        last: _Asset | None = None
+        for event in decode(raw):
+            if type(event) is Change:
+                counters.deltas += 1
+                asset = self._assets.get(event.market)
+                if asset is None:
+                    counters.passed_over += 1
+                    continue
+                if asset.link != link:
+                    counters.duplicates += 1
+                    continue
+                book = asset.book
+                at = event.at
+                if at < book.exchange_at:
+                    self.told.doubt((event.market,), self.venue, Doubt.TIME)
+                if asset.claim is not None:
+                    self._settle_claim(asset, at)
+                if event.bid:
+                    book.set_bid(event.price, event.size, at, received_at)
+                else:
+                    book.set_ask(event.price, event.size, at, received_at)
+                asset.best_bid, asset.best_ask = event.best_bid, event.best_ask
+                self.at = at
+                if asset is not last and asset not in touched:
+                    touched.append(asset)
+                    last = asset
+            else:
+                asset = self._rare(raw, event, received_at, link)
+                if asset is not None and asset not in touched:
+                    touched.append(asset)
+        for asset in touched:
+            bid, ask, book = asset.best_bid, asset.best_ask, asset.book
+            if bid not in (NOT_CARRIED, book.best_bid or 0) or ask not in (NOT_CARRIED, book.best_ask or MICRO):
+                self.told.doubt((book.market,), self.venue, Doubt.BEST)
+        return [asset.book for asset in touched]
+
+    def _rare(self, raw: bytes, event: object, received_at: int, link: int) -> _Asset | None:
+        """Anything but a change; the asset it touched, if it touched a book."""
+        counters = self.counters
+        match event:
+            case BookImage():
+                return self._snapshot(event, received_at, link)
+            case Best():
+                asset = self._assets.get(event.market)
+                if asset is None or asset.link != link or not asset.book.ready:
+                    counters.passed_over += 1
+                else:
+                    asset.claim = event
+            case TickChange():
+                counters.passed_over += event.market not in self._assets
+                if event.market in self._assets:
+                    self.told.news(event)
+                    self.told.doubt((event.market,), self.venue, Doubt.TICK)
+            case Resolved():
+                # No snapshot will come any more: the books stay unready, and nobody asks for one.
+                for market in event.markets:
+                    if (asset := self._assets.get(market)) is not None:
+                        asset.book.ready = False
+                self.told.news(event)
+            case Unknown():
+                counters.unknown += 1
+                self.told.dead(raw, f"unknown event_type {event.kind!r}")
+            case _:
+                counters.passed_over += 1
+                self.told.news(event)  # type: ignore[arg-type]  # a trade or a listing: the decoder has no other
+        return None
+
+    def _snapshot(self, event: BookImage, received_at: int, link: int) -> _Asset | None:
+        counters = self.counters
+        counters.snapshots += 1
+        asset = self._assets.get(event.market)
+        if asset is None:
+            counters.passed_over += 1
+            return None
+        if link < asset.link:
+            counters.duplicates += 1
+            return None
+        book = asset.book
+        backwards = link == asset.link and book.ready and event.at < book.exchange_at
+        first = link != asset.link
+        asset.link = link
+        asset.claim = None
+        asset.best_bid = asset.best_ask = NOT_CARRIED
+        book.replace(event.bids, event.asks, event.at, received_at)
+        self.at = event.at
+        if backwards:
+            self.told.doubt((event.market,), self.venue, Doubt.TIME)
+        elif self._hash_differs(asset, event.wire):
+            if first:
+                self.told.doubt((event.market,), self.venue, Doubt.HASH)
+            else:
+                counters.hash_hints += 1
+        return asset
+
+    def _settle_claim(self, asset: _Asset, at: int) -> None:
+        """A `best_bid_ask` may come before or after the change it speaks of; once time has gone on, it must be true."""
+        claim, book = asset.claim, asset.book
+        if claim is None or at <= claim.at:
+            return
+        asset.claim = None
+        if book.exchange_at <= claim.at and (
+            claim.best_bid not in (NOT_CARRIED, book.best_bid or 0)
+            or claim.best_ask not in (NOT_CARRIED, book.best_ask or MICRO)
+        ):
+            self.told.doubt((book.market,), self.venue, Doubt.BEST)
+
+    # -- hashes ---------------------------------------------------------------------------------------------------
+
+    def describe(self, market: str, min_order_size: str, neg_risk: bool) -> None:
+        """What a snapshot's hash covers and the stream leaves out, as the venue's REST book writes it."""
+        asset = self._assets.get(market)
+        if asset is not None:
+            asset.min_order_size, asset.neg_risk = min_order_size, neg_risk
+
+    def _hash_differs(self, asset: _Asset, wire: WireBook) -> bool:
+        """False too where nobody has said what the hash covers."""
+        size = asset.min_order_size if wire.min_order_size is None else wire.min_order_size
+        neg_risk = asset.neg_risk if wire.neg_risk is None else wire.neg_risk
+        if not wire.hash or size is None or neg_risk is None or wire.tick_size is None or wire.last_trade_price is None:
+            return False
+        found = book_hash(
+            market=wire.market,
+            asset_id=wire.asset_id,
+            timestamp=wire.timestamp,
+            bids=[(level.price, level.size) for level in wire.bids],
+            asks=[(level.price, level.size) for level in wire.asks],
+            min_order_size=size,
+            tick_size=wire.tick_size,
+            neg_risk=neg_risk,
+            last_trade_price=wire.last_trade_price,
+            version=wire.version,
+        )
+        return found != wire.hash
+
+    # -- connections ----------------------------------------------------------------------------------------------
+
+    def link_lost(self, link: int) -> None:
+        """Connection `link` is gone: what followed it is distrusted and follows whoever brings the next snapshot."""
+        orphans = [market for market, asset in self._assets.items() if asset.link == link]
+        for market in orphans:
+            self._assets[market].link = _NOBODY
+        self.told.doubt(orphans, self.venue, Doubt.LINK)
+
+    def damaged(self, raw: bytes, link: int) -> list[str]:
+        """The tokens the frame names, or else all that follow this connection: it carries no others."""
+        named = [market for market in self._assets if b'"' + market.encode() + b'"' in raw]
+        return named or [market for market, asset in self._assets.items() if asset.link == link]
+
+    def down(self) -> None:
+        super().down()
+        for asset in self._assets.values():
+            asset.link = _NOBODY
+            asset.claim = None
