@@ -48,6 +48,7 @@ AMOUNT_DECIMALS = {100_000: 3, 10_000: 4, 5_000: 5, 2_500: 6, 1_000: 5, 100: 6}
 """How many decimals an amount may have at the most, by tick in units of 1e-6."""
 
 _WANTED_DECIMALS = 4
+_MOST_LOTS = 10**14  # what exact money can hold
 _TICKS = "0.1, 0.01, 0.005, 0.0025, 0.001 or 0.0001"
 
 
@@ -86,10 +87,11 @@ def order_amounts(side: Side, size: Decimal, limit: Decimal, tick: Decimal, tif:
     spend = dollars // CENT * CENT
     wanted = spend * MICRO // price // unit * unit
     if spend == 0 or wanted == 0 or spend * MICRO >= wanted * (price + FINEST_TICK):
+        step_size = from_micros(_exact_lots(price) * LOT)
+        nearest = whole_cents(size, limit) or step_size
         raise Denied(
-            f"a buy of {plain(size)} at {plain(limit)} that takes at once spends whole cents, and "
-            f"{plain(from_micros(dollars))} dollars are too few to keep its limit; expected "
-            f"{_least_buy(price, unit)} shares or more",
+            f"a buy of {plain(size)} at {plain(limit)} that takes at once spends whole cents, and in whole cents it "
+            f"would not keep its limit; expected a multiple of {plain(step_size)} shares: nearest {plain(nearest)}",
             "bad_size",
         )
     return Amounts(maker=spend, taker=wanted)
@@ -120,11 +122,14 @@ def whole_cents(size: Decimal, limit: Decimal) -> Decimal:
     price = to_micros(limit)
     if price <= 0:
         return Decimal(0)
-    # In lots and finest ticks: lots × ticks must be a multiple of 10,000.
-    ticks = price // FINEST_TICK
-    step = 10_000 // gcd(10_000, ticks)
+    step = _exact_lots(price)
     lots = to_micros(size) // LOT // step * step
     return from_micros(max(0, lots) * LOT)
+
+
+def _exact_lots(price: int) -> int:
+    """The least number of lots that costs whole cents: lots × price in finest ticks must be a multiple of 10,000."""
+    return 10_000 // gcd(10_000, price // FINEST_TICK)
 
 
 def _price(limit: Decimal, step: int) -> int:
@@ -144,7 +149,8 @@ def _price(limit: Decimal, step: int) -> int:
 def _nearest_price(limit: Decimal, step: int) -> str:
     if not limit.is_finite():
         return "none"
-    steps = int((limit * MICRO / step).to_integral_value())
+    within = min(max(limit, Decimal(0)), Decimal(1))
+    steps = int((within * MICRO / step).to_integral_value())
     return plain(from_micros(min(max(steps, 1), MICRO // step - 1) * step))
 
 
@@ -154,22 +160,10 @@ def _size(size: Decimal) -> int:
     except (Inexact, ArithmeticError, ValueError):
         shares = -1
     if shares <= 0 or shares % LOT:
-        nearest = max(int(size * 100), 1) if size.is_finite() else 1
+        nearest = min(max(int(size * 100), 1), _MOST_LOTS) if size.is_finite() else 1
         raise Denied(
             f"size {plain(size)} cannot be sent; expected above 0 in steps of 0.01 share: nearest "
             f"{plain(from_micros(nearest * LOT))}",
             "bad_size",
         )
     return shares
-
-
-def _least_buy(price: int, unit: int) -> str:
-    """The least size for which a buy in whole cents keeps its limit, searched cent by cent (a few at most)."""
-    cents = 1
-    while True:
-        spend = cents * CENT
-        wanted = spend * MICRO // price // unit * unit
-        if wanted and spend * MICRO < wanted * (price + FINEST_TICK):
-            lots = -(-spend * MICRO // (price * LOT))
-            return plain(from_micros(lots * LOT))
-        cents += 1

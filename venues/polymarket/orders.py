@@ -46,6 +46,7 @@ LEAST_LIFE_S = 180
 """A GTD order must expire at least this long after it reaches the venue, which ends it one minute earlier than told."""
 
 _UINT256_BITS = 256
+_UINT256_DIGITS = 78
 _MICROS_PER_MS = 1_000
 _MICROS_PER_S = 1_000_000
 _ORDER_TYPE = {
@@ -122,11 +123,17 @@ def signed_order(ticket: OrderTicket, rules: OrderRules, wallet: Wallet, *, buil
     )
 
 
-@lru_cache(maxsize=8_192)  # a ticket's bytes are asked for again by each copy sent
-def order_body(ticket: OrderTicket, rules: OrderRules, wallet: Wallet, owner: str) -> PreparedOrder:
-    """The bytes of `POST /order` and the order's id. `owner` is the API key's UUID. Raises as `signed_order`."""
+def make_body(ticket: OrderTicket, rules: OrderRules, wallet: Wallet, owner: str) -> PreparedOrder:
+    """The bytes of `POST /order` and the order's id, made afresh. `owner` is the API key's UUID. Raises as
+    `signed_order`."""
     signed = signed_order(ticket, rules, wallet)
     return PreparedOrder(wire_body(signed, owner), signed.order_id)
+
+
+@lru_cache(maxsize=8_192)  # a ticket's bytes are asked for again by each copy sent
+def order_body(ticket: OrderTicket, rules: OrderRules, wallet: Wallet, owner: str) -> PreparedOrder:
+    """As `make_body`, made once for a ticket."""
+    return make_body(ticket, rules, wallet, owner)
 
 
 def wire_body(signed: SignedOrder, owner: str) -> bytes:
@@ -183,7 +190,7 @@ def _token(ticket: OrderTicket, rules: OrderRules) -> tuple[int, Protocol]:
         raise Denied(
             f"a ticket for token {ticket.market} with the rules of token {text}; expected one token", "bad_order"
         )
-    if not (text.isascii() and text.isdecimal()) or int(text) >> _UINT256_BITS:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _UINT256_DIGITS) or int(text) >> _UINT256_BITS:
         raise Denied(f"{text!r} is no token id; expected a uint256 in decimal digits", "bad_order")
     try:
         protocol = Protocol(rules.version)
