@@ -190,6 +190,7 @@ def market(
         "result": listing.result if listing.public else "",
         "rules_primary": spec.title,
         "rules_secondary": "",
+        "settlement_bounds_type": "default",  # required since OpenAPI 3.34: no bounds
         "settlement_timer_seconds": -(-timer // ONE),
         "status": "closed" if listing.trading and not spec.open else listing.stage,
         "strike_type": "structured",

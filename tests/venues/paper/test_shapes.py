@@ -21,7 +21,7 @@ pytestmark = [
 
 # What the recordings have and a simulated market has not, and what newer versions of the API added.
 _NOT_OURS = {"custom_strike", "early_close_condition", "floor_strike", "occurrence_datetime", "primary_participant_key"}
-_ADDED = {"exchange_index", "client_order_id"}
+_ADDED = {"exchange_index", "client_order_id", "settlement_bounds_type"}
 
 
 def recorded(name: str) -> Any:
