@@ -24,6 +24,7 @@ from itertools import combinations
 
 from domain.errors import BadInput
 from domain.intent import canonical
+from domain.later import later
 from domain.market import Venue
 from domain.money import plain
 from domain.orders import Side
@@ -94,9 +95,10 @@ class EquivalenceRecord:
     """One version of the statement that these instruments are about one claim.
 
     `outcomes` is the table: every joint outcome that the rule texts allow, ties, voids and postponements included.
-    `author` decided this version (`at`, wall-clock µs) for `reason`. Raises BadInput (`bad_claim`) when it is made
-    with fewer than two instruments, one twice, no or unnamed or equal outcomes, a row of the wrong length, a payout
-    outside 0 to 1 dollar, or a hash that is none.
+    `author` decided this version (`at`, wall-clock µs) for `reason`. With `paper` it was declared by a recording or a
+    rehearsal and is good for paper and replay only. Raises BadInput (`bad_claim`) when it is made with fewer than two
+    instruments, one twice, no or unnamed or equal outcomes, a row of the wrong length, a payout outside 0 to 1 dollar,
+    or a hash that is none.
     """
 
     id: str
@@ -108,6 +110,7 @@ class EquivalenceRecord:
     author: str
     reason: str
     at: int
+    paper: bool = later(False)
 
     def __post_init__(self) -> None:
         wrong = _wrong(self.instruments, self.outcomes)
@@ -121,6 +124,7 @@ class EquivalenceRecord:
 
     @property
     def tradable(self) -> bool:
+        """Whether a person has approved this version. Real money asks for `not paper` besides."""
         return self.status is ClaimStatus.APPROVED
 
     @property
@@ -203,6 +207,11 @@ def proposal(  # noqa: PLR0917 - what is claimed, and who says so, why and when
     name = f"c-{hashlib.sha256(canonical(keys).encode()).hexdigest()[:8]}"
     status = ClaimStatus.PROPOSED
     return EquivalenceRecord(name, 1, title, tuple(instruments), tuple(outcomes), status, author, reason, at)
+
+
+def declared(record: EquivalenceRecord) -> EquivalenceRecord:
+    """`record` as a recording may declare it: approved by the recording itself, for paper and replay only."""
+    return replace(record, version=record.version + 1, status=ClaimStatus.APPROVED, paper=True)
 
 
 def changed_texts(record: EquivalenceRecord, texts: Mapping[InstrumentKey, str]) -> tuple[str, ...]:

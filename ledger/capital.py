@@ -1,4 +1,4 @@
-"""What a trade holds of each venue's money, and the two refusals to open one.
+"""What a trade holds of each venue's money, and the refusals to open one.
 
 | while the trade | a venue's `reserved` is          | because                                                |
 |-----------------|----------------------------------|--------------------------------------------------------|
@@ -23,6 +23,7 @@ from domain.market import Venue
 from domain.money import tidy
 from domain.snapshot import Capital
 from domain.trade import TradeRecord, TradeState
+from ledger.claims import suspended
 from ledger.halts import halt_of
 
 
@@ -70,13 +71,15 @@ def scopes(intent: Intent) -> list[tuple[str, str]]:
 
 
 def refused(intent_id: str, why: Mapping[str, Any]) -> SurefootError:
-    """The error behind what `open_trade` returned: a halt's row, or the venue that has too little."""
+    """The error behind what `open_trade` returned: a halt's row, a claim's, or the venue that has too little."""
     if "halt" in why:
         halt = halt_of(why["halt"])
         return Halted(
             f"{halt}. Nothing was sent; `surefoot resume {halt.id} --reason …` lifts it once its cause is gone",
             "halted",
         )
+    if "claim" in why:
+        return suspended(why)
     if why["released_at"] is not None:
         return Denied(
             f"the capital of {intent_id} at {why['venue']} was released: the trade is over. Nothing was sent",

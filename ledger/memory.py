@@ -22,11 +22,12 @@ from domain.trade import DONE_TRADING, OrderRecord, Step, TradeRecord, TradeStat
 from ledger import codec
 from ledger.capital import kept, refused, wanted
 from ledger.memory_accounts import Accounts
+from ledger.memory_claims import MemoryClaims
 from ledger.memory_halts import MemoryHalts
 from ledger.story import Run, SentBody, Snapshot, TradeRow, TradeStory, choose, starts
 
 
-class MemoryLedger(MemoryHalts):
+class MemoryLedger(MemoryHalts, MemoryClaims):
     """See `ledger.port` and `ledger.store.Ledger`."""
 
     def __init__(self) -> None:
@@ -80,7 +81,7 @@ class MemoryLedger(MemoryHalts):
         if intent is not None:
             key = intent.id
             capital = wanted(intent, key)
-            why = await self._halt_over(intent) or self._accounts.shortage(capital)
+            why = await self._halt_over(intent) or self._claim_forbids(intent) or self._accounts.shortage(capital)
             if why is not None:
                 raise refused(key, why)
             self._accounts.reserve(capital)

@@ -13,6 +13,7 @@ class MemoryHalts:
     """See `ledger.port.HaltLedger`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._halts: dict[str, HaltRecord] = {}
 
     async def set_halt(self, halt: Halt) -> Halt:

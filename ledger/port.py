@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Protocol
 
+from domain.claims import EquivalenceRecord
 from domain.decisions import Suppression
 from domain.evidence import Fill
 from domain.halt import Halt
@@ -35,7 +36,8 @@ class OrderLedger(Protocol):
 
         Raises, with nothing recorded: `Halted` (`halted`) when a halt in force covers the intent; `Denied`
         (`above_balance`) when a venue with an opening balance has less free than the intent may need there, or
-        (`released`) when the trade's capital was given back already. Raises `Denied` (`different_bytes`) when this
+        (`released`) when the trade's capital was given back already, or (`claim_suspended`) when the intent's claim is
+        not approved in the version it pins, or not the newest any more. Raises `Denied` (`different_bytes`) when this
         order id has gone out with another body. Without `intent` only the last of these can happen.
         """
         ...
@@ -94,6 +96,29 @@ class HaltLedger(Protocol):
         ...
 
 
+class ClaimLedger(Protocol):
+    """Equivalence records, every version of them. A version is never changed."""
+
+    async def add_claim(self, record: EquivalenceRecord, texts: Iterable[str] = ()) -> EquivalenceRecord:
+        """Record a version that follows the newest, and the rule texts that were read; the same one again is no error.
+
+        Raises `BadInput` (`claim_changed`) when another version was decided meanwhile: look at it and decide anew.
+        """
+        ...
+
+    async def claims(self) -> tuple[EquivalenceRecord, ...]:
+        """The newest version of every claim, by id."""
+        ...
+
+    async def claim_history(self, claim_id: str) -> tuple[EquivalenceRecord, ...]:
+        """Every version of one claim, oldest first; empty if there is none."""
+        ...
+
+    async def rule_texts(self, hashes: Iterable[str]) -> dict[str, str]:
+        """The texts kept under these hashes; those never read are left out."""
+        ...
+
+
 class CapitalLedger(Protocol):
     """What open trades hold, and the money that moves without them."""
 
@@ -138,5 +163,5 @@ class TradeReads(Protocol):
         ...
 
 
-class LedgerPort(OrderLedger, DecisionLedger, HaltLedger, CapitalLedger, TradeReads, Protocol):
+class LedgerPort(OrderLedger, DecisionLedger, HaltLedger, ClaimLedger, CapitalLedger, TradeReads, Protocol):
     """All of it."""

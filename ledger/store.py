@@ -29,6 +29,7 @@ from domain.orders import OrderTicket, SubmitResult
 from domain.snapshot import Ended, OrderFacts, TradeFacts, VenueCapital
 from domain.trade import TradeRecord, TradeState
 from ledger import capital, codec, reads, statements
+from ledger.claims import ClaimStore
 from ledger.faults import translated
 from ledger.halts import HaltRecord, halt_of, halt_row, new_id, not_in_force, require_person, taken
 from ledger.story import Run, Snapshot, TradeRow, TradeStory
@@ -37,7 +38,7 @@ _PATIENCE_S = 10.0
 _DEADLOCKS = 3
 
 
-class Ledger:
+class Ledger(ClaimStore):
     """The ledger of one database; see `ledger.port` for what each write promises."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
@@ -294,6 +295,7 @@ def _opening(run_id: str, intent: Intent, ticket: OrderTicket, at: int) -> str:
         "reservations": [codec.begun_reservation(intent_id, intent, ticket, at)],
         "capital": [codec.capital_row(held) for held in capital.wanted(intent, intent_id)],
         "scopes": capital.scopes(intent),
+        "claim": intent.claim,
     }
     return codec.json_text(document)
 
