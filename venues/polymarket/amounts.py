@@ -117,7 +117,7 @@ def whole_cents(size: Decimal, limit: Decimal) -> Decimal:
     for exactly. Zero if there is none. Both are exact decimals, `size` is in shares and `limit` in dollars.
 
     >>> whole_cents(Decimal("7.5"), Decimal("0.33"))
-    Decimal('7')
+    Decimal('7.00')
     """
     price = to_micros(limit)
     if price <= 0:
