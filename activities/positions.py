@@ -38,7 +38,9 @@ class PositionActivities:
         """An order for `intent_id` to adopt, or why it may not: unknown to the venue, or another trade's own."""
         try:
             found = await self._venues[Venue(request.venue)].look_up(request.order_id)
-            known = await self._ledger.order_outcome(found.client_order_id) if found.client_order_id else None
+            known = await self._ledger.order_at(found.venue, found.order_id)
+            if known is None and found.client_order_id:
+                known = await self._ledger.order_outcome(found.client_order_id)
         except Rejected as refused:
             return LookUp(None, refused.message)
         except SurefootError as failure:

@@ -95,9 +95,12 @@ class SettlementActivities:
         order_id = order.result.order_id if order.result is not None else None
         client = self._venues[ticket.venue]
         if ticket.purpose is Purpose.ADOPTED and order_id is not None:
-            return adopted_evidence(ticket, (await client.look_up(order_id)).evidence)
-        evidence = await client.evidence(
-            ticket, order_id=order_id, sent_at=order.result.at if order.result else 0, grace_ms=0
+            return named_evidence(ticket, (await client.look_up(order_id)).evidence)
+        evidence = named_evidence(
+            ticket,
+            await client.evidence(
+                ticket, order_id=order_id, sent_at=order.result.at if order.result else 0, grace_ms=0
+            ),
         )
         if evidence.status is OrderStatus.ABSENT and not order.filled:
             return evidence
@@ -129,8 +132,8 @@ def _agree(record: TradeRecord, evidence: list[OrderEvidence]) -> bool:
     return all(counted.get(order.ticket.client_order_id, Decimal(0)) == order.filled for order in record.orders)
 
 
-def adopted_evidence(ticket: OrderTicket, evidence: OrderEvidence) -> OrderEvidence:
-    """The venue's word on an order placed elsewhere, under the name its trade gave it."""
+def named_evidence(ticket: OrderTicket, evidence: OrderEvidence) -> OrderEvidence:
+    """The venue's word on an order, under the name its trade gave it: the venue may know it by another, or by none."""
     own = ticket.client_order_id
     fills = tuple(replace(fill, client_order_id=own) for fill in evidence.fills)
     return replace(evidence, client_order_id=own, fills=fills)

@@ -26,7 +26,7 @@ from domain.evidence import Fill, FillStatus, Redemption
 from domain.exposure import collateral, peak_cash_out, realised_pnl, split
 from domain.market import Venue
 from domain.money import plain
-from domain.snapshot import Arrival, LedgerFacts, TradeFacts, VenueCapital, VenueSnapshot
+from domain.snapshot import Arrival, LedgerFacts, OrderNames, TradeFacts, VenueCapital, VenueSnapshot
 from domain.trade import DONE_TRADING, Outcome, TradeState
 
 AT_REST = DONE_TRADING | {TradeState.HEDGED, TradeState.MISSED, TradeState.STUCK}
@@ -37,7 +37,7 @@ _OF_TRADES = ("fill", "void", "settlement")
 
 _Key = TypeVar("_Key", bound=tuple[str, ...])
 
-_NO_VENUE = "not judged: no venue snapshot; the exchange must be reachable to compare with it"
+NO_VENUE = "not judged: no venue snapshot; the exchange must be reachable to compare with it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Finding:
 def check_all(
     ledger: LedgerFacts, venue: VenueSnapshot | None, arrivals: Iterable[Arrival] | None = None
 ) -> tuple[Finding, ...]:
-    """All seven, in the order of this module's table."""
+    """All seven, in the order of this module's table, with one venue's account; or with none to compare with."""
     return (
         same_bytes(ledger, arrivals),
         fills_match(ledger, venue),
@@ -71,6 +71,7 @@ def same_bytes(ledger: LedgerFacts, arrivals: Iterable[Arrival] | None = None) -
     The bytes of an order that was placed elsewhere and adopted are not ours to know; only that it is on record.
     """
     missed = 0
+    named = {order.order_id: order.client_order_id for order in ledger.orders if order.order_id}
     foreign = {order.ticket.foreign_id for order in ledger.orders if order.ticket.foreign_id}
     bodies: dict[str, set[str]] = {}
     copies: Counter[str] = Counter()
@@ -83,14 +84,15 @@ def same_bytes(ledger: LedgerFacts, arrivals: Iterable[Arrival] | None = None) -
         if len(digests) > 1
     ]
     for arrival in arrivals or ():
-        order = arrival.client_order_id or "(no client order id)"
+        ours = arrival.client_order_id or named.get(arrival.order_id, "")
+        order = ours or arrival.order_id or "(no client order id)"
         if len(set(arrival.sha256)) > 1:
             wrong.append(f"order {order} arrived with different bodies: {', '.join(sorted(set(arrival.sha256)))}")
-        if arrival.client_order_id in foreign:
+        if ours in foreign:
             continue
-        if unrecorded := set(arrival.sha256) - bodies.get(arrival.client_order_id, set()):
+        if unrecorded := set(arrival.sha256) - bodies.get(ours, set()):
             wrong.append(f"order {order} arrived with a body never recorded as sent: {', '.join(sorted(unrecorded))}")
-        missed += max(arrival.times - copies[arrival.client_order_id], 0)
+        missed += max(arrival.times - copies[ours], 0)
     note = "" if arrivals is not None else "judged by the ledger's record of what left; no audit of what arrived"
     if missed:  # the same bytes once more, while the ledger was away: harmless, the venue refuses them by their id
         note = f"{missed} repeated copies of recorded bytes arrived without a line of their own"
@@ -156,7 +158,7 @@ def shares_accounted(ledger: LedgerFacts) -> Finding:
 def no_orphan_orders(ledger: LedgerFacts, venue: VenueSnapshot | None) -> Finding:
     """Every working order belongs to a trade that still trades, and one that does not has no order left open."""
     states = {trade.id: trade.state for trade in ledger.trades}
-    owners = {order.client_order_id: order.ticket.intent_id for order in ledger.orders}
+    owners = OrderNames(ledger.orders)
     wrong: list[str] = []
     for order in ledger.orders:
         state = states.get(order.ticket.intent_id)
@@ -168,11 +170,13 @@ def no_orphan_orders(ledger: LedgerFacts, venue: VenueSnapshot | None) -> Findin
     if venue is None:
         return _unjudged("no_orphan_orders", wrong)
     for working in venue.working:
-        owner = owners.get(working.client_order_id)
+        order_of_ours = owners.find(venue.venue, working.client_order_id, working.order_id)
         what = f"{venue.venue} works order {working.order_id} ({plain(working.remaining)} left on {working.market})"
-        if owner is None:
+        if order_of_ours is None:
             wrong.append(f"{what}: no order of ours has its client id {working.client_order_id or '(none)'}")
-        elif (state := states.get(owner)) is not None and state in DONE_TRADING:
+            continue
+        owner = order_of_ours.ticket.intent_id
+        if (state := states.get(owner)) is not None and state in DONE_TRADING:
             wrong.append(f"{what}: its trade {owner} is {state.lower()}")
     return Finding("no_orphan_orders", not wrong, tuple(wrong))
 
@@ -361,7 +365,7 @@ def _differences(expected: Mapping[_Key, Decimal], seen: Mapping[_Key, Decimal],
 
 
 def _unjudged(name: str, wrong: list[str]) -> Finding:
-    return Finding(name, False if wrong else None, tuple(wrong), _NO_VENUE)
+    return Finding(name, False if wrong else None, tuple(wrong), NO_VENUE)
 
 
 def _key(fill: Fill) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ Plain values without a client or a connection, so that invariants and reports ar
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -38,12 +39,16 @@ class VenueSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What an exchange received under one client order id: how often, and the SHA-256 (hex) of each distinct body."""
+    """What an exchange received of one order: how often, and the SHA-256 (hex) of each distinct body.
+
+    An exchange that is told no client order id names the order by its own id instead.
+    """
 
     client_order_id: str
     times: int
     sha256: tuple[str, ...]
     first_at: int = 0
+    order_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,18 @@ class OrderFacts:
     def open(self) -> bool:
         """Bytes may have left (here, or where an adopted order was placed), and nothing settled what became of them."""
         return (self.sends > 0 or bool(self.ticket.foreign_id)) and not self.settled
+
+
+class OrderNames:
+    """Orders by the id we gave them, or else by the venue's own: some venues know no other, and say no other."""
+
+    def __init__(self, orders: Iterable[OrderFacts]) -> None:
+        known = tuple(orders)
+        self._ours = {order.client_order_id: order for order in known}
+        self._theirs = {(order.ticket.venue, order.order_id): order for order in known if order.order_id}
+
+    def find(self, venue: Venue, client_order_id: str, order_id: str) -> OrderFacts | None:
+        return self._ours.get(client_order_id) or self._theirs.get((venue, order_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,16 +202,14 @@ class LedgerFacts:
     def fills_by_intent(self) -> dict[str, list[Fill]]:
         """Fills grouped by the intent that owns their order; fills of orders the ledger never saw are left out.
 
-        An order's fills carry its client order id, or at least the venue's id of it: one placed elsewhere and adopted
-        may have no other.
+        An order's fills carry its client order id, or at least the venue's id of it.
         """
-        owner = {order.client_order_id: order.ticket.intent_id for order in self.orders}
-        theirs = {(o.ticket.venue, o.order_id): o.ticket.intent_id for o in self.orders if o.order_id}
+        owners = OrderNames(self.orders)
         grouped: dict[str, list[Fill]] = {}
         for fill in self.fills:
-            intent_id = owner.get(fill.client_order_id) or theirs.get((fill.venue, fill.order_id))
-            if intent_id is not None:
-                grouped.setdefault(intent_id, []).append(fill)
+            order = owners.find(fill.venue, fill.client_order_id, fill.order_id)
+            if order is not None:
+                grouped.setdefault(order.ticket.intent_id, []).append(fill)
         return grouped
 
     def redemptions_by_intent(self) -> dict[str, list[Redemption]]:

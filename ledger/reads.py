@@ -71,7 +71,7 @@ async def story(connection: Connection, wanted: str) -> TradeStory:
     orders = await connection.fetch("SELECT * FROM orders WHERE intent_id = $1", intent_id)
     ids = [row["client_order_id"] for row in orders]
     sends = await connection.fetch("SELECT * FROM sends WHERE client_order_id = ANY($1) ORDER BY at, n", ids)
-    theirs = [row["order_id"] for row in orders if row["order_id"]]  # an adopted order's fills may carry no client id
+    theirs = [row["order_id"] for row in orders if row["order_id"]]  # fills may carry no client id
     fills = await connection.fetch(
         "SELECT * FROM fills WHERE client_order_id = ANY($1) OR order_id = ANY($2) ORDER BY at, trade_id", ids, theirs
     )
@@ -118,6 +118,13 @@ async def unsettled_orders(connection: Connection) -> tuple[OrderFacts, ...]:
 
 async def order_outcome(connection: Connection, client_order_id: str) -> OrderFacts | None:
     row = await connection.fetchrow("SELECT * FROM orders WHERE client_order_id = $1", client_order_id)
+    return codec.order_of(row) if row is not None else None
+
+
+async def order_at(connection: Connection, venue: Venue, order_id: str) -> OrderFacts | None:
+    row = await connection.fetchrow(
+        "SELECT * FROM orders WHERE order_id = $2 AND venue = $1 AND order_id <> '' LIMIT 1", venue, order_id
+    )
     return codec.order_of(row) if row is not None else None
 
 

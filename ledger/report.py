@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,9 @@ from typing import Any
 from domain.evidence import Fill, Redemption
 from domain.exposure import own_fills, realised_pnl, unhedged_notional_seconds
 from domain.halt import Halt
-from domain.invariants import Finding, check_all
+from domain.invariants import Finding
+from domain.judgement import check_venues
+from domain.market import Venue
 from domain.money import tidy
 from domain.snapshot import Arrival, TradeFacts, VenueCapital, VenueSnapshot
 from domain.trade import Outcome, TradeState
@@ -142,8 +144,11 @@ class Report:
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
 
 
-def build_report(snapshot: Snapshot, venue: VenueSnapshot | None, audit: Iterable[Arrival] | None, now: int) -> Report:
+def build_report(
+    snapshot: Snapshot, venues: Mapping[Venue, VenueSnapshot | None], audit: Iterable[Arrival] | None, now: int
+) -> Report:
     """The report of the snapshot's run. `now` (microseconds, wall clock) ends the time of legs that still stand alone.
+    `venues` has every venue in use, with None for one that could not be asked.
 
     The invariants judge the whole ledger, not the run alone: the venue's account knows no runs.
     """
@@ -180,7 +185,7 @@ def build_report(snapshot: Snapshot, venue: VenueSnapshot | None, audit: Iterabl
         unhedged_notional_seconds=sum((line.unhedged_notional_seconds for line in lines), Decimal(0)),
         halts=snapshot.halts,
         capital=snapshot.facts.capital,
-        findings=check_all(snapshot.facts, venue, audit),
+        findings=check_venues(snapshot.facts, venues, audit),
         lines=lines,
         suppressions=tuple(
             SuppressedLine(item.pair, item.gate, item.detail, item.edge, item.size, item.at)

@@ -12,7 +12,7 @@ fresh AS (
     SELECT * FROM jsonb_populate_recordset(NULL::fills, {rows}::jsonb) ORDER BY venue, trade_id, order_id
     ON CONFLICT (venue, trade_id, order_id) DO UPDATE SET status = excluded.status
         WHERE fill_rank(excluded.status) > fill_rank(fills.status)
-    RETURNING venue, trade_id || '/' || order_id AS ref, status, at, client_order_id,
+    RETURNING venue, trade_id || '/' || order_id AS ref, status, at, client_order_id, order_id,
               CASE side WHEN 'sell' THEN price * size ELSE -price * size END - fee AS amount
 ), owned AS (
     SELECT fresh.*, {owner} AS intent_id FROM fresh
@@ -24,7 +24,9 @@ fresh AS (
     ON CONFLICT (venue, kind, ref) DO NOTHING
 )"""
 
-_OF_ITS_ORDER = "(SELECT intent_id FROM orders WHERE orders.client_order_id = fresh.client_order_id)"
+_OF_ITS_ORDER = """COALESCE(
+        (SELECT intent_id FROM orders WHERE orders.client_order_id = fresh.client_order_id),
+        (SELECT intent_id FROM orders WHERE orders.order_id = fresh.order_id AND orders.venue = fresh.venue LIMIT 1))"""
 _OF_THIS_TRADE = "($2::jsonb -> 0 ->> 'intent_id')"
 
 _INTENT = """

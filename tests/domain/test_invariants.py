@@ -165,6 +165,13 @@ def test_a_repeated_copy_of_recorded_bytes_that_the_ledger_missed_is_told_and_br
     assert finding.note.startswith("1 repeated copies")
 
 
+def test_bytes_that_arrived_under_the_venues_own_id_are_those_of_our_order() -> None:
+    nameless = [replace(one, client_order_id="", order_id=order_id(TICKETS[n])) for n, one in enumerate(arrivals())]
+    assert same_bytes(ledger(), nameless).holds
+    broken(same_bytes(ledger(), [replace(nameless[0], sha256=("d" * 64,))]), "never recorded", "d" * 64)
+    broken(same_bytes(ledger(), [replace(nameless[0], order_id="o-x")]), "o-x", "never recorded")
+
+
 # ---------------------------------------------------------------------- fills_match
 
 
@@ -239,6 +246,13 @@ def test_no_orphan_orders_is_broken_by_a_working_order_of_a_closed_trade_but_not
     broken(no_orphan_orders(ledger(), venue(working=working)), PLANNED.id, "closed")
     open_trade = trade(state=TradeState.LEG_A, outcome=None)
     assert no_orphan_orders(ledger(trades=(open_trade,)), venue(working=working)).holds
+
+
+def test_a_working_order_without_a_client_id_is_known_by_the_venues_own() -> None:
+    working = (WorkingOrder(order_id(TICKETS[0]), "", A, D(5)),)
+    open_trade = trade(state=TradeState.LEG_A, outcome=None)
+    assert no_orphan_orders(ledger(trades=(open_trade,)), venue(working=working)).holds
+    broken(no_orphan_orders(ledger(), venue(working=working)), PLANNED.id, "closed")
 
 
 def test_no_orphan_orders_is_broken_by_an_order_without_a_trade() -> None:

@@ -65,7 +65,7 @@ async def a_run(ledger: AnyLedger) -> None:
 
 async def test_the_report_counts_decisions_trades_and_money_as_exact_text(ledger: AnyLedger) -> None:
     await a_run(ledger)
-    report = json.loads(build_report(await ledger.snapshot(RUN_ID), None, None, NOW).to_json())
+    report = json.loads(build_report(await ledger.snapshot(RUN_ID), {}, None, NOW).to_json())
     assert (report["run"], report["mode"], report["source"]) == (RUN_ID, "replay", "a seeded session")
     assert report["intents"] == 3
     assert report["suppressed"] == {"skewed": 1, "stale": 2}
@@ -89,20 +89,20 @@ async def test_with_the_exchange_at_hand_all_invariants_are_judged_and_hold(ledg
     cash = OPENING + sum((fill.cash for fill in fills), D(0))
     venue = VenueSnapshot(Venue.KALSHI, cash, {A: D(20), B: D(10)}, (), fills)
     audit = [Arrival(send.client_order_id, 1, (send.sha256,), send.at) for send in snapshot.facts.sends]
-    report = build_report(snapshot, venue, audit, NOW)
+    report = build_report(snapshot, {venue.venue: venue}, audit, NOW)
     assert report.invariants == dict.fromkeys(report.invariants, True)
     assert len(report.invariants) == 7
     assert report.violations == ()
 
     short = replace(venue, cash=cash - D("0.0001"))
-    wrong = build_report(snapshot, short, audit, NOW)
+    wrong = build_report(snapshot, {short.venue: short}, audit, NOW)
     assert wrong.invariants["cash_and_positions_balance"] is False
     assert wrong.violations[0].startswith("cash_and_positions_balance: kalshi holds $")
 
 
 async def test_without_the_exchange_the_invariants_that_need_it_are_null_with_a_reason(ledger: AnyLedger) -> None:
     await a_run(ledger)
-    report = build_report(await ledger.snapshot(RUN_ID), None, None, NOW).to_dict()
+    report = build_report(await ledger.snapshot(RUN_ID), {}, None, NOW).to_dict()
     unjudged = {name for name, holds in report["invariants"].items() if holds is None}
     assert unjudged == {"fills_match", "no_orphan_orders", "cash_and_positions_balance"}
     assert unjudged <= set(report["invariant_notes"])
@@ -110,7 +110,7 @@ async def test_without_the_exchange_the_invariants_that_need_it_are_null_with_a_
 
 async def test_a_run_in_which_nothing_happened_reports_zeros(ledger: AnyLedger) -> None:
     await ledger.start_run(RUN_ID, "paper", "paper", START, "synth")
-    report = build_report(await ledger.snapshot(RUN_ID), None, None, NOW).to_dict()
+    report = build_report(await ledger.snapshot(RUN_ID), {}, None, NOW).to_dict()
     assert (report["intents"], report["fills"], report["trades"], report["pnl"]) == (0, 0, {}, "0.00")
 
 
@@ -157,7 +157,7 @@ async def test_pnl_is_locked_while_a_trade_waits_for_its_markets_and_realised_on
     await a_run(ledger)
     planned = intent(3)
     await write(ledger, settling(planned), 3)
-    waiting = build_report(await ledger.snapshot(RUN_ID), None, None, NOW).to_dict()
+    waiting = build_report(await ledger.snapshot(RUN_ID), {}, None, NOW).to_dict()
     assert (waiting["pnl"], waiting["realised"], waiting["locked"]) == ("0.3174", "0.1587", "0.1587")
     assert waiting["trades"] == {"CLOSED": 1, "SETTLING": 1, "STUCK": 1}
     text = "\n".join(render(await ledger.trade(planned.id)))
@@ -169,7 +169,7 @@ async def test_pnl_is_locked_while_a_trade_waits_for_its_markets_and_realised_on
         assert part in text
 
     await ledger.record_trade(RUN_ID, planned, paid_out(planned))
-    done = build_report(await ledger.snapshot(RUN_ID), None, None, NOW)
+    done = build_report(await ledger.snapshot(RUN_ID), {}, None, NOW)
     assert (done.pnl, done.realised, done.locked) == (D("0.3174"), D("0.3174"), D(0))
     assert done.violations == ()
     text = "\n".join(render(await ledger.trade(planned.id)))
@@ -183,7 +183,7 @@ async def test_the_report_names_halts_in_force_and_what_is_free_at_each_venue(le
     over = await ledger.set_halt(Halt("", Scope.ALL, "", Rule.OPERATOR, "ada", "lunch", START))
     await ledger.clear_halt(over.id, "ada", "back", START + 1)
     halt = await ledger.set_halt(Halt("", Scope.MARKET, A, Rule.MISMATCH, "reconciliation", "a share more", START))
-    report = build_report(await ledger.snapshot(RUN_ID), None, None, NOW).to_dict()
+    report = build_report(await ledger.snapshot(RUN_ID), {}, None, NOW).to_dict()
     assert [(one["id"], one["rule"], one["target"]) for one in report["halts"]] == [(halt.id, "mismatch", A)]
     spent = OPENING - D("9.8413") - D("4.1680")
     free = OPENING - D("9.8413") - intent(1).worst_cost

@@ -56,4 +56,4 @@ async def current_report(stack: Stack, run_id: str | None, *, every_run: bool = 
             venue, received = await venue_side(stack), arrivals(stack)
         except SurefootError:
             venue, received = None, None
-    return build_report(snapshot, venue, received, now())
+    return build_report(snapshot, {Venue.KALSHI: venue}, received, now())
