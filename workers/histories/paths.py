@@ -137,7 +137,7 @@ async def _(on: Stage) -> None:
 
 @path("denied-ledger-away", "the ledger cannot say whether a halt stands")
 async def _(on: Stage) -> None:
-    async def away(*_: object) -> int:
+    async def away(*_: object, order_id: str = "") -> int:
         raise Unavailable("the ledger does not answer", "ledger_unavailable")
 
     begin, on.ledger.begin_order = on.ledger.begin_order, away  # type: ignore[method-assign, assignment]
@@ -388,6 +388,7 @@ async def _(on: Stage) -> None:
 @path("open-stuck", "stuck, and still so")
 async def _(on: Stage) -> None:
     await _stuck(on)
+    await on.waits(4)
 
 
 @path("unwind-while-repairing", "a person speaks before the trade is stuck", repair_deadline_ms=600_000)

@@ -9,7 +9,8 @@
     | bounded     | no repair is larger than what stood alone when it was decided                                |
     | budget      | the loss is within the budget, unless a person asked                                         |
     | obeyed      | nothing is bought after an unwind was asked for, nothing sent while holding                  |
-    | solvent     | no venue's cash was ever below zero, unless a person traded by hand                          |
+    | solvent     | no venue's cash was ever below zero, unless a person traded by hand: save by the collateral  |
+    |             | of shares that were sold and whose purchase the venue voided afterwards                      |
     | proven      | no count is contradicted at the end by a venue that takes nothing back: failure is not guessed |
     | hurried     | shares stand alone for no longer than the policy's deadlines, unless STUCK is shown          |
     | well_formed | no venue ever refused an order as malformed                                                  |
@@ -54,7 +55,8 @@ def check(world: World) -> list[str]:
     accounts = {venue: _now(exchange.account()) for venue, exchange in world.venues.items()}
     wrong += _invariants(world, ledger, accounts)
     for venue, exchange in world.venues.items():
-        if exchange.least_cash < 0 and not world.hands:
+        voided = (fill for fill in accounts[venue].fills if fill.status is FillStatus.VOID and fill.side is Side.BUY)
+        if exchange.least_cash < -sum((fill.size for fill in voided), _ZERO) and not world.hands:
             wrong.append(f"solvent: the cash at {venue} once stood at ${exchange.least_cash}")
         wrong += [f"well_formed: {venue} refused {ticket} as malformed" for ticket in exchange.malformed]
     for life in world.lives:
