@@ -8,8 +8,9 @@ import time
 from domain.intent import LegPolicy
 from domain.limits import GateLimits, SetParams
 from ingest.engine import Engine
-from ingest.replay import TRADE_MS, TimedTrades, wire
+from ingest.replay import TRADE_MS, TimedTrades
 from ingest.sets import sets_of
+from ingest.wire import Frame, wire
 from venues.recording.session import Session
 
 
@@ -44,18 +45,18 @@ def measure(session: Session) -> dict[str, float]:
     }
 
 
-def _run(session: Session, script: list[tuple[bytes, int]], spent: list[int] | None = None) -> Engine:
+def _run(session: Session, script: list[Frame], spent: list[int] | None = None) -> Engine:
     """All frames through a fresh engine; the nanoseconds each took are added to `spent` if it is given."""
     trades = TimedTrades(TRADE_MS)
     engine = Engine(
         sets_of(session.markets), SetParams(), GateLimits(), LegPolicy(), trades.started, lambda suppression: None
     )
-    for raw, at in script:
+    for raw, at, venue in script:
         trades.close_due(engine, at)
         if spent is None:
-            engine.on_frame(raw, at)
+            engine.on_frame(raw, at, venue)
             continue
         begun = time.perf_counter_ns()
-        engine.on_frame(raw, at)
+        engine.on_frame(raw, at, venue)
         spent.append(time.perf_counter_ns() - begun)
     return engine

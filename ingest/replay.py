@@ -10,19 +10,18 @@ then, whatever would have become of it; the default is what two legs take on one
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.decisions import Gate, Suppression
-from domain.errors import BadInput
 from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
-from domain.money import Inexact
 from ingest.engine import Counters, Engine
 from ingest.fingerprint import Fingerprint
-from ingest.sets import sets_of
-from venues.kalshi import frames
-from venues.recording.session import BookReset, Session
+from ingest.sets import OutcomeSet, sets_of
+from ingest.strategy import Strategy
+from ingest.wire import wire
+from venues.recording.session import Session
 
 TRADE_MS = 500
 
@@ -57,22 +56,6 @@ class TimedTrades:
             engine.trade_closed(self._closing.popleft()[1])
 
 
-def wire(session: Session) -> Iterator[tuple[bytes, int]]:
-    """(frame, time in microseconds) of every event, on one subscription, NO levels at their YES price.
-
-    Raises BadInput for a price or size the venue's wire cannot carry.
-    """
-    for seq, event in enumerate(session.events(), start=1):
-        try:
-            if isinstance(event, BookReset):
-                raw = frames.snapshot(1, seq, event.market, event.yes, event.no, yes_price=True)
-            else:
-                raw = frames.delta(1, seq, event.market, event.side, event.price, event.delta, event.at, yes_price=True)
-        except Inexact as wrong:
-            raise BadInput(f"{session.name} event {seq}: {wrong}", "off_grid") from None
-        yield raw, event.at
-
-
 def replay(
     session: Session,
     *,
@@ -80,8 +63,12 @@ def replay(
     limits: GateLimits | None = None,
     policy: LegPolicy | None = None,
     trade_ms: int = TRADE_MS,
+    sets: Sequence[OutcomeSet] | None = None,
+    strategies: Sequence[Strategy] = (),
 ) -> ReplayResult:
-    """Run `session` as fast as it goes. Raises BadInput for a session whose markets make no set."""
+    """Run `session` as fast as it goes, on `sets` (those its markets make, if None) and `strategies`.
+
+    Raises BadInput for a session whose markets make no set where none were given."""
     intents: list[Intent] = []
     suppressions: list[Suppression] = []
     fingerprint = Fingerprint()
@@ -97,17 +84,18 @@ def replay(
         fingerprint.add(suppression)
 
     engine = Engine(
-        sets_of(session.markets),
+        sets_of(session.markets) if sets is None else sets,
         params or SetParams(),
         limits or GateLimits(),
         policy or LegPolicy(),
         taken,
         refused,
+        strategies=strategies,
         yes_price=True,
     )
-    for raw, at in wire(session):
+    for raw, at, venue in wire(session):
         trades.close_due(engine, at)
-        engine.on_frame(raw, at)
+        engine.on_frame(raw, at, venue)
     engine.finish()
     return ReplayResult(
         events=engine.counters.frames,
