@@ -142,7 +142,7 @@ class System:
 
     def gone(self, doomed: Sequence[psutil.Process]) -> None:
         """Wait until all of them have ended, whoever killed them."""
-        if not wait_ended(doomed, 10):
+        if not wait_ended(doomed, 60):  # a loaded machine may take its time to tear one down
             raise Unavailable(f"killed, and still there: {doomed}", "chaos")
 
     async def whole(self, parts: Sequence[str] = PARTS) -> None:
