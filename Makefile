@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install check format test demo bench histories simulate chaos requirements clean
+.PHONY: help install check format test demo bench histories simulate chaos conformance requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -46,6 +46,9 @@ chaos: install ## kill real processes at every step of every path; MINUTES= boun
 
 histories: install ## record one history of every path for the replay tests (20 seconds; PATHS= chooses)
 	@$(BIN)/python -m workers.histories $(PATHS)
+
+conformance: install ## official clients and our own trade against the paper exchange (CLIENTS= chooses); JSON last
+	@$(BIN)/python -m workers.conformance $(CLIENTS)
 
 requirements: install ## re-pin requirements.txt (all hashes, no hosts) from pyproject.toml
 	$(BIN)/python -m pip install --quiet pip-tools==7.6.2

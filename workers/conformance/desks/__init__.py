@@ -1,0 +1,1 @@
+"""A desk for each client: its own calls, nothing decided."""

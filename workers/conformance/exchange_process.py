@@ -1,0 +1,37 @@
+"""The paper exchange as a process of its own: `python -m workers.conformance.exchange_process FOLDER`.
+
+`FOLDER/config.json` says for whom; one line of JSON with its addresses is printed once it answers, its log goes to
+`FOLDER/exchange.log`. SIGTERM ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from venues.paper.server import PaperConfig, PaperServer, serve
+
+
+def _ready(server: PaperServer) -> None:
+    urls = {"rest": server.base_url, "ws": server.ws_url, "admin": server.admin_url}
+    print(json.dumps(urls), flush=True)  # noqa: T201 - the parent reads it
+
+
+def main(folder: Path) -> None:
+    given: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="ascii"))
+    config = PaperConfig(
+        state_dir=folder / "state", api_keys=given["api_keys"], opening_cash=Decimal(given["opening_cash"])
+    )
+    with (folder / "exchange.log").open("a", encoding="utf-8") as log:
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(log))
+        asyncio.run(serve(config, _ready))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
