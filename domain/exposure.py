@@ -153,7 +153,7 @@ def exposed(intent: Intent, state: TradeState, orders: Sequence[OrderRecord], fi
         leg, seen = legs[ticket.leg], counted.get(ticket.client_order_id, Decimal(0))
         sure = max(order.filled - seen, Decimal(0))
         most = sure if _final(order) else max(ticket.size - seen, sure)
-        reach[leg.name].count(sure, most, _stake(leg, ticket.limit), opening=ticket.side is leg.side)
+        reach[leg.name].count(sure, most, _stake(leg, _dearest(order)), opening=ticket.side is leg.side)
     return max(
         sum((other.above(least.low) for name, other in reach.items() if name != short), Decimal(0))
         for short, least in reach.items()
@@ -235,6 +235,13 @@ def _payoff_left(intent: Intent, paid: Mapping[tuple[Venue, str], Redemption]) -
 def _stake(leg: IntentLeg, price: Decimal) -> Decimal:
     """Dollars that one share of the leg has out: its price, or for a share held short what its price leaves to $1."""
     return price if leg.side is Side.BUY else 1 - price
+
+
+def _dearest(order: OrderRecord) -> Decimal:
+    """The most a share of it can have cost on average; see `domain.overfill` for more shares than asked."""
+    ticket = order.ticket
+    over = ticket.side is Side.BUY and order.filled > ticket.size
+    return ticket.limit * ticket.size / order.filled if over else ticket.limit
 
 
 def _at(fill: Fill) -> int:

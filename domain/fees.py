@@ -50,6 +50,10 @@ class FeeSchedule:
         rate = self.maker if maker else self.taker
         return _trade_fee(self.model, rate, self.exponent, price, size)
 
+    def share_fee(self, price: Decimal) -> Decimal:
+        """What a taker pays for one share of many: the same before any rounding."""
+        return self.taker * (price * (1 - price)) ** self.exponent
+
 
 @lru_cache(maxsize=65_536)  # the same few prices and sizes, over and over
 def _trade_fee(model: FeeModel, rate: Decimal, exponent: int, price: Decimal, size: Decimal) -> Decimal:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from domain.fees import FeeSchedule
+from domain.fees import FeeModel, FeeSchedule
 from domain.later import LATER, later
 from domain.market import Venue
 from domain.money import plain
@@ -58,10 +58,15 @@ class IntentLeg:
     lot: Decimal = Decimal("0.01")
 
     def worst_outlay(self, slack: Decimal) -> Decimal:
-        """Dollars that filling this leg can lock at most: price or collateral, never above one a share, and fees."""
-        price = self.limit + slack if self.side is Side.BUY else 1 - self.limit + slack
-        fees = self.fees.trade_fee(_WORST_FEE_PRICE, self.size) + self.fees.unit * _MOST_UNITS
-        return min(price, Decimal(1)) * self.size + fees
+        """Dollars that filling this leg can lock at most: price or collateral, never above one a share, and fees.
+
+        An order sized in collateral buys more shares at a better price: dearest in fees where they cost least.
+        """
+        price = min(self.limit + slack if self.side is Side.BUY else 1 - self.limit + slack, Decimal(1))
+        fees = self.fees.trade_fee(_WORST_FEE_PRICE, self.size)
+        if self.fees.model is FeeModel.POLYMARKET and self.side is Side.BUY:
+            fees = max(fees, self.fees.taker * price * self.size)
+        return price * self.size + fees + self.fees.unit * _MOST_UNITS
 
 
 class Way(StrEnum):

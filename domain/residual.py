@@ -48,6 +48,7 @@ class Residual:
 
     `floor` is the lowest final P&L the policy allows (minus the loss budget); None when a person lifted it.
     `ways` are those allowed. `extra_ticks` widens an order's limit for a book that moves, never beyond the budget.
+    `most` is the count no leg is completed beyond: what an order brought above it is given back or kept.
     """
 
     legs: tuple[Stand, ...]
@@ -57,6 +58,7 @@ class Residual:
     ways: frozenset[Way]
     hold_discount: Decimal = _ZERO
     extra_ticks: int = 0
+    most: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ def options(residual: Residual) -> Options:
     """Compare every target, and holding; see this module."""
     lowest = hedged(leg.shares for leg in residual.legs)
     highest = max(lowest, *(leg.shares for leg in residual.legs))
+    if residual.most is not None:
+        highest = max(lowest, min(highest, residual.most))
     told: list[str] = []
     plans: list[tuple[Decimal, Decimal, Repair]] = []
     small: list[bool] = []
@@ -143,7 +147,7 @@ def _targets(residual: Residual, lowest: Decimal, highest: Decimal) -> list[tupl
     of it, the count itself stays the target and part of the way there is gone.
     """
     completing, unwinding = Way.COMPLETE in residual.ways, Way.UNWIND in residual.ways
-    wanted = {max(leg.shares, lowest) for leg in residual.legs} if completing and unwinding else set()
+    wanted = {min(max(leg.shares, lowest), highest) for leg in residual.legs} if completing and unwinding else set()
     wanted |= {highest} if completing else set()
     # A leg given back too often is bought back whatever was asked: its shares belong to somebody else.
     wanted |= {lowest} if unwinding or any(leg.shares < 0 for leg in residual.legs) else set()
@@ -154,7 +158,7 @@ def _targets(residual: Residual, lowest: Decimal, highest: Decimal) -> list[tupl
     roof = min((leg.shares + _depth(leg.take) for leg in residual.legs if leg.shares < highest), default=highest)
     if floor > roof or roof < lowest:
         return [(target, target) for target in ranked]
-    return [(target, min(max(target, floor), roof)) for target in ranked]
+    return [(target, min(max(target, floor), roof, highest)) for target in ranked]
 
 
 def _first(residual: Residual, target: Decimal, expected: Decimal) -> Repair | None:
@@ -218,8 +222,7 @@ class _Bounds:
         """
         if self.floor is None:
             return True
-        fee = self.fees.taker * price * (1 - price)
-        each = (-price if self.side is Side.BUY else price) - fee
+        each = (-price if self.side is Side.BUY else price) - self.fees.share_fee(price)
         return self.rest + each * self.need - (_FEE_UNIT + self.fees.unit) * fills >= self.floor
 
 

@@ -17,6 +17,7 @@ from domain.intent import Intent, IntentLeg
 from domain.money import plain, whole_lots
 from domain.operator import Action, OperatorCommand
 from domain.orders import SETS, Guard, OrderTicket, Purpose, Side, SubmitResult, TimeInForce, Verdict
+from domain.overfill import hedgeable
 from domain.residual import alone, hedged
 from domain.trade import DONE_TRADING, Entry, Outcome, Step, TradeRecord, TradeState
 from workflows.adoption import adopt
@@ -80,13 +81,14 @@ class Trade:
             if filled < max(leg.min_size, leg.lot) or self.commands.mode is not None:
                 return None
             limit = leg.limit if leg.tif is TimeInForce.GTC else _within(leg, policy.leg_b_slack)
+            filled = self._reserved_for(leg, limit, filled)
             self.enter(TradeState.RECHECK)
             order = self.new_order(leg, Purpose.HEDGE, leg.side, filled, limit)
             guard = Guard(
                 not_after=self.desk.now() + policy.max_leg_delay_ms * 1000,
                 recheck=not order.ticket.rests,  # one that rests waits for its price
                 max_quote_age_ms=policy.max_quote_age_ms,
-                min_depth=filled,
+                min_depth=min(filled, self.intent.size),
             )
             result = await self.sender.send(order, guard)  # dangerous: we stand on one leg until this is settled
             if result.verdict is not Verdict.DENIED:
@@ -94,6 +96,12 @@ class Trade:
             if not order.filled:
                 return result
         return result
+
+    def _reserved_for(self, leg: IntentLeg, limit: Decimal, filled: Decimal) -> Decimal:
+        """As much of what filled as may be hedged; an order that must fill whole asks for no more than was planned."""
+        if leg.tif is TimeInForce.FOK:
+            return min(filled, self.intent.size)
+        return hedgeable(self.intent, leg, limit, filled, self.orders.out())
 
     # ------------------------------------------------------------------ for the sender
 

@@ -30,6 +30,7 @@ from typing import Protocol
 from domain.evidence import OrderEvidence, OrderStatus
 from domain.fees import FeeSchedule
 from domain.intent import Intent, LegPolicy
+from domain.market import Venue
 from domain.money import plain
 from domain.orders import Guard, OrderTicket, Purpose, Side, SubmitResult, Verdict
 from domain.trade import OrderRecord
@@ -76,6 +77,8 @@ class Order:
             return self.cash_known
         price = self.price if self.price is not None else self.ticket.limit
         gross = price * self.filled
+        if self.price is None and self.ticket.side is Side.BUY:  # an order sized in collateral never pays more
+            gross = min(gross, self.ticket.limit * self.ticket.size)
         if self.ticket.purpose is Purpose.MERGE:
             return gross
         fees = self.fee * self.filled if self.fee is not None else self.fees.trade_fee(price, self.filled)
@@ -135,6 +138,17 @@ class OrderBook:
 
     def cash(self) -> Decimal:
         return sum((order.cash for order in self.orders), Decimal(0))
+
+    def overfilled(self) -> bool:
+        """Whether an order of our own brought more than it asked for; see `domain.overfill`."""
+        return any(o.filled > o.ticket.size and o.ticket.purpose is not Purpose.ADOPTED for o in self.orders)
+
+    def out(self) -> dict[Venue, Decimal]:
+        """Dollars spent by venue, less what came back; negative where more came back."""
+        spent: dict[Venue, Decimal] = {}
+        for order in self.orders:
+            spent[order.ticket.venue] = spent.get(order.ticket.venue, _NONE) - order.cash
+        return spent
 
 
 class Owner(Protocol):

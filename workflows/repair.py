@@ -123,6 +123,7 @@ class Repairs:
                 ways=frozenset(ways - effort.refused),
                 hold_discount=policy.hold_discount,
                 extra_ticks=ticks,
+                most=trade.intent.size if trade.orders.overfilled() else None,
             )
         )
 
@@ -160,7 +161,7 @@ class Repairs:
         result = await trade.sender.send(order, guard)  # dangerous: may have filled
         way = Way.COMPLETE if best.purpose is Purpose.COMPLETE else Way.UNWIND
         if order.filled:
-            effort.rung = 0 if order.filled == order.ticket.size else effort.rung + 1
+            effort.rung = 0 if order.filled >= order.ticket.size else effort.rung + 1
             effort.refused.clear()
             return True
         if result.verdict is Verdict.REJECTED:  # a wider limit does not help where the venue says no

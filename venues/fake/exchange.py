@@ -30,6 +30,7 @@ from domain.market import MarketSpec, Venue
 from domain.money import to_micros
 from domain.orders import OrderTicket, PreparedOrder, Purpose, Quote, Side, SubmitResult, TimeInForce, Verdict
 from domain.snapshot import Arrival
+from venues.fake.budget import Budget
 from venues.fake.orders import Placed, Word
 from venues.port import Account, OpenOrder
 
@@ -59,6 +60,9 @@ class FakeVenue:
     held short, a dollar of collateral each. `least_cash` is the least spendable cash there ever was, `malformed` the
     orders refused as off grid, lot or minimum.
 
+    With `in_collateral` an order that takes and buys is for the dollars of its size at its limit, as at Polymarket: at
+    better prices it fills more shares than asked.
+
     `word` makes fills provisional until the venue's final word; `listing` may reorder or repeat the fills of one read;
     `filled` is told of each fill as it happens.
     """
@@ -73,6 +77,7 @@ class FakeVenue:
         word: Word | None = None,
         listing: Callable[[tuple[Fill, ...]], tuple[Fill, ...]] | None = None,
         filled: Callable[[Fill], object] = lambda fill: None,
+        in_collateral: bool = False,
     ):
         self.clock = clock
         self.specs = dict(specs)
@@ -80,6 +85,7 @@ class FakeVenue:
         self.money = self.least_cash = cash
         self.lag_ms = self.fills_lag_ms = 0
         self.word, self.listing, self.filled = word, listing, filled
+        self.in_collateral = in_collateral
         self.arrivals: dict[str, Arrival] = {}
         self.malformed: list[OrderTicket] = []
         self.payouts: dict[str, Resolution] = {}
@@ -203,7 +209,7 @@ class FakeVenue:
         half = fault in (Fault.PARTIAL, Fault.WORKS, Fault.RESTS)
         crossed = self._match(order, _half(ticket.size) if half else ticket.size)
         works_on = fault in (Fault.WORKS, Fault.RESTS) or (ticket.rests and not crossed)
-        self._rest(order, ticket.size - order.filled if works_on else _ZERO)
+        self._rest(order, max(ticket.size - order.filled, _ZERO) if works_on else _ZERO)
         if fault in (Fault.LOST_AFTER, Fault.RESTS):
             return SubmitResult(Verdict.UNKNOWN, "timeout", "no answer in time", at=now)
         return self._accepted(order, _half(order.filled) if fault is Fault.MISCOUNT else order.filled)
@@ -359,8 +365,11 @@ class FakeVenue:
             price = levels[0][0]
             if mine is not None and _within(ticket.side, mine.ticket.limit, price):
                 return True
-            size = _take(levels, wanted)
-            wanted -= size
+            pays = Budget(ticket, in_dollars=self.in_collateral)
+            size = _take(levels, pays.buys(wanted, price))
+            if not size:
+                break
+            wanted -= pays.uses(size, price)
             self._trade(order, price, size, taker=True)
         return mine is not None and wanted > 0 and _within(ticket.side, mine.ticket.limit, ticket.limit)
 
