@@ -181,6 +181,7 @@ class World:
             word=self._word if scenario.provisional else None,
             listing=self._listing,
             filled=self._filled,
+            in_collateral=venue is Venue.POLYMARKET,
         )
         exchange.lag_ms, exchange.fills_lag_ms = scenario.lag_ms, scenario.fills_lag_ms
         return exchange
