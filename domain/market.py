@@ -38,7 +38,8 @@ class MarketSpec:
     `min_notional` is the least an order that takes may be worth, in dollars. Where each outcome of a market is an
     instrument of its own (a Polymarket token), `outcome` is its label and `complement` the instrument of the other
     outcome: a share of each together pays one dollar. `resolves_at` is when the venue expects to know the result, in
-    microseconds since the epoch; 0 where it does not say.
+    microseconds since the epoch; 0 where it does not say. `pool` names the part of the account's money that pays
+    for orders on this market, where the venue keeps several that do not help each other (a Kalshi exchange shard).
     """
 
     venue: Venue
@@ -58,6 +59,7 @@ class MarketSpec:
     outcome: str = ""
     complement: str = ""
     resolves_at: int = 0
+    pool: str = ""
 
     def range_of(self, price: Decimal) -> PriceRange | None:
         for band in self.price_ranges:

@@ -10,13 +10,13 @@ later copy (no balance left, trading paused) says nothing about the earlier one.
 | 201, unreadable or another order's | unknown | yes | yes | unparseable | the venue took it; how it went is not known |
 | 400 in the venue's words | rejected | – | yes | its code | `insufficient_balance`, `invalid_price`, … |
 | 400 `invalid_order`, "post only cross" | rejected | – | yes | post_only_cross | it would have traded at once |
-| `MARKET_INACTIVE` | rejected | – | yes | its code | the market is past its close |
+| any 4xx but 408 with a code of `REFUSED` | rejected | – | yes | its code | the code says it, whatever its status |
 | 401 in the venue's words | rejected | – | yes | its code | wrong key, or a clock off (`header_timestamp_expired`) |
 | 403 in the venue's words | rejected | – | yes | its code | the key may not trade |
 | 404 in the venue's words | rejected | – | yes | its code | no such market |
 | 409 `order_already_exists` | unknown | yes | yes | order_already_exists | an earlier copy arrived; fate not said |
 | 409 `fill_or_kill_insufficient_resting_volume` | rejected | – | yes | its code | killed whole; the id is used up |
-| 409 `trading_is_paused` | rejected | – | yes | its code | halted; repeating does not help |
+| 409 `trading_is_paused`, `exchange_is_paused` | rejected | – | yes | its code | halted; repeating does not help |
 | 409 any other code | rejected | – | yes | its code | an unknown code is a refusal (docs: order_errors) |
 | 410 in the venue's words | rejected | – | yes | its code | a retired endpoint |
 | 429 in the venue's words | rejected | – | yes | rate_limited | turned away at the door |
@@ -26,6 +26,10 @@ later copy (no balance left, trading paused) says nothing about the earlier one.
 | any other status | unknown | no | yes | http_… | not a documented answer |
 | answer timed out | unknown | no | yes | timeout | it may have run |
 | connection lost after sending began | unknown | no | yes | disconnected | it may have run |
+| in a batch: an order's counts | accepted | – | yes | | as 201 |
+| in a batch: an error of `REFUSED` | rejected | – | yes | its code | an item carries no status of its own |
+| in a batch: `order_already_exists` | unknown | yes | yes | its code | as 409 |
+| in a batch: any other error, or nothing | unknown | no | yes | its code | without a status it proves nothing |
 | connection refused or never made | unknown | no | no | refused | nothing left; send the same bytes again |
 
 Sources: docs.kalshi.com/getting_started/order_errors and answers recorded on the demo exchange on 2026-06-11.
@@ -41,6 +45,7 @@ import msgspec
 from domain.errors import Rejected, SurefootError, Unavailable
 from domain.orders import SubmitResult, Verdict
 from venues.kalshi.messages import CreatedOrder
+from venues.kalshi.order_messages import BatchCreated
 from venues.verdicts import unknown
 
 DEFINITE = frozenset({400, 401, 403, 404, 409, 410, 429})
@@ -50,6 +55,21 @@ DUPLICATE = "order_already_exists"
 RATE_LIMITED = "rate_limited"
 MARKET_INACTIVE = "MARKET_INACTIVE"  # upper case on the wire; docs.kalshi.com/getting_started/market_lifecycle
 POST_ONLY_CROSS = "post_only_cross"
+PAUSED = frozenset({"trading_is_paused", "exchange_is_paused"})
+
+REFUSED = PAUSED | {
+    MARKET_INACTIVE,  # its status is not documented
+    "bad_request",
+    "fill_or_kill_insufficient_resting_volume",
+    "immediate_or_cancel_insufficient_resting_volume",
+    "insufficient_balance",
+    "invalid_order",
+    "invalid_parameters",
+    "invalid_price",
+    "market_not_found",
+    "missing_parameters",
+}
+"""Codes that are a refusal in themselves: documented, recorded, or seen live, with no other meaning known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +125,8 @@ def judge_answer(client_order_id: str, status: int, body: bytes, at: int) -> Sub
     if status == HTTPStatus.CREATED:
         return _judge_created(client_order_id, body, at)
     error = parse_error(status, body)
-    if status in DEFINITE:
+    known = error is not None and error.code in REFUSED and _client_error(status)
+    if status in DEFINITE or known:
         if error is None:
             return unknown("unparseable", f"HTTP {status} with a body the venue does not write", at)
         code = RATE_LIMITED if status == HTTPStatus.TOO_MANY_REQUESTS else error.code or f"http_{status}"
@@ -118,6 +139,40 @@ def judge_answer(client_order_id: str, status: int, body: bytes, at: int) -> Sub
         return SubmitResult(Verdict.REJECTED, code, f"HTTP {status}: {error}", at=at)
     said = f": {error}" if error else ""
     return unknown(f"http_{status}", f"HTTP {status}{said}; the order may or may not have run", at)
+
+
+def judge_item(client_order_id: str, item: BatchCreated | None, at: int) -> SubmitResult:
+    """What one order's part of a batch answer proves. `at` is our wall clock in microseconds."""
+    if item is None:
+        return unknown("unparseable", "the batch's answer does not name this order", at)
+    error = item.error
+    if error is not None:
+        code = error.code or ""
+        said = f"{code}: {error.message or ''}" + (f" ({error.details})" if error.details else "")
+        if code == DUPLICATE:
+            return unknown(code, "an earlier copy of this order arrived", at, landed=True)
+        if code not in REFUSED:
+            return unknown(code or "unparseable", f"in a batch: {said}; it may or may not have run", at)
+        crossed = code == "invalid_order" and "post only cross" in said
+        return SubmitResult(Verdict.REJECTED, POST_ONLY_CROSS if crossed else code, f"in a batch: {said}", at=at)
+    if item.client_order_id not in (None, client_order_id):
+        detail = f"the batch's answer names order {item.client_order_id}; expected {client_order_id}"
+        return unknown("unparseable", detail, at)
+    if item.order_id is None or item.fill_count is None or item.remaining_count is None:
+        return unknown("unparseable", "the batch's answer lacks the order's id or counts", at)
+    return SubmitResult(
+        Verdict.ACCEPTED,
+        order_id=item.order_id,
+        filled=item.fill_count,
+        remaining=item.remaining_count,
+        average_price=item.average_fill_price,
+        average_fee=item.average_fee_paid,
+        at=(item.ts_ms or 0) * 1000 or at,
+    )
+
+
+def _client_error(status: int) -> bool:
+    return 400 <= status < 500 and status != HTTPStatus.REQUEST_TIMEOUT
 
 
 _WRONG_KEY = (
@@ -134,7 +189,7 @@ def read_refusal(what: str, status: int, body: bytes) -> SurefootError:
     error = parse_error(status, body)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Unavailable(f"{what}: HTTP 429, asked too often; ask again later", RATE_LIMITED)
-    if status in DEFINITE and error is not None:
+    if error is not None and (status in DEFINITE or (error.code in REFUSED and _client_error(status))):
         fix = _WRONG_KEY if status == HTTPStatus.UNAUTHORIZED else ""
         return Rejected(f"{what}: HTTP {status}, {error}{fix}", error.code or f"http_{status}")
     said = f", {error}" if error else ""

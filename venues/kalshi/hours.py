@@ -24,6 +24,7 @@ from venues.kalshi.translate import micros_of
 
 _EASTERN = ZoneInfo("America/New_York")
 _AHEAD_DAYS = 14  # a longer closure than that is not announced by opening hours
+_THURSDAY = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -73,6 +74,15 @@ def window_at(schedule: Schedule, now: int) -> Pause | None:
     """The announced maintenance window that `now` (µs) lies in; of several, the one that ends last."""
     ends = [end for start, end in map(_span, schedule.maintenance_windows or ()) if start <= now < end]
     return Pause(max(ends), "scheduled maintenance") if ends else None
+
+
+def weekly_pause(now: int) -> Pause | None:
+    """The pause of every Thursday from 3 to 5, Eastern time, if `now` (µs) lies in it: known without asking."""
+    day = datetime.combine(_at(now).astimezone(_EASTERN).date(), time(), _EASTERN)
+    if day.weekday() != _THURSDAY:
+        return None
+    start, end = (_micros(datetime.combine(day.date(), time(hour), _EASTERN)) for hour in (3, 5))
+    return Pause(end, "the weekly maintenance") if start <= now < end else None
 
 
 def next_window(schedule: Schedule, now: int) -> tuple[int, int] | None:

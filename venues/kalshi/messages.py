@@ -206,6 +206,7 @@ class Market(Message, frozen=True):
     exchange_index: int | None = None
     result: str | None = None
     close_time: str | None = None
+    expected_expiration_time: str | None = None
     settlement_value_dollars: Decimal | None = None
     settlement_ts: str | None = None
 
@@ -252,17 +253,6 @@ class SeriesAnswer(Message, frozen=True):
     series: Series
 
 
-class SeriesFeeChange(Message, frozen=True):
-    series_ticker: str | None = None
-    fee_type: str | None = None
-    fee_multiplier: Decimal | None = None
-    scheduled_ts: str | None = None
-
-
-class SeriesFeeChanges(Message, frozen=True):
-    series_fee_change_arr: list[SeriesFeeChange] | None
-
-
 class Levels(Message, frozen=True):
     """Bids only, on both sides; a side without levels may be missing or null."""
 
@@ -286,11 +276,6 @@ class PublicTrade(Message, frozen=True):
 class TradesPage(Message, frozen=True):
     trades: list[PublicTrade] | None
     cursor: str | None = None
-
-
-class ExchangeStatus(Message, frozen=True):
-    exchange_active: bool
-    trading_active: bool
 
 
 # --- WebSocket --------------------------------------------------------------------------------------------------

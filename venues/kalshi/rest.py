@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -128,9 +129,13 @@ class RestWire:
                 method, path, params=params, content=content, headers=_JSON, timeout=self.timeouts.submit
             )
         except NotSent as failure:
-            raise Unavailable(f"{what}: no connection ({failure}); nothing was sent: ask again later", "no_answer") from None
+            raise Unavailable(
+                f"{what}: no connection ({failure}); nothing was sent: ask again later", "no_answer"
+            ) from None
         except WireFailure as failure:
-            raise Unknown(f"{what}: no answer ({failure}); it may have had its effect: look first", "no_answer") from None
+            raise Unknown(
+                f"{what}: no answer ({failure}); it may have had its effect: look first", "no_answer"
+            ) from None
         self._heed(answer, self.writes)
         if answer.status in (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT):
             try:
@@ -178,6 +183,11 @@ class RestWire:
             content=content,
             headers={**signed, **(headers or {})},
         )
+
+
+def segment(text: str) -> str:
+    """A ticker or an id as one part of a path."""
+    return quote(text, safe="")
 
 
 def _decoded(what: str, answer: Answer, kind: type[T]) -> T:

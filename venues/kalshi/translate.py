@@ -220,6 +220,7 @@ def market_spec(market: Market, fees: FeeSchedule, outcomes: int = 0) -> MarketS
     )
     whole = market.fractional_trading_enabled is False
     step = _ONE if whole else Decimal("0.01")
+    ends = market.expected_expiration_time or market.close_time
     title = f"{market.title} — {market.yes_sub_title}" if market.yes_sub_title else market.title
     return MarketSpec(
         venue=Venue.KALSHI,
@@ -233,6 +234,8 @@ def market_spec(market: Market, fees: FeeSchedule, outcomes: int = 0) -> MarketS
         payoff=market.notional_value_dollars or _ONE,
         open=market.status == "active",
         outcomes=outcomes,
+        resolves_at=micros_of(ends) if ends else 0,
+        pool="" if market.exchange_index is None else str(market.exchange_index),
     )
 
 

@@ -21,8 +21,8 @@ from venues.paper.exchange import Exchange
 from venues.paper.faults import Faults
 from venues.paper.listing import NO, YES, Outcome, scalar
 from venues.paper.metrics import Metrics
+from venues.paper.paging import answer
 from venues.paper.playback import Playback, Spec
-from venues.paper.rest import answer
 from venues.paper.settlement import Clerk
 from venues.paper.stream import Streams
 

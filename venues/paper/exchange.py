@@ -24,6 +24,7 @@ from venues.paper.engine import MarketEngine, Resting, Take
 from venues.paper.history import History
 from venues.paper.listing import Listing, Outcome, decide
 from venues.paper.listings import Listings
+from venues.paper.office import Office
 from venues.paper.records import AccountView, BookSide, Order, Position, SettlementRow
 from venues.paper.request import OrderRequest
 from venues.paper.step import Changes, Listener
@@ -62,6 +63,7 @@ class Exchange:
         self.account = Account(int(cash) if cash is not None else opening_cash, unit, store.positions())
         self.working: dict[str, Order] = {}
         self.listings = Listings(store)
+        self.office = Office(store)
         self._order_seq, self._fill_seq, self._paid_seq = store.last_seqs()
         self.history = History(self.now(), self._view())
         self._changes = Changes()

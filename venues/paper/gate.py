@@ -11,6 +11,7 @@ from venues.paper.exchange import Exchange
 from venues.paper.faults import Fault, Faults
 from venues.paper.history import lag_micros
 from venues.paper.metrics import Metrics
+from venues.paper.paging import answer
 from venues.paper.request import client_order_id
 from venues.paper.stream import Streams
 
@@ -53,9 +54,9 @@ def gate(exchange: Exchange, keys: Keys, faults: Faults, streams: Streams, metri
                 request[rest.LAG] = lag_micros(fault.ms or 0)
             return await handler(request)
         except refusals.Refusal as refusal:
-            return rest.answer(refusal.body, refusal.status)
+            return answer(refusal.body, refusal.status)
         except web.HTTPNotFound:
-            return rest.answer(refusals.api(404, "not_found").body, 404)
+            return answer(refusals.api(404, "not_found").body, 404)
 
     return admit
 
@@ -85,7 +86,7 @@ def _scripted(fault: Fault) -> web.Response:
     if body is None:
         # Rate limiting has a shape of its own on the venue.
         body = {"error": "too many requests"} if code == 429 else refusals.api(code, "internal_error").body
-    return rest.answer(body, code)
+    return answer(body, code)
 
 
 def _drop(request: web.Request) -> web.Response:

@@ -75,6 +75,11 @@ def market_inactive() -> Refusal:
     return exchange(409, "MARKET_INACTIVE", "market inactive")
 
 
+def paused(code: str) -> Refusal:
+    """`trading_is_paused` or `exchange_is_paused`, as reported from the live venue."""
+    return exchange(409, code)
+
+
 def insufficient_balance() -> Refusal:
     return exchange(400, "insufficient_balance")
 

@@ -6,14 +6,10 @@ service. `order`, `fill` and `position` reads, the create and the cancel want a 
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Iterator
+from collections.abc import Callable
 from decimal import Decimal
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from venues.kalshi.frames import count_text, price_text
@@ -21,8 +17,9 @@ from venues.paper import refusals, request, wire
 from venues.paper.exchange import Exchange
 from venues.paper.listing import Listing
 from venues.paper.metrics import Metrics
+from venues.paper.paging import answer, cursor_of, encode_cursor, integer_of, limit_of, page_of, window_of
 from venues.paper.playback import Playback
-from venues.paper.records import FillRow, Order, SettlementRow
+from venues.paper.records import Order
 
 PREFIX = "/trade-api/v2"
 PUBLIC = (f"{PREFIX}/markets", f"{PREFIX}/events", f"{PREFIX}/series", f"{PREFIX}/exchange")
@@ -30,14 +27,8 @@ PUBLIC = (f"{PREFIX}/markets", f"{PREFIX}/events", f"{PREFIX}/series", f"{PREFIX
 LAG = web.RequestKey("lag", int)  # microseconds; set by a fault for one request
 FRACTION = web.RequestKey("fraction", Decimal)  # of its fill an order may have; set by a fault
 
-_ENCODE = msgspec.json.Encoder(decimal_format="number").encode
-_Row = TypeVar("_Row", Order, FillRow, SettlementRow)
 _SETTLED = {"unsettled": False, "settled": True, "all": None}
 _STATUSES = ("unopened", "open", "paused", "closed", "settled")
-
-
-def answer(body: Any, status: int = 200) -> web.Response:
-    return web.Response(body=_ENCODE(body), status=status, content_type="application/json")
 
 
 def is_public(method: str, path: str) -> bool:
@@ -46,14 +37,23 @@ def is_public(method: str, path: str) -> bool:
 
 class Routes:
     """`lag` is the configured read lag in microseconds; a fault may set another for one request (`LAG`). `timer` is the
-    settlement timer, microseconds too."""
+    settlement timer, microseconds too; `since` says from which moment on orders and fills are not history yet."""
 
-    def __init__(self, exchange: Exchange, playback: Playback, metrics: Metrics, lag: int, timer: int) -> None:
+    def __init__(  # noqa: PLR0917 - the parts of one server
+        self,
+        exchange: Exchange,
+        playback: Playback,
+        metrics: Metrics,
+        lag: int,
+        timer: int,
+        since: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._exchange = exchange
         self._playback = playback
         self._metrics = metrics
         self._lag = lag
         self._timer = timer
+        self._since = since
 
     def add_to(self, app: web.Application) -> None:
         get, post, delete = app.router.add_get, app.router.add_post, app.router.add_delete
@@ -70,11 +70,10 @@ class Routes:
         get(f"{PREFIX}/markets", self.list_markets)
         get(f"{PREFIX}/markets/{{ticker}}", self.get_market)
         get(f"{PREFIX}/markets/{{ticker}}/orderbook", self.orderbook)
+        get(f"{PREFIX}/historical/markets/{{ticker}}", self.get_market)
         get(f"{PREFIX}/events/{{ticker}}", self.get_event)
         get(f"{PREFIX}/series/{{ticker}}", self.get_series)
-        get(f"{PREFIX}/exchange/status", self.exchange_status)
         get(f"{PREFIX}/exchange/user_data_timestamp", self.user_data_timestamp)
-        get(f"{PREFIX}/account/limits", self.limits)
 
     # -- orders -----------------------------------------------------------------------------------------------------
 
@@ -116,7 +115,7 @@ class Routes:
     async def get_order(self, http: web.Request) -> web.Response:
         latest = self._exchange.store.order(http.match_info["order_id"])
         shown = None if latest is None else self._exchange.history.order(latest, self._as_of(http))
-        if shown is None:
+        if shown is None or not self._lives(shown):
             raise refusals.not_found()
         return answer({"order": wire.order(shown, self._exchange.user_id)})
 
@@ -125,28 +124,29 @@ class Routes:
         status = query.get("status") or None
         if status not in (None, "resting", "canceled", "executed"):
             raise refusals.query("GetOrders", "Status", "oneof")
-        limit = _limit(http, "GetOrders")
+        limit = limit_of(http, "GetOrders")
         latest = self._exchange.store.orders(
             ticker=query.get("ticker") or None,
             status=status,
             changed_after=as_of,  # these may have had another status then
-            created=_window(http, "GetOrders", as_of),
-            before=_cursor(http),
+            created=window_of(http, "GetOrders", as_of),
+            before=cursor_of(http),
         )
         versions = (self._exchange.history.order(order, as_of) for order in latest)
-        chosen = (order for order in versions if order is not None and status in (None, order.status))
-        page, cursor = _page(chosen, limit)
+        chosen = (o for o in versions if o is not None and status in (None, o.status) and self._lives(o))
+        page, cursor = page_of(chosen, limit)
         return answer({"cursor": cursor, "orders": [wire.order(order, self._exchange.user_id) for order in page]})
 
     async def list_fills(self, http: web.Request) -> web.Response:
-        limit = _limit(http, "GetFills")
+        limit = limit_of(http, "GetFills")
         found = self._exchange.store.fills(
             ticker=http.query.get("ticker") or None,
             order_id=http.query.get("order_id") or None,
-            at=_window(http, "GetFills", self._as_of(http)),
-            before=_cursor(http),
+            at=window_of(http, "GetFills", self._as_of(http)),
+            before=cursor_of(http),
         )
-        page, cursor = _page(found, limit)
+        since = self._since()
+        page, cursor = page_of((fill for fill in found if fill.at >= since), limit)
         return answer({"cursor": cursor, "fills": [wire.fill(fill) for fill in page]})
 
     async def positions(self, http: web.Request) -> web.Response:
@@ -161,17 +161,21 @@ class Routes:
         return answer(wire.balance(self._exchange.history.account(as_of), as_of))
 
     async def settlements(self, http: web.Request) -> web.Response:
-        limit = _limit(http, "GetSettlements")
+        limit = limit_of(http, "GetSettlements")
         found = self._exchange.store.settlements(
             ticker=http.query.get("ticker") or None,
-            at=_window(http, "GetSettlements", self._as_of(http)),
-            before=_cursor(http),
+            at=window_of(http, "GetSettlements", self._as_of(http)),
+            before=cursor_of(http),
         )
-        page, cursor = _page(found, limit)
+        page, cursor = page_of(found, limit)
         return answer({"cursor": cursor, "settlements": [wire.settlement(row) for row in page]})
 
     async def user_data_timestamp(self, http: web.Request) -> web.Response:
         return answer({"as_of_time": wire.instant(self._as_of(http))})
+
+    def _lives(self, order: Order) -> bool:
+        """Whether an order is listed among the living: it works, or ended since the cut-off."""
+        return order.status == "resting" or order.updated_at >= self._since()
 
     def _as_of(self, http: web.Request) -> int:
         lag: int = http.get(LAG, self._lag)
@@ -180,7 +184,7 @@ class Routes:
     # -- markets ----------------------------------------------------------------------------------------------------
 
     async def list_markets(self, http: web.Request) -> web.Response:
-        limit = _limit(http, "GetMarkets")
+        limit = limit_of(http, "GetMarkets")
         query = http.query
         wanted = set(filter(None, query.get("tickers", "").split(",")))
         status = query.get("status") or None
@@ -194,11 +198,11 @@ class Routes:
             and query.get("series_ticker") in (None, "", wire.series_of(listing.spec.event))
             and status in (None, listing.filter)
         ]
-        start = _cursor(http) or 0
+        start = cursor_of(http) or 0
         page = chosen[start : start + limit]
         more = start + limit < len(chosen)
         return answer(
-            {"cursor": _encode_cursor(start + limit) if more else "", "markets": [self._market(one) for one in page]}
+            {"cursor": encode_cursor(start + limit) if more else "", "markets": [self._market(one) for one in page]}
         )
 
     async def get_market(self, http: web.Request) -> web.Response:
@@ -206,7 +210,7 @@ class Routes:
 
     async def orderbook(self, http: web.Request) -> web.Response:
         ticker = self._known(http).ticker
-        depth = _integer(http, "depth", ("GetMarketOrderbook", "Depth"), 0, 100) or None
+        depth = integer_of(http, "depth", ("GetMarketOrderbook", "Depth"), 0, 100) or None
         book = self._exchange.levels(ticker)
         sides = {
             f"{side}_dollars": [[price_text(p), count_text(s)] for p, s in _deepest(book[side], depth)]
@@ -231,15 +235,6 @@ class Routes:
             if wire.series_of(listing.spec.event) == ticker:
                 return answer({"series": wire.series(ticker, listing.spec)})
         raise refusals.api(404, "not_found")
-
-    async def exchange_status(self, http: web.Request) -> web.Response:
-        up = not self._exchange.failed
-        return answer({"exchange_active": up, "trading_active": up})
-
-    async def limits(self, http: web.Request) -> web.Response:
-        # A simulator has no reason to make a client wait: the largest tier's budget.
-        bucket = {"bucket_capacity": 4000, "refill_rate": 4000}
-        return answer({"grants": [], "read": bucket, "usage_tier": "prime", "write": bucket})
 
     def _known(self, http: web.Request) -> Listing:
         listing = self._exchange.listings.get(http.match_info["ticker"])
@@ -269,51 +264,3 @@ def _outcome(order: Order) -> str:
 
 def _deepest(levels: list[tuple[int, int]], depth: int | None) -> list[tuple[int, int]]:
     return levels if depth is None else levels[-depth:]
-
-
-def _page(rows: Iterator[_Row], limit: int) -> tuple[list[_Row], str]:
-    page = list(islice(rows, limit))
-    more = next(rows, None) if len(page) == limit else None
-    return page, _encode_cursor(page[-1].seq) if more is not None else ""
-
-
-def _encode_cursor(value: int) -> str:
-    return base64.urlsafe_b64encode(f"v1:{value}".encode()).decode().rstrip("=")
-
-
-def _cursor(http: web.Request) -> int | None:
-    """A cursor that is not ours is taken for none, silently: recorded behaviour of the venue."""
-    text = http.query.get("cursor", "")
-    try:
-        version, _, value = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition(":")
-        return int(value) if version == "v1" else None
-    except (ValueError, binascii.Error):
-        return None
-
-
-def _limit(http: web.Request, operation: str) -> int:
-    return _integer(http, "limit", (operation, "Limit"), 1, 1000) or 100
-
-
-def _window(http: web.Request, operation: str, as_of: int) -> tuple[int, int]:
-    """`min_ts` and `max_ts` (whole seconds, both included) as microseconds, ended by what a read may show."""
-    far = 10**11
-    low = _integer(http, "min_ts", (operation, "MinTs"), 0, far)
-    high = _integer(http, "max_ts", (operation, "MaxTs"), 0, far)
-    end = as_of if high is None else min(as_of, high * 1_000_000 + 999_999)
-    return ((low or 0) * 1_000_000, end)
-
-
-def _integer(http: web.Request, name: str, key: tuple[str, str], low: int, high: int) -> int | None:
-    text = http.query.get(name)
-    if not text:
-        return None
-    try:
-        value = int(text)
-    except ValueError:
-        raise refusals.query(*key, "number") from None
-    if value > high:
-        raise refusals.query(*key, "lte")
-    if value < low:
-        raise refusals.query(*key, "gte")
-    return value

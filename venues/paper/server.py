@@ -27,6 +27,7 @@ from venues.paper.history import lag_micros
 from venues.paper.metrics import Metrics
 from venues.paper.playback import OpenSession, Playback, Spec
 from venues.paper.rest import PREFIX, Routes
+from venues.paper.rest_exchange import ExchangeRoutes
 from venues.paper.settlement import Clerk
 from venues.paper.store import Store
 from venues.paper.stream import Streams
@@ -43,7 +44,8 @@ class PaperConfig:
 
     `opening_cash` is dollars and counts only when the state folder is new. `member_unit` is the balance unit of the
     account's fees: 0.0001 (direct members) or 0.01. `read_lag_ms` is how far account reads trail. `settle_after_ms` is
-    how long after its result a market pays; half of it before it says so. `seed` drives faults with a probability;
+    how long after its result a market pays; half of it before it says so. `history_after_s` is how long ago orders and
+    fills become history, listed under `/historical` alone. `seed` drives faults with a probability;
     `faults_file` holds faults armed from the start.
     """
 
@@ -55,6 +57,7 @@ class PaperConfig:
     member_unit: Decimal = Decimal("0.0001")
     read_lag_ms: int = 0
     settle_after_ms: int = 1_000
+    history_after_s: int = 90 * 86_400
     seed: int = 0
     faults_file: Path | None = None
 
@@ -130,7 +133,9 @@ async def start(
         try:
             clerk.start()
             app = web.Application(middlewares=[admin_errors, gate(exchange, keys, faults, streams, metrics)])
-            Routes(exchange, playback, metrics, lag, timer).add_to(app)
+            about = ExchangeRoutes(exchange, tuple(config.api_keys), config.history_after_s * 1_000_000)
+            about.add_to(app)
+            Routes(exchange, playback, metrics, lag, timer, about.since).add_to(app)
             Admin(exchange, playback, clerk, faults, streams, metrics).add_to(app)
             app.router.add_get(WS_PATH, streams.serve)
             runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)

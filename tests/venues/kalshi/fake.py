@@ -20,6 +20,16 @@ EVENT = "KXTEST-26NOV21"
 ROOT = "/trade-api/v2"
 NOW = 1_795_226_400_000_000  # 2026-11-21T02:00:00Z
 DATE = {"Date": "Sat, 21 Nov 2026 02:00:00 GMT"}  # the same, as an HTTP server says it
+# Nothing of the last three months is historical yet.
+CUTOFF = dict.fromkeys(
+    ("market_settled_ts", "trades_created_ts", "orders_updated_ts", "market_positions_last_updated_ts"),
+    "2026-08-21T00:00:00Z",
+)
+HISTORY: dict[str, dict[str, Any]] = {
+    f"{ROOT}/historical/cutoff": CUTOFF,
+    f"{ROOT}/historical/orders": {"orders": [], "cursor": ""},
+    f"{ROOT}/historical/fills": {"fills": [], "cursor": ""},
+}
 
 Params = dict[str, str]
 Reply = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -77,6 +87,8 @@ class FakeKalshi:
         path = request.rel_url.raw_path
         self.seen.append(Seen(request.method, path, dict(request.query), dict(request.headers), body))
         replies = self.script.get((request.method, path.removeprefix(ROOT)))
+        if not replies and path in HISTORY:
+            return web.json_response(HISTORY[path], headers=DATE)
         if not replies:
             return web.json_response({"error": {"code": "not_found", "message": "not found"}}, status=404)
         return await (replies.pop(0) if len(replies) > 1 else replies[0])(request)
@@ -94,6 +106,7 @@ def ticket(**changes: Any) -> OrderTicket:
         "size": Decimal(10),
         "limit": Decimal("0.56"),
         "tif": TimeInForce.IOC,
+        "decided_at": NOW,
     }
     return OrderTicket(**(values | changes))
 
@@ -109,6 +122,7 @@ def order(asked: OrderTicket, **changes: Any) -> dict[str, Any]:
         "remaining_count_fp": "0.00",
         "initial_count_fp": "10.00",
         "book_side": "bid",
+        "created_time": "2026-11-21T02:00:00Z",
         "last_update_time": "2026-11-21T02:00:00.5Z",
     } | changes
 

@@ -261,7 +261,8 @@ async def test_the_rules_of_a_market_come_from_market_event_and_series_and_are_k
     ]
     assert (spec.event, spec.open, spec.payoff, spec.min_size) == (EVENT, True, 1, Decimal("0.01"))
     assert await client.market(MARKET) is spec
-    assert len(venue.seen) == 3
+    asked = [seen.path.removeprefix(ROOT).split("/")[1] for seen in venue.seen]
+    assert asked == ["markets", "events", "series", "exchange"]
 
 
 async def test_a_market_that_is_not_open_is_asked_for_each_time_since_it_may_open(

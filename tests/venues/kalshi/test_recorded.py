@@ -15,6 +15,7 @@ from domain.evidence import OrderStatus
 from domain.fees import quadratic_fee
 from domain.money import from_micros, to_micros
 from domain.orders import Verdict
+from venues.kalshi import exchange_messages as told
 from venues.kalshi import messages as wire
 from venues.kalshi.errors import judge_answer, parse_error, read_refusal
 from venues.kalshi.orders import CREATE_PATH
@@ -41,7 +42,7 @@ _KINDS: list[tuple[str, type[Any]]] = [
     ("account__limits", wire.AccountLimits),
     ("auth__", wire.Balance),
     ("cleanup__", wire.CancelAnswer),
-    ("exchange__status", wire.ExchangeStatus),
+    ("exchange__status", told.ExchangeStatus),
     ("fills__", wire.FillsPage),
     ("markets__single_filter", wire.MarketsPage),
     ("markets__single", wire.MarketAnswer),
@@ -55,7 +56,7 @@ _KINDS: list[tuple[str, type[Any]]] = [
     ("orders__", wire.CreatedOrder),
     ("portfolio__orders_list", wire.OrdersPage),
     ("portfolio__positions", wire.PositionsPage),
-    ("series__fee_changes", wire.SeriesFeeChanges),
+    ("series__fee_changes", told.SeriesFeeChanges),
     ("settlements__", wire.SettlementsPage),
     ("trades__", wire.TradesPage),
 ]
