@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from http import HTTPStatus
 
@@ -11,6 +11,7 @@ from domain.errors import Denied, Rejected, Unavailable
 from domain.evidence import ForeignOrder, OrderEvidence, OrderStatus, Resolution
 from domain.market import MarketSpec
 from domain.orders import OrderTicket, PreparedOrder, Quote, SubmitResult, Verdict
+from venues.clock import ClockSkew, skew_between
 from venues.kalshi.collateral import held_back
 from venues.kalshi.errors import MARKET_INACTIVE, PAUSED, judge_answer, read_refusal
 from venues.kalshi.exchange import ExchangeDesk
@@ -52,14 +53,6 @@ from venues.verdicts import judge_failure
 from venues.wire import Timeouts, WireFailure, wall_clock_us
 
 _RECENT_MICROS = 3_600_000_000  # how far before `sent_at` the first, cheap listing looks
-
-
-@dataclass(frozen=True, slots=True)
-class ClockSkew:
-    """Venue's clock minus ours, in microseconds; the truth lies within `offset` ± `error`."""
-
-    offset: int
-    error: int
 
 
 class KalshiClient:
@@ -320,6 +313,4 @@ class KalshiClient:
         _, answer = await self.wire.get_answer("/exchange/status", ExchangeStatus)
         if not answer.server_at:
             raise Unavailable("the venue's answer has no Date header; its clock cannot be compared", "no_date")
-        # The answer was written between asked_at and answered_at, at a time from server_at to a second later.
-        low, high = answer.server_at - answer.answered_at, answer.server_at + 1_000_000 - answer.asked_at
-        return ClockSkew(offset=(low + high) // 2, error=(high - low + 1) // 2)
+        return skew_between(answer.server_at, answer.asked_at, answer.answered_at)

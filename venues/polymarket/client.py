@@ -1,0 +1,366 @@
+"""Polymarket behind the venue port: submit, cancel, evidence, books, rules of a market, the account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from http import HTTPStatus
+
+import msgspec
+import structlog
+
+from domain.errors import Denied, Rejected, SurefootError, Unavailable
+from domain.evidence import ForeignOrder, OrderEvidence, Resolution
+from domain.fees import FeeSchedule
+from domain.market import MarketSpec, Venue
+from domain.orders import OrderTicket, PreparedOrder, Quote, SubmitResult, Verdict
+from venues.clock import ClockSkew, skew_between
+from venues.polymarket.account import Holdings
+from venues.polymarket.discovery import Discovery
+from venues.polymarket.errors import NOT_FOUND, judge_answer, judge_posted, read_refusal
+from venues.polymarket.evidence import Orders
+from venues.polymarket.limits import Cost, Endpoint, Limits
+from venues.polymarket.messages import Book, CancelAnswer, PostedOrder, amount, decode, demanded, plain_text
+from venues.polymarket.orders import MOST_IN_BATCH, ORDER_PATH, ORDERS_PATH, batch_body, order_body
+from venues.polymarket.reference import Markets
+from venues.polymarket.rest import OnDeadLetter, PolymarketWire, Services, understood
+from venues.polymarket.translate import quote_from_book, side_of
+from venues.polymarket.wallet import Credentials, Wallet
+from venues.port import Account
+from venues.verdicts import judge_failure, unknown
+from venues.wire import Timeouts, WireFailure, wall_clock_us
+
+log = structlog.get_logger(__name__)
+
+MOST_CANCELS = 1_000
+"""Ids in one cancel: the smaller of the two figures the venue documents."""
+
+_MOST_PREPARED = 8_192
+_ONE_ORDER = Cost(Endpoint.POST_ORDER, orders=1)
+_ONE_CANCEL = Cost(Endpoint.DELETE_ORDER, cancels=1)
+# What is refused of a whole batch: it was stopped at the door, before any order of it was looked at.
+_AT_THE_DOOR = frozenset(
+    {"unauthorized", "forbidden", "rate_limited", "restarting", "too_many_orders", "invalid_payload", "post_only_mode",
+     "cancel_only", "disabled"}
+)  # fmt: skip
+
+
+class PolymarketClient:
+    """A `venues.port.VenueClient` for one Polymarket account, real or paper; only base URLs and keys differ.
+
+    `market` is an outcome token's id. `clock` is wall-clock microseconds: it stamps requests, `asked_at` and `at`.
+    `tier` is the account's rate-limit tier (answers correct it). Market rules are kept for `rules_ttl_s`. An order that
+    nothing knows is believed to be nowhere `silence_ms` after its last copy left, not before; trades of an order that
+    is no longer listed are believed complete after `trades_lag_ms`. `mergeable` says that a wallet which can merge is
+    configured: specs then name their set.
+
+    What the venue sends and nobody can read goes to `on_dead_letter(kind, raw, why)`; what follows is always the
+    cautious reading. One instance, one connection pool: share it, and `close()` it (or use `async with`).
+
+    Reads raise `Unavailable` when they could not be asked or understood, `Rejected` when the venue refused.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        wallet: Wallet,
+        credentials: Credentials,
+        *,
+        clock: Callable[[], int] = wall_clock_us,
+        timeouts: Timeouts | None = None,
+        tier: str = "standard",
+        limits: Limits | None = None,
+        rules_ttl_s: float = 60.0,
+        silence_ms: int = 60_000,
+        trades_lag_ms: int = 5_000,
+        mergeable: bool = False,
+        on_dead_letter: OnDeadLetter = lambda kind, raw, why: None,
+    ) -> None:
+        self._clock = clock
+        self._wallet, self._owner = wallet, credentials.key
+        self.wire = PolymarketWire(
+            services, wallet.address, credentials, clock=clock, timeouts=timeouts, limits=limits or Limits(tier)
+        )
+        self.markets = Markets(self.wire, clock=clock, ttl_s=rules_ttl_s, mergeable=mergeable)
+        self.holdings = Holdings(self.wire, self.markets, wallet, credentials.key, on_dead_letter)
+        self.discovery = Discovery(self.wire, on_dead_letter)
+        self._orders = Orders(
+            self.wire,
+            self._cancel_by_id,
+            on_dead_letter,
+            clock=clock,
+            silence_ms=silence_ms,
+            trades_lag_ms=trades_lag_ms,
+        )
+        self._dead = on_dead_letter
+        self._prepared: dict[OrderTicket, PreparedOrder] = {}
+
+    async def __aenter__(self) -> PolymarketClient:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self.wire.close()
+
+    # --- orders ---------------------------------------------------------------------------------------------------
+
+    async def prepare(self, ticket: OrderTicket) -> PreparedOrder:
+        """The exact bytes `submit` sends, and the id the venue will know the order by. A pure function of the ticket,
+        the account's key, and the market's version and exchange, which are read once and never change.
+
+        Raises `Denied` for what the wire cannot carry, `Rejected` for a token the venue does not know, `Unavailable`
+        when its rules cannot be read."""
+        known = self._prepared.get(ticket)
+        if known is not None:
+            return known
+        rules = await self.markets.rules(ticket.market)
+        try:
+            made = order_body(ticket, rules, self._wallet, self._owner)
+        except Denied as refused:
+            if refused.code != "off_tick":
+                raise
+            # The tick gets finer near 0 and 1: look again before refusing a price for it.
+            rules = await self.markets.rules(ticket.market, anew=True)
+            made = order_body(ticket, rules, self._wallet, self._owner)
+        if len(self._prepared) >= _MOST_PREPARED:
+            self._prepared.pop(next(iter(self._prepared)))
+        self._prepared[ticket] = made
+        return made
+
+    async def submit(self, ticket: OrderTicket) -> SubmitResult:
+        """Send the order once and say what the answer proves (table in `venues.polymarket.errors`). Never repeats by
+        itself and never raises for an outcome. DENIED means nothing left: the ticket, the market's rules or our rate
+        limit forbade it."""
+        try:
+            prepared = await self.prepare(ticket)
+            await self.wire.limits.take(_ONE_ORDER)
+        except (Denied, Rejected, Unavailable) as refused:
+            return self._denied(refused)
+        try:
+            answer = await self.wire.post(ORDER_PATH, prepared.body, _ONE_ORDER)
+        except WireFailure as failure:
+            return judge_failure(failure, self._clock())
+        return self._checked(
+            judge_answer(prepared.order_id, ticket, answer.status, answer.body, answer.answered_at), ticket, answer.body
+        )
+
+    async def submit_many(self, tickets: Sequence[OrderTicket]) -> list[SubmitResult]:
+        """Up to 15 orders in one request, one verdict each, in order. They are not atomic: some may stand while others
+        are refused. What cannot be sent is DENIED and the rest goes out without it. Raises `Denied` for more than 15.
+        """
+        if len(tickets) > MOST_IN_BATCH:
+            raise Denied(
+                f"a batch of {len(tickets)} orders; expected at most {MOST_IN_BATCH}: send several", "bad_batch"
+            )
+        results: dict[int, SubmitResult] = {}
+        ready: list[tuple[int, PreparedOrder]] = []
+        for place, ticket in enumerate(tickets):
+            try:
+                ready.append((place, await self.prepare(ticket)))
+            except (Denied, Rejected, Unavailable) as refused:
+                results[place] = self._denied(refused)
+        if ready:
+            sent = await self._send_batch([(tickets[place], prepared) for place, prepared in ready])
+            results.update(zip((place for place, _ in ready), sent, strict=True))
+        return [results[place] for place in range(len(tickets))]
+
+    async def _send_batch(self, orders: list[tuple[OrderTicket, PreparedOrder]]) -> list[SubmitResult]:
+        cost = Cost(Endpoint.POST_ORDERS, orders=len(orders))
+        try:
+            await self.wire.limits.take(cost)
+        except (Denied, Unavailable) as refused:
+            return [self._denied(refused)] * len(orders)
+        try:
+            answer = await self.wire.post(ORDERS_PATH, batch_body([prepared.body for _, prepared in orders]), cost)
+        except WireFailure as failure:
+            return [judge_failure(failure, self._clock())] * len(orders)
+        at = answer.answered_at
+        if answer.status != HTTPStatus.OK:
+            return [
+                _of_whole_batch(judge_answer(prepared.order_id, ticket, answer.status, answer.body, at))
+                for ticket, prepared in orders
+            ]
+        try:
+            entries = decode(list[msgspec.Raw], answer.body)
+        except ValueError as unreadable:
+            entries, why = [], str(unreadable)
+        else:
+            why = f"{len(entries)} entries for {len(orders)} orders"
+        if len(entries) != len(orders):
+            self._dead("batch", answer.body, why)
+            return [unknown("unparseable", f"HTTP 200 that does not fit the batch: {why}", at)] * len(orders)
+        results: list[SubmitResult] = []
+        for (ticket, prepared), entry in zip(orders, entries, strict=True):
+            try:
+                posted = decode(PostedOrder, entry)
+            except ValueError as unreadable:
+                result = unknown("unparseable", f"an entry that cannot be read ({unreadable})", at)
+            else:
+                result = judge_posted(prepared.order_id, ticket, posted, at)
+            results.append(self._checked(result, ticket, bytes(entry)))
+        return results
+
+    async def cancel(self, market: str, order_id: str) -> None:
+        """Ask for a cancel. Returning proves nothing: an order already matched, cancelled or unknown is no failure
+        here, and what filled before the cancel shows later. Settle by evidence."""
+        await self._cancel_by_id(order_id)
+
+    async def cancel_many(self, order_ids: Sequence[str]) -> dict[str, str]:
+        """Cancel by id, in requests as large as the venue and the cancel limit's burst allow. Answers with the reasons
+        of those that were not cancelled."""
+        most = min(MOST_CANCELS, int(self.wire.limits.cancels.capacity))
+        reasons: dict[str, str] = {}
+        for start in range(0, len(order_ids), most):
+            ids = list(order_ids[start : start + most])
+            body = msgspec.json.encode(ids)
+            said = await self._cancel(ORDERS_PATH, body, Cost(Endpoint.DELETE_ORDERS, cancels=len(ids)))
+            reasons.update(_reasons(said))
+        return reasons
+
+    async def cancel_market(self, market: str) -> list[str]:
+        """Cancel every working order of ours on one token; answers with the ids that were cancelled."""
+        body = msgspec.json.encode({"market": await self.markets.condition(market), "asset_id": market})
+        return await self._cancel_all("/cancel-market-orders", body, Endpoint.CANCEL_MARKET)
+
+    async def cancel_all(self) -> list[str]:
+        """Cancel every working order of this API key; answers with the ids that were cancelled."""
+        return await self._cancel_all("/cancel-all", b"", Endpoint.CANCEL_ALL)
+
+    async def evidence(
+        self, ticket: OrderTicket, *, order_id: str | None, sent_at: int, grace_ms: int
+    ) -> OrderEvidence:
+        """The venue's word on the ticket's order, its fills included; table in `venues.polymarket.evidence`.
+
+        Without `order_id` the id is computed from the ticket; one that is given says that the order is known to have
+        arrived. ABSENT needs the time since `sent_at`, a cancel by id that does not know the order, and no trade that
+        names it. That cancel is sent only for an order that is listed nowhere by then; one it finds is thereby ended.
+        """
+        known = order_id or (await self.prepare(ticket)).order_id
+        return await self._orders.evidence(
+            known,
+            await self.markets.condition(ticket.market),
+            await self.markets.fees(ticket.market),
+            ticket.client_order_id,
+            token=ticket.market,
+            landed=order_id is not None,
+            sent_at=sent_at,
+            grace_ms=grace_ms,
+        )
+
+    async def look_up(self, order_id: str) -> ForeignOrder:
+        """An order of this account by the venue's id, whoever placed it, its fills included.
+
+        Raises `Rejected` (`not_found`) when the venue lists none: it may forget orders that are long done."""
+        order = await self._orders.read(order_id)
+        if order is None:
+            raise Rejected(
+                f"order {order_id} is not listed; expected an order of this account: check the id, and whether it was "
+                "placed with this account's API key",
+                NOT_FOUND,
+            )
+        fees = await self.markets.fees(order.asset_id)
+        found = await self._orders.evidence(
+            order.id, order.market, fees, "", token=order.asset_id, landed=True, sent_at=self._clock(), grace_ms=0
+        )
+        try:
+            side, limit = side_of(order.side), demanded(order.price, "price")
+        except ValueError as wrong:
+            raise Unavailable(f"order {order_id} cannot be understood ({wrong})", "unparseable") from None
+        size = amount(order.original_size) or found.filled
+        return ForeignOrder(Venue.POLYMARKET, order.id, "", order.asset_id, side, size, limit, found)
+
+    # --- markets --------------------------------------------------------------------------------------------------
+
+    async def quote(self, market: str) -> Quote:
+        """The whole book of one token, best first, with our clock around the read."""
+        book, answer = await self.wire.get(Book, "/book", Endpoint.BOOK, {"token_id": market})
+        return quote_from_book(market, book, asked_at=answer.asked_at, answered_at=answer.answered_at)
+
+    async def market(self, market: str) -> MarketSpec:
+        """Grid, minimum, fees, group and state of one outcome token."""
+        return await self.markets.spec(market)
+
+    async def fees(self, market: str) -> FeeSchedule:
+        """The fee curve of a token's market."""
+        return await self.markets.fees(market)
+
+    async def resolution(self, market: str) -> Resolution:
+        """What a share of the token pays once its market is closed with a winner: 1, 0, or 0.5 if it ended even."""
+        return await self.markets.resolution(market)
+
+    # --- account --------------------------------------------------------------------------------------------------
+
+    async def cash(self) -> Decimal:
+        """Dollars that may be spent now; what working purchases hold back is not in it."""
+        return await self.holdings.cash()
+
+    async def account(self) -> Account:
+        """Cash, positions by token, working orders and all trades; see `venues.polymarket.account`."""
+        return await self.holdings.account()
+
+    # --- the connection itself ------------------------------------------------------------------------------------
+
+    async def clock_skew(self) -> ClockSkew:
+        """How far the venue's clock is from ours, from `GET /time` (whole seconds). Requests are stamped with ours."""
+        answer = await self.wire.read("/time", Endpoint.CLOB)
+        try:
+            text = plain_text(msgspec.Raw(answer.body.strip()))
+            server_at = int(text) * 1_000_000
+        except ValueError:
+            raise Unavailable(
+                f"GET /time: {answer.body[:80]!r}; expected seconds since the epoch", "unparseable"
+            ) from None
+        return skew_between(server_at, answer.asked_at, answer.answered_at)
+
+    async def _cancel_by_id(self, order_id: str) -> str:
+        """ "" if the order was cancelled by this very request, else the venue's reason why not."""
+        body = msgspec.json.encode({"orderID": order_id})
+        try:
+            said = await self._cancel(ORDER_PATH, body, _ONE_CANCEL)
+        except Rejected as refused:
+            if refused.code != NOT_FOUND:
+                raise
+            return refused.message
+        if order_id.lower() in (each.lower() for each in said.canceled or ()):
+            return ""
+        return _reasons(said).get(order_id) or next(iter(_reasons(said).values()), "not cancelled, and no reason given")
+
+    async def _cancel_all(self, path: str, body: bytes, endpoint: Endpoint) -> list[str]:
+        ended = list((await self._cancel(path, body, Cost(endpoint, cancels=1))).canceled or ())
+        self.wire.limits.cancelled(len(ended))
+        return ended
+
+    async def _cancel(self, path: str, body: bytes, cost: Cost) -> CancelAnswer:
+        answer = await self.wire.delete(path, body, cost)
+        if answer.status != HTTPStatus.OK:
+            raise read_refusal(f"DELETE {path}", answer.status, answer.body)
+        return understood(CancelAnswer, f"DELETE {path}", answer)
+
+    def _checked(self, result: SubmitResult, ticket: OrderTicket, body: bytes) -> SubmitResult:
+        """The result, with what must not pass in silence said aloud."""
+        if result.code == "order_id_mismatch":
+            log.error(
+                "the venue names another order id than the digest of what was signed; expected never to happen: stop "
+                "trading this venue and compare the signed fields",
+                order=ticket.client_order_id,
+                detail=result.detail,
+            )
+        if result.code in ("unparseable", "order_id_mismatch", "error_in_200"):
+            self._dead("order_answer", body, result.detail)
+        return result
+
+    def _denied(self, refused: SurefootError) -> SubmitResult:
+        return SubmitResult(Verdict.DENIED, refused.code, refused.message, sent=False, at=self._clock())
+
+
+def _reasons(said: CancelAnswer) -> dict[str, str]:
+    return {order_id: str(why) for order_id, why in (said.not_canceled or {}).items()}
+
+
+def _of_whole_batch(result: SubmitResult) -> SubmitResult:
+    """A refusal of the request is one of each order only where it was stopped before any was looked at."""
+    if result.verdict is not Verdict.REJECTED or result.code in _AT_THE_DOOR:
+        return result
+    return unknown(result.code, f"{result.detail}; of a batch, which orders it means is not said", result.at)

@@ -1,0 +1,290 @@
+"""From what came back of a submit to what it proves.
+
+The venue tells most refusals apart by their text alone, in `error` of a 4xx or in `errorMsg` of a 200. A refusal is
+believed where its text is one the venue documents, or where the status says that the request was stopped at the door.
+Everything else is UNKNOWN and only evidence may settle it. A verdict speaks of *this* sending alone.
+
+| seen | verdict | landed | code |
+|---|---|---|---|
+| 200, our id, `matched` with amounts | accepted | – | |
+| 200, our id, `live`, an order that may rest | accepted | – | |
+| 200, our id, `delayed` | unknown | yes | delayed |
+| 200, our id, `unmatched` | unknown | yes | unmatched: it may be resting in the book |
+| 200, our id, `matched` without amounts, `live` that may not rest, any other status | unknown | yes | odd_status |
+| 200, another order id than the digest of what was signed | unknown | yes | order_id_mismatch |
+| 200 with an `errorMsg`, whatever `success` says | by its text, table below | | |
+| 200 that cannot be read, or says neither order nor error | unknown | no | unparseable |
+| 4xx with a documented text | by its text, table below | | |
+| 401, 403, 429 in the venue's own words | rejected | – | unauthorized, forbidden, rate_limited |
+| 425 | rejected | – | restarting: the engine takes nothing |
+| 500 `order timed out` | rejected | – | order_timed_out: documented as never having reached the book |
+| 503 in the venue's own words | rejected | – | post_only_mode, cancel_only, disabled |
+| any other status or text | unknown | no | http_… |
+| no answer in time; connection lost | unknown | no | timeout, disconnected |
+| no connection made | unknown, not sent | no | refused |
+
+Sources: docs.polymarket.com/resources/error-codes, /trading/matching-engine, /concepts/order-lifecycle; texts that
+those pages lack (allowance details, the $1 minimum, `invalid signature`) as reported by users of the official clients.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from http import HTTPStatus
+
+import msgspec
+
+from domain.errors import Rejected, SurefootError, Unavailable
+from domain.money import plain
+from domain.orders import OrderTicket, Side, SubmitResult, Verdict
+from venues.polymarket.messages import PostedOrder, amount, decode
+from venues.verdicts import unknown
+
+RATE_LIMITED = "rate_limited"
+NOT_FOUND = "not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One documented text: `pattern` is searched without regard to case."""
+
+    pattern: re.Pattern[str]
+    code: str
+    verdict: Verdict
+    landed: bool = False
+
+
+def _row(pattern: str, code: str, verdict: Verdict = Verdict.REJECTED, *, landed: bool = False) -> Row:
+    return Row(re.compile(pattern, re.IGNORECASE), code, verdict, landed)
+
+
+TEXTS: tuple[Row, ...] = (
+    # It got in earlier; what became of it is for evidence to say.
+    _row(r"duplicated|already exists|already been placed|can't be placed again", "duplicated", Verdict.UNKNOWN,
+         landed=True),
+    # Held back by the venue: it may still run.
+    _row(r"order match delayed", "match_delayed", Verdict.UNKNOWN),
+    # Of one entry of a batch, beside a status that says delayed.
+    _row(r"rate limit exceeded", RATE_LIMITED, Verdict.UNKNOWN),
+    _row(r"not enough balance / allowance.*allowance is not enough", "insufficient_allowance"),
+    _row(r"not enough balance / allowance", "insufficient_balance"),
+    _row(r"breaks minimum tick size rule", "off_tick"),
+    _row(r"lower than the minimum", "below_minimum"),
+    _row(r"invalid amount for a marketable", "below_notional"),
+    _row(r"crosses the book|order crosses book", "post_only_cross"),
+    _row(r"couldn't be fully filled", "fok_killed"),
+    _row(r"no orders found to match with FAK", "fak_killed"),
+    _row(r"not yet ready to process new orders|orderbook .*does not exist", "market_not_ready"),
+    _row(r"invalid expiration", "invalid_expiration"),
+    _row(r"invalid nonce", "invalid_nonce"),
+    _row(r"canceled in the CTF exchange contract", "cancelled_on_chain"),
+    _row(r"address banned", "banned"),
+    _row(r"closed only mode", "closed_only"),
+    _row(r"too many orders in payload", "too_many_orders"),
+    _row(r"order owner has to be the owner", "wrong_owner"),
+    _row(r"order signer address has to be", "wrong_signer"),
+    _row(r"order_version_mismatch", "order_version_mismatch"),
+    _row(r"invalid signature", "invalid_signature"),
+    _row(r"invalid order payload", "invalid_payload"),
+    _row(r"invalid orderID", "invalid_order_id"),
+    _row(r"no orderbook exists for the requested token", "no_orderbook"),
+    _row(r"market not found", "market_not_found"),
+    _row(r"post-only mode", "post_only_mode"),
+    _row(r"cancel-only", "cancel_only"),
+    _row(r"trading is (currently )?disabled", "disabled"),
+    _row(r"order timed out", "order_timed_out"),
+    _row(r"unauthorized|invalid L1 request headers", "unauthorized"),
+)  # fmt: skip
+
+# The codes a status may prove. Others of the same text under another status prove nothing.
+_UNDER_500 = frozenset({"order_timed_out"})
+_UNDER_503 = frozenset({"post_only_mode", "cancel_only", "disabled"})
+
+_FIXES = {
+    "insufficient_allowance": "approve that spender (the start-up checklist names them)",
+    "wrong_owner": "the API key in the body must be the one that signs the request",
+    "wrong_signer": "the API key belongs to another address: derive it again with the signing key",
+    "unauthorized": "check the API credentials and this machine's clock; derive the key again",
+    "order_version_mismatch": "the market is on another exchange version than it was signed for: read it again",
+    "closed_only": "this account may only close positions",
+    "banned": "this address may not trade",
+}
+_SPENDER = re.compile(r"spender: (0x[0-9a-fA-F]{40})")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiError:
+    """An error body in the venue's own words. `code` is its own if it gives one; `retry_after` seconds, 0 if none."""
+
+    text: str
+    code: str = ""
+    retry_after: float = 0.0
+
+    @property
+    def spender(self) -> str:
+        """The contract that lacks an allowance, if the text names one."""
+        found = _SPENDER.search(self.text)
+        return found.group(1) if found else ""
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.code})" if self.code else self.text
+
+
+class _Body(msgspec.Struct, frozen=True):
+    error: str | None = None
+    error_msg: str | None = None
+    errorMsg: str | None = None  # noqa: N815 - the venue's name
+    code: str | None = None
+    retry_after_seconds: float | None = None
+
+
+def parse_error(body: bytes) -> ApiError | None:
+    """The venue's own words, or None if the body is not of a shape it writes."""
+    try:
+        seen = msgspec.json.decode(body, type=_Body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    text = seen.error or seen.error_msg or seen.errorMsg
+    return ApiError(text, seen.code or "", seen.retry_after_seconds or 0.0) if text else None
+
+
+def read_text(text: str) -> Row | None:
+    """The documented row a text belongs to, or None."""
+    return next((row for row in TEXTS if row.pattern.search(text)), None)
+
+
+def judge_answer(order_id: str, ticket: OrderTicket, status: int, body: bytes, at: int) -> SubmitResult:
+    """What an HTTP answer to `POST /order` proves. `order_id` is the digest of what was signed, `at` wall-clock µs."""
+    if status == HTTPStatus.OK:
+        try:
+            posted = decode(PostedOrder, body)
+        except ValueError as unreadable:
+            return unknown("unparseable", f"HTTP 200 that cannot be read ({unreadable})", at, order_id=None)
+        return judge_posted(order_id, ticket, posted, at)
+    error = parse_error(body)
+    if status == HTTPStatus.TOO_EARLY:
+        return _rejected("restarting", f"HTTP 425: the matching engine restarts ({error or 'no text'})", at)
+    if error is None:
+        return unknown(f"http_{status}", f"HTTP {status} with a body the venue does not write", at)
+    row = read_text(error.text)
+    said = f"HTTP {status}: {error}"
+    if row is not None and row.landed:
+        detail = f"{said}; an earlier copy of this order arrived, its fate is in the order list"
+        return unknown(row.code, detail, at, landed=True, order_id=order_id)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _rejected(RATE_LIMITED, said, at)
+    if row is not None and row.verdict is Verdict.REJECTED and _proves(status, row.code):
+        return _rejected(row.code, said, at)
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return _rejected("unauthorized" if status == HTTPStatus.UNAUTHORIZED else "forbidden", said, at)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE and error.code in _UNDER_503:
+        return _rejected(error.code, said, at)
+    code = row.code if row is not None and row.verdict is Verdict.UNKNOWN else f"http_{status}"
+    return unknown(code, f"{said}; the order may or may not have run", at)
+
+
+def judge_posted(order_id: str, ticket: OrderTicket, posted: PostedOrder, at: int) -> SubmitResult:
+    """What a 200, or one entry of a batch's 200, proves."""
+    answered = posted.order_id or ""
+    if posted.error:
+        row = read_text(posted.error)
+        if row is not None and row.verdict is Verdict.REJECTED:
+            return _rejected(row.code, f"refused: {posted.error}", at)
+        landed = bool(answered) or (row is not None and row.landed)
+        code = row.code if row is not None else "error_in_200"
+        return unknown(code, f"HTTP 200 with the error {posted.error!r}", at, landed=landed,
+                       order_id=order_id if landed else None)  # fmt: skip
+    if not answered or not posted.success:
+        return unknown("unparseable", f"HTTP 200 with neither an order nor an error (success {posted.success})", at)
+    if answered.lower() != order_id.lower():
+        detail = f"HTTP 200 names order {answered}; expected {order_id}, the digest of what was signed"
+        return unknown("order_id_mismatch", detail, at, landed=True)
+    return _judge_status(order_id, ticket, posted, at)
+
+
+def read_refusal(what: str, status: int, body: bytes) -> SurefootError:
+    """The error of a read or a cancel that was answered with anything but success.
+
+    `Rejected` if the venue refused in its own words; `Unavailable` for 425, 429, 5xx and anything unreadable: asking
+    again later is safe. The message says for how long where the venue does."""
+    error = parse_error(body)
+    if status in (HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT) or status >= 500:
+        code = {HTTPStatus.TOO_EARLY: "restarting", 429: RATE_LIMITED}.get(status, f"http_{status}")
+        wait = f" in {error.retry_after:g} s" if error is not None and error.retry_after else " later"
+        return Unavailable(f"{what}: HTTP {status}{_said(error)}; ask again{wait}", code)
+    if error is None:
+        return Unavailable(f"{what}: HTTP {status} with a body the venue does not write; ask again later",
+                           f"http_{status}")  # fmt: skip
+    row = read_text(error.text)
+    code = NOT_FOUND if status == HTTPStatus.NOT_FOUND else row.code if row is not None else f"http_{status}"
+    if status == HTTPStatus.UNAUTHORIZED:
+        code = "unauthorized"
+    fix = _FIXES.get(code, "")
+    return Rejected(f"{what}: HTTP {status}{_said(error)}{'; ' + fix if fix else ''}", code)
+
+
+def _judge_status(order_id: str, ticket: OrderTicket, posted: PostedOrder, at: int) -> SubmitResult:
+    status = (posted.status or "").lower()
+    if status == "delayed":
+        return _landed("delayed", "held back by the venue before it may trade", order_id, at)
+    if status == "unmatched":
+        return _landed("unmatched", "accepted and not matched; it may be resting in the book", order_id, at)
+    try:
+        given, received = amount(posted.making), amount(posted.taking)
+    except ValueError as wrong:
+        return _landed("unparseable", f"HTTP 200 whose amounts cannot be read ({wrong})", order_id, at)
+    buying = ticket.side is Side.BUY
+    shares, dollars = (received, given) if buying else (given, received)
+    filled = shares or Decimal(0)
+    remaining = max(ticket.size - filled, Decimal(0)) if ticket.rests else Decimal(0)
+    # A taking purchase is sized in dollars and may get more shares than asked for; nothing else can.
+    overfilled = filled > ticket.size and (not buying or ticket.rests)
+    told = (status == "matched" and filled > 0) or (status == "live" and remaining > 0)
+    if not told or filled < 0 or overfilled or (filled > 0 and not dollars):
+        detail = (
+            f"HTTP 200 with status {posted.status!r} and {plain(filled)} of {plain(ticket.size)} shares traded, which "
+            f"does not fit a {ticket.tif} order"
+        )
+        return _landed("odd_status", detail, order_id, at)
+    return SubmitResult(
+        Verdict.ACCEPTED,
+        order_id=order_id,
+        filled=filled,
+        remaining=remaining,
+        average_price=dollars / filled if filled and dollars else None,
+        detail=f"trades {', '.join(posted.trade_ids)}" if posted.trade_ids else "",
+        at=at,
+    )
+
+
+def _proves(status: int, code: str) -> bool:
+    """Whether a documented refusal came under a status that refusals come under."""
+    if code in _UNDER_500:
+        return status == HTTPStatus.INTERNAL_SERVER_ERROR
+    if code in _UNDER_503:
+        return status == HTTPStatus.SERVICE_UNAVAILABLE
+    return 400 <= status < 500
+
+
+def _rejected(code: str, detail: str, at: int) -> SubmitResult:
+    fix = _FIXES.get(code, "")
+    return SubmitResult(Verdict.REJECTED, code, f"{detail}; {fix}" if fix else detail, at=at)
+
+
+def _landed(code: str, detail: str, order_id: str, at: int) -> SubmitResult:
+    return unknown(code, detail, at, landed=True, order_id=order_id)
+
+
+def _said(error: ApiError | None) -> str:
+    return f", {error}" if error is not None else ""
+
+
+def seconds_of(headers: Mapping[str, str], error: ApiError | None) -> float:
+    """How long the venue wants to be left alone: `Retry-After` in seconds, else the body's word, else 0."""
+    try:
+        return max(float(headers.get("Retry-After", "")), 0.0)
+    except ValueError:
+        return error.retry_after if error is not None else 0.0
