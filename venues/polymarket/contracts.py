@@ -26,6 +26,11 @@ POSITION_MANAGER = "0x006F54F7f9A22e0000CC2AB60031000000ae9fEF"
 BINARY_MODULE = "0x1000008dD9001B968442c1000017eaE6E0dA00Ba"
 NEG_RISK_MODULE = "0x200000900045e3B6259600682756002200028933"
 
+SAFE_MULTISEND = "0xA238CBeb142c10Ef7Ad8442C6D1f9E89e07e7761"
+PROXY_FACTORY = "0xaB45c5A4B0c941a2F231C04C3f49182e1A254052"
+DEPOSIT_FACTORY = "0x00000000000Fb5C9ADea0298D729A0CB3823Cc07"
+RELAY_HUB = "0xD216153c06E857cD7f72665E0aF1d7D82172F494"
+
 
 class Protocol(StrEnum):
     """A market's `version` as the venue states it: which token ids, exchange and adapters it lives on."""
@@ -39,6 +44,13 @@ def exchange_of(protocol: Protocol, *, neg_risk: bool) -> str:
     if protocol is Protocol.V2:
         return EXCHANGE_V3
     return NEG_RISK_EXCHANGE if neg_risk else EXCHANGE
+
+
+def adapter_of(protocol: Protocol, *, neg_risk: bool) -> str:
+    """The contract that splits, merges and redeems a market's tokens for collateral."""
+    if protocol is Protocol.V2:
+        return ROUTER
+    return NEG_RISK_COLLATERAL_ADAPTER if neg_risk else COLLATERAL_ADAPTER
 
 
 _POSITION_GAP = ((1 << 64) - 1) << 40

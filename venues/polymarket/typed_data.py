@@ -16,8 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from venues.polymarket.abi import address_word, word
 from venues.polymarket.contracts import POLYGON, Protocol, exchange_of
-from venues.polymarket.keccak import address_bytes, keccak256
+from venues.polymarket.keccak import keccak256
 
 ORDER_TYPE = (
     "Order(uint256 salt,address maker,address signer,uint256 tokenId,uint256 makerAmount,uint256 takerAmount,"
@@ -78,8 +79,8 @@ def order_domain(protocol: Protocol, *, neg_risk: bool, chain_id: int = POLYGON)
         _text_hash(_DOMAIN_TYPE)
         + _text_hash("Polymarket CTF Exchange")
         + _text_hash(_DOMAIN_VERSION[protocol])
-        + _word(chain_id)
-        + _address_word(exchange_of(protocol, neg_risk=neg_risk))
+        + word(chain_id)
+        + address_word(exchange_of(protocol, neg_risk=neg_risk))
     )
 
 
@@ -87,15 +88,15 @@ def order_hash(order: Order) -> bytes:
     """The struct hash of an order, 32 bytes; not yet tied to a domain."""
     return keccak256(
         _ORDER_HASH
-        + _word(order.salt)
-        + _address_word(order.maker)
-        + _address_word(order.signer)
-        + _word(order.token_id)
-        + _word(order.maker_amount)
-        + _word(order.taker_amount)
-        + _word(order.side)
-        + _word(order.signature_type)
-        + _word(order.timestamp)
+        + word(order.salt)
+        + address_word(order.maker)
+        + address_word(order.signer)
+        + word(order.token_id)
+        + word(order.maker_amount)
+        + word(order.taker_amount)
+        + word(order.side)
+        + word(order.signature_type)
+        + word(order.timestamp)
         + order.metadata
         + order.builder
     )
@@ -110,7 +111,7 @@ def deposit_digest(domain: bytes, struct_hash: bytes, wallet: str, chain_id: int
     """What the owner of the deposit wallet at address `wallet` signs for an order with that struct hash, 32 bytes."""
     return digest(
         domain,
-        keccak256(_WRAPPED_HASH + struct_hash + _WRAPPED_NAME + _word(chain_id) + _address_word(wallet) + ZERO32),
+        keccak256(_WRAPPED_HASH + struct_hash + _WRAPPED_NAME + word(chain_id) + address_word(wallet) + ZERO32),
     )
 
 
@@ -127,20 +128,11 @@ def inner_signature(signature: bytes, domain: bytes, struct_hash: bytes) -> byte
 
 @lru_cache(maxsize=4)
 def _auth_domain(chain_id: int) -> bytes:
-    return keccak256(_text_hash(_AUTH_DOMAIN_TYPE) + _text_hash("ClobAuthDomain") + _text_hash("1") + _word(chain_id))
+    return keccak256(_text_hash(_AUTH_DOMAIN_TYPE) + _text_hash("ClobAuthDomain") + _text_hash("1") + word(chain_id))
 
 
 def auth_digest(address: str, timestamp: str, nonce: int, chain_id: int = POLYGON) -> bytes:
     """What a key signs to prove that it controls `address` (L1 authentication), 32 bytes. `timestamp` is in seconds,
     as the very text that is sent."""
-    struct = keccak256(_AUTH_HASH + _address_word(address) + _text_hash(timestamp) + _word(nonce) + _AUTH_MESSAGE_HASH)
+    struct = keccak256(_AUTH_HASH + address_word(address) + _text_hash(timestamp) + word(nonce) + _AUTH_MESSAGE_HASH)
     return digest(_auth_domain(chain_id), struct)
-
-
-def _word(value: int) -> bytes:
-    return value.to_bytes(32, "big")
-
-
-@lru_cache(maxsize=256)  # the same few wallets and contracts
-def _address_word(address: str) -> bytes:
-    return bytes(12) + address_bytes(address)
