@@ -1,0 +1,200 @@
+"""Our own Polymarket adapter at the same stand: the client and both streams that trade, nothing around them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from decimal import Decimal
+from importlib.metadata import version
+
+import httpx
+
+from domain.errors import Rejected, SurefootError
+from domain.evidence import FillStatus, OrderStatus
+from domain.market import Venue
+from domain.orders import OrderTicket, Purpose, Side, SubmitResult, TimeInForce, Verdict
+from venues.polymarket.auth import CREATE_KEY_PATH, DERIVE_KEY_PATH, l1_headers
+from venues.polymarket.client import PolymarketClient
+from venues.polymarket.pool import MarketPool
+from venues.polymarket.rest import Services
+from venues.polymarket.user_stream import UserEvent, UserOrder, UserStream
+from venues.polymarket.wallet import Credentials, Wallet
+from workers.conformance.desk import BookView, Ears, Filled, OrderState, Placed, Refused, Wish, soon
+from workers.conformance.desks.polymarket_frames import take
+from workers.conformance.stand import Stand
+
+_TIF = {"rest": TimeInForce.GTC, "take": TimeInForce.IOC, "all": TimeInForce.FOK}
+
+
+class PolymarketOwn:
+    def __init__(self, stand: Stand) -> None:
+        self._stand = stand
+        self._wallet = Wallet.from_hex(stand.secret("key"))
+        self._services = Services(clob=stand.urls["clob"], gamma=stand.urls["gamma"])
+        self._credentials = Credentials("not-derived-yet", "AAAA", "-")
+        self._client = PolymarketClient(self._services, self._wallet, self._credentials)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def version(self) -> str:
+        return version("surefoot")
+
+    @property
+    def lacks(self) -> dict[str, str]:
+        return {"cancel_again": "the port takes the venue's reasons for what they are, no proof, and says nothing"}
+
+    async def open(self) -> None:
+        await self._client.close()
+        self._credentials = await _credentials(self._stand.urls["clob"], self._wallet)
+        self._client = PolymarketClient(self._services, self._wallet, self._credentials)
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._client.close()
+
+    async def wrong_key(self) -> None:
+        wrong = Credentials(self._credentials.key, "A" * 43 + "=", self._credentials.passphrase)
+        async with PolymarketClient(self._services, self._wallet, wrong) as stranger:
+            try:
+                await stranger.account()
+            except Rejected as error:
+                raise Refused(f"{error.code} {error.message}") from None
+
+    # -- orders -----------------------------------------------------------------------------------------------------
+
+    async def make(self, wish: Wish) -> OrderTicket:
+        return OrderTicket(
+            intent_id=str(uuid.uuid4()),
+            leg="A",
+            attempt=1,
+            purpose=Purpose.OPEN,
+            venue=Venue.POLYMARKET,
+            market=wish.market,
+            side=Side.BUY if wish.side == "buy" else Side.SELL,
+            size=wish.size,
+            limit=wish.price,
+            tif=_TIF[wish.how],
+            post_only=wish.post_only,
+            decided_at=time.time_ns() // 1000,
+        )
+
+    async def send(self, made: OrderTicket) -> Placed:
+        return _placed(await self._client.submit(made))
+
+    async def send_many(self, made: list[OrderTicket]) -> list[Placed | Refused]:
+        found: list[Placed | Refused] = []
+        for result in await self._client.submit_many(made):
+            try:
+                found.append(_placed(result))
+            except Refused as refused:
+                found.append(refused)
+        return found
+
+    async def cancel(self, market: str, order_id: str) -> None:
+        await self._client.cancel(market, order_id)
+
+    async def cancel_all(self) -> None:
+        await self._client.cancel_all()
+
+    async def order(self, order_id: str) -> OrderState:
+        try:
+            found = await self._client.look_up(order_id)
+        except Rejected as error:
+            raise Refused(f"{error.code} {error.message}") from None
+        evidence = found.evidence
+        return OrderState(order_id, evidence.status is OrderStatus.RESTING, evidence.filled, found.size)
+
+    async def open_orders(self) -> dict[str, Decimal]:
+        return {order.order_id: order.remaining for order in (await self._client.account()).open_orders}
+
+    # -- the account ------------------------------------------------------------------------------------------------
+
+    async def fills(self) -> list[Filled]:
+        return [
+            Filled(f.trade_id, f.order_id, f.market, "buy" if f.side is Side.BUY else "sell", f.price, f.size, f.fee)
+            for f in (await self._client.account()).fills
+            if f.status is not FillStatus.VOID
+        ]
+
+    async def position(self, market: str) -> Decimal:
+        return (await self._client.account()).positions.get(market, Decimal(0))
+
+    async def cash(self) -> Decimal:
+        return await self._client.cash()
+
+    # -- the market -------------------------------------------------------------------------------------------------
+
+    async def book(self, market: str) -> BookView:
+        quote = await self._client.quote(market)
+        return BookView(dict(quote.bids), dict(quote.asks))
+
+    async def rules(self, market: str) -> tuple[Decimal, Decimal]:
+        spec = await self._client.market(market)
+        return spec.step_at(Decimal("0.5")), spec.min_size
+
+    async def listen(self, markets: list[str], ears: Ears) -> None:
+        up = {"market": False, "user": False}
+
+        def state(name: str, now: bool, reason: str) -> None:
+            up[name] = now
+            ears.up = all(up.values())
+            if not now:
+                ears.errors.append(f"{name}: {reason}")
+
+        def frame(raw: bytes, received_at_us: int, received_ns: int, link: int, /) -> None:
+            document = json.loads(raw)
+            for event in document if isinstance(document, list) else [document]:
+                take(event, self._credentials.key, ears)
+
+        pool = MarketPool(
+            self._stand.urls["market_ws"],
+            [[market] for market in markets],
+            on_frame=frame,
+            on_state=lambda now, why: state("market", now, why),
+        )
+        user = UserStream(
+            self._stand.urls["user_ws"],
+            self._credentials,
+            on_event=lambda event, raw: _hear(event, ears),
+            on_state=lambda now, why: state("user", now, why),
+            on_dead=lambda raw, why: ears.errors.append(f"dead letter: {why}"),
+        )
+        self._tasks = [asyncio.create_task(pool.run()), asyncio.create_task(user.run())]
+        await soon(lambda: ears.up)
+
+
+def _hear(event: UserEvent, ears: Ears) -> None:
+    if isinstance(event, UserOrder):
+        ears.orders.append(event.order_id)
+        return
+    rows = [
+        (event.taker_order_id, event.asset, event.side, event.price, event.size),
+        *((part.order_id, part.asset, part.side, part.price, part.size) for part in event.makers),
+    ]
+    for order_id, asset, side, price, size in rows:
+        if event.status != "FAILED" and price is not None and size is not None:
+            ears.fills.append(Filled(event.trade_id, order_id, asset, "buy" if side == "BUY" else "sell", price, size))
+
+
+def _placed(result: SubmitResult) -> Placed:
+    if result.verdict is Verdict.ACCEPTED and result.order_id is not None:
+        return Placed(result.order_id, result.filled)
+    raise Refused(f"{result.code} {result.detail}", by_client=not result.sent)
+
+
+async def _credentials(clob: str, wallet: Wallet) -> Credentials:
+    async with httpx.AsyncClient(base_url=clob, trust_env=False) as http:
+        for method, path in (("POST", CREATE_KEY_PATH), ("GET", DERIVE_KEY_PATH)):
+            answer = await http.request(method, path, headers=l1_headers(wallet, int(time.time())))
+            if answer.is_success:
+                made = answer.json()
+                return Credentials(made["apiKey"], made["secret"], made["passphrase"])
+    raise SurefootError(f"no API key: HTTP {answer.status_code} {answer.text[:200]}")
+
+
+def desk(stand: Stand) -> PolymarketOwn:
+    return PolymarketOwn(stand)
