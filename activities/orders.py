@@ -31,7 +31,7 @@ from domain.orders import Guard, OrderTicket, PreparedOrder, Quote, Side, Submit
 from domain.requests import CancelRequest, EvidenceRequest, QuoteRequest, SubmitRequest
 from domain.validation import obstacles
 from ledger.port import OrderLedger
-from venues.port import VenueClient
+from venues.port import Pooled, VenueClient
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +65,7 @@ class OrderActivities:
         self._clock = clock
         self._observe = observe
         self._answered = answered
-        self._cash: dict[Venue, tuple[int, Decimal]] = {}
+        self._cash: dict[Venue, tuple[int, Decimal, dict[str, Decimal]]] = {}
 
     @activity.defn(name="submit_order")
     async def submit_order(self, request: SubmitRequest) -> SubmitResult:
@@ -127,26 +127,30 @@ class OrderActivities:
         """Raise `Denied` naming every obstacle on any leg, before the first order exists."""
         specs: dict[tuple[Venue, str], MarketSpec] = {}
         cash: dict[Venue, Decimal] = {}
+        pools: dict[Venue, dict[str, Decimal]] = {}
         for leg in intent.legs:
             client = self._venues.get(leg.venue)
             if client is None:
                 continue  # `obstacles` names the venue that is not connected
-            cash[leg.venue] = await self._free_cash(client, leg.venue)
+            cash[leg.venue], pools[leg.venue] = await self._free_cash(client, leg.venue)
             try:
                 specs[leg.venue, leg.market] = await client.market(leg.market)
             except Rejected:
                 continue  # `obstacles` names the market that the venue does not know
-        found = obstacles(intent, specs, cash, self._clock())
+        divided = {venue: held for venue, held in pools.items() if held}
+        found = obstacles(intent, specs, cash, self._clock(), pools=divided)
         if found:
             raise Denied("; ".join(obstacle.text for obstacle in found), found[0].code)
 
-    async def _free_cash(self, client: VenueClient, venue: Venue) -> Decimal:
-        """The account's cash, at most a second old. A second look: the ledger's free capital is the first, and the
-        venue itself has the last word on collateral."""
+    async def _free_cash(self, client: VenueClient, venue: Venue) -> tuple[Decimal, dict[str, Decimal]]:
+        """The account's cash, at most a second old, and its pools where the venue divides it. A second look: the
+        ledger's free capital is the first, and the venue itself has the last word on collateral."""
         kept = self._cash.get(venue)
         if kept is None or not 0 <= self._clock() - kept[0] < _CASH_TTL_US:
-            kept = self._cash[venue] = (self._clock(), await client.cash())
-        return kept[1]
+            pools = await client.pools() if isinstance(client, Pooled) else {}
+            cash = sum(pools.values(), Decimal(0)) if pools else await client.cash()
+            kept = self._cash[venue] = (self._clock(), cash, pools)
+        return kept[1], kept[2]
 
     async def _begin(self, ticket: OrderTicket, prepared: PreparedOrder, opening: Intent | None) -> bool:
         """Record the bytes before they leave; whether that was done. Without a record no trade is opened, and the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -12,7 +13,7 @@ from typing import Any
 
 from domain.fees import FeeModel, FeeSchedule
 from domain.later import LATER, later
-from domain.market import Venue
+from domain.market import PriceRange, Venue
 from domain.money import plain
 from domain.orders import Side, TimeInForce
 
@@ -39,7 +40,8 @@ class IntentLeg:
     A leg that sells is held short: its cash is received at once and its payout given back at resolution.
     `tif`, `post_only` and `rest_ms` are the style of the leg's first order: one that rests (GTC) is left in the book
     for at most `rest_ms` milliseconds and then cancelled; every later order of the leg is IOC.
-    `min_size` and `lot` are the venue's rules for any order on this market, in shares.
+    `min_size` and `lot` are the venue's rules for any order on this market, in shares. `tick` is the step of its grid
+    at the limit; `bands` is the whole grid where the step is not the same everywhere, empty where it is.
     """
 
     name: str
@@ -56,6 +58,7 @@ class IntentLeg:
     rest_ms: int = 0
     min_size: Decimal = Decimal("0.01")
     lot: Decimal = Decimal("0.01")
+    bands: tuple[PriceRange, ...] = later(())
 
     def worst_outlay(self, slack: Decimal) -> Decimal:
         """Dollars that filling this leg can lock at most: price or collateral, never above one a share, and fees.
@@ -165,7 +168,10 @@ class Intent:
 
     def worst_cost_at(self, venue: Venue) -> Decimal:
         """The most this trade may ever have out at one venue: a leg never costs more than a dollar a share and fees."""
-        legs = [leg for leg in self.legs if leg.venue is venue]
+        return self.worst_cost_of([leg for leg in self.legs if leg.venue is venue])
+
+    def worst_cost_of(self, legs: Sequence[IntentLeg]) -> Decimal:
+        """The most this trade may ever have out on some of its legs."""
         if len(legs) == len(self.legs):
             return self.worst_cost
         return min(self.worst_cost, sum((leg.worst_outlay(Decimal(1)) for leg in legs), Decimal(0)))

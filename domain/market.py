@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
@@ -22,6 +23,30 @@ class PriceRange:
     start: Decimal
     end: Decimal
     step: Decimal
+
+
+def floored(bands: Sequence[PriceRange], price: Decimal) -> Decimal | None:
+    """The highest price of a grid that is not above `price`; None if all are."""
+    found = None
+    for band in bands:
+        if band.start <= price:
+            inside = min(price, band.end)
+            on = inside - (inside - band.start) % band.step
+            found = on if found is None else max(found, on)
+    return found
+
+
+def raised(bands: Sequence[PriceRange], price: Decimal) -> Decimal | None:
+    """The lowest price of a grid that is not below `price`; None if all are."""
+    found = None
+    for band in bands:
+        if band.end >= price:
+            inside = max(price, band.start)
+            over = (inside - band.start) % band.step
+            on = inside + band.step - over if over else inside
+            if on <= band.end:
+                found = on if found is None else min(found, on)
+    return found
 
 
 CENT_GRID = (PriceRange(Decimal("0.01"), Decimal("0.99"), Decimal("0.01")),)

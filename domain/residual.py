@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from domain.fees import FeeSchedule
 from domain.intent import Way
+from domain.market import PriceRange, floored, raised
 from domain.money import plain, whole_lots
 from domain.orders import Purpose, Quote, Side
 
@@ -40,6 +41,19 @@ class Stand:
     tick: Decimal
     min_size: Decimal
     lot: Decimal
+    bands: tuple[PriceRange, ...] = ()
+
+    def wider(self, limit: Decimal, side: Side) -> Decimal | None:
+        """The next price of the grid that gives an order on `side` more room; None at its end."""
+        move = self.tick if side is Side.BUY else -self.tick
+        if self.bands:
+            # A tick is what it is where the leg was planned; elsewhere the grid may be coarser: then one step of it.
+            price = floored(self.bands, limit + move) if side is Side.BUY else raised(self.bands, limit + move)
+            if price == limit:
+                price = raised(self.bands, limit + move) if side is Side.BUY else floored(self.bands, limit + move)
+            return price
+        price = limit + move
+        return price if self.tick <= price <= 1 - self.tick else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +208,8 @@ def _order(residual: Residual, leg: Stand, target: Decimal, expected: Decimal) -
     if limit is None or size <= 0 or size < leg.min_size:
         return None
     for n in range(1, residual.extra_ticks + 1):
-        wider = limit + leg.tick if side is Side.BUY else limit - leg.tick
-        if not leg.tick <= wider <= 1 - leg.tick:
+        wider = leg.wider(limit, side)
+        if wider is None or wider == limit:
             break
         if not bounds.allow(wider, fills=len(levels) + n):
             break

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from domain.intent import Intent, IntentLeg
 from domain.market import MarketSpec, Venue
-from domain.money import plain
+from domain.money import plain, whole_lots
 from domain.orders import SETS, Side, TimeInForce
 
 MarketKey = tuple[Venue, str]
@@ -24,12 +24,18 @@ class Obstacle:
 
 
 def obstacles(
-    intent: Intent, specs: Mapping[MarketKey, MarketSpec], cash: Mapping[Venue, Decimal], now: int
+    intent: Intent,
+    specs: Mapping[MarketKey, MarketSpec],
+    cash: Mapping[Venue, Decimal],
+    now: int,
+    *,
+    pools: Mapping[Venue, Mapping[str, Decimal]] | None = None,
 ) -> list[Obstacle]:
     """What forbids sending `intent`, all of it at once; empty when nothing does.
 
     `specs` holds the markets their venues know, `cash` the free dollars of every venue we are connected to, `now` is
-    wall-clock microseconds.
+    wall-clock microseconds. `pools` divides a venue's cash where it keeps several pools that do not help each other
+    (`MarketSpec.pool`); a venue that is not in it has one.
     """
     found = _intent_obstacles(intent, now)
     for leg in intent.legs:
@@ -47,6 +53,9 @@ def obstacles(
         )
     for venue in intent.venues:
         found.extend(_cash_obstacles(intent, venue, cash.get(venue)))
+        held = (pools or {}).get(venue)
+        if held is not None and intent.worst_cost_at(venue) <= cash.get(venue, Decimal(0)):
+            found.extend(_pool_obstacles(intent, venue, specs, held))
     return found
 
 
@@ -90,14 +99,15 @@ def _leg_obstacles(leg: IntentLeg, spec: MarketSpec) -> list[Obstacle]:
             Obstacle(
                 "below_minimum",
                 f"leg {leg.name}: {plain(leg.size)} shares of {leg.market} is below the venue's minimum of "
-                f"{plain(spec.min_size)}; raise strategy.min_size",
+                f"{plain(spec.min_size)}; raise strategy.min_size to it",
             )
         )
     if leg.size % spec.size_step:
         found.append(
             Obstacle(
                 "off_lot",
-                f"leg {leg.name}: {plain(leg.size)} shares of {leg.market} is no multiple of {plain(spec.size_step)}",
+                f"leg {leg.name}: {plain(leg.size)} shares of {leg.market} is no multiple of {plain(spec.size_step)}; "
+                f"nearest {plain(max(whole_lots(leg.size, spec.size_step), spec.size_step))}",
             )
         )
     if not spec.on_grid(leg.limit):
@@ -139,3 +149,29 @@ def _cash_obstacles(intent: Intent, venue: Venue, cash: Decimal | None) -> list[
             "lower strategy.max_size or add funds",
         )
     ]
+
+
+def _pool_obstacles(
+    intent: Intent, venue: Venue, specs: Mapping[MarketKey, MarketSpec], held: Mapping[str, Decimal]
+) -> list[Obstacle]:
+    """Whether each pool of the venue's collateral covers the legs that are paid from it, richer pools or not."""
+    legs: dict[str, list[IntentLeg]] = {}
+    for leg in intent.legs:
+        spec = specs.get((leg.venue, leg.market))
+        if leg.venue is venue and spec is not None and spec.pool:
+            legs.setdefault(spec.pool, []).append(leg)
+    found = []
+    for pool, paid in legs.items():
+        worst, there = intent.worst_cost_of(paid), held.get(pool, Decimal(0))
+        if worst > there:
+            others = ", ".join(f"{name} ${plain(amount)}" for name, amount in sorted(held.items()) if name != pool)
+            markets = ", ".join(leg.market for leg in paid)
+            found.append(
+                Obstacle(
+                    "wrong_shard",
+                    f"{markets}: orders at {venue} are paid from exchange shard {pool}, which has ${plain(there)} free "
+                    f"of the ${plain(worst)} the trade may need there (elsewhere: {others or 'nothing'}); move "
+                    f"${plain(worst - there)} to shard {pool} first",
+                )
+            )
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from domain.evidence import Fill, ForeignOrder, OrderEvidence, Resolution
 from domain.market import MarketSpec
@@ -33,6 +33,15 @@ class Account:
     positions: dict[str, Decimal]
     open_orders: tuple[OpenOrder, ...]
     fills: tuple[Fill, ...]
+
+
+@runtime_checkable
+class Pooled(Protocol):
+    """A venue whose money lies in several pools that do not help each other (`MarketSpec.pool`)."""
+
+    async def pools(self) -> dict[str, Decimal]:
+        """Free dollars by pool."""
+        ...
 
 
 class VenueClient(Protocol):

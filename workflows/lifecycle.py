@@ -14,6 +14,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from domain.intent import Intent, IntentLeg
+from domain.market import floored, raised
 from domain.money import plain, whole_lots
 from domain.operator import Action, OperatorCommand
 from domain.orders import SETS, Guard, OrderTicket, Purpose, Side, SubmitResult, TimeInForce, Verdict
@@ -303,7 +304,11 @@ class Trade:
 
 
 def _within(leg: IntentLeg, slack: Decimal) -> Decimal:
-    """The leg's limit, worse by what the policy allows, on the market's grid."""
+    """The leg's limit, worse by what the policy allows at most, on the market's grid."""
+    if leg.bands:
+        buying = leg.side is Side.BUY
+        price = floored(leg.bands, leg.limit + slack) if buying else raised(leg.bands, leg.limit - slack)
+        return leg.limit if price is None else price
     slack -= slack % leg.tick
     if leg.side is Side.BUY:
         return min(leg.limit + slack, 1 - leg.tick)

@@ -147,6 +147,7 @@ class Repairs:
             tick=leg.tick,
             min_size=leg.min_size,
             lot=leg.lot,
+            bands=leg.bands,
         )
 
     # ------------------------------------------------------------------ act

@@ -155,6 +155,7 @@ def _leg(name: str, spec: MarketSpec, side: Side, walk: Walk) -> IntentLeg:
         expected_cost=from_picos(walk.outlay(side)),
         fees=spec.fees,
         tick=spec.step_at(limit),
+        bands=spec.price_ranges if len(spec.price_ranges) > 1 else (),
         min_size=spec.min_size,
         lot=spec.size_step,
     )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.fees import FeeSchedule
-from domain.market import MarketSpec, PriceRange, Venue
+from domain.market import MarketSpec, PriceRange, Venue, floored, raised
 
 D = Decimal
 
@@ -62,3 +62,30 @@ def test_the_step_is_that_of_the_band_the_price_is_in() -> None:
     assert [TAPERED.step_at(D(p)) for p in ("0.05", "0.5", "0.95")] == [D("0.001"), D("0.01"), D("0.001")]
     assert GAPPED.range_of(D("0.5")) is None
     assert GAPPED.step_at(D("0.5")) == D("0.01")
+
+
+TAPERED = (
+    PriceRange(Decimal("0.001"), Decimal("0.10"), Decimal("0.001")),
+    PriceRange(Decimal("0.10"), Decimal("0.90"), Decimal("0.01")),
+    PriceRange(Decimal("0.90"), Decimal("0.999"), Decimal("0.001")),
+)
+
+
+@pytest.mark.parametrize(
+    ("price", "below", "above"),
+    [
+        ("0.0995", "0.099", "0.10"),
+        ("0.105", "0.10", "0.11"),
+        ("0.50", "0.50", "0.50"),
+        ("0.895", "0.89", "0.90"),
+        ("0.9014", "0.901", "0.902"),
+        ("0.9995", "0.999", None),
+        ("0.0001", None, "0.001"),
+    ],
+)
+def test_on_a_grid_of_several_steps_a_price_has_a_neighbour_below_and_above(
+    price: str, below: str | None, above: str | None
+) -> None:
+    asked = Decimal(price)
+    assert floored(TAPERED, asked) == (None if below is None else Decimal(below))
+    assert raised(TAPERED, asked) == (None if above is None else Decimal(above))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from domain.fees import FeeSchedule
 from domain.intent import Way
+from domain.market import PriceRange
 from domain.orders import Purpose, Quote, Side
 from domain.residual import Levels, Options, Repair, Residual, Stand, alone, hedged, levels_of, options
 
@@ -282,3 +283,28 @@ def test_what_stands_alone_is_zero_exactly_when_all_legs_are_even_and_never_belo
     even = all(a == b for a, b in pairwise(shares)) and shares[0] >= 0
     assert (alone(shares) == 0) == even
     assert alone(shares) >= 0
+
+
+TAPERED = (
+    PriceRange(D("0.001"), D("0.10"), D("0.001")),
+    PriceRange(D("0.10"), D("0.90"), D("0.01")),
+    PriceRange(D("0.90"), D("0.999"), D("0.001")),
+)
+
+
+@pytest.mark.parametrize(
+    ("tick", "side", "limit", "wider"),
+    [
+        ("0.001", Side.SELL, "0.901", "0.90"),
+        ("0.001", Side.SELL, "0.90", "0.89"),  # the grid is coarser from here on
+        ("0.001", Side.BUY, "0.10", "0.11"),
+        ("0.01", Side.SELL, "0.905", "0.90"),  # never further than a tick where there is a price before it
+        ("0.01", Side.BUY, "0.89", "0.90"),
+        ("0.01", Side.BUY, "0.90", "0.91"),
+        ("0.001", Side.BUY, "0.999", None),
+        ("0.001", Side.SELL, "0.001", None),
+    ],
+)
+def test_a_limit_is_widened_along_a_grid_of_several_steps(tick: str, side: Side, limit: str, wider: str | None) -> None:
+    stand = Stand("A", side, D(10), (), (), FEES, D(tick), CENT, CENT, TAPERED)
+    assert stand.wider(D(limit), side) == (None if wider is None else D(wider))

@@ -100,6 +100,26 @@ def test_a_sale_needs_the_collateral_of_the_shares_held_short() -> None:
     assert "collateral of its sales included" in text
 
 
+def pooled(held: dict[str, str]) -> list[str]:
+    known = {(Venue.KALSHI, m): replace(spec, pool="0" if m == A else "2") for m, spec in SPECS.items()}
+    pools = {Venue.KALSHI: {name: D(amount) for name, amount in held.items()}}
+    cash = {Venue.KALSHI: sum(pools[Venue.KALSHI].values(), D(0))}
+    return [f"{one.code}: {one.text}" for one in obstacles(PLANNED, known, cash, START, pools=pools)]
+
+
+def test_collateral_on_another_shard_does_not_help_and_the_transfer_that_would_is_named() -> None:
+    assert pooled({"0": "500", "2": "500"}) == []
+    (text,) = pooled({"0": "990", "2": "1"})
+    assert text.startswith(f"wrong_shard: {B}: orders at kalshi are paid from exchange shard 2, which has $1 free")
+    assert "elsewhere: 0 $990" in text
+    assert "to shard 2 first" in text
+
+
+def test_an_account_too_poor_altogether_is_told_that_and_nothing_of_shards() -> None:
+    (text,) = pooled({"0": "1", "2": "1"})
+    assert text.startswith("above_balance: ")
+
+
 def test_the_same_market_twice_is_no_hedge() -> None:
     (text,) = found(leg_b(market=A))
     assert text.startswith(f"same_market: 2 legs trade {A}")
