@@ -69,8 +69,8 @@ async def _trades(command: str, arguments: argparse.Namespace) -> None:
         await asyncio.to_thread(play, stack, deep())
         async with trades.desk(stack) as opened:
             await trades.sequential(opened, command, arguments.sequential, warmup=50)
-            await parts.run(opened, command, arguments.parts)
             await trades.concurrent(opened, command, arguments.concurrent, arguments.at_once)
+            await parts.run(opened, command, arguments.parts)  # last: its orders have no trade, which halts everything
             memory.run(stack, command, "after the trades")
 
 
