@@ -64,7 +64,7 @@ def test_the_step_is_that_of_the_band_the_price_is_in() -> None:
     assert GAPPED.step_at(D("0.5")) == D("0.01")
 
 
-TAPERED = (
+GRID = (
     PriceRange(Decimal("0.001"), Decimal("0.10"), Decimal("0.001")),
     PriceRange(Decimal("0.10"), Decimal("0.90"), Decimal("0.01")),
     PriceRange(Decimal("0.90"), Decimal("0.999"), Decimal("0.001")),
@@ -87,5 +87,5 @@ def test_on_a_grid_of_several_steps_a_price_has_a_neighbour_below_and_above(
     price: str, below: str | None, above: str | None
 ) -> None:
     asked = Decimal(price)
-    assert floored(TAPERED, asked) == (None if below is None else Decimal(below))
-    assert raised(TAPERED, asked) == (None if above is None else Decimal(above))
+    assert floored(GRID, asked) == (None if below is None else Decimal(below))
+    assert raised(GRID, asked) == (None if above is None else Decimal(above))
