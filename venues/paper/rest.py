@@ -226,7 +226,8 @@ class Routes:
         event = wire.event(ticker, [listing.spec for listing in listed])
         markets = [self._market(listing) for listing in listed]
         if http.query.get("with_nested_markets") == "true":
-            return answer({"event": event | {"markets": markets}})
+            # In both places: the outer list is deprecated and still required by the venue's own client.
+            return answer({"event": event | {"markets": markets}, "markets": markets})
         return answer({"event": event, "markets": markets})
 
     async def get_series(self, http: web.Request) -> web.Response:

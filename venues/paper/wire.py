@@ -275,6 +275,7 @@ def series(ticker: str, spec: MarketSpec) -> dict[str, Any]:
     """Fee type and multiplier are where a client learns what it pays: 0.07 × the multiplier is the taker rate."""
     return {
         "additional_prohibitions": [],
+        "categories": ["Sports"],
         "category": "Sports",
         "contract_terms_url": "",
         "contract_url": "",
