@@ -87,6 +87,16 @@ class Ears:
     errors: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A call only this client is asked for. `call` raises `Wrong` or anything else if it does not do as expected, and
+    answers with what was seen. It must leave cash, shares and working orders as they were."""
+
+    name: str
+    expected: str
+    call: Callable[[], Awaitable[object]]
+
+
 class Desk(Protocol):
     """One client, opened against one stand. Whatever refuses raises `Refused`; anything else is the client's own
     failure and is reported as it is."""
@@ -98,6 +108,10 @@ class Desk(Protocol):
     def lacks(self) -> dict[str, str]:
         """What this client cannot do, and why, by name: `batch`, `cancel_all`, `cancel_again` (say that a cancel came
         too late)."""
+        ...
+
+    def extras(self) -> list[Extra]:
+        """What else this client can do at the stand."""
         ...
 
     async def open(self) -> None: ...

@@ -35,7 +35,16 @@ class Script:
 
     async def run(self) -> None:
         await self._play()
-        for part in (self._arrive, self._rest, self._trade, self._refusals, self._many, self._tide_comes, self._add_up):
+        for part in (
+            self._arrive,
+            self._rest,
+            self._trade,
+            self._refusals,
+            self._extras,
+            self._many,
+            self._tide_comes,
+            self._add_up,
+        ):
             try:
                 await part()
             except Exception as error:  # outside any check; what follows must still run
@@ -175,6 +184,11 @@ class Script:
 
     async def _send(self, wish: Wish) -> Placed:
         return await self._desk.send(await self._desk.make(wish))
+
+    async def _extras(self) -> None:
+        for extra in self._desk.extras():
+            async with self._sheet.check(extra.name, extra.expected) as note:
+                note.saw(str(await extra.call())[:160])
 
     # -- several at once --------------------------------------------------------------------------------------------
 

@@ -12,7 +12,8 @@ from collections.abc import Awaitable
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from workers.conformance.desk import BookView, Ears, Filled, OrderState, Placed, Refused, Wish
+from workers.conformance.desk import BookView, Ears, Extra, Filled, OrderState, Placed, Refused, Wish
+from workers.conformance.desks import kalshi_calls
 from workers.conformance.desks.kalshi_socket import WS_PATH, Socket
 from workers.conformance.stand import Stand
 
@@ -46,6 +47,10 @@ class KalshiOfficial:
         settings = _sdk.Configuration(host=self._stand.urls["rest"])
         settings.api_key_id, settings.private_key_pem = self._stand.secret("key_id"), self._stand.secret(key)
         return _sdk.KalshiClient(settings)
+
+    def extras(self) -> list[Extra]:
+        calls = kalshi_calls.Calls(_sdk, self._client, self._stand, said)
+        return [*calls.reads(), *calls.orders()]
 
     async def open(self) -> None:
         await said(_sdk.ExchangeApi(self._client).get_exchange_status())

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from workers.conformance.checks import Wrong
-from workers.conformance.desk import BookView, Ears, Filled, OrderState, Placed, Refused, Wish
+from workers.conformance.desk import BookView, Ears, Extra, Filled, OrderState, Placed, Refused, Wish
 from workers.conformance.desks.kalshi_official import order_fields
 from workers.conformance.desks.kalshi_socket import WS_PATH, Socket
 from workers.conformance.stand import Stand
@@ -45,6 +45,9 @@ class KalshiOlder:
         settings = _sdk.Configuration(host=self._stand.urls["rest"])
         settings.api_key_id, settings.private_key_pem = self._stand.secret("key_id"), self._stand.secret(key)
         return _sdk.KalshiClient(settings)
+
+    def extras(self) -> list[Extra]:
+        return []
 
     async def open(self) -> None:
         await _sdk.ExchangeApi(self._client).get_exchange_status()

@@ -17,7 +17,7 @@ from domain.orders import OrderTicket, Purpose, Side, TimeInForce, Verdict
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.signing import Signer
 from venues.kalshi.stream import KalshiStream
-from workers.conformance.desk import BookView, Ears, Filled, OrderState, Placed, Refused, Wish, soon
+from workers.conformance.desk import BookView, Ears, Extra, Filled, OrderState, Placed, Refused, Wish, soon
 from workers.conformance.desks.kalshi_socket import take
 from workers.conformance.stand import Stand
 
@@ -45,6 +45,9 @@ class KalshiOwn:
 
     def _key(self, name: str) -> Signer:
         return Signer.from_pem(self._stand.secret("key_id"), self._stand.secret(name).encode())
+
+    def extras(self) -> list[Extra]:
+        return []
 
     async def open(self) -> None:
         await self._client.configure_limits()

@@ -21,7 +21,7 @@ from venues.polymarket.pool import MarketPool
 from venues.polymarket.rest import Services
 from venues.polymarket.user_stream import UserEvent, UserOrder, UserStream
 from venues.polymarket.wallet import Credentials, Wallet
-from workers.conformance.desk import BookView, Ears, Filled, OrderState, Placed, Refused, Wish, soon
+from workers.conformance.desk import BookView, Ears, Extra, Filled, OrderState, Placed, Refused, Wish, soon
 from workers.conformance.desks.polymarket_frames import take
 from workers.conformance.stand import Stand
 
@@ -44,6 +44,9 @@ class PolymarketOwn:
     @property
     def lacks(self) -> dict[str, str]:
         return {"cancel_again": "the port takes the venue's reasons for what they are, no proof, and says nothing"}
+
+    def extras(self) -> list[Extra]:
+        return []
 
     async def open(self) -> None:
         await self._client.close()
