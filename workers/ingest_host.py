@@ -16,16 +16,18 @@ from config.settings import FROM_SESSION
 from domain.decisions import Gate, Suppression
 from domain.errors import SurefootError, Unavailable
 from domain.intent import Intent
+from domain.market import Venue
 from ingest.gates import Halts
 from ingest.sets import OutcomeSet, sets_of
 from workers import metrics
+from workers.accounts import signer_of
 from workers.decisions import DecisionThread
 from workers.halt_watch import HaltWatch
 from workers.process import child_main, until_told_to_stop
 from workers.reconciler import StartGate
 from workers.stack.layout import Stack
 from workers.starter import TradeStarter
-from workers.trading import Trading, signer_of, trading
+from workers.trading import Trading, trading
 from workers.user_channel import UserChannel
 
 log = structlog.get_logger(__name__)
@@ -38,7 +40,7 @@ _KEPT_SUPPRESSIONS = 100_000
 async def run(stack: Stack) -> None:
     """Runs until SIGTERM, or until the stream fails for good."""
     host: IngestHost | None = None
-    gate = StartGate()
+    gate = StartGate(stack.settings.in_use)
     runtime = metrics.temporal_runtime(stack.metrics_ports["ingest_sdk"])
     page = metrics.serve(
         stack.metrics_ports["ingest"], health=lambda: gate.trouble() if host is None else host.trouble()
@@ -143,7 +145,7 @@ class IngestHost:
         declared = self._stack.settings.sets
         while True:
             try:
-                specs = [await self._desk.venue.market(market) for market in markets]
+                specs = [await self._desk.venues[Venue.KALSHI].market(market) for market in markets]
                 return sets_of(specs, () if declared == FROM_SESSION else declared)
             except Unavailable as away:
                 log.warning("market rules not read yet", error=away.message)

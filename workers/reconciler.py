@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-VENUES = (Venue.KALSHI,)
+_KALSHI = (Venue.KALSHI,)
 _MARKETS = SearchAttributeKey.for_keyword_list(names.SEARCH_MARKETS)
 _CATCH_UP = timedelta(seconds=10)  # Temporal's least: a run that was missed is replaced by the next, not made up for
 _RUN_TIMEOUT = timedelta(minutes=5)
@@ -79,7 +79,7 @@ async def reconciling(stack: Stack, desk: Trading) -> AsyncIterator[None]:
     try:
         activities = make_activities(stack, desk, records)
         async with control_worker(desk.client, activities):
-            await ensure_schedule(desk.client, stack.settings.reconcile)
+            await ensure_schedule(desk.client, stack.settings.reconcile, venues=stack.settings.in_use)
             forgetting = asyncio.create_task(_forget(desk.client))
             try:
                 yield
@@ -92,7 +92,7 @@ async def reconciling(stack: Stack, desk: Trading) -> AsyncIterator[None]:
 def make_activities(stack: Stack, desk: Trading, records: Reconciliations) -> ReconcileActivities:
     settings = stack.settings.reconcile
     return ReconcileActivities(
-        {Venue.KALSHI: desk.venue},
+        desk.venues,
         money=desk.ledger,
         records=records,
         trades=TemporalTrades(desk.client),
@@ -182,13 +182,18 @@ class TemporalTrades:
 
 
 async def ensure_schedule(
-    client: Client, settings: Reconcile, *, name: str = names.RECONCILE_SCHEDULE, queue: str = names.CONTROL_QUEUE
+    client: Client,
+    settings: Reconcile,
+    *,
+    venues: Sequence[Venue] = _KALSHI,
+    name: str = names.RECONCILE_SCHEDULE,
+    queue: str = names.CONTROL_QUEUE,
 ) -> None:
     """Create the schedule, or bring it to these settings; paused by a person, it stays paused. Raises `Unavailable`."""
     wanted = Schedule(
         action=ScheduleActionStartWorkflow(
             names.RECONCILE_WORKFLOW,
-            ReconcileRequest(Trigger.SCHEDULE, tuple(VENUES)),
+            ReconcileRequest(Trigger.SCHEDULE, tuple(venues)),
             id=name,
             task_queue=queue,
             execution_timeout=_RUN_TIMEOUT,
@@ -254,12 +259,14 @@ async def _forget(client: Client) -> None:
 # ---------------------------------------------------------------------- one run, and the gate of a start
 
 
-async def reconcile_now(client: Client, trigger: Trigger, queue: str = names.CONTROL_QUEUE) -> Reconciliation:
-    """Run one and wait for it. Raises `Unavailable` when Temporal cannot be asked or the run failed."""
+async def reconcile_now(
+    client: Client, trigger: Trigger, queue: str = names.CONTROL_QUEUE, *, venues: Sequence[Venue] = _KALSHI
+) -> Reconciliation:
+    """Run one over `venues` and wait for it. Raises `Unavailable` when Temporal cannot be asked or the run failed."""
     try:
         result: Reconciliation = await client.execute_workflow(
             names.RECONCILE_WORKFLOW,
-            ReconcileRequest(trigger, tuple(VENUES)),
+            ReconcileRequest(trigger, tuple(venues)),
             id=f"reconcile-{trigger}-{uuid.uuid4().hex[:12]}",
             task_queue=queue,
             result_type=Reconciliation,
@@ -275,7 +282,8 @@ async def reconcile_now(client: Client, trigger: Trigger, queue: str = names.CON
 class StartGate:
     """Shut until a start-up reconciliation has reached every venue; ingest does not decide anything before that."""
 
-    def __init__(self) -> None:
+    def __init__(self, venues: Sequence[Venue] = _KALSHI) -> None:
+        self._venues = tuple(venues)
         self._since: float | None = None
 
     def trouble(self) -> str | None:
@@ -307,7 +315,7 @@ class StartGate:
     async def _pass(self, client: Client, queue: str) -> None:
         while True:
             try:
-                result = await reconcile_now(client, Trigger.START_UP, queue)
+                result = await reconcile_now(client, Trigger.START_UP, queue, venues=self._venues)
             except Unavailable as failed:
                 log.warning("start-up reconciliation failed; trying again", error=failed.message)
             else:

@@ -1,10 +1,10 @@
-"""What every process that carries trades is made of: a Temporal client, an exchange client, the ledger, a worker."""
+"""What every process that carries trades is made of: a Temporal client, the venues' clients, the ledger, a worker."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,9 +21,8 @@ from activities.settlement import SettlementActivities
 from domain.errors import Unavailable
 from domain.market import Venue
 from ledger.store import Ledger
-from venues.kalshi.client import KalshiClient
-from venues.kalshi.signing import Signer
-from venues.wire import Timeouts
+from venues.port import VenueClient
+from workers.accounts import venue_clients
 from workers.chaos import seam
 from workers.measures import Measures
 from workers.payloads import DATA_CONVERTER
@@ -44,11 +43,6 @@ _LEDGER_CONNECTIONS = 8
 
 def wall_clock_us() -> int:
     return time.time_ns() // 1000
-
-
-def signer_of(stack: Stack) -> Signer:
-    """Raises `BadInput` for a key that cannot sign."""
-    return Signer.from_pem(stack.key_id, stack.private_key_file.read_bytes())
 
 
 async def connect_temporal(stack: Stack, runtime: Runtime | None = None) -> Client:
@@ -76,7 +70,7 @@ class Trading:
     """The open connections of one process, and how fast its trades came back."""
 
     client: Client
-    venue: KalshiClient
+    venues: Mapping[Venue, VenueClient]
     ledger: Ledger
     recovery: Recovery
 
@@ -88,22 +82,18 @@ async def trading(
     """Connections plus a running worker for trades; leaves by finishing activities in flight.
 
     New trades come here and, if it `takes_over`, open ones of other versions that replay on this code; `draining`, only
-    those that began on this version are carried on. Raises `Unavailable` when Temporal, Postgres or the exchange cannot
-    be reached, `BadInput` for a wrong key, `OtherVersionNeeded` for open trades that this code cannot carry on.
+    those that began on this version are carried on. Raises `Unavailable` when Temporal, Postgres or a venue cannot be
+    reached, `BadInput` for a wrong key, `OtherVersionNeeded` for open trades that this code cannot carry on.
     """
-    kalshi = stack.settings.kalshi
-    timeouts = Timeouts(connect=kalshi.connect_timeout_ms / 1000, read=kalshi.read_timeout_ms / 1000)
-    unit = stack.member_unit
-    async with KalshiClient(stack.venue_base_url, signer_of(stack), timeouts=timeouts, balance_unit=unit) as venue:
-        await venue.configure_limits()
+    async with venue_clients(stack, ready=True) as venues:
         ledger = await Ledger.connect(stack.postgres_dsn, min_size=2, max_size=_LEDGER_CONNECTIONS)
         try:
             client = await connect_temporal(stack, runtime)
             recovery = Recovery(client, process_start())
             build, leave = build_id(), stack.settings.worker.leave_trades
             inherited = await before_start(client, build, leave=leave) if takes_over else Inheritance()
-            desk = seam.tapped(stack, Trading(client, venue, ledger, recovery))
-            worker = make_worker(desk.client, stack, desk.venue, desk.ledger, task_completed=recovery.task_completed)
+            desk = seam.tapped(stack, Trading(client, venues, ledger, recovery))
+            worker = make_worker(desk.client, stack, desk.venues, desk.ledger, task_completed=recovery.task_completed)
             async with seam.watched(worker):
                 if not draining:
                     await after_start(client, build, inherited)
@@ -119,13 +109,12 @@ async def trading(
 def make_worker(
     client: Client,
     stack: Stack,
-    venue: KalshiClient,
+    venues: Mapping[Venue, VenueClient],
     ledger: Ledger,
     *,
     task_completed: Callable[[], None] = lambda: None,
 ) -> Worker:
     """A worker for trades. `task_completed` is told, on a thread of the worker, of each task of a workflow."""
-    venues = {Venue.KALSHI: venue}
     measures = Measures()
     orders = OrderActivities(
         venues, ledger, stack.run_id, wall_clock_us, measures.submitted, answered=measures.answered

@@ -18,9 +18,10 @@ from domain.errors import Unavailable
 from domain.halt import Rule
 from domain.intent import IntentLeg
 from domain.orders import OrderTicket, Purpose
+from workers.accounts import venue_clients
 from workers.chaos.seam import PLAN_VARIABLE
 from workers.chaos.system import Ended, System, surefoot
-from workers.stack.books import exchange, now, open_ledger
+from workers.stack.books import now, open_ledger
 from workflows import names
 
 _SEEN_S = 10.0  # visibility is written after the fact
@@ -54,8 +55,8 @@ async def trade_by_hand(system: System, leg: IntentLeg, name: str) -> tuple[str,
         size=leg.size,
         limit=Decimal("0.99"),
     )
-    async with exchange(system.stack) as client:
-        result = await client.submit(ticket)
+    async with venue_clients(system.stack) as clients:
+        result = await clients[leg.venue].submit(ticket)
     if result.order_id is None:
         raise Unavailable(f"an order by hand was not taken: {result.verdict} {result.detail}", "chaos")
     return ("--venue", leg.venue.value, "--order", result.order_id)

@@ -19,7 +19,7 @@ Desk = TypeVar("Desk")
 
 
 def tapped(stack: Stack, desk: Desk) -> Desk:
-    """`desk` (client, venue, ledger) as it is; with a plan, with every call of the three a point where to die.
+    """`desk` (client, venues, ledger) as it is; with a plan, with every call of them a point where to die.
 
     Raises `BadInput` if a plan is set and the stack is live.
     """
@@ -35,7 +35,7 @@ def tapped(stack: Stack, desk: Desk) -> Desk:
     tapped_desk: Desk = replace(
         parts,
         client=taps.tapped_client(parts.client),
-        venue=taps.Tapped(parts.venue, "venue"),
+        venues={name: taps.Tapped(client, "venue") for name, client in parts.venues.items()},
         ledger=taps.Tapped(parts.ledger, "ledger"),
     )
     return tapped_desk

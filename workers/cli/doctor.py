@@ -151,7 +151,15 @@ def _folder(layout: Layout) -> Check:
         return Check(name, "ok", f"{layout.root} will be made by the first `surefoot up`")
     if not os.access(layout.root, os.W_OK | os.X_OK):
         return Check(name, "fail", f"{layout.root} cannot be written", "correct its owner, or use --state-dir")
-    private = [layout.keys, layout.paper_private_key, layout.postgres_password, layout.stack, layout.settings]
+    private = [
+        layout.keys,
+        layout.paper_private_key,
+        layout.polymarket_key,
+        layout.polymarket_credentials,
+        layout.postgres_password,
+        layout.stack,
+        layout.settings,
+    ]
     for path in private:
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
             return Check(name, "fail", f"{path} can be read by others", f"chmod go= {path}")

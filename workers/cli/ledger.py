@@ -6,8 +6,10 @@ from domain.errors import BadInput, SurefootError
 from domain.market import Venue
 from domain.snapshot import Arrival, VenueSnapshot, WorkingOrder
 from ledger.report import Report, build_report
+from venues.port import Account
+from workers.accounts import venue_clients
 from workers.cli import paper
-from workers.stack.books import exchange, now, open_ledger
+from workers.stack.books import now, open_ledger
 from workers.stack.layout import Stack
 
 
@@ -17,15 +19,24 @@ async def full_id(stack: Stack, beginning: str) -> str:
         return (await ledger.trade(beginning)).intent.id
 
 
-async def venue_side(stack: Stack) -> VenueSnapshot:
-    """The account as the exchange tells it. Raises `Unavailable`, `Rejected` for a wrong key."""
-    async with exchange(stack) as client:
-        account = await client.account()
+async def venue_sides(stack: Stack) -> dict[Venue, VenueSnapshot | None]:
+    """The account at each venue in use as the venue tells it; None for one that could not be asked, or refused."""
+    sides: dict[Venue, VenueSnapshot | None] = dict.fromkeys(stack.settings.in_use)
+    async with venue_clients(stack) as clients:
+        for venue, client in clients.items():
+            try:
+                sides[venue] = _side(venue, await client.account())
+            except SurefootError:
+                continue
+    return sides
+
+
+def _side(venue: Venue, account: Account) -> VenueSnapshot:
     working = tuple(
         WorkingOrder(order.order_id, order.client_order_id, order.market, order.remaining)
         for order in account.open_orders
     )
-    return VenueSnapshot(Venue.KALSHI, account.cash, account.positions, working, account.fills)
+    return VenueSnapshot(venue, account.cash, account.positions, working, account.fills)
 
 
 def arrivals(stack: Stack) -> tuple[Arrival, ...] | None:
@@ -53,7 +64,7 @@ async def current_report(stack: Stack, run_id: str | None, *, every_run: bool = 
         if run_id is not None and snapshot.run is None:
             raise BadInput(f"no run {run_id} in this ledger; `surefoot report --all` shows what there is", "no_run")
         try:
-            venue, received = await venue_side(stack), arrivals(stack)
+            sides, received = await venue_sides(stack), arrivals(stack)
         except SurefootError:
-            venue, received = None, None
-    return build_report(snapshot, {Venue.KALSHI: venue}, received, now())
+            sides, received = dict.fromkeys(stack.settings.in_use), None
+    return build_report(snapshot, sides, received, now())

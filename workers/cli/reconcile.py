@@ -76,7 +76,7 @@ async def _run(stack: Stack) -> Reconciliation:
     client = await connect_temporal(stack)
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            return await reconcile_now(client, Trigger.REQUEST)
+            return await reconcile_now(client, Trigger.REQUEST, venues=stack.settings.in_use)
     except TimeoutError:
         raise Unavailable(
             f"no worker took the reconciliation within {_PATIENCE_S:g} s; see `surefoot status`", "reconcile"

@@ -8,11 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from domain.errors import SurefootError, Unavailable
-from domain.market import Venue
 from ledger.migrate import migrate
 from ledger.store import Ledger
-from venues.kalshi.client import KalshiClient
-from venues.kalshi.signing import Signer
+from workers.accounts import venue_clients
 from workers.stack.layout import Layout, Stack, load_stack
 
 _PATIENCE = 30.0
@@ -33,12 +31,6 @@ async def open_ledger(stack: Stack) -> AsyncIterator[Ledger]:
         await ledger.close()
 
 
-def exchange(stack: Stack) -> KalshiClient:
-    """A client of the stack's exchange, paper or real; close it. Raises `BadInput` for a key that cannot sign."""
-    signer = Signer.from_pem(stack.key_id, stack.private_key_file.read_bytes())
-    return KalshiClient(stack.venue_base_url, signer, balance_unit=stack.member_unit)
-
-
 async def begin_run(layout: Layout) -> None:
     """Brings the schema up to date and records the run. Repeatable."""
     stack = load_stack(layout.root)
@@ -50,9 +42,9 @@ async def begin_run(layout: Layout) -> None:
 
 
 def record_opening_once(layout: Layout) -> Callable[[], Awaitable[None]]:
-    """Records the venue's cash before anything of ours can trade; the ledger keeps the first it was ever told.
+    """Records each venue's cash before anything of ours can trade; the ledger keeps the first it was ever told.
 
-    The exchange must answer within half a minute the first time; later starts of a worker do not depend on it.
+    The venues must answer within half a minute the first time; later starts of a worker do not depend on them.
     """
     recorded = False
 
@@ -64,10 +56,11 @@ def record_opening_once(layout: Layout) -> Callable[[], Awaitable[None]]:
         deadline = time.monotonic() + _PATIENCE
         while not recorded:
             try:
-                async with exchange(stack) as client:
-                    cash = await client.cash()
+                async with venue_clients(stack) as clients:
+                    cash = {venue: await client.cash() for venue, client in clients.items()}
                 async with open_ledger(stack) as ledger:
-                    await ledger.record_opening(Venue.KALSHI, cash, now())
+                    for venue, amount in cash.items():
+                        await ledger.record_opening(venue, amount, now())
                 recorded = True
             except Unavailable:
                 if time.monotonic() > deadline:

@@ -7,7 +7,7 @@ state_dir/
 ├── postgres/         the embedded server's data
 ├── temporal.db       the Temporal development server's history (SQLite, WAL)
 ├── paper/            the paper exchange's journal
-├── keys/             paper key pair, database password (folder 0700, secrets 0600)
+├── keys/             paper keys of both venues, database password (folder 0700, secrets 0600)
 ├── logs/             PROCESS.log JSON lines, PROCESS.err raw stderr
 └── reports/          saved reports
 """
@@ -27,7 +27,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from pydantic import ValidationError
 
 from config.settings import Settings
+from config.venues import SignatureType
 from domain.errors import BadInput, Unavailable
+from domain.market import Venue
 
 PAPER_KEY_ID = "surefoot-paper"
 
@@ -75,6 +77,16 @@ class Layout:
         return self.keys / "paper_public.pem"
 
     @property
+    def polymarket_key(self) -> Path:
+        """The paper wallet's private key, in hex."""
+        return self.keys / "paper_polymarket.key"
+
+    @property
+    def polymarket_credentials(self) -> Path:
+        """The paper wallet's API key: see `config.secrets.api_credentials`."""
+        return self.keys / "paper_polymarket.json"
+
+    @property
     def postgres_password(self) -> Path:
         return self.keys / "postgres.password"
 
@@ -110,10 +122,27 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
+class PolymarketEnds:
+    """Where Polymarket is for this stack, paper or real, and the files of who trades there."""
+
+    clob_url: str
+    gamma_url: str
+    data_url: str
+    relayer_url: str
+    geoblock_url: str
+    ws_url: str
+    key_file: Path
+    credentials_file: Path
+    funder: str | None = None
+    signature_type: SignatureType = "eoa"
+
+
+@dataclass(frozen=True, slots=True)
 class Stack:
     """What a process needs to know of a started stack.
 
-    `venue_base_url`, `venue_ws_url`, `key_id` and `private_key_file` are the exchange's, paper or real by `mode`;
+    `venue_base_url`, `venue_ws_url`, `key_id` and `private_key_file` are Kalshi's, paper or real by `mode`, and
+    `polymarket` is the same of Polymarket, null where it is not in use;
     `paper_admin_url` is null in mode live. Metrics ports are on 127.0.0.1, by process: `paper`, `worker`, `ingest`,
     `temporal`, and `worker_sdk`, `ingest_sdk` for the Temporal SDK's own.
     """
@@ -134,6 +163,7 @@ class Stack:
     private_key_file: Path
     metrics_ports: Mapping[str, int]
     ports: Mapping[str, int]
+    polymarket: PolymarketEnds | None = None
 
     @property
     def layout(self) -> Layout:
@@ -187,6 +217,7 @@ def load_stack(state_dir: Path) -> Stack:
             else layout.paper_private_key,
             metrics_ports=endpoints["metrics"],
             ports=document["ports"],
+            polymarket=_polymarket(settings, layout, endpoints),
         )
     except (OSError, KeyError, TypeError, ValidationError) as error:
         raise BadInput(
@@ -194,6 +225,30 @@ def load_stack(state_dir: Path) -> Stack:
             "run `surefoot up` again, which writes both anew",
             "stack_file",
         ) from None
+
+
+def _polymarket(settings: Settings, layout: Layout, endpoints: Mapping[str, Any]) -> PolymarketEnds | None:
+    if Venue.POLYMARKET not in settings.in_use:
+        return None
+    real = settings.polymarket
+    if settings.mode == "paper":
+        return PolymarketEnds(
+            **endpoints["polymarket"], key_file=layout.polymarket_key, credentials_file=layout.polymarket_credentials
+        )
+    if real.signer_key_file is None or real.credentials_file is None:
+        raise KeyError("polymarket")
+    return PolymarketEnds(
+        real.clob_url,
+        real.gamma_url,
+        real.data_url,
+        real.relayer_url,
+        real.geoblock_url,
+        real.ws_url,
+        real.signer_key_file,
+        real.credentials_file,
+        real.funder,
+        real.signature_type,
+    )
 
 
 def read_stack_file(layout: Layout) -> dict[str, Any]:

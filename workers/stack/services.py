@@ -48,6 +48,14 @@ def endpoints(settings: Settings, ports: Mapping[str, int]) -> dict[str, Any]:
         found["paper"] = f"http://{origin}/trade-api/v2"
         found["paper_ws"] = f"ws://{origin}/trade-api/ws/v2"
         found["paper_admin"] = f"http://{origin}"
+        found["polymarket"] = {
+            "clob_url": f"http://{origin}",
+            "gamma_url": f"http://{origin}",
+            "data_url": f"http://{origin}",
+            "relayer_url": f"http://{origin}",
+            "geoblock_url": f"http://{origin}/api/geoblock",
+            "ws_url": f"ws://{origin}",
+        }
     return found
 
 

@@ -1,0 +1,99 @@
+"""One client for each venue in use: which there are, where they point, and what a wrong key is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from config.load import load
+from domain.errors import BadInput
+from domain.market import Venue
+from venues.kalshi.client import KalshiClient
+from venues.polymarket.client import PolymarketClient
+from workers.accounts import credentials_of, venue_clients, wallet_of
+from workers.stack.keys import ensure_paper_keys
+from workers.stack.layout import Layout, Stack, load_stack, write_json, write_private
+from workers.stack.ports import allot
+from workers.stack.services import endpoints, wanted_ports
+
+BOTH = {"SUREFOOT_VENUES": '["kalshi", "polymarket"]'}
+ADDRESS = "0x" + "12" * 20
+
+
+def started(folder: Path, environ: dict[str, str]) -> Stack:
+    """A state folder as a supervisor leaves it, with the paper exchange's API key in it."""
+    settings = load(environ=environ, overrides={"state_dir": str(folder)}).settings
+    layout = Layout(folder)
+    layout.prepare()
+    ensure_paper_keys(layout)
+    write_private(layout.postgres_password, b"s3cret")
+    keys = {"apiKey": "3c2b7f0e-0000-4000-8000-000000000000", "secret": "c2VjcmV0", "passphrase": "pass"}
+    write_private(layout.polymarket_credentials, json.dumps(keys).encode())
+    ports = allot(wanted_ports(settings), {})
+    write_private(layout.settings, settings.model_dump_json().encode())
+    write_json(layout.stack, {"run_id": "r-1", "ports": ports, "endpoints": endpoints(settings, ports)})
+    return load_stack(folder)
+
+
+async def test_a_stack_of_kalshi_alone_has_one_client_and_no_polymarket(tmp_path: Path) -> None:
+    stack = started(tmp_path, {})
+    assert stack.polymarket is None
+    async with venue_clients(stack) as clients:
+        assert list(clients) == [Venue.KALSHI]
+    with pytest.raises(BadInput, match="venues:"):
+        wallet_of(stack)
+
+
+async def test_a_stack_of_both_has_a_client_for_each(tmp_path: Path) -> None:
+    stack = started(tmp_path, BOTH)
+    async with venue_clients(stack) as clients:
+        assert {venue: type(client) for venue, client in clients.items()} == {
+            Venue.KALSHI: KalshiClient,
+            Venue.POLYMARKET: PolymarketClient,
+        }
+
+
+def test_the_paper_wallet_stays_the_same_over_starts_and_its_key_is_private(tmp_path: Path) -> None:
+    stack = started(tmp_path, BOTH)
+    first = wallet_of(stack).address
+    ensure_paper_keys(stack.layout)
+    assert wallet_of(stack).address == first
+    assert stack.layout.polymarket_key.stat().st_mode & 0o077 == 0
+    assert credentials_of(stack).secret == "c2VjcmV0"
+    assert stack.polymarket is not None
+    assert stack.polymarket.clob_url == f"http://127.0.0.1:{stack.ports['paper']}"
+
+
+def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    stack = started(tmp_path, BOTH)
+    stack.layout.polymarket_key.chmod(0o644)
+    with pytest.raises(BadInput, match="chmod 600"):
+        wallet_of(stack)
+
+
+def test_live_points_at_the_configured_addresses_wallet_and_files(tmp_path: Path) -> None:
+    key, keys = tmp_path / "key", tmp_path / "keys.json"
+    key.write_text("11" * 32)
+    key.chmod(0o600)
+    stack = started(
+        tmp_path / "state",
+        {
+            "SUREFOOT_MODE": "live",
+            "SUREFOOT_LIVE__ENABLED": "true",
+            "SUREFOOT_LIVE__I_ACCEPT_THE_RISK": "polymarket",
+            "SUREFOOT_VENUES": '["polymarket"]',
+            "SUREFOOT_POLYMARKET__CLOB_URL": "https://clob.invalid",
+            "SUREFOOT_POLYMARKET__SIGNER_KEY_FILE": str(key),
+            "SUREFOOT_POLYMARKET__CREDENTIALS_FILE": str(keys),
+            "SUREFOOT_POLYMARKET__SIGNATURE_TYPE": "safe",
+            "SUREFOOT_POLYMARKET__FUNDER": ADDRESS,
+            "SUREFOOT_SETS": '[["1", "2"]]',
+        },
+    )
+    assert stack.polymarket is not None
+    assert stack.polymarket.clob_url == "https://clob.invalid"
+    assert stack.polymarket.credentials_file == keys
+    assert wallet_of(stack).maker.lower() == ADDRESS
+    assert "11" * 32 not in repr(stack)

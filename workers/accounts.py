@@ -1,0 +1,98 @@
+"""One client for each venue in use, paper or real as the stack says; they differ in addresses and keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+
+from config.secrets import api_credentials, hex_key
+from domain.errors import BadInput
+from domain.market import Venue
+from venues.kalshi.client import KalshiClient
+from venues.kalshi.signing import Signer
+from venues.polymarket.client import PolymarketClient
+from venues.polymarket.rest import Services
+from venues.polymarket.wallet import Credentials, SignatureType, Wallet
+from venues.port import VenueClient
+from venues.wire import Timeouts
+from workers.stack.layout import PolymarketEnds, Stack
+
+log = structlog.get_logger(__name__)
+
+_SHOWN = 500
+
+DeadLetter = Callable[[str, bytes, str], None]
+"""Told of what a venue answered and nobody could read: its kind, the raw bytes, and why."""
+
+
+def signer_of(stack: Stack) -> Signer:
+    """Kalshi's. Raises `BadInput` for a key that cannot sign."""
+    try:
+        return Signer.from_pem(stack.key_id, stack.private_key_file.read_bytes())
+    except OSError as error:
+        raise BadInput(f"{stack.private_key_file}: {error.strerror}; expected the PEM of your API key", "key") from None
+
+
+def polymarket_ends(stack: Stack) -> PolymarketEnds:
+    if stack.polymarket is None:
+        raise BadInput('Polymarket is not in use here; set venues: ["kalshi", "polymarket"]', "unknown_venue")
+    return stack.polymarket
+
+
+def wallet_of(stack: Stack) -> Wallet:
+    """Polymarket's. Raises `BadInput` for a file that is missing, readable by others, or holds no key."""
+    ends = polymarket_ends(stack)
+    return Wallet.from_hex(
+        hex_key(ends.key_file), funder=ends.funder, signature_type=SignatureType[ends.signature_type.upper()]
+    )
+
+
+def credentials_of(stack: Stack) -> Credentials:
+    found = api_credentials(polymarket_ends(stack).credentials_file)
+    return Credentials(found.key, found.secret, found.passphrase)
+
+
+def kalshi_client(stack: Stack) -> KalshiClient:
+    """Raises `BadInput` for a key that cannot sign."""
+    settings = stack.settings.kalshi
+    timeouts = Timeouts(connect=settings.connect_timeout_ms / 1000, read=settings.read_timeout_ms / 1000)
+    return KalshiClient(stack.venue_base_url, signer_of(stack), timeouts=timeouts, balance_unit=stack.member_unit)
+
+
+def polymarket_client(stack: Stack, on_dead_letter: DeadLetter | None = None) -> PolymarketClient:
+    """Raises `BadInput` for a key or credentials that are none."""
+    ends, settings = polymarket_ends(stack), stack.settings.polymarket
+    return PolymarketClient(
+        Services(ends.clob_url, ends.gamma_url, ends.data_url, ends.relayer_url, ends.geoblock_url),
+        wallet_of(stack),
+        credentials_of(stack),
+        timeouts=Timeouts(connect=settings.connect_timeout_ms / 1000, read=settings.read_timeout_ms / 1000),
+        tier=settings.tier,
+        mergeable=settings.merge and stack.live,
+        on_dead_letter=on_dead_letter or _log_dead_letter,
+    )
+
+
+@asynccontextmanager
+async def venue_clients(stack: Stack, *, ready: bool = False) -> AsyncIterator[Mapping[Venue, VenueClient]]:
+    """The clients of all venues in use, closed on leaving. With `ready` each has read what it needs before the first
+    order, or `Unavailable` is raised. Raises `BadInput` for a wrong key."""
+    async with AsyncExitStack() as open_clients:
+        clients: dict[Venue, VenueClient] = {}
+        for venue in stack.settings.in_use:
+            if venue is Venue.KALSHI:
+                kalshi = await open_clients.enter_async_context(kalshi_client(stack))
+                if ready:
+                    await kalshi.configure_limits()
+                clients[venue] = kalshi
+            else:
+                clients[venue] = await open_clients.enter_async_context(polymarket_client(stack))
+        yield clients
+
+
+def _log_dead_letter(kind: str, raw: bytes, why: str) -> None:
+    log.warning(
+        "an answer of polymarket was not understood", kind=kind, why=why, raw=raw[:_SHOWN].decode("utf-8", "replace")
+    )
