@@ -6,8 +6,10 @@
 | taker at our own order | others there first; then `taker_at_cross` stops it, `maker` cancels ours | no self-trade |
 | resting | recorded size that comes to stand at its price or through it | filled at the resting price |
 
-A resting order is filled only by size that the recorded book displays across it: there is no guess about queue
-position, so quotes inside the spread trade when the market comes to them and not before.
+A resting order is filled only by size that the recorded book displays across it, so quotes inside the spread trade when
+the market comes to them and not before. With `queue` it also stands behind the size displayed at its level when it came
+(`front`): that much of what comes across goes to those ahead of it. The front shrinks when the recorded level shrinks
+below it (whoever left is taken to have stood behind us: the pessimist's choice) and by trades printed at the level.
 
 Pure: no clock, no I/O, no money. Prices are YES prices unless a name says `level`; everything in micros.
 """
@@ -62,13 +64,14 @@ class Plan:
 
 @dataclass(slots=True)
 class Resting:
-    """A working order as the book needs it; ranked by price, then by `seq`."""
+    """A working order as the book needs it; ranked by price, then by `seq`. `front` is the size ahead of it."""
 
     order_id: str
     seq: int
     side: BookSide
     price: int
     remaining: int
+    front: int = 0
 
     @property
     def level_side(self) -> BidSide:
@@ -90,9 +93,11 @@ def own_level(side: BookSide, price: int) -> int:
 
 @dataclass(slots=True)
 class MarketEngine:
-    """One market. `step` is the smallest count that trades; a displayed size is used in whole steps."""
+    """One market. `step` is the smallest count that trades; a displayed size is used in whole steps. `queue`: resting
+    orders stand in line."""
 
     step: int
+    queue: bool = False
     book: MarketBook = field(default_factory=MarketBook)
     resting: dict[str, Resting] = field(default_factory=dict)
 
@@ -119,6 +124,9 @@ class MarketEngine:
         self.book.take(take.level_side, take.level, take.size)
 
     def rest(self, order: Resting) -> None:
+        """Put a working order into the book, behind everybody who is there."""
+        if self.queue:
+            order.front = self.book.public(order.level_side, order.level)
         self.resting[order.order_id] = order
         self.book.rest(order.level_side, order.level, order.remaining)
 
@@ -129,12 +137,38 @@ class MarketEngine:
             self.book.rest(order.level_side, order.level, -order.remaining)
         return order
 
+    def shorten(self) -> None:
+        """After a change of the recorded book: nobody has more ahead of him than is displayed."""
+        for order in self.resting.values():
+            if order.front:
+                order.front = min(order.front, self.book.public(order.level_side, order.level))
+
+    def printed(self, level_side: BidSide, level: int, size: int) -> Iterator[tuple[str, Take]]:
+        """Somebody sold `size` to the bids of `level_side`, down to `level`: our orders there have their turn.
+
+        One that bids more than `level` was traded through and fills first; one at `level` waits for its front to go.
+        Never more than `size` in all."""
+        ranked = sorted(self.resting.values(), key=lambda o: (-o.level, o.seq))
+        for order in [o for o in ranked if o.level_side == level_side and o.level >= level]:
+            ahead = min(order.front, size) if order.level == level else 0
+            order.front -= ahead
+            part = min(order.remaining, self._whole(size - ahead))
+            if not part:
+                continue
+            size -= part
+            self.book.rest(order.level_side, order.level, -part)
+            order.remaining -= part
+            if not order.remaining:
+                del self.resting[order.order_id]
+            yield order.order_id, Take(order.price, part, opposite(level_side), ONE - level)
+
     def crossed(self) -> Iterator[tuple[str, Take]]:
         """Fill the resting orders the book crosses, best price first; yields each match after it is in the book."""
         for order in sorted(self.resting.values(), key=lambda o: (o.level_side, -o.level, o.seq)):
             level_side = opposite(order.level_side)
             for level in self.book.crossing(order.level_side, order.level):
-                part = min(order.remaining, self._whole(self.book.public(level_side, level)))
+                displayed = max(0, self.book.public(level_side, level) - order.front)
+                part = min(order.remaining, self._whole(displayed))
                 if not part:
                     continue
                 self.book.take(level_side, level, part)

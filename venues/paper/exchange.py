@@ -53,7 +53,7 @@ class Exchange:
         self._listener: Listener | None = None
         self._clock = clock
         self._last = 0
-        self._applied = 0
+        self.applied = 0
         cash = store.get("cash")
         if cash is None:
             with store.transaction():
@@ -124,12 +124,12 @@ class Exchange:
     def _load(self, specs: Iterable[MarketSpec]) -> None:
         self.specs = {spec.market: spec for spec in specs}
         self.engines = {ticker: MarketEngine(to_micros(spec.size_step)) for ticker, spec in self.specs.items()}
-        self._applied = 0
+        self.applied = 0
 
     def apply(self, event: SessionEvent, at: int, *, silent: bool = False) -> None:
         """One recorded event, stamped `at`. `silent`: nobody is told and nothing trades (the catch-up of a restart)."""
         engine = self.engines[event.market]
-        self._applied += 1
+        self.applied += 1
         if not self.listings.trading(event.market):
             return  # closed: the recording goes on, the market does not
         if isinstance(event, BookReset):
@@ -351,7 +351,7 @@ class Exchange:
         try:
             with self.store.transaction():
                 yield
-                self._changes.write(self.store, self.account, self.engines, self.listings, self._applied)
+                self._changes.write(self.store, self.account, self.engines, self.listings, self.applied)
         except BaseException:
             self.failed = True  # memory may be ahead of the disk: only a restart is safe
             raise

@@ -38,7 +38,7 @@ def gate(exchange: Exchange, keys: Keys, faults: Faults, streams: Streams, metri
         if fault is not None and _before(fault):
             if request.method == "POST" and request.path == _ORDERS:
                 exchange.receive(client_id, body)
-            return _scripted(fault) if fault.do == "status" else _drop(request)
+            return _scripted(fault) if fault.do == "status" else drop(request)
         response = await _answered(request, handler, fault)
         return response if fault is None else await _spoiled(request, response, fault, faults)
 
@@ -76,7 +76,7 @@ async def _spoiled(
     elif fault.do == "status":
         return _scripted(fault)
     elif fault.do == "lost_answer":
-        return _drop(request)
+        return drop(request)
     return response
 
 
@@ -89,7 +89,7 @@ def _scripted(fault: Fault) -> web.Response:
     return answer(body, code)
 
 
-def _drop(request: web.Request) -> web.Response:
+def drop(request: web.Request) -> web.Response:
     """Cut the connection without a byte of answer, as a dying proxy does."""
     if request.transport is not None:
         request.transport.abort()

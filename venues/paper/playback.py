@@ -24,7 +24,7 @@ import structlog
 from domain.errors import BadInput, SurefootError
 from venues.kalshi.frames import COUNT_UNIT, PRICE_UNIT
 from venues.paper.book import ONE
-from venues.paper.exchange import Exchange
+from venues.paper.floor import Floor
 from venues.paper.metrics import Metrics
 from venues.recording.session import BookReset, Session, SessionEvent
 
@@ -75,8 +75,8 @@ class _Playing:
 class Playback:
     """Owns the one session that plays. `open_session` reads a recording; it may block and runs in a thread."""
 
-    def __init__(self, exchange: Exchange, open_session: OpenSession, metrics: Metrics) -> None:
-        self._exchange = exchange
+    def __init__(self, floor: Floor, open_session: OpenSession, metrics: Metrics) -> None:
+        self._floor = floor
         self._open = open_session
         self._metrics = metrics
         self._playing: _Playing | None = None
@@ -85,7 +85,7 @@ class Playback:
 
     @property
     def state(self) -> Literal["idle", "playing", "ended", "failed"]:
-        if self._exchange.failed:
+        if self._floor.failed:
             return "failed"
         if self._playing is None:
             return "idle"
@@ -113,8 +113,8 @@ class Playback:
                 return
             session, events = await asyncio.to_thread(self._read, spec)
             await self.stop()
-            anchor = self._exchange.now() + spec.lead_ms * 1000
-            self._exchange.begin(session.markets, msgspec.json.encode(_Saved(spec, anchor)).decode())
+            anchor = self._floor.now() + spec.lead_ms * 1000
+            self._floor.begin(session, msgspec.json.encode(_Saved(spec, anchor)).decode())
             self._playing = playing = _Playing(spec, session, events, anchor)
             while playing.index < len(events) and events[playing.index].at <= session.start:
                 self._step(playing)
@@ -123,26 +123,23 @@ class Playback:
 
     async def resume(self) -> None:
         """Go on with the session on disk, if there is one. Raises `BadInput` if its recording is gone."""
-        text = self._exchange.store.get("playback")
+        text = self._floor.description
         if text is None:
             return
         saved = msgspec.json.decode(text, type=_Saved)
         session, events = await asyncio.to_thread(self._read, saved.spec)
         playing = _Playing(saved.spec, session, events, saved.anchor)
-        exchange = self._exchange
-        taken = exchange.resume(session.markets)
-        now = exchange.now()
+        floor = self._floor
+        floor.resume(session, text)
+        now = floor.now()
         for event in events:
             due = playing.due(event.at)
             # Whatever was applied before the end of the process counts as applied, even inside a lead.
             if due > now and event.at > session.start:
                 break
-            exchange.apply(event, due, silent=True)
+            floor.apply(event, due, silent=True)
             playing.index += 1
-            for ticker, (applied, sizes) in taken.items():
-                if applied == playing.index and ticker in exchange.engines:
-                    exchange.restore(ticker, sizes)
-        exchange.reopen()
+        floor.reopen()
         self._playing = playing
         self._run_on()
         _LOG.info("session resumed", session=session.name, applied=playing.index, events=len(events))
@@ -160,7 +157,7 @@ class Playback:
         if playing is None:
             return {"session": None, "state": state, "position": 0, "start": 0, "end": 0, "progress": 0.0}
         start, end = playing.session.start, playing.session.end
-        position = end if state == "ended" else playing.position(self._exchange.now())
+        position = end if state == "ended" else playing.position(self._floor.now())
         return {
             "session": playing.session.name,
             "state": state,
@@ -191,7 +188,7 @@ class Playback:
         assert playing is not None
         try:
             while playing.index < len(playing.events):
-                wait = playing.due(playing.events[playing.index].at) - self._exchange.now()
+                wait = playing.due(playing.events[playing.index].at) - self._floor.now()
                 if wait > 0:
                     await asyncio.sleep(wait / 1_000_000)
                     continue
@@ -199,13 +196,13 @@ class Playback:
                 await asyncio.sleep(0)
         except Exception as error:
             # Half-applied books must not be traded on; a restart replays them from the start of the session.
-            self._exchange.failed = True
+            self._floor.fail()
             _LOG.exception("playback failed", session=playing.session.name, error=str(error))
             return
         _LOG.info("session ended", session=playing.session.name, events=playing.index)
 
     def _play_due(self, playing: _Playing) -> None:
-        now = self._exchange.now()
+        now = self._floor.now()
         for _ in range(_BATCH):
             if playing.index >= len(playing.events) or playing.due(playing.events[playing.index].at) > now:
                 return
@@ -214,10 +211,10 @@ class Playback:
     def _step(self, playing: _Playing) -> None:
         event = playing.events[playing.index]
         due = playing.due(event.at)
-        self._exchange.apply(event, due)
+        self._floor.apply(event, due)
         playing.index += 1
         self._metrics.events.inc()
-        self._metrics.lag.set(max(0, self._exchange.now() - due) / 1_000_000)
+        self._metrics.lag.set(max(0, self._floor.now() - due) / 1_000_000)
 
 
 def _check(session: Session, events: Sequence[SessionEvent]) -> None:

@@ -22,10 +22,12 @@ from venues.paper.admin import Admin, admin_errors
 from venues.paper.auth import Keys
 from venues.paper.exchange import Exchange
 from venues.paper.faults import Faults
+from venues.paper.floor import Floor
 from venues.paper.gate import WS_PATH, gate
 from venues.paper.history import lag_micros
 from venues.paper.metrics import Metrics
 from venues.paper.playback import OpenSession, Playback, Spec
+from venues.paper.polymarket.facade import PolymarketConfig, PolymarketSide
 from venues.paper.rest import PREFIX, Routes
 from venues.paper.rest_exchange import ExchangeRoutes
 from venues.paper.settlement import Clerk
@@ -60,6 +62,7 @@ class PaperConfig:
     history_after_s: int = 90 * 86_400
     seed: int = 0
     faults_file: Path | None = None
+    polymarket: PolymarketConfig = field(default_factory=PolymarketConfig)
 
 
 @dataclass(slots=True)
@@ -74,6 +77,7 @@ class PaperServer:
     faults: Faults
     metrics: Metrics
     clerk: Clerk
+    polymarket: PolymarketSide
     _runner: web.AppRunner = field(repr=False)
     _store: Store = field(repr=False)
 
@@ -86,14 +90,20 @@ class PaperServer:
         return f"ws://{self.host}:{self.port}{WS_PATH}"
 
     @property
+    def clob_url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
     def admin_url(self) -> str:
         return f"http://{self.host}:{self.port}/paper/v1"
 
     async def stop(self) -> None:
         await self.clerk.stop()
         await self.playback.stop()
+        await self.polymarket.stop()
         await self.streams.close()
         await self._runner.cleanup()
+        self.polymarket.close()
         self._store.close()
 
 
@@ -127,12 +137,15 @@ async def start(
         metrics = Metrics()
         exchange = Exchange(store, opening_cash=cash, unit=unit, clock=clock)
         streams = Streams(exchange, metrics, clock)
-        playback = Playback(exchange, open_session, metrics)
+        side = PolymarketSide(config.state_dir, config.polymarket, faults, metrics, config.seed, clock)
+        playback = Playback(Floor(exchange, side.clob), open_session, metrics)
         clerk = Clerk(exchange, timer)
         await playback.resume()
         try:
             clerk.start()
-            app = web.Application(middlewares=[admin_errors, gate(exchange, keys, faults, streams, metrics)])
+            side.clock.start()
+            app = web.Application(middlewares=[admin_errors, gate(exchange, keys, faults, streams, metrics), side.gate])
+            side.add_to(app)
             about = ExchangeRoutes(exchange, tuple(config.api_keys), config.history_after_s * 1_000_000)
             about.add_to(app)
             Routes(exchange, playback, metrics, lag, timer, about.since).add_to(app)
@@ -143,11 +156,13 @@ async def start(
         except BaseException:
             await clerk.stop()
             await playback.stop()
+            await side.stop()
+            side.close()
             raise
     except BaseException:
         store.close()
         raise
-    server = PaperServer(port, config.host, exchange, playback, streams, faults, metrics, clerk, runner, store)
+    server = PaperServer(port, config.host, exchange, playback, streams, faults, metrics, clerk, side, runner, store)
     _LOG.info("paper exchange is up", base_url=server.base_url, ws_url=server.ws_url, state=str(config.state_dir))
     return server
 

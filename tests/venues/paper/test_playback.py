@@ -13,8 +13,13 @@ from domain.errors import BadInput
 from tests.venues.paper.conftest import Launch
 from tests.venues.paper.sample import AAA, BBB, T0, books, levels, micros, session, spec, ticket, until
 from venues.paper.exchange import Exchange
+from venues.paper.floor import Floor
 from venues.paper.metrics import Metrics
 from venues.paper.playback import Playback, Spec
+from venues.paper.polymarket.exchange import Clob
+from venues.paper.polymarket.modes import Modes
+from venues.paper.polymarket.settlement import Pace
+from venues.paper.polymarket.store import ClobStore
 from venues.paper.request import parse
 from venues.paper.server import PaperConfig, start
 from venues.paper.store import Store
@@ -57,7 +62,8 @@ async def opened(folder: Path, plays: RecordedSession, clock: Clock) -> tuple[Ex
     exchange = Exchange(Store(folder), opening_cash=10_000 * SECOND, unit=100, clock=clock)
     told = Told()
     exchange.listen(told)
-    return exchange, Playback(exchange, lambda _: plays, Metrics()), told
+    clob = Clob(ClobStore(folder), opening_cash=0, pace=Pace(1, 1), modes=Modes(1), clock=clock)
+    return exchange, Playback(Floor(exchange, clob), lambda _: plays, Metrics()), told
 
 
 async def test_exchange_time_is_the_anchor_plus_recorded_time_over_speed(tmp_path: Path) -> None:

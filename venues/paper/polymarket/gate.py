@@ -1,0 +1,90 @@
+"""What every CLOB request passes before a route sees it: the signature, and the faults scripted for it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from venues.paper.faults import Fault, Faults
+from venues.paper.gate import VENUE, drop
+from venues.paper.metrics import Metrics
+from venues.paper.polymarket import refusals
+from venues.paper.polymarket.answers import FRACTION, KEY, answer
+from venues.paper.polymarket.exchange import Clob
+from venues.paper.polymarket.keys import ApiKeys
+from venues.polymarket import auth
+
+_OTHERS = (VENUE, "/paper/")
+_SIGNED = (
+    "/order",
+    "/orders",
+    "/cancel-all",
+    "/cancel-market-orders",
+    "/data/",
+    "/balance-allowance",
+    "/v1/",
+    "/auth/",
+    "/order-scoring",
+    "/orders-scoring",
+    "/notifications",
+)
+
+
+def clob_gate(clob: Clob, keys: ApiKeys, faults: Faults, metrics: Metrics) -> Middleware:
+    """The middleware of the CLOB's paths; all others pass untouched."""
+
+    @web.middleware
+    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith(_OTHERS):
+            return await handler(request)
+        fault = faults.pick(request.method, request.path, "")
+        if fault is not None:
+            metrics.faults.labels(fault.do).inc()
+            if fault.do == "lost_request":
+                return drop(request)
+            if fault.do == "status" and fault.when != "after":
+                return _scripted(fault)
+        response = await _answered(request, handler, fault)
+        if fault is None:
+            return response
+        if fault.do == "late_answer":
+            await faults.hold(fault.ms or 0)
+        elif fault.do == "status":
+            return _scripted(fault)
+        elif fault.do == "lost_answer":
+            return drop(request)
+        return response
+
+    async def _answered(request: web.Request, handler: Handler, fault: Fault | None) -> web.StreamResponse:
+        try:
+            if clob.failed:
+                raise refusals.failed()
+            if needs_key(request.method, request.path):
+                body = await request.read() if request.can_read_body else b""
+                request[KEY] = keys.check(request.headers, request.method, request.rel_url.raw_path, body)
+            if fault is not None and fault.fraction is not None:
+                request[FRACTION] = fault.fraction
+            return await handler(request)
+        except refusals.PolyRefusal as refused:
+            return answer(refused.body, refused.status, refused.headers)
+        except web.HTTPNotFound:
+            return answer({"error": "404 page not found"}, 404)
+
+    return admit
+
+
+def needs_key(method: str, path: str) -> bool:
+    """Whether a request is signed with an API key's secret. Creating and deriving a key is signed by the wallet."""
+    if path == auth.DERIVE_KEY_PATH or (path == auth.CREATE_KEY_PATH and method == "POST"):
+        return False
+    return any(path == one or (one.endswith("/") and path.startswith(one)) for one in _SIGNED) or path.startswith(
+        "/balance-allowance/"
+    )
+
+
+def _scripted(fault: Fault) -> web.Response:
+    code = fault.code or 503
+    body = fault.body
+    if body is None:
+        body = {"error": "Too Many Requests" if code == 429 else "Internal server error"}
+    return answer(body, code, {"Retry-After": "1"} if code == 429 else None)

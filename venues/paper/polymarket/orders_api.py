@@ -1,0 +1,243 @@
+"""The routes that take, cancel and list orders and trades. Every one of them is signed (L2)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import islice
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from domain.errors import Rejected
+from venues.paper.metrics import Metrics
+from venues.paper.polymarket import refusals, wire
+from venues.paper.polymarket.answers import FRACTION, KEY, answer, document
+from venues.paper.polymarket.clock import Clock
+from venues.paper.polymarket.desk import Admitted, Desk
+from venues.paper.polymarket.exchange import Clob
+from venues.paper.polymarket.records import ApiKey, ClobOrder, ClobTrade
+from venues.polymarket.proof import Posted, read_posted
+
+MOST_ORDERS = 15
+MOST_CANCELS = 1000
+_PAGE = 100
+_START, _END = "MA==", "LTE="
+_LONG_DELAY = 1000  # milliseconds from which an answer does not wait for the delay
+
+_Row = TypeVar("_Row", ClobOrder, ClobTrade)
+
+
+class OrderRoutes:
+    def __init__(self, clob: Clob, desk: Desk, clock: Clock, metrics: Metrics) -> None:
+        self._clob = clob
+        self._desk = desk
+        self._clock = clock
+        self._metrics = metrics
+        self._delayed: set[asyncio.Task[None]] = set()
+
+    def add_to(self, app: web.Application) -> None:
+        app.router.add_post("/order", self.post_one)
+        app.router.add_post("/orders", self.post_many)
+        app.router.add_delete("/order", self.cancel_one)
+        app.router.add_delete("/orders", self.cancel_many)
+        app.router.add_delete("/cancel-all", self.cancel_all)
+        app.router.add_delete("/cancel-market-orders", self.cancel_market)
+        app.router.add_get("/data/order/{order_id}", self.get_order)
+        app.router.add_get("/data/orders", self.list_orders)
+        app.router.add_get("/data/trades", self.list_trades)
+        app.router.add_get("/order-scoring", self.scoring)
+        app.router.add_post("/orders-scoring", self.scorings)
+
+    async def close(self) -> None:
+        for task in self._delayed:
+            task.cancel()
+        await asyncio.gather(*self._delayed, return_exceptions=True)
+
+    # -- posts ------------------------------------------------------------------------------------------------------
+
+    async def post_one(self, http: web.Request) -> web.Response:
+        body = await http.read()
+        try:
+            told = await self._post(http[KEY], body, http.get(FRACTION))
+        except refusals.PolyRefusal as refused:
+            self._metrics.orders.labels(_short(refused.text)).inc()
+            raise
+        return answer(told)
+
+    async def post_many(self, http: web.Request) -> web.Response:
+        """Not atomic: each entry is taken or refused by itself, and its refusal stands in `errorMsg`."""
+        try:
+            entries = msgspec.json.decode(await http.read(), type=list[msgspec.Raw])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise refusals.bad_payload() from None
+        if not entries:
+            raise refusals.bad_payload()
+        if len(entries) > MOST_ORDERS:
+            raise refusals.too_many(len(entries), MOST_ORDERS)
+        told = []
+        for entry in entries:
+            try:
+                told.append(await self._post(http[KEY], bytes(entry), http.get(FRACTION)))
+            except refusals.PolyRefusal as refused:
+                self._metrics.orders.labels(_short(refused.text)).inc()
+                if refused.status in (425, 503) and "code" not in refused.body:
+                    raise
+                told.append(wire.refused(refused.text))
+        return answer(told)
+
+    async def _post(self, key: ApiKey, body: bytes, fraction: Decimal | None) -> dict[str, Any]:
+        admitted = self._desk.admit(_posted(body), key, body)
+        delay = admitted.market.spec.delay_ms
+        if delay and self._desk.takes(admitted):
+            admitted = self._desk.hold(admitted)
+            if delay >= _LONG_DELAY:
+                task = asyncio.create_task(self._later(admitted, delay, fraction))
+                self._delayed.add(task)
+                task.add_done_callback(self._delayed.discard)
+                return wire.posted(admitted.order, [])
+            await asyncio.sleep(delay / 1000)
+        order = self._desk.execute(admitted, fraction)
+        self._clock.wake()
+        trades = [trade for one in order.trades if (trade := self._clob.unfinished.get(one)) is not None]
+        self._metrics.orders.labels(order.status.lower()).inc()
+        return wire.posted(order, trades)
+
+    async def _later(self, admitted: Admitted, delay: int, fraction: Decimal | None) -> None:
+        await asyncio.sleep(delay / 1000)
+        try:
+            self._desk.execute(admitted, fraction)
+        except refusals.PolyRefusal as refused:
+            self._metrics.orders.labels(_short(refused.text)).inc()
+        self._clock.wake()
+
+    # -- cancels ----------------------------------------------------------------------------------------------------
+
+    async def cancel_one(self, http: web.Request) -> web.Response:
+        body = document(await http.read())
+        order_id = body.get("orderID") if isinstance(body, dict) else None
+        if not isinstance(order_id, str):
+            raise refusals.bad_order_id()
+        return self._cancelled(http, [order_id])
+
+    async def cancel_many(self, http: web.Request) -> web.Response:
+        ids = document(await http.read())
+        if not isinstance(ids, list):
+            raise refusals.bad_payload()
+        if len(ids) > MOST_CANCELS:
+            raise refusals.too_many_cancels(MOST_CANCELS)
+        return self._cancelled(http, ids)
+
+    async def cancel_all(self, http: web.Request) -> web.Response:
+        return self._cancelled(http, self._desk.mine(http[KEY].address))
+
+    async def cancel_market(self, http: web.Request) -> web.Response:
+        body = document(await http.read())
+        if not isinstance(body, dict) or not (body.get("market") or body.get("asset_id")):
+            raise refusals.bad_payload()
+        market, asset = str(body.get("market") or ""), str(body.get("asset_id") or "")
+        return self._cancelled(http, self._desk.mine(http[KEY].address, condition=market, token=asset))
+
+    def _cancelled(self, http: web.Request, ids: list[str]) -> web.Response:
+        done, not_done = self._desk.cancel(ids, http[KEY].address)
+        return answer({"canceled": done, "not_canceled": not_done})
+
+    # -- reads ------------------------------------------------------------------------------------------------------
+
+    async def get_order(self, http: web.Request) -> web.Response:
+        order = self._clob.store.order(http.match_info["order_id"].lower())
+        if order is None or order.keeper != http[KEY].address:
+            raise refusals.refusal(404, "order not found")
+        return answer(self._order(order))
+
+    async def list_orders(self, http: web.Request) -> web.Response:
+        query, keeper = http.query, http[KEY].address
+        if wanted := query.get("id"):
+            one = self._clob.store.order(wanted.lower())
+            found = [one] if one is not None and one.keeper == keeper else []
+            return answer(_page([self._order(order) for order in found], ""))
+        rows = self._clob.store.orders(
+            keeper=keeper,
+            condition=query.get("market"),
+            token=query.get("asset_id"),
+            working=True,
+            before=_before(query.get("next_cursor", "")),
+        )
+        page, cursor = _cut(rows)
+        return answer(_page([self._order(order) for order in page], cursor))
+
+    async def list_trades(self, http: web.Request) -> web.Response:
+        query, keeper = http.query, http[KEY].address
+        if wanted := query.get("id"):
+            one = self._clob.store.trade(wanted)
+            found = [one] if one is not None and one.keeper == keeper else []
+            return answer(_page([wire.trade(trade) for trade in found], ""))
+        rows = self._clob.store.trades(
+            keeper=keeper,
+            condition=query.get("market"),
+            token=query.get("asset_id"),
+            at=(_seconds(query.get("after"), 0), _seconds(query.get("before"), 2**62)),
+            before=_before(query.get("next_cursor", "")),
+        )
+        maker = query.get("maker_address", "").lower()
+        page, cursor = _cut(row for row in rows if maker in ("", row.account))
+        return answer(_page([wire.trade(trade) for trade in page], cursor))
+
+    async def scoring(self, http: web.Request) -> web.Response:
+        return answer({"scoring": False})
+
+    async def scorings(self, http: web.Request) -> web.Response:
+        ids = document(await http.read())
+        return answer({str(one): False for one in ids} if isinstance(ids, list) else {})
+
+    def _order(self, order: ClobOrder) -> dict[str, Any]:
+        market = self._clob.markets.get(order.condition)
+        assert market is not None
+        return wire.order(order, market)
+
+
+def _posted(body: bytes) -> Posted:
+    try:
+        return read_posted(body)
+    except Rejected:
+        raise refusals.bad_payload() from None
+
+
+def _short(text: str) -> str:
+    """A refusal as a metric label: its words without ids and figures."""
+    words = [word for word in text.split(":", maxsplit=1)[0].split() if word.isalpha()]
+    return "_".join(words[:5]).lower() or "refused"
+
+
+def _page(rows: list[dict[str, Any]], cursor: str) -> dict[str, Any]:
+    return {"limit": _PAGE, "count": len(rows), "next_cursor": cursor or _END, "data": rows}
+
+
+def _cut(rows: Iterator[_Row]) -> tuple[list[_Row], str]:
+    page = list(islice(rows, _PAGE))
+    more = next(rows, None) if len(page) == _PAGE else None
+    return page, base64.b64encode(str(page[-1].seq).encode()).decode() if more is not None else ""
+
+
+def _before(cursor: str) -> int | None:
+    """An exclusive bound on `seq`; 400 for a cursor that is none of ours."""
+    if cursor in ("", _START):
+        return None
+    if cursor == _END:
+        return 0
+    try:
+        return int(base64.b64decode(cursor, validate=True))
+    except (ValueError, binascii.Error):
+        raise refusals.refusal(400, "invalid next_cursor") from None
+
+
+def _seconds(text: str | None, otherwise: int) -> int:
+    if not text:
+        return otherwise
+    if not (text.isascii() and text.isdecimal() and len(text) < 14):
+        raise refusals.refusal(400, "invalid timestamp")
+    return int(text) * 1_000_000
