@@ -94,3 +94,17 @@ def test_the_settings_the_deployment_shows_are_accepted_and_are_the_ports_promet
         ports |= {f"127.0.0.1:{port}" for port in configured.values() if port}
     scrape = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
     assert {t for job in scrape["scrape_configs"] for s in job["static_configs"] for t in s["targets"]} == ports
+
+
+def test_every_table_of_the_ledger_has_its_row() -> None:
+    text = (ROOT / "docs/ledger.md").read_text(encoding="utf-8")
+    scripts = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("ledger/migrations/*.sql"))
+    tables = set(re.findall(r"^CREATE TABLE (\w+)", scripts, re.M))
+    assert len(tables) > 10
+    assert {table for table in tables if f"| `{table}` |" not in text} == set()
+
+
+def test_every_decision_is_in_their_index() -> None:
+    index = (ROOT / "docs/decisions/README.md").read_text(encoding="utf-8")
+    pages = {path.name for path in ROOT.glob("docs/decisions/0*.md")}
+    assert {page for page in pages if f"({page})" not in index} == set()
