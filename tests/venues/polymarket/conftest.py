@@ -1,0 +1,48 @@
+"""A scripted venue and a client of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from tests.venues.kalshi.fake import NOW
+from tests.venues.polymarket.scripted import CREDENTIALS, WALLET, Scripted
+from venues.polymarket.client import PolymarketClient
+from venues.wire import Timeouts
+
+DeadLetters = list[tuple[str, bytes, str]]
+
+
+@pytest.fixture
+async def venue() -> AsyncIterator[Scripted]:
+    scripted = Scripted()
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", scripted.handle)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    scripted.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    scripted.plays()
+    yield scripted
+    await runner.cleanup()
+
+
+@pytest.fixture
+def dead() -> DeadLetters:
+    return []
+
+
+@pytest.fixture
+async def client(venue: Scripted, dead: DeadLetters) -> AsyncIterator[PolymarketClient]:
+    timeouts = Timeouts(connect=2.0, submit=0.3, read=0.3)
+    async with PolymarketClient(
+        venue.services,
+        WALLET,
+        CREDENTIALS,
+        clock=lambda: NOW,
+        timeouts=timeouts,
+        on_dead_letter=lambda kind, raw, why: dead.append((kind, raw, why)),
+    ) as ours:
+        yield ours

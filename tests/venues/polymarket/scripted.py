@@ -1,0 +1,162 @@
+"""A scripted Polymarket on loopback: answers what a test tells it to, and remembers what it got."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from aiohttp import web
+
+from domain.market import Venue
+from domain.orders import OrderTicket, Purpose, Side, TimeInForce
+from tests.venues.kalshi.fake import NOW, Reply, Seen, says
+from venues.polymarket.rest import Services
+from venues.polymarket.wallet import Credentials, Wallet
+
+YES = str(int("a1" * 32, 16))
+NO = str(int("b2" * 32, 16))
+CONDITION = "0x" + "cd" * 32
+OWNER = "9180014b-33c8-9240-a14b-bdca11c0a465"
+
+WALLET = Wallet.from_hex("11" * 32)
+CREDENTIALS = Credentials(OWNER, "c2VjcmV0IG9mIHRoZSB0ZXN0cyBvbmx5IQ==", "passphrase")
+
+CLOB_INFO = {
+    "t": [{"t": YES, "o": "Yes"}, {"t": NO, "o": "No"}],
+    "c": CONDITION,
+    "mos": 5,
+    "mts": 0.01,
+    "mbf": 1000,
+    "tbf": 1000,
+    "ao": True,
+    "fd": {"r": 0.05, "e": 1, "to": True},
+    "v": "v1",
+}
+CLOB_MARKET = {
+    "condition_id": CONDITION,
+    "question": "Will it rain?",
+    "closed": False,
+    "active": True,
+    "accepting_orders": True,
+    "neg_risk": False,
+    "seconds_delay": 0,
+    "is_50_50_outcome": False,
+    "tokens": [
+        {"token_id": YES, "outcome": "Yes", "price": 0.5, "winner": False},
+        {"token_id": NO, "outcome": "No", "price": 0.5, "winner": False},
+    ],
+}
+
+
+@dataclass
+class Scripted:
+    """`script[(method, path)]` is what comes next, in order; the last one repeats."""
+
+    base_url: str = ""
+    seen: list[Seen] = field(default_factory=list)
+    script: dict[tuple[str, str], list[Reply]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def services(self) -> Services:
+        return Services(self.base_url, self.base_url, self.base_url, self.base_url, self.base_url)
+
+    def on(self, method: str, path: str, *replies: Reply) -> None:
+        self.script[method, path] = list(replies)
+
+    def asked(self, method: str, path: str) -> list[Seen]:
+        return [seen for seen in self.seen if (seen.method, seen.path) == (method, path)]
+
+    def plays(self, *, info: dict[str, Any] | None = None, market: dict[str, Any] | None = None) -> None:
+        """The one market of these tests, with what differs."""
+        for token in (YES, NO):
+            self.on("GET", f"/markets-by-token/{token}", says({"condition_id": CONDITION}))
+        self.on("GET", f"/clob-markets/{CONDITION}", says(CLOB_INFO | (info or {})))
+        self.on("GET", f"/markets/{CONDITION}", says(CLOB_MARKET | (market or {})))
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        path = request.rel_url.raw_path
+        self.seen.append(Seen(request.method, path, dict(request.query), dict(request.headers), body))
+        replies = self.script.get((request.method, path))
+        if not replies:
+            return web.json_response({"error": "not found"}, status=404)
+        return await (replies.pop(0) if len(replies) > 1 else replies[0])(request)
+
+
+def ticket(**changes: Any) -> OrderTicket:
+    values: dict[str, Any] = {
+        "intent_id": "i-0123",
+        "leg": "A",
+        "attempt": 1,
+        "purpose": Purpose.OPEN,
+        "venue": Venue.POLYMARKET,
+        "market": YES,
+        "side": Side.BUY,
+        "size": Decimal(10),
+        "limit": Decimal("0.56"),
+        "tif": TimeInForce.IOC,
+        "decided_at": NOW,
+    }
+    return OrderTicket(**(values | changes))
+
+
+def order(order_id: str, **changes: Any) -> dict[str, Any]:
+    """An order as listed, by default matched in full."""
+    return {
+        "id": order_id,
+        "market": CONDITION,
+        "asset_id": YES,
+        "owner": OWNER,
+        "maker_address": WALLET.maker,
+        "side": "BUY",
+        "price": "0.56",
+        "original_size": "10",
+        "size_matched": "10",
+        "outcome": "Yes",
+        "order_type": "FAK",
+        "status": "MATCHED",
+        "associate_trades": ["t-1"],
+        "created_at": 1795226400,
+        "expiration": "0",
+    } | changes
+
+
+def trade(trade_id: str, order_id: str, **changes: Any) -> dict[str, Any]:
+    """A trade of ours as its taker, by default confirmed."""
+    return {
+        "id": trade_id,
+        "taker_order_id": order_id,
+        "market": CONDITION,
+        "asset_id": YES,
+        "side": "BUY",
+        "size": "10",
+        "price": "0.56",
+        "fee_rate_bps": "0",
+        "status": "TRADE_STATUS_CONFIRMED",
+        "match_time": "1795226400",
+        "last_update": "1795226401",
+        "outcome": "Yes",
+        "owner": OWNER,
+        "maker_address": WALLET.maker,
+        "transaction_hash": "",
+        "bucket_index": 0,
+        "trader_side": "TAKER",
+        "maker_orders": [
+            {
+                "order_id": "0xother",
+                "owner": "someone",
+                "maker_address": "0x00",
+                "matched_amount": "10",
+                "price": "0.56",
+                "asset_id": YES,
+                "outcome": "Yes",
+                "side": "SELL",
+            }
+        ],
+    } | changes
+
+
+def rows(*listed: dict[str, Any], cursor: str = "LTE=") -> dict[str, Any]:
+    return {"limit": 500, "count": len(listed), "next_cursor": cursor, "data": list(listed)}
