@@ -28,10 +28,9 @@ class CrossParams:
     """The strategy on claims that two venues trade. `margin` is dollars a share that must remain after all fees.
 
     `hurdle` is what a dollar locked until the claim pays must earn a year, as a fraction of itself; `lock_days` is how
-    long it is taken to be locked where no market of the claim says when it resolves. Sizes are shares; `ttl_ms` is how
-    long after its decision an intent may still send its first leg. `max_quiet_ms` is how long a book may have stood
-    unchanged: quotes of a game move in seconds at one venue and in minutes at the other, so that the half second of
-    skew asked of the books of one venue would refuse every pair; whether the feeds are alive is the gates' business.
+    long it is taken to be locked where not every market of the claim says when it resolves. Sizes are shares; `ttl_ms`
+    is how long after its decision an intent may still send its first leg. How old and how far apart the books of two
+    venues may be is the gates' business.
     """
 
     margin: Decimal = Decimal("0.002")
@@ -40,7 +39,6 @@ class CrossParams:
     ttl_ms: int = 1_000
     hurdle: Decimal = Decimal("0.10")
     lock_days: Decimal = Decimal("3")
-    max_quiet_ms: int = 2_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from domain.book import Book
+from domain.claims import crosses
 from domain.depth import SetTerms, TakerFees, set_quote
-from domain.limits import GateLimits, SetParams
+from domain.limits import CrossParams, GateLimits, SetParams
 from domain.market import MarketSpec
 from domain.money import MICRO, to_micros
 from domain.orders import Side
-from venues.recording.session import BookReset, RecordedSession
+from venues.recording.instruments import instruments, mirrored
+from venues.recording.session import BookReset, RecordedSession, SessionEvent
 
 LONGEST = 120 * MICRO
 LEAD = 8 * MICRO
@@ -38,7 +41,7 @@ def default_window(session: RecordedSession) -> tuple[int, int]:
     if session.end - session.start <= LONGEST:
         return session.start, session.end
     one_event = len({spec.event for spec in session.markets}) == 1
-    spells = takeable(session) if one_event and len(session.markets) >= 2 else []
+    spells = takeable(session) if session.claims or (one_event and len(session.markets) >= 2) else []
     if not spells:
         return _busiest(session)
     best: tuple[int, int] = (-1, -1)
@@ -54,59 +57,109 @@ def default_window(session: RecordedSession) -> tuple[int, int]:
 
 
 def takeable(session: RecordedSession) -> list[Spell]:
-    """Every spell in which all outcomes of one of the session's events could be bought together at the default
-    parameters, in order of their start. Events with an outcome missing have none."""
-    events: dict[str, list[MarketSpec]] = {}
-    for spec in session.markets:
-        events.setdefault(spec.event, []).append(spec)
+    """Every spell in which something of the session could be taken at the default parameters, in order of their start:
+    all outcomes of one of its events together, or a pair of a claim it declares. Events with an outcome missing have
+    none."""
+    books: dict[str, list[tuple[str, Book]]] = {}
+    specs = {spec.market: spec for spec in instruments(session.markets, session.conditions)}
+    made = {name: Book(name) for name in specs}
+    for spec in session.markets:  # a session speaks of a condition by its first token; the second's book is its mirror
+        seen = [spec.market] + [spec.complement] * (spec.complement in specs and spec.complement not in books)
+        books[spec.market] = [(name, made[name]) for name in seen]
+    hunts: dict[str, list[_Hunt]] = {}
+    for hunt in (*_sets(session.markets, made), *_crosses(session, specs, made)):
+        for book in hunt.books:
+            hunts.setdefault(book.market, []).append(hunt)
     spells: list[Spell] = []
+    for event in session.log:
+        touched = books.get(event.market, ())
+        for name, book in touched:
+            _apply(book, event if name == event.market else mirrored(event, name))
+        for name, _ in touched:
+            for hunt in hunts.get(name, ()):
+                spells += hunt.look(event.at)
+    for hunt in {id(one): one for ones in hunts.values() for one in ones}.values():
+        spells += hunt.end(session.end)
+    return sorted(spells, key=lambda spell: (spell.start, spell.end))
+
+
+class _Hunt:
+    """One combination of books, and since when it can be taken."""
+
+    def __init__(self, books: tuple[Book, ...], terms: SetTerms, smallest: int) -> None:
+        self.books = books
+        self._terms = terms
+        self._smallest = smallest
+        self._opened: int | None = None
+
+    def look(self, at: int) -> list[Spell]:
+        """The spell that ended now, if one did."""
+        quote = set_quote(self.books, self._terms)
+        if quote is not None and quote.size >= self._smallest and _together(self.books):
+            if self._opened is None:
+                self._opened = at
+            return []
+        return self.end(at)
+
+    def end(self, at: int) -> list[Spell]:
+        opened, self._opened = self._opened, None
+        return [] if opened is None else [Spell(opened, at)]
+
+
+def _sets(markets: Sequence[MarketSpec], books: dict[str, Book]) -> Iterator[_Hunt]:
+    events: dict[str, list[MarketSpec]] = {}
+    for spec in markets:
+        events.setdefault(spec.event, []).append(spec)
+    params = SetParams()
     for members in events.values():
         if len(members) > 1 and members[0].outcomes == len(members):
-            spells += _spells(session, members)
-    return sorted(spells, key=lambda spell: spell.start)
+            sides = (Side.BUY,) * len(members)
+            yield _hunt(members, sides, members[0].payoff, params.margin, (params.min_size, params.max_size), books)
 
 
-def _spells(session: RecordedSession, members: Sequence[MarketSpec]) -> list[Spell]:
-    params, limits = SetParams(), GateLimits()
+def _crosses(session: RecordedSession, specs: dict[str, MarketSpec], books: dict[str, Book]) -> Iterator[_Hunt]:
+    params = CrossParams()
+    for record in session.claims:
+        for pair in crosses(record):
+            members = [specs[record.instruments[place].market] for place in pair.places]
+            yield _hunt(members, pair.sides, pair.worst, params.margin, (params.min_size, params.max_size), books)
+
+
+def _hunt(  # noqa: PLR0917 - what is taken and by which rules
+    members: Sequence[MarketSpec],
+    sides: tuple[Side, ...],
+    payoff: Decimal,
+    margin: Decimal,
+    sizes: tuple[Decimal, Decimal],
+    books: dict[str, Book],
+) -> _Hunt:
+    smallest, largest = sizes
     terms = SetTerms(
-        payoff=to_micros(members[0].payoff),
-        margin=to_micros(params.margin),
-        max_size=to_micros(params.max_size),
+        payoff=to_micros(payoff),
+        margin=to_micros(margin),
+        max_size=to_micros(largest),
         step=max(to_micros(spec.size_step) for spec in members),
-        sides=(Side.BUY,) * len(members),
+        sides=sides,
         fees=tuple(TakerFees.of(spec.fees) for spec in members),
     )
-    smallest = to_micros(max(params.min_size, *(spec.min_size for spec in members)))
-    by_market = {spec.market: Book(spec.market) for spec in members}
-    books = tuple(by_market.values())
-    spells: list[Spell] = []
-    opened: int | None = None
-    for event in session.log:
-        book = by_market.get(event.market)
-        if book is None:
-            continue
-        if isinstance(event, BookReset):
-            book.reset(event.yes, event.no, event.at, event.at)
-        elif event.side == "yes":
-            book.change_bid(event.price, event.delta, event.at, event.at)
-        else:
-            book.change_ask(MICRO - event.price, event.delta, event.at, event.at)
-        quote = set_quote(books, terms)
-        times = [book.exchange_at for book in books]
-        open_now = (
-            quote is not None
-            and quote.size >= smallest
-            and max(times) - min(times) <= limits.max_skew_ms * 1000
-            and not any(book.crossed() for book in books)
-        )
-        if open_now and opened is None:
-            opened = event.at
-        elif not open_now and opened is not None:
-            spells.append(Spell(opened, event.at))
-            opened = None
-    if opened is not None:
-        spells.append(Spell(opened, session.end))
-    return spells
+    least = to_micros(max(smallest, *(spec.min_size for spec in members)))
+    return _Hunt(tuple(books[spec.market] for spec in members), terms, least)
+
+
+def _apply(book: Book, event: SessionEvent) -> None:
+    if isinstance(event, BookReset):
+        book.reset(event.yes, event.no, event.at, event.at)
+    elif event.side == "yes":
+        book.change_bid(event.price, event.delta, event.at, event.at)
+    else:
+        book.change_ask(MICRO - event.price, event.delta, event.at, event.at)
+
+
+def _together(books: Sequence[Book]) -> bool:
+    """Whether the books are of one moment and none of them is crossed."""
+    limits = GateLimits()
+    times = [book.exchange_at for book in books]
+    return max(times) - min(times) <= limits.max_skew_ms * 1000 and not any(book.crossed() for book in books)
 
 
 def _busiest(session: RecordedSession) -> tuple[int, int]:

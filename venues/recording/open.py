@@ -10,13 +10,14 @@ from domain.errors import BadInput
 from domain.market import MarketSpec
 from venues.recording import session_file, synth
 from venues.recording.choose import default_window
+from venues.recording.cross_venue import is_cross_venue, read_cross_venue
 from venues.recording.kalshi_csv import read_stretches, rebuild
 from venues.recording.numbers import iso
 from venues.recording.quarantine import Quarantine
 from venues.recording.session import RecordedSession, SessionEvent
 from venues.recording.snapshots import events_of, read_tops
 from venues.recording.tickers import game_markets, market, teams
-from venues.recording.window import between, cut
+from venues.recording.window import between, cut, played
 
 _MARKET_FILE = re.compile(r"Kalshi_([A-Z]{2,4})(?:_[A-Z0-9_]+)?\.csv(?:\.gz)?")
 _TOPS_FILE = re.compile(r"orderbook_snapshots_\d{8}\.csv(?:\.gz)?")
@@ -35,7 +36,9 @@ def open_recording(
     """The session in `source`, whole or between two moments.
 
     `source` is a folder of Kalshi CSVs (`game` "TOR-CHA" names its two files), a CSV of tops
-    (`orderbook_snapshots_….csv.gz`, `game` "SEA-NE"), a session file (`….session.jsonl.gz`) or `synth:SEED`.
+    (`orderbook_snapshots_….csv.gz`, `game` "SEA-NE"), a folder of two venues' quotes with its `derived_pairs.csv`
+    (`game` a day "2026-02-22" or two teams; without one, all of it), a session file (`….session.jsonl.gz`) or
+    `synth:SEED`.
     `start` and `end` are ISO times or HH:MM[:SS] UTC of the recording's day; the books at `start` are what everything
     before built. With neither, a recording longer than two minutes is cut to `default_window`, unless `whole`.
 
@@ -52,12 +55,12 @@ def open_recording(
         note = f"{len(kept.lines)} lines set aside in {kept.path}; the first: {kept.lines[0]}"
         session = replace(session, notes=(*session.notes, note))
     if start is not None or end is not None or whole:
-        return cut(session, start, end)
+        return played(cut(session, start, end))
     first, last = default_window(session)
     if (first, last) == (session.start, session.end):
         return session
     note = f"playing {iso(first)} to {iso(last)}, the stretch of at most two minutes with most to take"
-    chosen = between(session, first, last)
+    chosen = played(between(session, first, last))
     return replace(chosen, notes=(*chosen.notes, note))
 
 
@@ -66,6 +69,8 @@ def _read(source: str, game: str | None, quarantine: Quarantine) -> RecordedSess
     if source.startswith("synth:"):
         _no_game(source, game)
         return synth.make(_seed(source))
+    if path.is_dir() and is_cross_venue(path):
+        return read_cross_venue(path, game, quarantine)
     if path.is_dir():
         return _folder(path, game, quarantine)
     if not path.exists():
@@ -82,9 +87,7 @@ def _read(source: str, game: str | None, quarantine: Quarantine) -> RecordedSess
     raise BadInput(f"{source} is no recording this program knows; expected {_ACCEPTED}", "unknown_source")
 
 
-_ACCEPTED = (
-    "a folder of Kalshi_<TEAM>….csv.gz files, an orderbook_snapshots_<date>.csv.gz, a *.session.jsonl.gz or synth:SEED"
-)
+_ACCEPTED = "a folder of Kalshi_<TEAM>….csv.gz files, one with derived_pairs.csv, an orderbook_snapshots_<date>.csv.gz, a *.session.jsonl.gz or synth:SEED"
 
 
 def _seed(source: str) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from domain.claims import EquivalenceRecord
 from domain.market import MarketSpec
 
 BidSide = Literal["yes", "no"]
@@ -96,6 +97,7 @@ class RecordedSession:
     reader found and did (rows put in order, quarantined lines, agreement with the recorded quotes). `results` are
     what the source itself says of how its events ended; what its books show is said by `winners.winners`.
     `conditions` says more of its Polymarket markets; one without an entry is given a condition id made from its token.
+    `claims` say which of its markets the recording itself declares to be one claim: for paper and replay only.
     """
 
     name: str
@@ -104,6 +106,7 @@ class RecordedSession:
     notes: tuple[str, ...] = ()
     results: tuple[Result, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    claims: tuple[EquivalenceRecord, ...] = ()
 
     @property
     def start(self) -> int:

@@ -1,8 +1,8 @@
 """Surefoot's own session file, `*.session.jsonl.gz`: one JSON line for the markets, then one a event.
 
 The first line is an object with the format's version, the session's name, its markets, how its events ended where that
-is known, and how many events follow, so that a file cut short is noticed even where it was cut between two lines.
-An event line is an array:
+is known, which of them are declared to be one claim, and how many events follow, so that a file cut short is noticed
+even where it was cut between two lines. An event line is an array:
 `["reset", at, market, [[price, size], …], [[price, size], …]]` (YES bids, NO bids) or
 `["delta", at, market, "yes" | "no", price, delta]`; market is an index into the first line's list, all else as in
 `session.py`: micros and exchange microseconds.
@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from domain.claims import EquivalenceRecord
 from domain.errors import BadInput
 from domain.market import MarketSpec
 from venues.recording.session import BookDelta, BookReset, Condition, RecordedSession, Result, Session, SessionEvent
@@ -40,6 +41,7 @@ class _Header(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     events: int
     results: tuple[Result, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    claims: tuple[EquivalenceRecord, ...] = ()
 
 
 class _Reset(msgspec.Struct, array_like=True, tag="reset", forbid_unknown_fields=True):
@@ -65,8 +67,9 @@ def lines(session: Session) -> Iterator[bytes]:
     """The file's lines with their ends: equal sessions give equal bytes on every machine."""
     events = list(session.events())
     notes, results = (session.notes, session.results) if isinstance(session, RecordedSession) else ((), ())
+    claims = session.claims if isinstance(session, RecordedSession) else ()
     more = tuple(session.conditions)
-    header = _Header(FORMAT, VERSION, session.name, tuple(session.markets), notes, len(events), results, more)
+    header = _Header(FORMAT, VERSION, session.name, tuple(session.markets), notes, len(events), results, more, claims)
     yield msgspec.json.encode(header) + b"\n"
     index = {spec.market: place for place, spec in enumerate(session.markets)}
     for event in events:
@@ -109,7 +112,9 @@ def read(path: Path) -> RecordedSession:
             "The file was cut short: copy or write it again",
             "truncated",
         )
-    return RecordedSession(header.name, header.markets, tuple(log), header.notes, header.results, header.conditions)
+    return RecordedSession(
+        header.name, header.markets, tuple(log), header.notes, header.results, header.conditions, header.claims
+    )
 
 
 def _read_header(path: Path, text: str) -> _Header:

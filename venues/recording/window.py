@@ -61,6 +61,28 @@ def cut(session: RecordedSession, start: str | None, end: str | None) -> Recorde
     return between(session, first, last)
 
 
+def played(session: RecordedSession) -> RecordedSession:
+    """A session of claims without the games that it does not play: claims with an instrument nobody quotes in it, and
+    the markets of no other claim. Sessions without claims stay as they are."""
+    quoted = {event.market for event in session.log}
+    firsts = {spec.complement: spec.market for spec in session.markets if spec.complement}
+    claims = tuple(
+        record
+        for record in session.claims
+        if all(firsts.get(one.market, one.market) in quoted for one in record.instruments)
+    )
+    if claims == session.claims:
+        return session
+    kept = {firsts.get(one.market, one.market) for record in claims for one in record.instruments}
+    return replace(
+        session,
+        markets=tuple(spec for spec in session.markets if spec.market in kept),
+        log=tuple(event for event in session.log if event.market in kept),
+        conditions=tuple(one for one in session.conditions if one.token in kept),
+        claims=claims,
+    )
+
+
 def between(session: RecordedSession, first: int, last: int) -> RecordedSession:
     """Events with first ≤ at ≤ last (microseconds), after a BookReset at `first` of what all earlier events built.
 
