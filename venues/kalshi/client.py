@@ -31,6 +31,7 @@ from venues.kalshi.messages import (
     Settlement,
     SettlementsPage,
 )
+from venues.kalshi.order_messages import Transfer
 from venues.kalshi.orders import CREATE_PATH, order_body
 from venues.kalshi.recovery import NOT_FOUND, OrderFinder, in_time
 from venues.kalshi.rest import API_ROOT, RestWire, segment
@@ -253,6 +254,17 @@ class KalshiClient:
     async def pools(self) -> dict[str, Decimal]:
         """The same by exchange shard, named by its number: an order is paid from its market's shard alone."""
         return {str(shard): held for shard, held in balances_of(await self._balance()).items()}
+
+    async def shard(self, market: str) -> int:
+        """The exchange shard a market trades on."""
+        return await self._rules.shard(market)
+
+    async def pending_transfers(self) -> list[Transfer]:
+        """Money on its way between shards; none where the venue offers no transfers."""
+        try:
+            return [one for one in await self.transfers.list() if one.status == "pending"]
+        except Rejected:
+            return []
 
     async def account(self) -> Account:
         """Cash, positions, working orders and all fills the venue still lists (about three months), over all pages.

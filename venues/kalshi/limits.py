@@ -2,8 +2,8 @@
 
 Two token buckets, reads (GET) and writes (everything else). Basic tier: 200 and 100 tokens a second, holding one
 second's worth; other tiers' write buckets hold two. A request costs `default_cost` (10) unless
-`/account/endpoint_costs` lists it; each item of a batch is billed. A 429 carries no Retry-After as a rule; one that does is obeyed, any other
-empties the bucket.
+`/account/endpoint_costs` lists it; each item of a batch is billed. A 429 carries no Retry-After as a rule; one that
+does is obeyed, any other empties the bucket.
 Source: docs.kalshi.com/getting_started/rate_limits; recorded `/account/limits` and `/account/endpoint_costs`.
 """
 

@@ -140,11 +140,15 @@ class PositionsPage(Message, frozen=True):
 
 
 class Settlement(Message, frozen=True):
+    """`value` is the cents a YES contract paid, `revenue` the cents the position did."""
+
     ticker: str
     market_result: str | None = None
     yes_count_fp: Decimal | None = None
     no_count_fp: Decimal | None = None
-    revenue: int | None = None  # cents
+    revenue: int | None = None
+    value: int | None = None
+    exchange_index: int | None = None
     fee_cost: Decimal | None = None
     settled_time: str | None = None
 

@@ -60,23 +60,6 @@ def helpful_move(balances: Mapping[int, Decimal], shard: int, needed: Decimal) -
     return Move(richest, shard, missing) if others[richest] >= missing else None
 
 
-def refuse_unpaid(market: str, shard: int, needed: Decimal, balances: Mapping[int, Decimal]) -> None:
-    """Raise `Denied` (code `wrong_shard`) if the account could pay for an order and its market's shard cannot.
-
-    An account that is too poor altogether is none of this rule's business."""
-    held = balances.get(shard, Decimal(0))
-    if held >= needed or sum(balances.values(), Decimal(0)) < needed:
-        return
-    where = ", ".join(f"shard {index} ${plain(amount)}" for index, amount in sorted(balances.items()))
-    move = helpful_move(balances, shard, needed)
-    fix = str(move) if move else f"gather ${plain(needed)} on shard {shard}"
-    raise Denied(
-        f"{market} trades on exchange shard {shard}, which holds ${plain(held)}; the order needs ${plain(needed)} "
-        f"there ({where}): {fix}",
-        "wrong_shard",
-    )
-
-
 class Transfers:
     """Money between the account's shards. Wants a key with the scope `write::transfer`: not the one that trades."""
 
