@@ -49,6 +49,18 @@ def test_post_only_is_denied_on_an_order_that_cannot_rest() -> None:
     assert json.loads(order_body(ticket(post_only=True, tif=TimeInForce.GTC)))["post_only"] is True
 
 
+def test_an_order_good_till_a_date_is_one_good_till_cancelled_that_ends_by_itself_and_never_later() -> None:
+    gtd = ticket(tif=TimeInForce.GTD, expires_at=1_795_226_460_999_999, post_only=True)
+    body = json.loads(order_body(gtd))
+    assert (body["time_in_force"], body["expiration_time"]) == ("good_till_canceled", 1_795_226_460)
+    with pytest.raises(Denied, match="without the date"):
+        order_body(ticket(tif=TimeInForce.GTD))
+
+
+def test_an_order_joins_the_group_it_is_given() -> None:
+    assert json.loads(order_body(ticket(), "g-1"))["order_group_id"] == "g-1"
+
+
 @given(tick=st.integers(1, 9_999), hundredths=st.integers(1, 10**8))
 def test_price_and_count_are_exact_however_they_are_written(tick: int, hundredths: int) -> None:
     price, count = Decimal(tick) / 10_000, Decimal(hundredths) / 100
