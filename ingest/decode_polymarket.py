@@ -150,6 +150,7 @@ _trade = msgspec.json.Decoder(_Trade)
 _tick = msgspec.json.Decoder(_Tick)
 _resolution = msgspec.json.Decoder(_Resolution)
 _new_market = msgspec.json.Decoder(_NewMarket)
+_books = msgspec.json.Decoder(tuple[WireBook, ...])
 _array = msgspec.json.Decoder(tuple[msgspec.Raw, ...])
 
 
@@ -242,12 +243,12 @@ def image(wire: WireBook) -> BookImage:
     return BookImage(wire.asset_id, bids, asks, time_micros(wire.timestamp), wire)
 
 
-def read_book(raw: bytes) -> BookImage:
-    """A book as `GET /book` answers it. Raises Malformed."""
+def read_books(raw: bytes) -> list[BookImage]:
+    """Books as `POST /books` answers them. Raises Malformed."""
     try:
-        return image(_book.decode(raw))
+        return [image(wire) for wire in _books.decode(raw)]
     except _UNREADABLE as wrong:
-        raise Malformed(f"book: {wrong}") from None
+        raise Malformed(f"books: {wrong}") from None
 
 
 def _bid(side: str) -> bool:

@@ -10,7 +10,10 @@ What is checked, and what a contradiction is called (`Doubt`):
 | `tick_size_change` | `tick`: the venue rebuilds the book on the new grid |
 | the first snapshot of a connection has a hash that its levels do not give | `hash` |
 | another snapshot's hash differs | counted, a hint: what else it hashes is often late |
+| a book read over REST has other levels at the same time, or stays newer than ours | `levels`, `behind` |
 | the connection that carried an asset is gone | `link` |
+
+What a hash covers and the stream leaves out is learnt from REST books; until one was read, hashes prove nothing.
 
 Several connections may carry one asset while one takes over from another. Each asset follows one of them: the youngest
 that has brought a snapshot. What older ones still say is passed over, so that no change is applied out of order.
@@ -171,13 +174,33 @@ class PolymarketFeed(Feed):
         ):
             self.told.doubt((book.market,), self.venue, Doubt.BEST)
 
-    # -- hashes ---------------------------------------------------------------------------------------------------
+    # -- the venue's REST books ------------------------------------------------------------------------------------
 
-    def describe(self, market: str, min_order_size: str, neg_risk: bool) -> None:
-        """What a snapshot's hash covers and the stream leaves out, as the venue's REST book writes it."""
-        asset = self._assets.get(market)
-        if asset is not None:
-            asset.min_order_size, asset.neg_risk = min_order_size, neg_risk
+    def judge(self, rest: BookImage) -> Doubt | None:
+        """What a book read over REST says against ours: LEVELS where both last changed at the same time and differ,
+        BEHIND where ours is older. None where they agree, where ours is newer, and where ours is not believed anyway.
+
+        A change may be on its way while the answer is read, so a doubt counts only if it is still one a while later.
+        A REST book whose hash is not that of its own levels says nothing; one that says what hashes cover is used for
+        that too.
+        """
+        asset = self._assets.get(rest.market)
+        wire = rest.wire
+        if asset is None or not asset.book.ready or asset.book.gapped:
+            return None
+        if wire.min_order_size is not None and wire.neg_risk is not None:
+            asset.min_order_size, asset.neg_risk = wire.min_order_size, wire.neg_risk
+        if self._hash_differs(asset, wire):
+            self.counters.hash_hints += 1
+            return None
+        book = asset.book
+        if rest.at > book.exchange_at:
+            return Doubt.BEHIND
+        if rest.at < book.exchange_at:
+            return None
+        bids = {price: size for price, size in rest.bids if size}
+        asks = {price: size for price, size in rest.asks if size}
+        return None if bids == book.bids and asks == book.asks else Doubt.LEVELS
 
     def _hash_differs(self, asset: _Asset, wire: WireBook) -> bool:
         """False too where nobody has said what the hash covers."""
