@@ -70,7 +70,6 @@ def polymarket_client(stack: Stack, on_dead_letter: DeadLetter | None = None) ->
         credentials_of(stack),
         timeouts=Timeouts(connect=settings.connect_timeout_ms / 1000, read=settings.read_timeout_ms / 1000),
         tier=settings.tier,
-        mergeable=settings.merge and stack.live,
         on_dead_letter=on_dead_letter or _log_dead_letter,
     )
 

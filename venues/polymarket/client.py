@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
 
@@ -13,16 +14,19 @@ from domain.errors import Denied, Rejected, SurefootError, Unavailable
 from domain.evidence import ForeignOrder, OrderEvidence, Resolution
 from domain.fees import FeeSchedule
 from domain.market import MarketSpec, Venue
-from domain.orders import OrderTicket, PreparedOrder, Quote, SubmitResult, Verdict
+from domain.orders import OrderTicket, PreparedOrder, Purpose, Quote, SubmitResult, Verdict
 from venues.clock import ClockSkew, skew_between
 from venues.polymarket.account import Holdings
 from venues.polymarket.discovery import Discovery
 from venues.polymarket.errors import NOT_FOUND, judge_answer, judge_posted, read_refusal
 from venues.polymarket.evidence import Orders
+from venues.polymarket.journal import ChainJournal
 from venues.polymarket.limits import Cost, Endpoint, Limits
+from venues.polymarket.merge import Merger
 from venues.polymarket.messages import Book, CancelAnswer, PostedOrder, amount, decode, demanded, plain_text
 from venues.polymarket.orders import MOST_IN_BATCH, ORDER_PATH, ORDERS_PATH, batch_body, order_body
 from venues.polymarket.reference import Markets
+from venues.polymarket.relayer import Relayer
 from venues.polymarket.rest import OnDeadLetter, PolymarketWire, Services, understood
 from venues.polymarket.translate import quote_from_book, side_of
 from venues.polymarket.wallet import Credentials, Wallet
@@ -45,14 +49,22 @@ _AT_THE_DOOR = frozenset(
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class ChainAccess:
+    """What carrying out merges takes: a relayer, and the folder all processes of this wallet share."""
+
+    relayer: Relayer
+    journal: ChainJournal
+
+
 class PolymarketClient:
     """A `venues.port.VenueClient` for one Polymarket account, real or paper; only base URLs and keys differ.
 
     `market` is an outcome token's id. `clock` is wall-clock microseconds: it stamps requests, `asked_at` and `at`.
     `tier` is the account's rate-limit tier (answers correct it). Market rules are kept for `rules_ttl_s`. An order that
     nothing knows is believed to be nowhere `silence_ms` after its last copy left, not before; trades of an order that
-    is no longer listed are believed complete after `trades_lag_ms`. `mergeable` says that a wallet which can merge is
-    configured: specs then name their set.
+    is no longer listed are believed complete after `trades_lag_ms`. With `chain`, specs name their set, and tickets of
+    purpose MERGE are carried out through it; without, they are denied.
 
     What the venue sends and nobody can read goes to `on_dead_letter(kind, raw, why)`; what follows is always the
     cautious reading. One instance, one connection pool: share it, and `close()` it (or use `async with`).
@@ -73,15 +85,15 @@ class PolymarketClient:
         rules_ttl_s: float = 60.0,
         silence_ms: int = 60_000,
         trades_lag_ms: int = 5_000,
-        mergeable: bool = False,
+        chain: ChainAccess | None = None,
         on_dead_letter: OnDeadLetter = lambda kind, raw, why: None,
     ) -> None:
         self._clock = clock
-        self._wallet, self._owner = wallet, credentials.key
+        self.wallet, self.owner = wallet, credentials.key
         self.wire = PolymarketWire(
             services, wallet.address, credentials, clock=clock, timeouts=timeouts, limits=limits or Limits(tier)
         )
-        self.markets = Markets(self.wire, clock=clock, ttl_s=rules_ttl_s, mergeable=mergeable)
+        self.markets = Markets(self.wire, clock=clock, ttl_s=rules_ttl_s, mergeable=chain is not None)
         self.holdings = Holdings(self.wire, self.markets, wallet, credentials.key, on_dead_letter)
         self.discovery = Discovery(self.wire, on_dead_letter)
         self._orders = Orders(
@@ -91,6 +103,9 @@ class PolymarketClient:
             clock=clock,
             silence_ms=silence_ms,
             trades_lag_ms=trades_lag_ms,
+        )
+        self._merger = (
+            None if chain is None else Merger(wallet, chain.relayer, chain.journal, self.markets.full_set, clock=clock)
         )
         self._dead = on_dead_letter
         self._prepared: dict[OrderTicket, PreparedOrder] = {}
@@ -112,18 +127,21 @@ class PolymarketClient:
 
         Raises `Denied` for what the wire cannot carry, `Rejected` for a token the venue does not know, `Unavailable`
         when its rules cannot be read."""
+        merger = self._merger_for(ticket)
+        if merger is not None:
+            return await merger.prepare(ticket)
         known = self._prepared.get(ticket)
         if known is not None:
             return known
         rules = await self.markets.rules(ticket.market)
         try:
-            made = order_body(ticket, rules, self._wallet, self._owner)
+            made = order_body(ticket, rules, self.wallet, self.owner)
         except Denied as refused:
             if refused.code != "off_tick":
                 raise
             # The tick gets finer near 0 and 1: look again before refusing a price for it.
             rules = await self.markets.rules(ticket.market, anew=True)
-            made = order_body(ticket, rules, self._wallet, self._owner)
+            made = order_body(ticket, rules, self.wallet, self.owner)
         if len(self._prepared) >= _MOST_PREPARED:
             self._prepared.pop(next(iter(self._prepared)))
         self._prepared[ticket] = made
@@ -133,6 +151,9 @@ class PolymarketClient:
         """Send the order once and say what the answer proves (table in `venues.polymarket.errors`). Never repeats by
         itself and never raises for an outcome. DENIED means nothing left: the ticket, the market's rules or our rate
         limit forbade it."""
+        merger = self._merger_for(ticket)
+        if merger is not None:
+            return await merger.submit(ticket)
         try:
             prepared = await self.prepare(ticket)
             await self.wire.limits.take(_ONE_ORDER)
@@ -204,7 +225,10 @@ class PolymarketClient:
 
     async def cancel(self, market: str, order_id: str) -> None:
         """Ask for a cancel. Returning proves nothing: an order already matched, cancelled or unknown is no failure
-        here, and what filled before the cancel shows later. Settle by evidence."""
+        here, and what filled before the cancel shows later. Settle by evidence. A merge cannot be called back: asking
+        for that (its `market` is a condition) does nothing."""
+        if market.startswith("0x"):
+            return
         await self._cancel_by_id(order_id)
 
     async def cancel_many(self, order_ids: Sequence[str]) -> dict[str, str]:
@@ -237,6 +261,9 @@ class PolymarketClient:
         arrived. ABSENT needs the time since `sent_at`, a cancel by id that does not know the order, and no trade that
         names it. That cancel is sent only for an order that is listed nowhere by then; one it finds is thereby ended.
         """
+        merger = self._merger_for(ticket)
+        if merger is not None:
+            return await merger.evidence(ticket, grace_ms=grace_ms)
         known = order_id or (await self.prepare(ticket)).order_id
         return await self._orders.evidence(
             known,
@@ -350,6 +377,10 @@ class PolymarketClient:
         if result.code in ("unparseable", "order_id_mismatch", "error_in_200"):
             self._dead("order_answer", body, result.detail)
         return result
+
+    def _merger_for(self, ticket: OrderTicket) -> Merger | None:
+        """Who carries a ticket out that is no order; None for orders, and where no wallet for it is configured."""
+        return self._merger if ticket.purpose is Purpose.MERGE else None
 
     def _denied(self, refused: SurefootError) -> SubmitResult:
         return SubmitResult(Verdict.DENIED, refused.code, refused.message, sent=False, at=self._clock())

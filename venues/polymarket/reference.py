@@ -18,9 +18,11 @@ from domain.errors import Rejected, SurefootError, Unavailable
 from domain.evidence import Resolution
 from domain.fees import FeeSchedule
 from domain.market import MarketSpec, Venue
-from venues.polymarket.contracts import protocol_of_id
+from venues.polymarket.calls import Condition
+from venues.polymarket.contracts import Protocol, protocol_of_id
 from venues.polymarket.discovery import condition_word, neg_risk_outcomes
 from venues.polymarket.limits import Endpoint
+from venues.polymarket.merge import FullSet
 from venues.polymarket.messages import ClobInfo, ClobMarket, ClobToken, Message, TokenCondition, amount, demanded
 from venues.polymarket.orders import OrderRules
 from venues.polymarket.rest import PolymarketWire
@@ -139,11 +141,22 @@ class Markets:
         resolved = self._paid[token] = Resolution(token, payout, answer.server_at or answer.answered_at)
         return resolved
 
-    def complement(self, token: str) -> str:
-        """The other token of the condition, as far as it has been read; else empty."""
-        listed = self._listed.get(self._conditions.get(token, ""))
-        others = [] if listed is None else [each.token_id for each in listed.market.tokens if each.token_id != token]
-        return others[0] if len(others) == 1 else ""
+    async def full_set(self, condition: str) -> FullSet:
+        """The two tokens of a condition that together give a dollar. Raises `Rejected` for one that has not two."""
+        info, _ = await self._wire.get(ClobInfo, f"/clob-markets/{condition}", Endpoint.CLOB)
+        if len(info.tokens) != 2:
+            raise Rejected(f"condition {condition} has {len(info.tokens)} tokens; expected two to merge", "no_set")
+        first, second = (each.token_id for each in info.tokens)
+        for token in (first, second):
+            self._conditions.setdefault(token, condition)
+        rules = await self.rules(first)
+        try:
+            protocol = Protocol(rules.version)
+        except ValueError:
+            raise Rejected(
+                f"condition {condition} is of version {rules.version!r}; expected v1 or v2", "no_set"
+            ) from None
+        return FullSet(Condition(condition, protocol, rules.neg_risk), (first, second))
 
     async def _read(self, token: str, *, anew: bool = False) -> _Listed:
         condition = await self.condition(token)

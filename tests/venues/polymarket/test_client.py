@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from domain.errors import BadInput, Denied, Rejected, Unavailable
 from domain.evidence import FillStatus, OrderEvidence, OrderStatus
-from domain.orders import Side, TimeInForce, Verdict
+from domain.orders import Purpose, Side, TimeInForce, Verdict
 from tests.venues.kalshi.fake import NOW, drops, hangs, says
 from tests.venues.polymarket.scripted import (
     CONDITION,
@@ -26,8 +27,12 @@ from tests.venues.polymarket.scripted import (
     trade,
 )
 from venues.polymarket.auth import verify_l2
-from venues.polymarket.client import PolymarketClient
+from venues.polymarket.client import ChainAccess, PolymarketClient
+from venues.polymarket.fake_relayer import FakeRelayer
+from venues.polymarket.journal import ChainJournal
+from venues.polymarket.relayer import Stage
 from venues.polymarket.rest import Services
+from venues.polymarket.wallet import SignatureType, Wallet
 from venues.wire import Timeouts
 
 MINUTE = 60_000_000
@@ -516,9 +521,27 @@ async def test_a_binary_market_is_two_instruments_of_one_condition(venue: Script
     assert (yes.open, yes.set_id, yes.title) == (True, "", "Will it rain?")
 
 
-async def test_a_set_has_an_id_only_where_a_wallet_can_merge_it(venue: Scripted) -> None:
-    async with PolymarketClient(venue.services, WALLET, CREDENTIALS, mergeable=True) as client:
+async def test_sets_are_named_and_merged_only_where_there_is_a_wallet_for_it(venue: Scripted, tmp_path: Path) -> None:
+    merge = ticket(leg="*", purpose=Purpose.MERGE, market=CONDITION, side=Side.SELL, limit=Decimal(1))
+    async with PolymarketClient(venue.services, WALLET, CREDENTIALS) as without:
+        assert (await without.market(YES)).set_id == ""
+        refused = await without.submit(merge)
+        assert (refused.verdict, refused.sent) == (Verdict.DENIED, False)
+    safe = Wallet.from_hex("11" * 32, funder="0x" + "22" * 20, signature_type=SignatureType.SAFE)
+    relayer = FakeRelayer()
+    chain = ChainAccess(relayer, ChainJournal(tmp_path))
+    async with PolymarketClient(venue.services, safe, CREDENTIALS, chain=chain) as client:
         assert (await client.market(YES)).set_id == CONDITION
+        prepared = await client.prepare(merge)
+        result = await client.submit(merge)
+        assert (result.verdict, result.order_id, result.remaining) == (Verdict.ACCEPTED, prepared.order_id, 10)
+        working = await client.evidence(merge, order_id=result.order_id, sent_at=NOW, grace_ms=0)
+        await client.cancel(CONDITION, prepared.order_id)
+        assert working.status is OrderStatus.RESTING
+        relayer.move("tx-1", Stage.CONFIRMED)
+        done = await client.evidence(merge, order_id=result.order_id, sent_at=NOW, grace_ms=0)
+    assert (done.status, done.filled, {fill.market for fill in done.fills}) == (OrderStatus.DONE, 10, {YES, NO})
+    assert not [seen for seen in venue.seen if seen.method in ("POST", "DELETE")]
 
 
 @pytest.mark.parametrize(("info", "market"), [({"ao": False}, {}), ({}, {"closed": True})])
