@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from domain.fees import FeeModel, FeeSchedule
 from workers.conformance.__main__ import main, summary
+from workers.conformance.books import Books, compare
 from workers.conformance.checks import Check, Sheet, read, write
 from workers.conformance.drive import DESKS
 from workers.conformance.refusals import WORDS, says
 from workers.conformance.report import table
-from workers.conformance.runner import Result, compare
+from workers.conformance.runner import Result
 from workers.conformance.stand import Stand
 
 
@@ -57,20 +58,16 @@ def test_a_check_survives_its_line_and_other_lines_are_no_checks() -> None:
 
 
 def test_books_agree_only_to_the_last_row_and_unit() -> None:
-    account = {
-        "cash": 989_600_000,
-        "positions": {"A": 20_000_000},
-        "fills": [{"order_id": "o", "price": 520_000, "count": 20_000_000}],
-    }
+    booked = Books(Decimal("989.6"), {"A": Decimal(20)}, (("o", Decimal("0.52"), Decimal(20)),))
     told = {
         "cash": "989.60",
         "positions": {"A": "20.00", "B": "0"},
         "fills": [{"order_id": "o", "price": "0.5200", "size": "20"}],
     }
-    assert [check.ok for check in compare(told, account)] == [True, True, True]
-    assert [check.ok for check in compare(told | {"cash": "989.6000001"}, account)] == [False, True, True]
-    assert [check.ok for check in compare(told | {"positions": {"A": "19.99"}}, account)] == [True, False, True]
-    assert [check.ok for check in compare(told | {"fills": []}, account)] == [True, True, False]
+    assert [check.ok for check in compare(told, booked)] == [True, True, True]
+    assert [check.ok for check in compare(told | {"cash": "989.6000001"}, booked)] == [False, True, True]
+    assert [check.ok for check in compare(told | {"positions": {"A": "19.99"}}, booked)] == [True, False, True]
+    assert [check.ok for check in compare(told | {"fills": []}, booked)] == [True, True, False]
 
 
 def test_the_summary_counts_skipped_checks_neither_way() -> None:

@@ -90,11 +90,14 @@ class Ears:
 @dataclass(frozen=True, slots=True)
 class Extra:
     """A call only this client is asked for. `call` raises `Wrong` or anything else if it does not do as expected, and
-    answers with what was seen. It must leave cash, shares and working orders as they were."""
+    answers with what was seen. It leaves working orders as they were, and `shares` more of the traded market. `late`:
+    only once nothing of the script rests any more."""
 
     name: str
     expected: str
     call: Callable[[], Awaitable[object]]
+    shares: Decimal = Decimal(0)
+    late: bool = False
 
 
 class Desk(Protocol):

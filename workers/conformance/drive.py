@@ -11,12 +11,13 @@ import importlib
 import json
 import logging
 import sys
+import urllib.error
 import urllib.request
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from workers.conformance.checks import Sheet, write
+from workers.conformance.checks import Sheet, Wrong, write
 from workers.conformance.desk import Desk
 from workers.conformance.script import Script
 from workers.conformance.stand import Stand
@@ -41,9 +42,10 @@ async def drive(client: str, stand: Stand) -> int:
         async with sheet.check("open", "the client starts against the exchange") as note:
             await desk.open()
             note.saw(f"{client} {desk.version}")
+            await asyncio.to_thread(_play, stand)
         if not sheet.checks[-1].ok:
             return 0
-        await Script(desk, stand, sheet, lambda: asyncio.to_thread(_play, stand)).run()
+        await Script(desk, stand, sheet).run()
         print(json.dumps({"version": desk.version, "told": await _told(desk, stand)}))  # noqa: T201
     finally:
         await desk.close()
@@ -63,8 +65,11 @@ def _play(stand: Stand) -> None:
         headers={"Content-Type": "application/json"},
         method="POST",
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-        answer.read()
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            answer.read()
+    except urllib.error.HTTPError as refused:
+        raise Wrong(f"HTTP {refused.code}: {refused.read().decode()}") from None
 
 
 if __name__ == "__main__":

@@ -15,18 +15,34 @@ from typing import Any
 
 import structlog
 
+from venues.paper.polymarket.facade import PolymarketConfig
 from venues.paper.server import PaperConfig, PaperServer, serve
 
 
 def _ready(server: PaperServer) -> None:
-    urls = {"rest": server.base_url, "ws": server.ws_url, "admin": server.admin_url}
+    root = f"{server.host}:{server.port}"
+    urls = {
+        "rest": server.base_url,
+        "ws": server.ws_url,
+        "clob": f"http://{root}",
+        "gamma": f"http://{root}",
+        "market_ws": f"ws://{root}/ws/market",
+        "user_ws": f"ws://{root}/ws/user",
+        "admin": server.admin_url,
+    }
     print(json.dumps(urls), flush=True)  # noqa: T201 - the parent reads it
 
 
 def main(folder: Path) -> None:
     given: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="ascii"))
+    cash = Decimal(given["opening_cash"])
     config = PaperConfig(
-        state_dir=folder / "state", api_keys=given["api_keys"], opening_cash=Decimal(given["opening_cash"])
+        state_dir=folder / "state",
+        api_keys=given["api_keys"],
+        opening_cash=cash,
+        polymarket=PolymarketConfig(
+            opening_cash=cash, mine_after_ms=100, confirm_after_ms=200, heartbeat_ms=2_000, sweep_ms=500
+        ),
     )
     with (folder / "exchange.log").open("a", encoding="utf-8") as log:
         structlog.configure(logger_factory=structlog.PrintLoggerFactory(log))

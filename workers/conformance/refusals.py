@@ -28,7 +28,7 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "post_only": ("crosses the book", "order crosses book", "post_only_would_cross"),
         "all_or_none": ("fok orders are fully filled or killed",),
         "cancel": ("not found", "already canceled", "already matched"),
-        "order": ("not found", "null"),
+        "order": ("not found", "not_found"),
         "market": ("no orderbook exists", "not found"),
     },
 }

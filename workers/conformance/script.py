@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 from workers.conformance.checks import Check, Note, Sheet, Wrong
-from workers.conformance.desk import BookView, Desk, Ears, Filled, OrderState, Placed, Refused, Wish, soon, until
+from workers.conformance.desk import BookView, Desk, Ears, Extra, Filled, OrderState, Placed, Refused, Wish, soon, until
 from workers.conformance.refusals import says
 from workers.conformance.stand import ASKS, BIDS, TIDE_PRICE, TIDE_SECONDS, Stand
 
@@ -22,19 +22,17 @@ _NO_ORDER = {"kalshi": "00000000-0000-4000-8000-000000000000", "polymarket": "0x
 
 
 class Script:
-    """One client's run. `play` starts the session at the exchange; `sheet` takes the findings."""
+    """One client's run, from the moment the session begins; `sheet` takes the findings."""
 
-    def __init__(self, desk: Desk, stand: Stand, sheet: Sheet, play: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, desk: Desk, stand: Stand, sheet: Sheet) -> None:
         self._desk = desk
         self._stand = stand
         self._sheet = sheet
-        self._play = play
         self._ears = Ears()
         self._tide: Placed | None = None
         self._shares = _D(0)
 
     async def run(self) -> None:
-        await self._play()
         for part in (
             self._arrive,
             self._rest,
@@ -185,10 +183,19 @@ class Script:
     async def _send(self, wish: Wish) -> Placed:
         return await self._desk.send(await self._desk.make(wish))
 
+    # -- what only this client does ---------------------------------------------------------------------------------
+
     async def _extras(self) -> None:
-        for extra in self._desk.extras():
+        await self._call([extra for extra in self._desk.extras() if not extra.late])
+
+    async def _late_extras(self) -> None:
+        await self._call([extra for extra in self._desk.extras() if extra.late])
+
+    async def _call(self, extras: list[Extra]) -> None:
+        for extra in extras:
             async with self._sheet.check(extra.name, extra.expected) as note:
                 note.saw(str(await extra.call())[:160])
+                self._shares += extra.shares
 
     # -- several at once --------------------------------------------------------------------------------------------
 

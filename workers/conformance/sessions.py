@@ -8,23 +8,22 @@ from pathlib import Path
 from domain.market import MarketSpec
 from domain.money import MICRO, to_micros
 from venues.recording import session_file
-from venues.recording.session import BookDelta, BookReset, RecordedSession, SessionEvent
+from venues.recording.session import BookDelta, BookReset, Condition, RecordedSession, SessionEvent
 from workers.conformance.stand import ASKS, BIDS, TIDE_ASKS, TIDE_BIDS, TIDE_LOW, TIDE_SECONDS
 
 _START = 1_767_225_600 * MICRO
 
 
-def write(traded: MarketSpec, tide: MarketSpec, others: tuple[MarketSpec, ...], path: Path) -> None:
-    """A session file. `others` are listed with empty books of their own."""
+def write(traded: MarketSpec, tide: MarketSpec, about: tuple[Condition, ...], path: Path) -> None:
+    """A session file; `about` says more of Polymarket markets."""
     log: list[SessionEvent] = [
         BookReset(_START, traded.market, _levels(BIDS), _flipped(ASKS)),
         BookReset(_START, tide.market, _levels(TIDE_BIDS), _flipped(TIDE_ASKS)),
-        *(BookReset(_START, other.market, (), ()) for other in others),
         BookDelta(
             _START + TIDE_SECONDS * MICRO, tide.market, "no", MICRO - to_micros(TIDE_LOW), to_micros(Decimal(50))
         ),
     ]
-    session_file.write(RecordedSession("conformance", (traded, tide, *others), tuple(log)), path)
+    session_file.write(RecordedSession("conformance", (traded, tide), tuple(log), conditions=about), path)
 
 
 def _levels(side: dict[Decimal, Decimal]) -> tuple[tuple[int, int], ...]:

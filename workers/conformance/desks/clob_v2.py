@@ -10,7 +10,8 @@ from decimal import Decimal
 from importlib.metadata import version
 from typing import Any
 
-from workers.conformance.desk import BookView, Ears, Filled, OrderState, Placed, Refused, Wish
+from workers.conformance.desk import BookView, Ears, Extra, Filled, OrderState, Placed, Refused, Wish
+from workers.conformance.desks import clob_calls
 from workers.conformance.desks.polymarket_frames import Sockets, fills_of
 from workers.conformance.stand import Stand
 
@@ -40,6 +41,9 @@ class ClobV2:
     @property
     def lacks(self) -> dict[str, str]:
         return {}
+
+    def extras(self) -> list[Extra]:
+        return clob_calls.extras(self._client, self._stand, _said)
 
     async def open(self) -> None:
         self._creds = await _said(self._client.create_or_derive_api_key)

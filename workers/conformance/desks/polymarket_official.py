@@ -15,7 +15,8 @@ from decimal import Decimal
 from importlib.metadata import version
 from typing import Any
 
-from workers.conformance.desk import BookView, Ears, Filled, OrderState, Placed, Refused, Wish
+from workers.conformance.desk import BookView, Ears, Extra, Filled, OrderState, Placed, Refused, Wish
+from workers.conformance.desks import polymarket_calls
 from workers.conformance.stand import Stand
 
 _sdk: Any = importlib.import_module("polymarket")
@@ -57,6 +58,9 @@ class PolymarketOfficial:
     @property
     def lacks(self) -> dict[str, str]:
         return {}
+
+    def extras(self) -> list[Extra]:
+        return polymarket_calls.extras(self._client, self._stand, _said)
 
     async def open(self) -> None:
         wallet = _account.from_key(self._key).address

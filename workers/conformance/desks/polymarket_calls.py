@@ -1,0 +1,139 @@
+"""What Polymarket's SDK can do beyond the script: reads its models must accept, orders of other kinds, settlement, the
+dead man's switch."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any
+
+from workers.conformance.checks import Wrong
+from workers.conformance.desk import Extra, Refused, until
+from workers.conformance.stand import ASKS, BIDS, Stand
+
+_errors: Any = importlib.import_module("polymarket.errors")
+_PARSED = "answered, and the SDK's own model accepts it"
+Said = Callable[[Awaitable[Any]], Awaitable[Any]]
+
+
+def extras(client: Any, stand: Stand, said: Said) -> list[Extra]:
+    calls = _Calls(client, stand, said)
+    token = stand.market
+    bid, ask = max(BIDS), min(ASKS)
+    asked: list[tuple[str, dict[str, Any], Any]] = [
+        ("get_midpoint", {"asset_id": token}, None),
+        ("get_midpoints", {"asset_ids": [token, stand.tide]}, None),
+        ("get_price", {"asset_id": token, "side": "BUY"}, bid),
+        ("get_spread", {"asset_id": token}, None),
+        ("get_last_trade_price", {"asset_id": token}, None),
+        ("get_order_books", {"asset_ids": [token, stand.tide]}, None),
+        ("get_closed_only_mode", {}, False),
+        ("fetch_api_keys", {}, None),
+        ("get_market", {"slug": "conformance-0b"}, None),
+        ("estimate_market_price", {"asset_id": token, "side": "SELL", "shares": 10}, bid),
+        ("estimate_market_price", {"asset_id": stand.tide, "side": "BUY", "amount": 10}, None),
+    ]
+    reads = [
+        Extra(f"read: {name} {number}", _PARSED, calls.read(name, given, wanted))
+        for number, (name, given, wanted) in enumerate(asked, 1)
+    ]
+    return [
+        *reads,
+        Extra("settlement", "a fill is followed to its transaction hash", calls.settlement, shares=Decimal(5)),
+        Extra("good till date", "rests with its expiration", calls.good_till_date),
+        Extra("cancel of one market", "ended by its asset, listed as cancelled", calls.cancel_market),
+        Extra("fill and kill of nothing", f"nothing below {ask}: refused", calls.nothing_to_take),
+        Extra("dead man's switch", "a stale beat is refused; silence cancels what rests", calls.heartbeat, late=True),
+    ]
+
+
+class _Calls:
+    def __init__(self, client: Any, stand: Stand, said: Said) -> None:
+        self._client = client
+        self._stand = stand
+        self._said = said
+
+    def read(self, name: str, given: dict[str, Any], wanted: Any) -> Callable[[], Awaitable[object]]:
+        async def call() -> object:
+            answer = await self._said(getattr(self._client, name)(**given))
+            if wanted is not None and answer != wanted:
+                raise Wrong(f"{answer}, not {wanted}")
+            return answer
+
+        return call
+
+    async def _rest(self, **more: Any) -> Any:
+        signed = await self._said(
+            self._client.create_limit_order(
+                asset_id=self._stand.market, price=Decimal("0.40"), size=Decimal(10), side="BUY", **more
+            )
+        )
+        answer = await self._said(self._client.post_order(signed))
+        if not answer.ok:
+            raise Wrong(f"{answer.code}: {answer.message}")
+        return answer
+
+    async def settlement(self) -> object:
+        signed = await self._said(
+            self._client.create_market_order(
+                asset_id=self._stand.market, side="BUY", amount=Decimal("2.75"), max_price=Decimal("0.55")
+            )
+        )
+        answer = await self._said(self._client.post_order(signed))
+        hashes = await self._said(self._client.wait_for_order_fill_settlement(answer, timeout_s=15))
+        if not hashes or answer.taking_amount != 5:
+            raise Wrong(f"{answer.taking_amount} shares, hashes {hashes}")
+        return f"{answer.taking_amount} shares, {len(hashes)} hash"
+
+    async def good_till_date(self) -> object:
+        ends = int(time.time()) + 600
+        answer = await self._rest(expiration=ends)
+        order = await self._said(self._client.get_order(order_id=answer.order_id))
+        await self._said(self._client.cancel_orders(order_ids=[answer.order_id]))
+        if order.order_type != "GTD" or order.expires_at is None or int(order.expires_at.timestamp()) != ends:
+            raise Wrong(f"{order.order_type}, expires {order.expires_at}, not {ends}")
+        return f"{order.order_type} {order.status}"
+
+    async def cancel_market(self) -> object:
+        answer = await self._rest()
+        gone = await self._said(self._client.cancel_market_orders(asset_id=self._stand.market))
+        if tuple(gone.canceled) != (answer.order_id,):
+            raise Wrong(f"cancelled {gone.canceled}, not {answer.order_id}")
+        return "cancelled"
+
+    async def nothing_to_take(self) -> object:
+        try:
+            signed = await self._said(
+                self._client.create_market_order(
+                    asset_id=self._stand.market, side="BUY", amount=Decimal(5), max_price=Decimal("0.50")
+                )
+            )
+            answer = await self._said(self._client.post_order(signed))
+        except Refused as refused:
+            if "no orders found to match" not in refused.words:
+                raise
+            return refused.words
+        if answer.ok or answer.code != "fak_not_filled":
+            raise Wrong(f"{answer}")
+        return answer.code
+
+    async def heartbeat(self) -> object:
+        beat = await self._said(self._client.send_order_heartbeat())
+        beat = await self._said(self._client.send_order_heartbeat(heartbeat_id=beat.heartbeat_id))
+        try:
+            await self._client.send_order_heartbeat(heartbeat_id="stale")
+        except _errors.OrderHeartbeatMismatchError as stale:
+            if stale.heartbeat_id != beat.heartbeat_id:
+                raise Wrong(f"expected id {stale.heartbeat_id}, last was {beat.heartbeat_id}") from None
+        else:
+            raise Wrong("a stale beat was taken")
+        answer = await self._rest()
+
+        async def ended() -> bool:
+            return "LIVE" not in (await self._said(self._client.get_order(order_id=answer.order_id))).status
+
+        if not await until(ended, 10):
+            raise Wrong("the order still rests")
+        return "stale refused, order cancelled"

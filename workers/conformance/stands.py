@@ -1,0 +1,103 @@
+"""A stand for each venue: keys, the two markets, the session that holds their books, and the exchange's settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import uuid
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from domain.fees import FeeModel, FeeSchedule
+from domain.market import MarketSpec, Venue
+from venues.kalshi.signing import generate_rsa_key
+from venues.recording.session import Condition
+from venues.recording.tickers import market as kalshi_market
+from workers.conformance import sessions
+from workers.conformance.stand import OPENING_CASH, Stand
+
+CONFIG = "config.json"
+SESSION = "known.session.jsonl.gz"
+
+
+def prepare(venue: str, folder: Path) -> dict[str, Any]:
+    """Writes keys, session and settings into `folder`; returns what is known of the stand before the exchange runs."""
+    return _kalshi(folder) if venue == Venue.KALSHI.value else _polymarket(folder)
+
+
+def stand_of(known: dict[str, Any], urls: dict[str, str]) -> Stand:
+    return Stand(urls=urls, **known)
+
+
+def _kalshi(folder: Path) -> dict[str, Any]:
+    private, public = generate_rsa_key()
+    stranger, _ = generate_rsa_key()
+    key_id = str(uuid.uuid4())
+    kept = _keep(folder, {"key": private, "other_key": stranger, "key_id": key_id.encode()})
+    traded = kalshi_market("KXCONF-26NOV21-AAA", "KXCONF-26NOV21", "The market of the known book")
+    tide = kalshi_market("KXTIDE-26NOV21-BBB", "KXTIDE-26NOV21", "The market that moves once")
+    _configure(folder, api_keys={key_id: public.decode()})
+    return _known(folder, Venue.KALSHI, kept, traded, tide, ())
+
+
+def _polymarket(folder: Path) -> dict[str, Any]:
+    kept = _keep(folder, {"key": b"0x" + secrets.token_hex(32).encode()})
+    traded, tide = _token("known book", 11), _token("market that moves once", 22)
+    about = tuple(Condition(spec.market, spec.event, slug=f"conformance-{spec.event[-2:]}") for spec in (traded, tide))
+    _configure(folder, api_keys={})
+    return _known(folder, Venue.POLYMARKET, kept, traded, tide, about)
+
+
+def _token(title: str, number: int) -> MarketSpec:
+    """The Yes token of a plain binary condition, with the fees of a sports market."""
+    return MarketSpec(
+        Venue.POLYMARKET,
+        _token_id(number),
+        f"0x{number:064x}",
+        f"The {title}",
+        FeeSchedule(taker=Decimal("0.05"), maker=Decimal("0"), unit=Decimal("0.000001"), model=FeeModel.POLYMARKET),
+        min_size=Decimal("5"),
+        outcomes=2,
+        min_notional=Decimal("1"),
+        outcome="Yes",
+        complement=_token_id(number + 1),
+    )
+
+
+def _token_id(number: int) -> str:
+    """As large and as mixed as real ones: clients tell the protocol by some of its bits."""
+    return str(int.from_bytes(hashlib.sha256(f"conformance {number}".encode()).digest()))
+
+
+def _keep(folder: Path, contents: dict[str, bytes]) -> dict[str, str]:
+    for name, content in contents.items():
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+    return {name: str(folder / name) for name in contents}
+
+
+def _configure(folder: Path, **settings: Any) -> None:
+    told = {"opening_cash": str(OPENING_CASH)} | settings
+    (folder / CONFIG).write_text(json.dumps(told), encoding="ascii")
+
+
+def _known(  # noqa: PLR0917 - the parts of one stand
+    folder: Path,
+    venue: Venue,
+    kept: dict[str, str],
+    traded: MarketSpec,
+    tide: MarketSpec,
+    about: tuple[Condition, ...],
+) -> dict[str, Any]:
+    sessions.write(traded, tide, about, folder / SESSION)
+    return {
+        "venue": venue.value,
+        "secrets": kept,
+        "market": traded.market,
+        "tide": tide.market,
+        "fee_rate": str(traded.fees.taker),
+        "play": {"recording": str(folder / SESSION)},
+    }
