@@ -23,6 +23,7 @@ from venues.paper.listing import NO, YES, Outcome, scalar
 from venues.paper.metrics import Metrics
 from venues.paper.paging import answer
 from venues.paper.playback import Playback, Spec
+from venues.paper.polymarket.facade import PolymarketSide
 from venues.paper.settlement import Clerk
 from venues.paper.stream import Streams
 
@@ -80,6 +81,7 @@ class Admin:
         faults: Faults,
         streams: Streams,
         metrics: Metrics,
+        side: PolymarketSide,
     ) -> None:
         self._exchange = exchange
         self._playback = playback
@@ -87,6 +89,7 @@ class Admin:
         self._faults = faults
         self._streams = streams
         self._metrics = metrics
+        self._side = side
 
     def add_to(self, app: web.Application) -> None:
         app.router.add_post(f"{PREFIX}/play", self.play)
@@ -119,9 +122,22 @@ class Admin:
         """Ends trading and starts the settlement timer; answers with the markets as they stand then."""
         body = _json(await http.read())
         wanted = _parsed(ResolveRequest, body, "resolve", "market, result and settlement_value, or event and winner")
+        if (told := self._elsewhere(wanted)) is not None:
+            return answer({"markets": told})
         outcomes = self._outcomes(wanted)
         self._clerk.resolve(outcomes)
         return answer({"markets": [self._listing(ticker) for ticker in outcomes]})
+
+    def _elsewhere(self, wanted: ResolveRequest) -> list[dict[str, Any]] | None:
+        """The markets it ended at Polymarket; None if it is about Kalshi's."""
+        there = self._side.admin
+        if wanted.event:
+            return there.crown(wanted.event, wanted.winner) if there.knows_event(wanted.event) else None
+        if not there.knows(wanted.market):
+            return None
+        if wanted.settlement_value is not None:
+            return there.resolve(wanted.market, scalar(_micros(wanted.settlement_value)).value)
+        return there.resolve(wanted.market, (YES if wanted.result == "yes" else NO).value)
 
     def _outcomes(self, wanted: ResolveRequest) -> dict[str, Outcome]:
         if not wanted.event:
@@ -150,15 +166,22 @@ class Admin:
     async def status(self, http: web.Request) -> web.Response:
         """How far the session is, and how the markets stand that no longer trade."""
         ended = [listing.ticker for listing in self._exchange.listings.all() if not listing.trading]
-        told = {"clients": self._streams.clients, "ended": [self._listing(ticker) for ticker in ended]}
+        told = {
+            "clients": self._streams.clients + self._side.clients,
+            "ended": [self._listing(ticker) for ticker in ended],
+        }
         return answer(self._playback.status() | told)
 
     async def add_faults(self, http: web.Request) -> web.Response:
-        new = scripted.parse(_json(await http.read()), "faults")
+        script = scripted.read(_json(await http.read()), "faults")
+        new = script.faults
+        if script.seed is not None:
+            self._faults.reseed(script.seed)
         for fault in new:
             if fault.do == "silent_socket" and fault.match.empty:
                 self._metrics.faults.labels(fault.do).inc()
                 self._streams.silence(fault.ms or 0)
+                self._side.silence(fault.ms or 0)
         self._faults.add([f for f in new if not (f.do == "silent_socket" and f.match.empty)])
         return answer(self._faults.status())
 

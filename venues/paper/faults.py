@@ -1,24 +1,38 @@
-"""Failures on request: which request goes wrong, how, and how often.
+"""Failures on request: which request or event goes wrong, how, and how often.
 
-A fault is one JSON object; a file of faults is a JSON or YAML list of them:
+A fault is one object; a script is a JSON or YAML list of them, or a mapping of `faults` (that list) and `seed`:
 
-    {"match": {"method": "POST", "path_prefix": "/trade-api/v2/portfolio/events/orders", "nth": 2},
-     "do": "lost_answer", "times": 1}
+    seed: 11
+    faults:
+      - match: {venue: polymarket, request: place_order, nth: 2}
+        do: lost_answer
+      - match: {venue: polymarket, event: trade, probability: 0.1}
+        do: duplicate
 
-| do | what happens | needs |
+| do | of a request | needs |
 |---|---|---|
-| lost_answer | the request takes effect, the connection drops before the answer | |
+| lost_answer | it takes effect, the connection drops before the answer | |
 | lost_request | no effect, the connection drops | |
 | late_answer | effect at once, answer after `ms`, or as soon as the faults are cleared | ms |
 | status | answers `code` (and `body`), `when` before or after the effect | code |
 | partial | the order gets only `fraction` of what it could fill, the rest is cancelled | fraction |
-| read_lag | this read shows the account as it was `ms` ago | ms |
+| read_lag | this read shows the account as it was `ms` ago (Kalshi) | ms |
 | silent_socket | WebSockets stay open and are pinged but carry nothing for `ms`: frames are lost, seq runs on | ms |
 
-`match` narrows by `method`, `path_prefix`, `client_order_id` (of the body); of the requests that match it picks the
-`nth`, or each `every`-th, or one with `probability` (drawn from the exchange's seed), or all. `times` bounds how often
-the fault happens: 1 unless `every` or `probability` is given. `silent_socket` with an empty `match` starts at once.
-`do` may also be written as {"late_answer": {"ms": 300}}.
+| do | of an event: a frame to one client | needs |
+|---|---|---|
+| drop, duplicate, reorder, malformed | lost; twice; after the next one; cut in half | |
+| late | sent `ms` later | ms |
+
+| do | of the event `settlement` (Polymarket) | needs |
+|---|---|---|
+| fail | the match ends as FAILED: `stage` early (never mined, after a retry) or late (mined first) | |
+
+`match` narrows by `venue`, `request` (a name of `requests.REQUESTS`) or `event` (a frame's type, or `settlement`), by
+`method`, `path_prefix`, `client_order_id` (of the body); of what matches it picks the `nth`, or each `every`-th, or one
+with `probability` (drawn from the seed), or all. `times` bounds how often the fault happens: 1 unless `every` or
+`probability` is given. `silent_socket` with an empty `match` starts at once. `do` may also be written as
+{"late_answer": {"ms": 300}}.
 """
 
 from __future__ import annotations
@@ -36,8 +50,25 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from domain.errors import BadInput
+from venues.paper.requests import REQUESTS, name_of, venue_of
 
-Action = Literal["lost_answer", "lost_request", "late_answer", "status", "partial", "read_lag", "silent_socket"]
+Action = Literal[
+    "lost_answer",
+    "lost_request",
+    "late_answer",
+    "status",
+    "partial",
+    "read_lag",
+    "silent_socket",
+    "drop",
+    "duplicate",
+    "reorder",
+    "malformed",
+    "late",
+    "fail",
+]
+_OF_EVENTS = ("drop", "duplicate", "reorder", "malformed", "late", "fail")
+SETTLEMENT = "settlement"
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 _Millis = Annotated[int, Field(ge=0, le=600_000)]
@@ -47,26 +78,46 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "silent_socket": ("ms",),
     "status": ("code",),
     "partial": ("fraction",),
+    "late": ("ms",),
 }
-_TAKES: dict[str, tuple[str, ...]] = _NEEDS | {"status": ("code", "body", "when")}
+_TAKES: dict[str, tuple[str, ...]] = _NEEDS | {"status": ("code", "body", "when"), "fail": ("stage",)}
+_DETAILS = ("ms", "code", "body", "when", "fraction", "stage")
 
 
 class Match(BaseModel):
     model_config = _STRICT
 
-    method: Literal["GET", "POST", "DELETE"] | None = None
+    venue: Literal["kalshi", "polymarket"] | None = None
+    request: str | None = None
+    event: str | None = None
+    method: Literal["GET", "POST", "PUT", "DELETE"] | None = None
     path_prefix: str | None = None
     client_order_id: str | None = None
     nth: Annotated[int, Field(ge=1)] | None = None
     every: Annotated[int, Field(ge=1)] | None = None
     probability: Annotated[float, Field(gt=0, le=1)] | None = None
 
+    @model_validator(mode="after")
+    def _known(self) -> Match:
+        if self.request is not None and self.event is not None:
+            raise ValueError("match takes request or event, not both")
+        known = [name for venue, name in REQUESTS if self.venue in (None, venue)]
+        if self.request is not None and self.request not in known:
+            raise ValueError(f"request {self.request} is unknown; expected one of {', '.join(sorted(set(known)))}")
+        return self
+
     def covers(self, method: str, path: str, client_order_id: str) -> bool:
         return (
-            self.method in (None, method)
+            self.event is None
+            and self.venue in (None, venue_of(path))
+            and self.request in (None, name_of(method, path))
+            and self.method in (None, method)
             and path.startswith(self.path_prefix or "")
             and self.client_order_id in (None, client_order_id)
         )
+
+    def hears(self, venue: str, event: str) -> bool:
+        return self.event == event and self.venue in (None, venue)
 
     @property
     def empty(self) -> bool:
@@ -84,6 +135,7 @@ class Fault(BaseModel):
     body: Any = None
     when: Literal["before", "after"] | None = None
     fraction: Annotated[Decimal, Field(ge=0, le=1)] | None = None
+    stage: Literal["early", "late"] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -96,12 +148,16 @@ class Fault(BaseModel):
     @model_validator(mode="after")
     def _complete(self) -> Fault:
         missing = [name for name in _NEEDS.get(self.do, ()) if getattr(self, name) is None]
-        given = [name for name in ("ms", "code", "body", "when", "fraction") if getattr(self, name) is not None]
+        given = [name for name in _DETAILS if getattr(self, name) is not None]
         foreign = [name for name in given if name not in _TAKES.get(self.do, ())]
         if missing:
             raise ValueError(f"{self.do} needs {', '.join(missing)}")
         if foreign:
             raise ValueError(f"{self.do} takes no {', '.join(foreign)}")
+        if (self.match.event is not None) != (self.do in _OF_EVENTS):
+            raise ValueError(f"{self.do} happens to {'events' if self.do in _OF_EVENTS else 'requests'}; match one")
+        if (self.do == "fail") != (self.match.event == SETTLEMENT):
+            raise ValueError(f"fail is what happens to the event {SETTLEMENT}, and nothing else does")
         if sum(getattr(self.match, name) is not None for name in ("nth", "every", "probability")) > 1:
             raise ValueError("match takes one of nth, every, probability")
         return self
@@ -124,9 +180,17 @@ class _Armed:
         return self.fault.limit is not None and self.fired >= self.fault.limit
 
     def fires(self, method: str, path: str, client_order_id: str, dice: random.Random) -> bool:
-        match = self.fault.match
-        if self.spent or not match.covers(method, path, client_order_id):
+        if self.spent or not self.fault.match.covers(method, path, client_order_id):
             return False
+        return self._hit(dice)
+
+    def happens(self, venue: str, event: str, dice: random.Random) -> bool:
+        if self.spent or not self.fault.match.hears(venue, event):
+            return False
+        return self._hit(dice)
+
+    def _hit(self, dice: random.Random) -> bool:
+        match = self.fault.match
         self.seen += 1
         if match.nth is not None:
             # With `times` > 1 the fault covers that many requests from the nth on.
@@ -167,6 +231,17 @@ class Faults:
                 return armed.fault
         return None
 
+    def pick_event(self, venue: str, event: str) -> Fault | None:
+        """What goes wrong with one event, if anything does."""
+        for armed in self._armed:
+            if armed.happens(venue, event, self._dice):
+                return armed.fault
+        return None
+
+    def reseed(self, seed: int) -> None:
+        """Begin the draws anew: a script with a seed of its own."""
+        self._dice = random.Random(seed)  # noqa: S311 - repeatable on purpose
+
     def status(self) -> list[dict[str, Any]]:
         """Each armed fault as it was given, with how many requests it matched and how often it happened."""
         return [
@@ -191,12 +266,36 @@ def parse(value: Any, source: str) -> list[Fault]:
         ) from None
 
 
-def load(path: Path) -> list[Fault]:
-    """Faults from a JSON or YAML file. Raises `BadInput` if it cannot be read or is not a list of faults."""
+class Script(BaseModel):
+    """A file of faults and the seed of their draws (None: the exchange's own)."""
+
+    model_config = _STRICT
+
+    faults: list[Fault]
+    seed: int | None = None
+
+
+def load(path: Path) -> Script:
+    """A script from a JSON or YAML file. Raises `BadInput` if it cannot be read or is none."""
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadInput(
             f"{path}: {error}; expected a JSON or YAML list of faults; fix the file or drop the setting", "bad_faults"
         ) from None
-    return parse(value, str(path))
+    return read(value, str(path))
+
+
+def read(value: Any, source: str) -> Script:
+    """A script from what a JSON or YAML document holds. Raises `BadInput` as `parse`."""
+    if not isinstance(value, dict):
+        return Script(faults=parse(value, source))
+    seed = value.get("seed")
+    foreign = sorted(value.keys() - {"seed", "faults"})
+    if foreign or not (seed is None or type(seed) is int):
+        raise BadInput(
+            f"{source}: {', '.join(map(str, foreign)) or f'seed {seed!r}'}; expected `faults`, a list, and perhaps "
+            "`seed`, a whole number; fix the script",
+            "bad_faults",
+        )
+    return Script(faults=parse(value.get("faults", []), source), seed=seed)

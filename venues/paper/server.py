@@ -91,7 +91,16 @@ class PaperServer:
 
     @property
     def clob_url(self) -> str:
+        """Polymarket's CLOB. Gamma is under `gamma_url`, both channels under `clob_ws_url`."""
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def gamma_url(self) -> str:
+        return f"{self.clob_url}/gamma"
+
+    @property
+    def clob_ws_url(self) -> str:
+        return f"ws://{self.host}:{self.port}/ws"
 
     @property
     def admin_url(self) -> str:
@@ -131,13 +140,16 @@ async def start(
     keys = Keys(config.api_keys)
     faults = Faults(config.seed)
     if config.faults_file is not None:
-        faults.add(scripted.load(config.faults_file))
+        script = scripted.load(config.faults_file)
+        if script.seed is not None:
+            faults.reseed(script.seed)
+        faults.add(script.faults)
     store = Store(config.state_dir)
     try:
         metrics = Metrics()
         exchange = Exchange(store, opening_cash=cash, unit=unit, clock=clock)
-        streams = Streams(exchange, metrics, clock)
-        side = PolymarketSide(config.state_dir, config.polymarket, faults, metrics, config.seed, clock)
+        streams = Streams(exchange, faults, metrics, clock)
+        side = PolymarketSide(config.state_dir, config.polymarket, faults, metrics, config.seed, timer, clock)
         playback = Playback(Floor(exchange, side.clob), open_session, metrics)
         clerk = Clerk(exchange, timer)
         await playback.resume()
@@ -149,7 +161,7 @@ async def start(
             about = ExchangeRoutes(exchange, tuple(config.api_keys), config.history_after_s * 1_000_000)
             about.add_to(app)
             Routes(exchange, playback, metrics, lag, timer, about.since).add_to(app)
-            Admin(exchange, playback, clerk, faults, streams, metrics).add_to(app)
+            Admin(exchange, playback, clerk, faults, streams, metrics, side).add_to(app)
             app.router.add_get(WS_PATH, streams.serve)
             runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
             port = await _listen(runner, config)

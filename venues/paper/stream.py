@@ -22,16 +22,20 @@ from venues.kalshi import frames
 from venues.paper import wire
 from venues.paper.book import Change
 from venues.paper.exchange import Exchange
+from venues.paper.faults import Faults
+from venues.paper.groups import Group, GroupEvent
 from venues.paper.listing import Listing
 from venues.paper.listings import Event
 from venues.paper.metrics import Metrics
-from venues.paper.records import FillRow, Order
+from venues.paper.outbox import Outbox
+from venues.paper.records import FillRow, Order, Position
 
 LIFECYCLE = "market_lifecycle_v2"
 _KINDS = ("snapshot", "delta", "private", "trade", "lifecycle", "reply")
 _BACKLOG = 20_000
 _PING_SECONDS = 10.0
-_CHANNELS = ("orderbook_delta", "trade", "fill", "user_orders", LIFECYCLE)
+GROUPS, POSITIONS, TICKER = "order_group_updates", "market_positions", "ticker"
+_CHANNELS = ("orderbook_delta", "trade", TICKER, "fill", "user_orders", POSITIONS, GROUPS, LIFECYCLE)
 
 
 @dataclass(slots=True)
@@ -48,8 +52,9 @@ class Subscription:
         self.seq += 1
         return self.seq
 
-    def covers(self, channel: str, ticker: str) -> bool:
-        return self.channel == channel and (self.markets is None or ticker in self.markets)
+    def covers(self, channel: str, ticker: str | None) -> bool:
+        """`ticker` None is what belongs to no market."""
+        return self.channel == channel and (self.markets is None or ticker is None or ticker in self.markets)
 
 
 class CommandError(Exception):
@@ -66,18 +71,18 @@ class Connection:
     """One client. `silent_until` (wall-clock microseconds): until then everything meant for it is lost."""
 
     socket: web.WebSocketResponse
+    outbox: Outbox
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
-    queue: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(_BACKLOG))
     silent_until: int = 0
     sids: int = 0
-    overflowed: bool = False
 
 
 class Streams:
     """All connections; the exchange's listener."""
 
-    def __init__(self, exchange: Exchange, metrics: Metrics, clock: Callable[[], int]) -> None:
+    def __init__(self, exchange: Exchange, faults: Faults, metrics: Metrics, clock: Callable[[], int]) -> None:
         self._exchange = exchange
+        self._faults = faults
         self._metrics = metrics
         self._clock = clock
         self._connections: set[Connection] = set()
@@ -105,7 +110,7 @@ class Streams:
         """One client from handshake (already authenticated) to close."""
         socket = web.WebSocketResponse(compress=False, timeout=2.0)
         await socket.prepare(request)
-        connection = Connection(socket)
+        connection = Connection(socket, Outbox("kalshi", self._faults, self._metrics, _BACKLOG))
         self._connections.add(connection)
         self._metrics.clients.set(len(self._connections))
         tasks = [asyncio.create_task(self._write(connection)), asyncio.create_task(self._ping(connection))]
@@ -128,6 +133,8 @@ class Streams:
                 frame = frames.delta(sub.sid, sub.next(), ticker, side, price, delta, at, yes_price=sub.yes_price)
                 self._send(connection, frame, "delta")
 
+        self._tick(ticker, at)
+
     def book_replaced(self, ticker: str) -> None:
         for connection, sub in self._audience("orderbook_delta", ticker):
             self._snapshot(connection, sub, ticker)
@@ -148,7 +155,27 @@ class Streams:
             frame = wire.lifecycle_message(sub.sid, sub.next(), listing, event)
             self._send(connection, _encode(frame), "lifecycle")
 
-    def _audience(self, channel: str, ticker: str) -> Iterable[tuple[Connection, Subscription]]:
+    def group_changed(self, group: Group, event: GroupEvent, at: int) -> None:
+        for connection, sub in self._audience(GROUPS, None):
+            frame = wire.group_message(sub.sid, sub.next(), group, event, at)
+            self._send(connection, _encode(frame), "private")
+
+    def position_changed(self, ticker: str, held: Position) -> None:
+        for connection, sub in self._audience(POSITIONS, ticker):
+            frame = wire.position_message(sub.sid, ticker, held, self._exchange.user_id)
+            self._send(connection, _encode(frame), "private")
+
+    def _tick(self, ticker: str, at: int) -> None:
+        """The best prices; the last one is of our own trades, the recording's prints are not ours to tell."""
+        audience = list(self._audience(TICKER, ticker))
+        if not audience:
+            return
+        bid, ask = self._exchange.best(ticker, "bid"), self._exchange.best(ticker, "ask")
+        last = self._exchange.account.positions.get(ticker, Position()).last_price
+        for connection, sub in audience:
+            self._send(connection, _encode(wire.ticker_message(sub.sid, ticker, (bid, ask), last, at)), "trade")
+
+    def _audience(self, channel: str, ticker: str | None) -> Iterable[tuple[Connection, Subscription]]:
         for connection in self._connections:
             for sub in connection.subscriptions.values():
                 if sub.covers(channel, ticker):
@@ -262,18 +289,15 @@ class Streams:
         self._send(connection, frame, "snapshot")
 
     def _send(self, connection: Connection, frame: bytes, kind: str) -> None:
-        if connection.overflowed or (connection.silent_until and self._clock() < connection.silent_until):
+        if connection.silent_until and self._clock() < connection.silent_until:
             return
         self._sent[kind].inc()
-        try:
-            connection.queue.put_nowait(frame)
-        except asyncio.QueueFull:
-            connection.overflowed = True
+        connection.outbox.put(frame, kind)
 
     async def _write(self, connection: Connection) -> None:
         while True:
-            frame = await connection.queue.get()
-            if connection.overflowed:
+            frame = await connection.outbox.get()
+            if frame is None:
                 await connection.socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"Subscription buffer overflow")
                 return
             with contextlib.suppress(ConnectionError):

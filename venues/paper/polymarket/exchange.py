@@ -61,7 +61,7 @@ class Clob:
         self.failed = False
         self.applied = 0
         self.listener: ClobListener | None = None
-        self.next_fates: list[Fate] = []
+        self.choose_fate: Callable[[], Fate | None] = lambda: None
         self._clock = clock
         self._last = 0
         self.markets = Markets(store.markets())
@@ -278,7 +278,7 @@ class Clob:
             taker_price=other.taker_price,
             makers=other.makers,
             status="MATCHED",
-            fate=self.next_fates.pop(0) if self.next_fates else self.pace.fate(trade_id),
+            fate=self.pace.fate(trade_id) if (scripted := self.choose_fate()) is None else scripted,
             matched_at=now,
             updated_at=now,
             due=now + max(1, self.pace.mine),

@@ -12,20 +12,29 @@ from aiohttp.typedefs import Middleware
 
 from domain.errors import BadInput
 from domain.money import Inexact, to_micros
-from venues.paper.faults import Faults
+from venues.paper.book import Change
+from venues.paper.faults import SETTLEMENT, Faults
 from venues.paper.metrics import Metrics
 from venues.paper.polymarket.account_api import AccountRoutes
+from venues.paper.polymarket.admin import PolymarketAdmin
 from venues.paper.polymarket.clock import Clock
+from venues.paper.polymarket.conditions import Market
 from venues.paper.polymarket.desk import Desk
-from venues.paper.polymarket.exchange import Clob
+from venues.paper.polymarket.exchange import Clob, MarketNews, OrderNews
+from venues.paper.polymarket.gamma import GammaRoutes
 from venues.paper.polymarket.gate import clob_gate
 from venues.paper.polymarket.heartbeats import Beat, Heartbeats
 from venues.paper.polymarket.keys import ApiKeys
+from venues.paper.polymarket.market_channel import MarketChannel
 from venues.paper.polymarket.markets_api import MarketRoutes
 from venues.paper.polymarket.modes import Modes
 from venues.paper.polymarket.orders_api import OrderRoutes
-from venues.paper.polymarket.settlement import Pace
+from venues.paper.polymarket.records import ClobOrder, ClobTrade
+from venues.paper.polymarket.settlement import Fate, Pace
 from venues.paper.polymarket.store import ClobStore
+from venues.paper.polymarket.user_channel import UserChannel
+
+MARKET_WS, USER_WS = "/ws/market", "/ws/user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +64,12 @@ class PolymarketSide:
         faults: Faults,
         metrics: Metrics,
         seed: int,
+        timer: int,
         clock: Callable[[], int],
     ) -> None:
         cash = _checked(config)
         self._store = ClobStore(folder)
+        self._metrics = metrics
         pace = Pace(config.mine_after_ms * 1000, config.confirm_after_ms * 1000, config.failing, seed)
         self.clob = Clob(
             self._store, opening_cash=cash, pace=pace, modes=Modes(config.post_only_ms * 1000), clock=clock
@@ -70,19 +81,69 @@ class PolymarketSide:
         self.markets = MarketRoutes(self.clob)
         self._orders = OrderRoutes(self.clob, self.desk, self.clock, metrics)
         self._accounts = AccountRoutes(self.clob, self.keys, self.heartbeats, self.clock)
-        self.gate: Middleware = clob_gate(self.clob, self.keys, faults, metrics)
+        self._gamma = GammaRoutes(self.clob, self.markets)
+        self._public = MarketChannel(self.clob, faults, metrics, clock)
+        self._private = UserChannel(self.clob, self.keys, faults, metrics, clock)
+        self.admin = PolymarketAdmin(self.clob, self.clock, timer)
+        self.gate: Middleware = clob_gate(self.clob, self.keys, faults, metrics, self.silence)
+        self.clob.listener = self
+        self.clob.choose_fate = lambda: _fate(faults, metrics)
 
     def add_to(self, app: web.Application) -> None:
-        for routes in (self.markets, self._orders, self._accounts):
+        for routes in (self.markets, self._orders, self._accounts, self._gamma, self.admin):
             routes.add_to(app)
+        app.router.add_get(MARKET_WS, self._public.serve)
+        app.router.add_get(USER_WS, self._private.serve)
+
+    @property
+    def clients(self) -> int:
+        return len(self._public.lines) + len(self._private.lines)
+
+    def silence(self, ms: int) -> None:
+        """Every socket open now carries nothing for `ms`, PONGs excepted."""
+        self._public.silence(ms)
+        self._private.silence(ms)
 
     async def stop(self) -> None:
         """Everything but the file, which `close` ends after the last request."""
         await self.clock.stop()
         await self._orders.close()
+        await self._public.close()
+        await self._private.close()
 
     def close(self) -> None:
         self._store.close()
+
+    # -- the exchange's listener ------------------------------------------------------------------------------------
+
+    def book_changed(self, market: Market, changes: list[Change], at: int) -> None:
+        self._public.book_changed(market, changes, at)
+
+    def book_replaced(self, market: Market) -> None:
+        self._public.book_replaced(market)
+
+    def printed(self, trade: ClobTrade) -> None:
+        self._metrics.fills.labels("taker" if trade.taker else "maker").inc()
+        self._public.printed(trade)
+        self.clock.wake()
+
+    def order_changed(self, order: ClobOrder, news: OrderNews) -> None:
+        self._private.order_changed(order, news)
+
+    def trade_changed(self, trade: ClobTrade) -> None:
+        self._private.trade_changed(trade)
+
+    def market_changed(self, market: Market, news: MarketNews, old_tick: int) -> None:
+        self._public.market_changed(market, news, old_tick)
+
+
+def _fate(faults: Faults, metrics: Metrics) -> Fate | None:
+    """What a script wants of the next match; None if it wants nothing."""
+    fault = faults.pick_event("polymarket", SETTLEMENT)
+    if fault is None:
+        return None
+    metrics.faults.labels(fault.do).inc()
+    return fault.stage or "early"
 
 
 def _checked(config: PolymarketConfig) -> int:

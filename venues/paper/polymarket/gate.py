@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
@@ -30,7 +32,9 @@ _SIGNED = (
 )
 
 
-def clob_gate(clob: Clob, keys: ApiKeys, faults: Faults, metrics: Metrics) -> Middleware:
+def clob_gate(
+    clob: Clob, keys: ApiKeys, faults: Faults, metrics: Metrics, silence: Callable[[int], None]
+) -> Middleware:
     """The middleware of the CLOB's paths; all others pass untouched."""
 
     @web.middleware
@@ -40,13 +44,17 @@ def clob_gate(clob: Clob, keys: ApiKeys, faults: Faults, metrics: Metrics) -> Mi
         fault = faults.pick(request.method, request.path, "")
         if fault is not None:
             metrics.faults.labels(fault.do).inc()
+            if fault.do == "silent_socket":
+                silence(fault.ms or 0)
+                fault = None
+        if fault is not None:
             if fault.do == "lost_request":
                 return drop(request)
             if fault.do == "status" and fault.when != "after":
                 return _scripted(fault)
         response = await _answered(request, handler, fault)
-        if fault is None:
-            return response
+        if fault is None or request.path.startswith("/ws/"):
+            return response  # a socket's life is over by now; there is no answer to spoil
         if fault.do == "late_answer":
             await faults.hold(fault.ms or 0)
         elif fault.do == "status":
