@@ -45,12 +45,13 @@ class OnFrame(Protocol):
 class StreamTiming:
     """Seconds. Back-off is full jitter: a uniform wait up to `backoff_s` doubled per failure, at most `backoff_cap_s`.
     A connection that stayed up for `settled_s` starts the doubling over. After `rotate_s` a connection is replaced
-    although nothing is wrong with it; 0 leaves it."""
+    although nothing is wrong with it; 0 leaves it. An asset is asked for again at most once in `ask_every_s`."""
 
     open_s: float = 10.0
     ping_s: float = 10.0
     snapshot_s: float = 10.0
     silence_s: float = 60.0
+    ask_every_s: float = 1.0
     backoff_s: float = 0.5
     backoff_cap_s: float = 30.0
     settled_s: float = 30.0
@@ -116,6 +117,8 @@ class MarketLink:
         self._failure: BaseException | None = None
         self._heard: dict[str, float] = {}
         self._asked: dict[str, float] = {}
+        self._asked_last: dict[str, float] = {}
+        self._deferred: dict[str, None] = {}
         self._any_heard = 0.0
 
     @property
@@ -181,12 +184,17 @@ class MarketLink:
                 raise
 
     async def ask_again(self, assets: Iterable[str]) -> bool:
-        """Have these assets' books sent anew; those asked for already are left out. False if the connection is lost."""
+        """Have these assets' books sent anew; those asked for already are left out, those asked for a moment ago wait:
+        a book that is doubted again and again must not flood the venue. False if the connection is lost."""
         now = time.monotonic()
-        wanted = [asset for asset in assets if asset in self.assets and asset not in self._asked]
+        free = [asset for asset in assets if asset in self.assets and asset not in self._asked]
+        early = [asset for asset in free if now - self._asked_last.get(asset, 0.0) < self._timing.ask_every_s]
+        self._deferred.update(dict.fromkeys(early))
+        wanted = [asset for asset in free if asset not in self._deferred]
         if self._lost:
             return False
         if wanted:
+            self._asked_last.update(dict.fromkeys(wanted, now))
             self._asked.update(dict.fromkeys(wanted, now))
             await self._say({"operation": "unsubscribe", "assets_ids": wanted})
             await self._say({"operation": "subscribe", "assets_ids": wanted, "custom_feature_enabled": True})
@@ -271,8 +279,12 @@ class MarketLink:
         """Asks for silent assets again and calls those frozen that stay silent."""
         timing = self._timing
         while not self._lost:
-            await asyncio.sleep(min(timing.silence_s, timing.snapshot_s) / 4)
+            await asyncio.sleep(min(timing.silence_s, timing.snapshot_s, timing.ask_every_s) / 4)
             now = time.monotonic()
+            due = [a for a in self._deferred if now - self._asked_last.get(a, 0.0) >= timing.ask_every_s]
+            for asset in due:
+                del self._deferred[asset]
+            await self.ask_again(due)
             frozen = [a for a, at in self._asked.items() if now - at > timing.snapshot_s and a not in self._given_up]
             if frozen:
                 self.frozen = tuple(frozen)

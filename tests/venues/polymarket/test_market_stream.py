@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -392,6 +392,20 @@ async def test_a_snapshot_asked_for_comes_on_the_same_connection() -> None:
         assert await made.request_snapshot([NO])
         await heard.until(lambda story: story.count(("frame", 1)) == 2)
         assert json.loads(heard.frames[1][0])[0]["asset_id"] == NO
+        assert len(peers) == 1
+
+
+async def test_an_asset_doubted_again_and_again_is_asked_for_at_a_bounded_pace() -> None:
+    heard = Heard()
+    async with venue(good) as (url, peers), pool(url, heard, timing=replace(QUICK, ask_every_s=0.1)) as made:
+        await heard.until(lambda story: "up" in story)
+        began = asyncio.get_running_loop().time()
+        while asyncio.get_running_loop().time() - began < 0.35:
+            assert await made.request_snapshot([NO])
+            await asyncio.sleep(0)
+        assert 2 <= len(heard.frames) <= 6
+        asked = len(heard.frames)
+        await heard.until(lambda story: story.count(("frame", 1)) > asked)  # the last one asked for comes, late
         assert len(peers) == 1
 
 
