@@ -11,14 +11,13 @@ import importlib
 import json
 import logging
 import sys
-import urllib.error
-import urllib.request
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from workers.conformance.checks import Sheet, Wrong, write
+from workers.conformance.checks import Sheet, write
 from workers.conformance.desk import Desk
+from workers.conformance.operator import tell
 from workers.conformance.script import Script
 from workers.conformance.stand import Stand
 
@@ -42,7 +41,7 @@ async def drive(client: str, stand: Stand) -> int:
         async with sheet.check("open", "the client starts against the exchange") as note:
             await desk.open()
             note.saw(f"{client} {desk.version}")
-            await asyncio.to_thread(_play, stand)
+            await tell(stand, "/play", stand.play)
         if not sheet.checks[-1].ok:
             return 0
         await Script(desk, stand, sheet).run()
@@ -56,20 +55,6 @@ async def _told(desk: Desk, stand: Stand) -> dict[str, Any]:
     positions = {market: str(await desk.position(market)) for market in (stand.market, stand.tide)}
     fills = [{k: str(v) for k, v in asdict(fill).items()} for fill in await desk.fills()]
     return {"cash": str(await desk.cash()), "positions": positions, "fills": fills}
-
-
-def _play(stand: Stand) -> None:
-    request = urllib.request.Request(  # noqa: S310 - loopback, written by the runner
-        f"{stand.urls['admin']}/play",
-        data=json.dumps(stand.play).encode(),
-        headers={"Content-Type": "application/json"},
-        method="POST",
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            answer.read()
-    except urllib.error.HTTPError as refused:
-        raise Wrong(f"HTTP {refused.code}: {refused.read().decode()}") from None
 
 
 if __name__ == "__main__":

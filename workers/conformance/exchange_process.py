@@ -25,7 +25,7 @@ def _ready(server: PaperServer) -> None:
         "rest": server.base_url,
         "ws": server.ws_url,
         "clob": f"http://{root}",
-        "gamma": f"http://{root}",
+        "gamma": server.gamma_url,
         "market_ws": f"ws://{root}/ws/market",
         "user_ws": f"ws://{root}/ws/user",
         "admin": server.admin_url,

@@ -11,6 +11,7 @@ from typing import Any
 
 from workers.conformance.checks import Wrong
 from workers.conformance.desk import Extra, Refused, until
+from workers.conformance.operator import tell
 from workers.conformance.stand import ASKS, BIDS, Stand
 
 _errors: Any = importlib.import_module("polymarket.errors")
@@ -45,6 +46,11 @@ def extras(client: Any, stand: Stand, said: Said) -> list[Extra]:
         Extra("good till date", "rests with its expiration", calls.good_till_date),
         Extra("cancel of one market", "ended by its asset, listed as cancelled", calls.cancel_market),
         Extra("fill and kill of nothing", f"nothing below {ask}: refused", calls.nothing_to_take),
+        *(
+            Extra(f"mode {mode}", "orders refused, and the SDK says why; what is allowed is taken", calls.mode(mode))
+            for mode in ("post_only", "cancel_only", "restarting")
+        ),
+        Extra("failed settlement", "a fill that fails is reported as failed and leaves nothing behind", calls.failing),
         Extra("dead man's switch", "a stale beat is refused; silence cancels what rests", calls.heartbeat, late=True),
     ]
 
@@ -118,6 +124,55 @@ class _Calls:
         if answer.ok or answer.code != "fak_not_filled":
             raise Wrong(f"{answer}")
         return answer.code
+
+    def mode(self, mode: str) -> Callable[[], Awaitable[object]]:
+        async def call() -> object:
+            rests = await self._rest()
+            await tell(self._stand, "/polymarket/mode", {"mode": mode})
+            try:
+                said = await self._refused_in(mode)
+                if mode == "post_only":
+                    maker = await self._rest(post_only=True)
+                    await self._said(self._client.cancel_order(order_id=maker.order_id))
+                if mode != "restarting":
+                    await self._said(self._client.cancel_order(order_id=rests.order_id))
+            finally:
+                await tell(self._stand, "/polymarket/mode", {"mode": "normal"})
+            if mode == "restarting":
+                await self._said(self._client.cancel_order(order_id=rests.order_id))
+            return said
+
+        return call
+
+    async def _refused_in(self, mode: str) -> str:
+        signed = await self._said(
+            self._client.create_limit_order(asset_id=self._stand.market, price="0.40", size=10, side="BUY")
+        )
+        try:
+            answer = await self._client.post_order(signed)
+        except _errors.RequestRejectedError as error:
+            if error.restriction != mode:
+                raise Wrong(f"restriction {error.restriction}, HTTP {error.status}: {error}") from None
+            return f"HTTP {error.status}, restriction {error.restriction}, retry after {error.retry_after}"
+        raise Wrong(f"taken: {answer}")
+
+    async def failing(self) -> object:
+        await tell(
+            self._stand,
+            "/faults",
+            [{"match": {"venue": "polymarket", "event": "settlement"}, "do": "fail", "stage": "early"}],
+        )
+        signed = await self._said(
+            self._client.create_market_order(
+                asset_id=self._stand.market, side="BUY", amount=Decimal("2.75"), max_price=Decimal("0.55")
+            )
+        )
+        answer = await self._said(self._client.post_order(signed))
+        try:
+            hashes = await self._said(self._client.wait_for_order_fill_settlement(answer, timeout_s=15))
+        except _errors.TransactionFailedError as failed:
+            return f"{type(failed).__name__}: {failed}"
+        raise Wrong(f"settled: {hashes}")
 
     async def heartbeat(self) -> object:
         beat = await self._said(self._client.send_order_heartbeat())
