@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from config.section import Section
 from config.venues import Kalshi, Polymarket, missing_for_live
 from domain.intent import LegPolicy
-from domain.limits import GateLimits, SetParams
+from domain.limits import CrossParams, GateLimits, SetParams
 from domain.market import Venue
 
 FROM_SESSION: Literal["from session"] = "from session"
@@ -159,7 +159,9 @@ class Settings(Section):
     paper: Paper = Paper()
     sets: Literal["from session"] | tuple[tuple[str, ...], ...] = FROM_SESSION
     strategy: SetParams = SetParams()
+    cross: CrossParams = CrossParams()
     gates: GateLimits = GateLimits()
+    gates_polymarket: GateLimits = GateLimits()
     policy: LegPolicy = LegPolicy()
     worker: Worker = Worker()
     reconcile: Reconcile = Reconcile()

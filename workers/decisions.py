@@ -1,4 +1,4 @@
-"""The decision side as a thread: the exchange's stream and the engine on an event loop that shares nothing.
+"""The decision side as a thread: the venues' streams and the engine on an event loop that shares nothing.
 
 The order path (Temporal, ledger, signing) lives on another thread's loop; a long garbage collection or a burst there
 delays no frame by more than the interpreter's switch interval. Everything crosses by `call_soon_threadsafe`.
@@ -17,16 +17,18 @@ import uvloop
 
 from domain.decisions import Suppression
 from domain.intent import Intent
-from domain.market import MarketSpec, Venue
+from domain.market import Venue
+from ingest.dead_letters import DeadLetters
 from ingest.engine import Engine
-from ingest.events import Doubt
+from ingest.events import Doubt, News, Resolved
 from ingest.gates import Halts
-from ingest.sets import OutcomeSet
-from venues.kalshi.signing import Signer
-from venues.kalshi.stream import KalshiStream
+from venues.polymarket.user_stream import UserEvent
+from venues.wire import wall_clock_us
 from workers import metrics
 from workers.stack.layout import Stack
+from workers.streams import Stream, streams_of
 from workers.user_channel import is_user_frame
+from workers.watch import Watched
 
 log = structlog.get_logger(__name__)
 
@@ -35,54 +37,52 @@ _QUIET_S = 1.5  # without a frame for so long, opportunities that stand are repo
 
 OnIntent = Callable[[Intent], None]
 OnSuppressed = Callable[[Sequence[Suppression]], None]
-OnUserFrame = Callable[[bytes], None]
+OnUserNews = Callable[[bytes | UserEvent | Resolved], None]
+"""Told of the account's business: a frame of Kalshi's, an event of Polymarket's, or that a market has a result."""
 OnEnd = Callable[[BaseException | None], None]
 
 
 class DecisionThread:
-    """Watches `sets` until `stop`. All callbacks are called on `home`, the loop that made this object.
+    """Watches what it is given until `stop`. All callbacks are called on `home`, the loop that made this object.
 
-    `on_end` is called once, with the exception if the stream ended by what no reconnect can cure (a wrong key).
+    `on_end` is called once, with the exception if a stream ended by what no reconnect can cure (a wrong key).
     """
 
     def __init__(
         self,
         stack: Stack,
-        signer: Signer,
-        sets: Sequence[OutcomeSet],
+        watched: Watched,
         open_pairs: Iterable[str],
         halts: Halts,
         *,
         on_intent: OnIntent,
         on_suppressed: OnSuppressed,
-        on_user_frame: OnUserFrame,
+        on_user_news: OnUserNews,
         on_end: OnEnd,
     ) -> None:
         settings = stack.settings
         self._home = asyncio.get_running_loop()
         self._on_intent, self._on_suppressed = on_intent, on_suppressed
-        self._on_user_frame, self._on_end = on_user_frame, on_end
+        self._on_user_news, self._on_end = on_user_news, on_end
+        self._dead_letters = DeadLetters(stack.layout.dead_letters)
         self.engine = Engine(
-            sets,
+            watched.sets,
             settings.strategy,
             settings.gates,
             settings.policy,
             self._intent,
             self._suppressed,
+            strategies=watched.strategies,
+            venue_limits={Venue.POLYMARKET: settings.gates_polymarket},
             on_gapped=self._gapped,
+            on_news=self._news,
+            on_dead=self._dead,
         )
         for pair in open_pairs:
             self.engine.trade_opened(pair)
         self._halts = halts
-        self._stream = KalshiStream(
-            stack.venue_ws_url,
-            signer,
-            on_frame=self._frame,
-            markets=[spec.market for spec in _markets(sets)],
-            on_state=self._state,
-            on_gap=self.engine.on_gap,
-        )
-        self.up = False
+        self._streams = streams_of(stack, watched, self.engine, self)
+        self.up: dict[Venue, bool] = dict.fromkeys(self._streams, False)
         self._last_frame = time.monotonic()
         self._counted = 0
         self._snapshots: set[asyncio.Task[bool]] = set()
@@ -123,7 +123,7 @@ class DecisionThread:
             pass
         except BaseException as error:
             failure = error
-        self.up = False
+        self.up = dict.fromkeys(self.up, False)
         if not self._home.is_closed():
             self._home.call_soon_threadsafe(self._on_end, failure)
 
@@ -133,28 +133,58 @@ class DecisionThread:
         self.engine.on_halts(self._halts)
         ticking = asyncio.create_task(self._tick())
         try:
-            await self._stream.run()
+            await self._stay()
         finally:
             ticking.cancel()
             self.engine.finish()
-            metrics.FEED_UP.set(0)
+            for venue in self._streams:
+                metrics.FEED_UP.labels(venue).set(0)
 
-    def _frame(self, raw: bytes, received_at_us: int, received_ns: int) -> None:
-        if is_user_frame(raw):
-            self._home.call_soon_threadsafe(self._on_user_frame, raw)
+    async def _stay(self) -> None:
+        """Every stream, until one ends by what no reconnect can cure."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for stream in self._streams.values():
+                    tasks.create_task(stream.run())
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        await asyncio.Event().wait()  # nothing to watch, and nothing to do but to be stopped
+
+    # ------------------------------------------------------------------ what the streams bring
+
+    def frame(self, venue: Venue, raw: bytes, received_at_us: int, received_ns: int, link: int = 0) -> None:
+        if venue is Venue.KALSHI and is_user_frame(raw):
+            self._home.call_soon_threadsafe(self._on_user_news, raw)
             return
         self._last_frame = time.monotonic()
-        self.engine.on_frame(raw, received_at_us)
+        self.engine.on_frame(raw, received_at_us, venue, link)
         metrics.DECISION.observe((time.monotonic_ns() - received_ns) / 1e9)
 
-    def _state(self, up: bool, reason: str) -> None:
-        log.info("feed", up=up, reason=reason)
-        self.up = up
-        metrics.FEED_UP.set(1 if up else 0)
-        self.engine.on_state(up, reason)
+    def state(self, venue: Venue, up: bool, reason: str) -> None:
+        log.info("feed", venue=venue, up=up, reason=reason)
+        self.up[venue] = up
+        metrics.FEED_UP.labels(venue).set(1 if up else 0)
+        self.engine.on_state(up, reason, venue)
         if up:
             gc.collect()
             gc.freeze()  # what stands now stays: later collections need not walk it
+
+    def user_event(self, event: UserEvent) -> None:
+        self._home.call_soon_threadsafe(self._on_user_news, event)
+
+    def dead(self, venue: Venue, raw: bytes, why: str) -> None:
+        self._dead(venue, raw, why, wall_clock_us())
+
+    # ------------------------------------------------------------------ what the engine says
+
+    def _news(self, news: News) -> None:
+        if isinstance(news, Resolved):
+            self._home.call_soon_threadsafe(self._on_user_news, news)
+
+    def _dead(self, venue: Venue, raw: bytes, why: str, at: int) -> None:
+        log.warning("a message could not be used and is kept", venue=venue, why=why, bytes=len(raw))
+        metrics.DEAD_LETTERS.labels(venue).inc()
+        self._dead_letters.keep(venue, raw, why, at)
 
     def _intent(self, intent: Intent) -> None:
         metrics.INTENTS.labels(intent.strategy).inc()
@@ -166,8 +196,10 @@ class DecisionThread:
 
     def _gapped(self, venue: Venue, markets: tuple[str, ...], doubt: Doubt) -> None:
         log.warning("books are not believed; asking for snapshots", venue=venue, markets=markets, doubt=doubt)
-        assert self._loop is not None
-        task = self._loop.create_task(self._stream.request_snapshot(markets))
+        stream: Stream | None = self._streams.get(venue)
+        if stream is None or self._loop is None:
+            return
+        task = self._loop.create_task(stream.request_snapshot(list(markets)))
         self._snapshots.add(task)
         task.add_done_callback(self._snapshots.discard)
 
@@ -181,7 +213,3 @@ class DecisionThread:
                 standing = self.engine.standing()
                 if standing:
                     self._home.call_soon_threadsafe(self._on_suppressed, standing)
-
-
-def _markets(sets: Sequence[OutcomeSet]) -> list[MarketSpec]:
-    return [spec for outcomes in sets for spec in outcomes.markets]

@@ -16,11 +16,10 @@ from config.settings import FROM_SESSION
 from domain.decisions import Gate, Suppression
 from domain.errors import SurefootError, Unavailable
 from domain.intent import Intent
-from domain.market import Venue
+from ingest.events import Resolved
 from ingest.gates import Halts
-from ingest.sets import OutcomeSet, sets_of
+from venues.polymarket.user_stream import UserEvent
 from workers import metrics
-from workers.accounts import signer_of
 from workers.decisions import DecisionThread
 from workers.halt_watch import HaltWatch
 from workers.process import child_main, until_told_to_stop
@@ -29,6 +28,7 @@ from workers.stack.layout import Stack
 from workers.starter import TradeStarter
 from workers.trading import Trading, trading
 from workers.user_channel import UserChannel
+from workers.watch import Watched, watch
 
 log = structlog.get_logger(__name__)
 
@@ -126,27 +126,29 @@ class IngestHost:
                 await asyncio.sleep(_WATCH_S)
 
     async def _start(self, markets: Sequence[str]) -> None:
-        sets = await self._sets(markets)
-        log.info("watching", sets=[outcomes.name for outcomes in sets])
+        watched = await self._watched(markets)
+        log.info(
+            "watching",
+            sets=[outcomes.name for outcomes in watched.sets],
+            claims=list(dict.fromkeys(strategy.pair for strategy in watched.strategies)),
+        )
         self._thread = DecisionThread(
             self._stack,
-            signer_of(self._stack),
-            sets,
+            watched,
             self._open,
             self._halts.known,
             on_intent=self._intent,
             on_suppressed=self._suppressed.extend,
-            on_user_frame=self._user_frame,
+            on_user_news=self._user_news,
             on_end=self._ended,
         )
         self._thread.start()
 
-    async def _sets(self, markets: Sequence[str]) -> tuple[OutcomeSet, ...]:
-        declared = self._stack.settings.sets
+    async def _watched(self, markets: Sequence[str]) -> Watched:
         while True:
             try:
-                specs = [await self._desk.venues[Venue.KALSHI].market(market) for market in markets]
-                return sets_of(specs, () if declared == FROM_SESSION else declared)
+                claims = await self._desk.ledger.claims()
+                return await watch(self._stack.settings, self._desk.venues, markets, claims)
             except Unavailable as away:
                 log.warning("market rules not read yet", error=away.message)
                 await asyncio.sleep(_WATCH_S)
@@ -186,8 +188,8 @@ class IngestHost:
             )
         )
 
-    def _user_frame(self, raw: bytes) -> None:
-        task = asyncio.get_running_loop().create_task(self._users.take(raw))
+    def _user_news(self, news: bytes | UserEvent | Resolved) -> None:
+        task = asyncio.get_running_loop().create_task(self._users.hear(news))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

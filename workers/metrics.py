@@ -68,7 +68,9 @@ _SDK_LATENCIES = (  # the SDK's own buckets are too coarse below 50 ms
 
 FRAMES = Counter("surefoot_frames", "Exchange frames taken in", ["type"])
 DECISION = Histogram("surefoot_decision_seconds", "Frame taken in to decision made", buckets=_MICROSECONDS)
-FEED_UP = Gauge("surefoot_feed_up", "1 while the market data feed is connected and its books are trusted")
+FEED_UP = Gauge("surefoot_feed_up", "1 while a venue's market data feed is up and its books are trusted", ["venue"])
+DEAD_LETTERS = Counter("surefoot_dead_letters", "Messages of a venue that could not be used, and were kept", ["venue"])
+BEAT_SILENCE = Gauge("surefoot_heartbeat_silence_seconds", "Since Polymarket last took a beat of the dead man's switch")
 INTENTS = Counter("surefoot_intents", "Intents emitted", ["strategy"])
 SUPPRESSED = Counter("surefoot_suppressed", "Opportunities not taken, by the gate that was shut", ["gate"])
 START = Histogram("surefoot_start_seconds", "Intent to durable workflow start acknowledged", buckets=_MILLISECONDS)

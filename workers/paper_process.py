@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 from pathlib import Path
 
 import structlog
 from prometheus_client import REGISTRY
 
+from config.secrets import hex_key
 from domain.errors import SurefootError
+from venues.paper.polymarket.facade import PolymarketConfig
 from venues.paper.server import PaperConfig, PaperServer, serve
+from venues.polymarket.wallet import Wallet
 from workers import logs, metrics
-from workers.stack.layout import PAPER_KEY_ID, Stack, load_stack
+from workers.stack.layout import PAPER_KEY_ID, Layout, Stack, load_stack, write_private
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +36,16 @@ def config_of(stack: Stack) -> PaperConfig:
         settle_after_ms=paper.settle_after_ms,
         seed=paper.seed,
         faults_file=paper.faults_file,
+        polymarket=PolymarketConfig(opening_cash=paper.polymarket.opening_cash),
     )
+
+
+def hand_out_credentials(server: PaperServer, layout: Layout) -> None:
+    """Write the API key of the stack's wallet where its clients read it, before anybody may ask."""
+    wallet = Wallet.from_hex(hex_key(layout.polymarket_key))
+    key = server.polymarket.keys.of(wallet.address)
+    content = {"apiKey": key.key, "secret": key.secret, "passphrase": key.passphrase}
+    write_private(layout.polymarket_credentials, json.dumps(content).encode() + b"\n")
 
 
 async def run(stack: Stack) -> None:
@@ -41,6 +54,7 @@ async def run(stack: Stack) -> None:
 
     def ready(server: PaperServer) -> None:
         nonlocal serving
+        hand_out_credentials(server, stack.layout)
         serving = True
         REGISTRY.register(server.metrics.registry)  # its own figures beside the process's, on one page
         log.info("exchange open", base_url=server.base_url, ws_url=server.ws_url)

@@ -10,6 +10,17 @@ is a hop and a durable write, so a trade that has heard already gets none:
 | fill | answered or settled, and the fill is of the moment it was sent | no: the answer told it |
 | fill | answered or settled, and the fill is void or came long after it was sent | yes, also at rest |
 | market determined or settled | every open trade of that market | yes |
+
+Polymarket's events name orders by the venue's own id, which the ledger has from before the send. Its trades bring no
+fee and no final word of their own, so no fill is recorded from them:
+
+| event | order or trade | nudged |
+|---|---|---|
+| order, trade MATCHED | its outcome is unknown, or no answer came within half a second | yes |
+| trade MATCHED | it rests in the book | yes, at once |
+| trade CONFIRMED or FAILED | waits for the final word of its fills, or rests on it | yes |
+| trade MINED, RETRYING | – | no: neither is final |
+| market resolved | every open trade of that market | yes |
 """
 
 from __future__ import annotations
@@ -23,11 +34,14 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import SurefootError
 from domain.evidence import Fill, FillStatus
+from domain.market import Venue
 from domain.orders import Verdict
 from domain.snapshot import OrderFacts
+from ingest.events import Resolved
 from ledger.port import OrderLedger
 from venues.kalshi.messages import FillMessage, LifecycleMessage, UserOrderMessage
 from venues.kalshi.translate import fill_from_stream
+from venues.polymarket.user_stream import UserEvent, UserOrder
 from workflows import names
 
 log = structlog.get_logger(__name__)
@@ -35,6 +49,8 @@ log = structlog.get_logger(__name__)
 _ANSWER_TIME_S = 0.5  # an order's own answer is on its way; only one that stays away needs a nudge
 _LATE_US = 2_000_000  # a fill so long after its order left is no part of that order's answer
 _PAYING = frozenset({"determined", "settled"})
+_FINAL_WORDS = frozenset({"CONFIRMED", "FAILED"})
+_NO_NEWS = frozenset({"MINED", "RETRYING"})
 
 
 class _Type(msgspec.Struct):
@@ -58,7 +74,8 @@ class _Lifecycle(msgspec.Struct):
 
 
 class UserChannel:
-    """Takes `fill`, `user_order` and `market_lifecycle_v2` frames on the trading side's loop."""
+    """Takes what the streams say of the account, on the trading side's loop: Kalshi's `fill`, `user_order` and
+    `market_lifecycle_v2` frames, Polymarket's user events, and markets that have a result."""
 
     def __init__(self, client: Client, ledger: OrderLedger) -> None:
         self._client = client
@@ -66,6 +83,43 @@ class UserChannel:
         self._fills = msgspec.json.Decoder(_Fill)
         self._orders = msgspec.json.Decoder(_Order)
         self._lifecycles = msgspec.json.Decoder(_Lifecycle)
+
+    async def hear(self, news: bytes | UserEvent | Resolved) -> None:
+        """Whatever it is. Never raises for what a venue says."""
+        if isinstance(news, bytes):
+            await self.take(news)
+            return
+        try:
+            if isinstance(news, Resolved):
+                for market in news.markets:
+                    await self._resolved(market, "resolved")
+            else:
+                await self._event(news)
+        except (SurefootError, RPCError) as trouble:
+            log.warning("user event not taken", error=str(trouble))
+
+    async def _event(self, event: UserEvent) -> None:
+        """See the second table above."""
+        if isinstance(event, UserOrder):
+            await self._look(event.order_id, at_once=False)
+        elif event.status in _FINAL_WORDS:
+            for order_id in event.order_ids:
+                order = await self._ledger.order_at(Venue.POLYMARKET, order_id)
+                if order is not None:
+                    await self._signal(order.ticket.intent_id, order.client_order_id, late=True)
+        elif event.status not in _NO_NEWS:
+            for order_id in event.order_ids:
+                await self._look(order_id, at_once=order_id != event.taker_order_id)
+
+    async def _look(self, order_id: str, *, at_once: bool) -> None:
+        """Nudge the trade of one of our orders while its answer has not told what became of it."""
+        if await self._ledger.order_at(Venue.POLYMARKET, order_id) is None:
+            return  # somebody else's side of a trade, or an order that nobody here sent
+        if not at_once:
+            await asyncio.sleep(_ANSWER_TIME_S)
+        order = await self._ledger.order_at(Venue.POLYMARKET, order_id)
+        if order is not None and _is_news(order, None):
+            await self._signal(order.ticket.intent_id, order.client_order_id)
 
     async def take(self, raw: bytes) -> None:
         """One frame. What cannot be read or stored is logged: the trade's own settling reads every fill again."""
@@ -111,11 +165,14 @@ class UserChannel:
         if woken:
             log.info("market resolved; its trades look", market=market, what=what, trades=woken)
 
-    async def _signal(self, trade: str, about: str) -> None:
+    async def _signal(self, trade: str, about: str, *, late: bool = False) -> None:
+        """`late` news may well find the trade over."""
         try:
             await self._client.get_workflow_handle(trade).signal(names.SIGNAL_ORDER_UPDATE, about)
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:  # reconciliation compares what closed trades left behind
+            if error.status is RPCStatusCode.NOT_FOUND and late:
+                log.info("the trade was over before its venue's last word", trade=trade, about=about)
+            elif error.status is RPCStatusCode.NOT_FOUND:  # reconciliation compares what closed trades left behind
                 log.warning("news for a trade that has ended", trade=trade, about=about)
             else:
                 log.info("trade not nudged; it asks again by itself", trade=trade, about=about, error=error.message)

@@ -18,7 +18,7 @@ from config.settings import Settings
 from domain.market import Venue
 from domain.operator import Action
 from workers.cli import exits
-from workers.cli.ledger import venue_side
+from workers.cli.ledger import venue_sides
 from workers.cli.main import main
 from workers.stack import host
 from workers.stack import services as services_of_stack
@@ -71,8 +71,8 @@ async def test_a_stack_is_seen_played_and_reported_through_the_command_line(
     opening = record_opening_once(stack.layout)
     await opening()
     await opening()
-    venue = await venue_side(stack)
-    assert (venue.venue, venue.cash) == (Venue.KALSHI, Decimal(500))
+    sides = await venue_sides(stack)
+    assert {venue: side and side.cash for venue, side in sides.items()} == {Venue.KALSHI: Decimal(500)}
 
     assert await run("status", "--json") == exits.OK
     told = json.loads(capsys.readouterr().out)
@@ -175,5 +175,7 @@ async def test_the_exchange_comes_back_from_a_kill_at_the_same_address(stack: St
             if now["paper"].pid != records["paper"].pid and await get_status(port, "/healthz") == 200:
                 break
             await asyncio.sleep(0.05)
-    assert (await venue_side(stack)).cash == Decimal(500)
+    side = (await venue_sides(stack))[Venue.KALSHI]
+    assert side is not None
+    assert side.cash == Decimal(500)
     assert now["temporal"].pid == records["temporal"].pid

@@ -12,7 +12,7 @@ from domain.money import to_micros
 from domain.orders import Quote
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import BasketStrategy
-from venues.kalshi.client import KalshiClient
+from venues.port import VenueClient
 from workers.trading import wall_clock_us
 
 _ONE = 1_000_000
@@ -36,7 +36,7 @@ class IntentMaker:
         self._last = 0
 
     @classmethod
-    async def read(cls, venue: KalshiClient, markets: tuple[str, str], params: SetParams) -> IntentMaker:
+    async def read(cls, venue: VenueClient, markets: tuple[str, str], params: SetParams) -> IntentMaker:
         one, other = markets
         specs = (await venue.market(one), await venue.market(other))
         return cls(specs, (await venue.quote(one), await venue.quote(other)), params)

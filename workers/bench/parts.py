@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from domain.intent import Intent
+from domain.market import Venue
 from domain.orders import OrderTicket, Purpose, SubmitResult, Verdict
 from workers.bench.figures import emit, percentiles
 from workers.bench.trades import Desk
@@ -20,7 +21,8 @@ _UNHEARD = "bench-nobody"  # a task queue without a worker: the start alone
 
 
 async def run(opened: Desk, command: str, count: int) -> None:
-    venue, ledger, run_id = opened.connections.venue, opened.connections.ledger, opened.stack.run_id
+    venue = opened.connections.venues[Venue.KALSHI]
+    ledger, run_id = opened.connections.ledger, opened.stack.run_id
     market = opened.maker.make("part").legs[0].market
 
     def ticket_of(intent: Intent, purpose: Purpose = Purpose.OPEN) -> OrderTicket:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from domain.evidence import Fill
 from domain.intent import Intent
 from domain.limits import SetParams
+from domain.market import Venue
 from domain.orders import client_order_id
 from workers import metrics
 from workers.bench.figures import emit, percentiles
@@ -94,7 +95,7 @@ async def desk(stack: Stack) -> AsyncIterator[Desk]:
     runtime = metrics.temporal_runtime(stack.metrics_ports["ingest_sdk"])
     async with trading(stack, runtime) as connections:
         one, other = (spec.market for spec in deep().markets)
-        maker = await IntentMaker.read(connections.venue, (one, other), SetParams())
+        maker = await IntentMaker.read(connections.venues[Venue.KALSHI], (one, other), SetParams())
         opened = Desk(stack, connections, maker)
         gc.collect()
         gc.freeze()

@@ -8,6 +8,7 @@ state_dir/
 ├── temporal.db       the Temporal development server's history (SQLite, WAL)
 ├── paper/            the paper exchange's journal
 ├── keys/             paper keys of both venues, database password (folder 0700, secrets 0600)
+├── dead-letters/     what venues said and nobody could use
 ├── logs/             PROCESS.log JSON lines, PROCESS.err raw stderr
 └── reports/          saved reports
 """
@@ -89,6 +90,11 @@ class Layout:
     @property
     def postgres_password(self) -> Path:
         return self.keys / "postgres.password"
+
+    @property
+    def dead_letters(self) -> Path:
+        """Messages of venues that could not be used: see `ingest.dead_letters`."""
+        return self.root / "dead-letters"
 
     @property
     def logs(self) -> Path:

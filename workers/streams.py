@@ -1,0 +1,130 @@
+"""The market data of each venue in use, as the decision thread runs it: one `run`, one way to ask for snapshots."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from domain.errors import Unavailable
+from domain.market import Venue
+from ingest.comparison import BookComparison
+from ingest.engine import Engine
+from ingest.events import Doubt
+from venues.kalshi.stream import KalshiStream
+from venues.polymarket.pool import MarketPool
+from venues.polymarket.user_stream import UserEvent, UserStream
+from venues.wire import HttpWire, WireFailure
+from workers.accounts import credentials_of, polymarket_ends, signer_of
+from workers.stack.layout import Stack
+from workers.watch import Watched
+
+_BOOKS_S = 5.0
+
+
+class Hooks(Protocol):
+    """What the decision thread does with what streams bring. All called on its loop."""
+
+    def frame(self, venue: Venue, raw: bytes, received_at_us: int, received_ns: int, link: int = 0) -> None: ...
+
+    def state(self, venue: Venue, up: bool, reason: str) -> None: ...
+
+    def user_event(self, event: UserEvent) -> None: ...
+
+    def dead(self, venue: Venue, raw: bytes, why: str) -> None: ...
+
+
+class Stream(Protocol):
+    async def run(self) -> None:
+        """Stay connected until cancelled. Raises what no reconnect can cure."""
+        ...
+
+    async def request_snapshot(self, markets: Sequence[str]) -> bool: ...
+
+
+def streams_of(stack: Stack, watched: Watched, engine: Engine, hooks: Hooks) -> dict[Venue, Stream]:
+    """A stream for each venue in use that has something to watch. Raises `BadInput` for keys that are none."""
+    made: dict[Venue, Stream] = {}
+    for venue in stack.settings.in_use:
+        if not watched.markets(venue):
+            continue
+        if venue is Venue.KALSHI:
+            made[venue] = _kalshi(stack, watched, engine, hooks)
+        else:
+            made[venue] = _Polymarket(stack, watched, engine, hooks)
+    return made
+
+
+def _kalshi(stack: Stack, watched: Watched, engine: Engine, hooks: Hooks) -> Stream:
+    def frame(raw: bytes, received_at_us: int, received_ns: int) -> None:
+        hooks.frame(Venue.KALSHI, raw, received_at_us, received_ns)
+
+    return KalshiStream(
+        stack.venue_ws_url,
+        signer_of(stack),
+        on_frame=frame,
+        markets=list(watched.markets(Venue.KALSHI)),
+        on_state=lambda up, reason: hooks.state(Venue.KALSHI, up, reason),
+        on_gap=engine.on_gap,
+    )
+
+
+class _Polymarket:
+    """Books over several connections, compared with the REST books now and then, and the account's own channel."""
+
+    def __init__(self, stack: Stack, watched: Watched, engine: Engine, hooks: Hooks) -> None:
+        ends = polymarket_ends(stack)
+
+        def frame(raw: bytes, received_at_us: int, received_ns: int, link: int, /) -> None:
+            hooks.frame(Venue.POLYMARKET, raw, received_at_us, received_ns, link)
+
+        def silent(assets: tuple[str, ...]) -> None:
+            engine.on_gap(assets, Venue.POLYMARKET, Doubt.SILENT)
+
+        self._pool = MarketPool(
+            ends.ws_url,
+            watched.groups(Venue.POLYMARKET),
+            on_frame=frame,
+            on_link_lost=engine.on_link_lost,
+            on_silent=silent,
+            on_state=lambda up, reason: hooks.state(Venue.POLYMARKET, up, reason),
+        )
+        self._users = UserStream(
+            ends.ws_url,
+            credentials_of(stack),
+            on_event=lambda event, raw: hooks.user_event(event),
+            on_dead=lambda raw, why: hooks.dead(Venue.POLYMARKET, raw, why),
+        )
+        self._rest = HttpWire("Polymarket CLOB", ends.clob_url)
+        self._comparison = BookComparison(
+            engine.polymarket,
+            self._books,
+            on_doubt=lambda markets, doubt: engine.on_gap(markets, Venue.POLYMARKET, doubt),
+            on_quiet=self._pool.vouch,
+            on_dead=lambda raw, why: hooks.dead(Venue.POLYMARKET, raw, why),
+        )
+
+    async def run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for each in (self._pool.run, self._users.run, self._comparison.run):
+                    tasks.create_task(each())
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        finally:
+            await self._rest.close()
+
+    async def request_snapshot(self, markets: Sequence[str]) -> bool:
+        return await self._pool.request_snapshot(markets)
+
+    async def _books(self, tokens: Sequence[str]) -> bytes:
+        body = msgspec.json.encode([{"token_id": token} for token in tokens])
+        try:
+            answer = await self._rest.exchange(
+                "POST", "/books", timeout=_BOOKS_S, content=body, headers={"Content-Type": "application/json"}
+            )
+        except WireFailure as failure:
+            raise Unavailable(f"Polymarket's books were not read: {failure}", "unavailable") from None
+        return answer.body
