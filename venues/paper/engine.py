@@ -137,6 +137,19 @@ class MarketEngine:
             self.book.rest(order.level_side, order.level, -order.remaining)
         return order
 
+    def reduce(self, order_id: str, size: int) -> None:
+        """A working order gives up `size` of what it has left; its place in line stays."""
+        order = self.resting[order_id]
+        order.remaining -= size
+        self.book.rest(order.level_side, order.level, -size)
+
+    def ahead(self, order_id: str) -> int:
+        """Size before a working order at its level: everybody displayed there, or `front` with a queue, and our own
+        earlier ones."""
+        order = self.resting[order_id]
+        public = order.front if self.queue else self.book.public(order.level_side, order.level)
+        return public + sum(o.remaining for o in self._at(order.level_side, order.level) if o.seq < order.seq)
+
     def shorten(self) -> None:
         """After a change of the recorded book: nobody has more ahead of him than is displayed."""
         for order in self.resting.values():

@@ -10,36 +10,30 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
+from typing import TypeVar
 
 import msgspec
 
 from domain.errors import BadInput
 from domain.market import MarketSpec
-from domain.money import from_micros, to_micros
+from domain.money import to_micros
 from venues.paper import collateral, identity, refusals
 from venues.paper.account import Account
 from venues.paper.engine import MarketEngine, Resting, Take
+from venues.paper.groups import Groups
 from venues.paper.history import History
 from venues.paper.listing import Listing, Outcome, decide
 from venues.paper.listings import Listings
-from venues.paper.office import Office
-from venues.paper.records import AccountView, BookSide, Order, Position, SettlementRow
+from venues.paper.office import Office, Opening
+from venues.paper.placing import ended, place
+from venues.paper.records import AccountView, BookSide, Cancelled, Order, Position, SettlementRow
 from venues.paper.request import OrderRequest
 from venues.paper.step import Changes, Listener
 from venues.paper.store import Store, Taken
 from venues.recording.session import BookReset, SessionEvent
 
-
-@dataclass(frozen=True, slots=True)
-class Cancelled:
-    """`reduced_by`: how much of the order was still working, in micros; `at`: when it was taken out."""
-
-    order_id: str
-    client_order_id: str
-    reduced_by: int
-    at: int
+T = TypeVar("T")
 
 
 class Exchange:
@@ -64,9 +58,10 @@ class Exchange:
         self.working: dict[str, Order] = {}
         self.listings = Listings(store)
         self.office = Office(store)
+        self.groups = Groups(store)
         self._order_seq, self._fill_seq, self._paid_seq = store.last_seqs()
         self.history = History(self.now(), self._view())
-        self._changes = Changes()
+        self.changes = Changes()
 
     def listen(self, listener: Listener) -> None:
         self._listener = listener
@@ -84,9 +79,9 @@ class Exchange:
         A market that is played again trades anew; if it was decided and not paid yet, it is paid first.
         """
         specs = tuple(specs)
-        with self._step():
+        with self.step():
             for order_id in tuple(self.working):
-                self._cancel(order_id, "CloseCancel")
+                self.end(order_id, "CloseCancel")
             for spec in specs:
                 before = self.listings.get(spec.market)
                 if before is not None and before.decided:
@@ -104,7 +99,7 @@ class Exchange:
         specs = tuple(specs)
         self._load(specs)
         if self.listings.adopt(specs, self.now()):
-            with self._step():
+            with self.step():
                 pass  # what was adopted is written with the step
         return self.store.taken()
 
@@ -115,8 +110,8 @@ class Exchange:
     def reopen(self) -> None:
         """After a silent catch-up: working orders return to their books, and what they cross now trades now."""
         for order in sorted(self.store.orders(status="resting"), key=lambda o: o.seq):
-            self._rest(order)
-        with self._step():
+            self.rest(order)
+        with self.step():
             for ticker in self.engines:
                 self._match(ticker)
         self.history = History(self.now(), self._view())
@@ -139,8 +134,8 @@ class Exchange:
         if silent:
             engine.book.drain()
             return
-        if engine.resting:
-            with self._step(publish=False):
+        if engine.resting and self.office.trading:
+            with self.step(publish=False):
                 self._match(event.market)
         changes = engine.book.drain()
         if self._listener is not None:
@@ -154,7 +149,7 @@ class Exchange:
 
     def receive(self, client_order_id: str, body: bytes) -> None:
         """Note bytes that arrived and will have no effect."""
-        with self._step():
+        with self.step():
             self._receipt(client_order_id, body)
 
     def create(self, request: OrderRequest, body: bytes, *, fraction: Decimal | None = None) -> Order:
@@ -162,29 +157,61 @@ class Exchange:
 
         Raises `Refusal`; the arrival of the bytes is on record either way.
         """
+        order = self.attempt(lambda: place(self, request, fraction), (request.client_order_id, body))
+        return (self.store.order(order.order_id) or order) if order.group else order  # its group may have ended it
+
+    def attempt(self, do: Callable[[], T], arrived: tuple[str, bytes] = ("", b"")) -> T:
+        """One step that the rules may forbid: what was refused changes nothing but the record of what `arrived`.
+
+        Raises the `Refusal` that `do` raised, once the step is durable."""
+        done: list[T] = []
         refusal: refusals.Refusal | None = None
-        order: Order | None = None
-        with self._step():
-            self._receipt(request.client_order_id, body)
+        with self.step():
+            self._receipt(*arrived)
             try:
-                order = self._create(request, fraction)
+                done.append(do())
             except refusals.Refusal as error:
                 refusal = error
         if refusal is not None:
             raise refusal
-        assert order is not None
-        return order
+        return done[0]
+
+    def next_seq(self) -> int:
+        self._order_seq += 1
+        return self._order_seq
 
     def cancel(self, order_id: str) -> Cancelled:
         """Raises `Refusal` for anything that is not working: 404, or that the order's market is closed."""
+        self.office.admit("cancel")
         order = self.working.get(order_id)
         if order is None:
             known = self.store.order(order_id)
             closed = known is not None and not self.listings.trading(known.ticker)
             raise refusals.market_inactive() if closed else refusals.not_found()
-        with self._step():
-            gone = self._cancel(order_id, "Cancel")
+        with self.step():
+            gone = self.end(order_id, "Cancel")
         return Cancelled(order_id, order.client_order_id, order.remaining, gone.updated_at)
+
+    def expire_due(self) -> int:
+        """End every order whose time is up; returns when the next one's is (µs), 0 if none has one."""
+        now = self.now()
+        late = [order.order_id for order in self.working.values() if 0 < order.expires_at <= now]
+        if late:
+            with self.step():
+                for order_id in late:
+                    self.end(order_id, "ExpiryCancel")
+        return min((order.expires_at for order in self.working.values() if order.expires_at), default=0)
+
+    def open_as(self, opening: Opening) -> None:
+        """Pause or resume. A pause ends the orders that asked for it; after one, what crosses now trades now."""
+        with self.step():
+            self.office.set(opening)
+            if self.office.trading:
+                for ticker in self.engines:
+                    self._match(ticker)
+            else:
+                for order in [order for order in self.working.values() if order.on_pause]:
+                    self.end(order.order_id, "HaltCancel")
 
     # -- how markets end --------------------------------------------------------------------------------------------
 
@@ -195,7 +222,7 @@ class Exchange:
         """
         now = self.now()
         decided = [decide(self._listed(ticker), outcome, now, timer) for ticker, outcome in outcomes.items()]
-        with self._step():
+        with self.step():
             for listing in decided:
                 if self.listings.decide(listing):
                     self._shut(listing.ticker)
@@ -206,7 +233,7 @@ class Exchange:
             now = self.now()
             if due > now:
                 break
-            with self._step():
+            with self.step():
                 self.listings.determine(now)
                 for listing in self.listings.payable(now):
                     self._pay(listing)
@@ -221,11 +248,11 @@ class Exchange:
 
     def _shut(self, ticker: str) -> None:
         for order in [order for order in self.working.values() if order.ticker == ticker]:
-            self._cancel(order.order_id, "CloseCancel")
+            self.end(order.order_id, "CloseCancel")
         if ticker in self.engines:
             self.engines[ticker].book.reset((), ())
             self.engines[ticker].book.drain()
-            self._changes.emptied.append(ticker)
+            self.changes.emptied.append(ticker)
 
     def _pay(self, listing: Listing) -> None:
         now, held = self.now(), self.account.positions.get(listing.ticker, Position())
@@ -233,11 +260,11 @@ class Exchange:
         if listing.ticker not in self.account.positions:
             return
         paid = self.account.settle(listing.ticker, listing.value, now)
-        self._changes.moved.add(listing.ticker)
+        self.changes.moved.add(listing.ticker)
         if not held.shares:
             return
         self._paid_seq += 1
-        self._changes.paid.append(
+        self.changes.paid.append(
             SettlementRow(
                 seq=self._paid_seq,
                 ticker=listing.ticker,
@@ -260,83 +287,42 @@ class Exchange:
         held_back = collateral.held_back(self.account, self.specs, self.working)
         return self.account.view(held_back, resting)
 
-    def _create(self, request: OrderRequest, fraction: Decimal | None) -> Order:
-        if request.client_order_id and self.store.knows(request.client_order_id):
-            raise refusals.already_exists()
-        listing, spec = self.listings.get(request.ticker), self.specs.get(request.ticker)
-        if listing is not None and not listing.trading:
-            raise refusals.market_inactive()
-        if spec is None:
-            raise refusals.exchange(404, "market_not_found")
-        if not spec.on_grid(from_micros(request.price)):
-            raise refusals.off_tick()
-        # The wire announces a granularity and no other minimum, so the smallest order is one step: what a fill of a
-        # fractional level leaves over can always be traded away.
-        step = to_micros(spec.size_step)
-        if request.count % step:
-            raise refusals.api(400, "invalid_parameters", f"count: at least {spec.size_step}, in steps of it")
-        engine = self.engines[request.ticker]
-        wanted = collateral.reducible(self.account, request) if request.reduce_only else request.count
-        plan = engine.plan(request.side, request.price, wanted, request.self_trade)
-        if request.post_only and plan.crosses:
-            raise refusals.post_only_cross()
-        if fraction is not None:
-            plan = plan.cut(_part(plan.size, fraction, step))
-        if collateral.needed(self.account, self.specs, self.working, request, plan) > self.account.cash:
-            raise refusals.insufficient_balance()
-
-        self._order_seq += 1
-        order = identity.order_of(request, self.user_id, self._order_seq, self.now())
-        if request.time_in_force == "fill_or_kill" and plan.size < request.count:
-            self._changes.note(None, _ended(order, "FillOrKill"))
-            raise refusals.killed()
-        for displaced in plan.displaced:
-            self._cancel(displaced, "SelfTradeCancel")
-        for take in plan.takes:
-            engine.take(take)
-            order = self._fill(order, take, taker=True)
-        rests = request.time_in_force == "good_till_canceled" and not plan.stopped and fraction is None
-        if order.remaining and rests:
-            self._rest(order)
-        elif order.remaining:
-            order = _ended(order, "SelfTradeCancel" if plan.stopped else "")
-        self._changes.note(None, order)
-        return order
-
     def _match(self, ticker: str) -> None:
         for order_id, take in self.engines[ticker].crossed():
             before = self.working[order_id]
-            order = self._fill(before, take, taker=False)
+            order = self.fill(before, take, taker=False)
             if order.remaining:
                 self.working[order_id] = order
             else:
                 del self.working[order_id]
-            self._changes.note(before, order)
+            self.changes.note(before, order)
 
-    def _fill(self, order: Order, take: Take, *, taker: bool) -> Order:
+    def fill(self, order: Order, take: Take, *, taker: bool) -> Order:
         now = self.now()
         fees = self.specs[order.ticker].fees
         updated, fee = self.account.fill(order, take.price, take.size, fees, taker=taker, at=now)
         self._fill_seq += 1
         after = self.account.positions[order.ticker].shares
         row = identity.fill_of(updated, take, self.user_id, self._fill_seq, fee, taker, now, after)
-        self._changes.fills.append(row)
-        self._changes.moved.add(order.ticker)
+        self.changes.fills.append(row)
+        if order.group:
+            self.groups.matched(order.group, take.size, now)
+        self.changes.moved.add(order.ticker)
         return updated
 
-    def _rest(self, order: Order) -> None:
+    def rest(self, order: Order) -> None:
         self.working[order.order_id] = order
         resting = Resting(order.order_id, order.seq, order.side, order.price, order.remaining)
         self.engines[order.ticker].rest(resting)
-        self._changes.moved.add(order.ticker)
+        self.changes.moved.add(order.ticker)
 
-    def _cancel(self, order_id: str, reason: str) -> Order:
+    def end(self, order_id: str, reason: str) -> Order:
         before = self.working.pop(order_id)
         if before.ticker in self.engines:
             self.engines[before.ticker].remove(order_id)
-            self._changes.moved.add(before.ticker)
-        order = msgspec.structs.replace(_ended(before, reason), updated_at=self.now())
-        self._changes.note(before, order)
+            self.changes.moved.add(before.ticker)
+        order = msgspec.structs.replace(ended(before, reason), updated_at=self.now())
+        self.changes.note(before, order)
         return order
 
     def _receipt(self, client_order_id: str, body: bytes) -> None:
@@ -344,33 +330,37 @@ class Exchange:
             self.store.receive(client_order_id, hashlib.sha256(body).hexdigest(), self.now())
 
     @contextmanager
-    def _step(self, *, publish: bool = True) -> Iterator[None]:
+    def step(self, *, publish: bool = True) -> Iterator[None]:
         """Everything inside becomes durable as one, then (unless the caller does it) public."""
         if self.failed:
             raise refusals.unavailable("the last commit failed; restart the paper exchange")
         try:
             with self.store.transaction():
                 yield
-                self._changes.write(self.store, self.account, self.engines, self.listings, self.applied)
+                for group in self.groups.tripped():
+                    for order in [order for order in self.working.values() if order.group == group]:
+                        self.end(order.order_id, "")
+                self.groups.write()
+                self.changes.write(self.store, self.account, self.engines, self.listings, self.applied)
         except BaseException:
             self.failed = True  # memory may be ahead of the disk: only a restart is safe
             raise
-        if self._changes.of_account:
+        if self.changes.of_account:
             self.history.note_account(self.now(), self._view())
-            for before, order in self._changes.orders.values():
+            for before, order in self.changes.orders.values():
                 self.history.note_order(before, order)
         if publish:
             at = self.now()
-            for ticker in sorted(self._changes.moved & self.engines.keys()):
+            for ticker in sorted(self.changes.moved & self.engines.keys()):
                 changes = self.engines[ticker].book.drain()
                 if changes and self._listener is not None:
                     self._listener.book_changed(ticker, changes, at)
             self._tell()
 
     def _tell(self) -> None:
-        changes, self._changes = self._changes, Changes()
+        changes, self.changes = self.changes, Changes()
         if self._listener is not None:
-            changes.tell(self._listener, self.listings)
+            changes.tell(self._listener, self.listings, self.groups, self.account, self.now())
 
     # -- what anyone may see ----------------------------------------------------------------------------------------
 
@@ -390,12 +380,3 @@ class Exchange:
             return {"yes": [], "no": []}
         book = self.engines[ticker].book
         return {"yes": book.levels("yes"), "no": book.levels("no")}
-
-
-def _ended(order: Order, reason: str) -> Order:
-    return msgspec.structs.replace(order, remaining=0, status="canceled", reason=reason)
-
-
-def _part(size: int, fraction: Decimal, step: int) -> int:
-    whole = int((Decimal(size) * fraction).to_integral_value(ROUND_FLOOR))
-    return whole - whole % step

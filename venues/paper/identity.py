@@ -31,6 +31,10 @@ def order_of(request: OrderRequest, user_id: str, seq: int, at: int) -> Order:
         status="resting",
         time_in_force=request.time_in_force,
         self_trade=request.self_trade,
+        group=request.group,
+        expires_at=request.expires_at,
+        on_pause=request.on_pause,
+        post_only=request.post_only,
         created_at=at,
         updated_at=at,
     )

@@ -56,6 +56,10 @@ class Office:
         self._store.put(_KEY, msgspec.json.encode(opening).decode())
         self.opening = opening
 
+    @property
+    def trading(self) -> bool:
+        return self.opening.active and self.opening.trading
+
     def admit(self, doing: Doing) -> None:
         """Raise the venue's `Refusal` while it takes no such request."""
         if not self.opening.active:

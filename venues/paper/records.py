@@ -21,6 +21,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """One order at one moment; `seq` is its place in the account's history, newest largest.
 
     `gathered` is what the rounding accumulator of its fees holds; `rows` counts its fills, which makes trade ids.
+    `group` is its order group, `expires_at` when it ends by itself (0: never), `on_pause` whether a pause ends it.
     """
 
     seq: int
@@ -44,6 +45,19 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     gathered: int = 0
     rows: int = 0
     reason: str = ""
+    group: str = ""
+    expires_at: int = 0
+    on_pause: bool = False
+    post_only: bool = False
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """`reduced_by`: how much of the order was still working, in micros; `at`: when it was taken out."""
+
+    order_id: str
+    client_order_id: str
+    reduced_by: int
+    at: int
 
 
 class FillRow(msgspec.Struct, frozen=True, kw_only=True):

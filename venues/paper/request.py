@@ -13,19 +13,29 @@ from venues.paper import refusals
 from venues.paper.records import BookSide, SelfTrade, TimeInForce
 
 _CLIENT_ID = re.compile(r"[-\w:+=/]{1,64}", re.ASCII)  # docs.kalshi.com/fix/order-entry; a dot is refused live
-_PRICE = re.compile(r"\d{1,9}(\.\d{1,4})?")
-_COUNT = re.compile(r"\d{1,9}(\.\d{1,2})?")
+PRICE = re.compile(r"\d{1,9}(\.\d{1,4})?")
+COUNT = re.compile(r"\d{1,9}(\.\d{1,2})?")
 
-_TEXT = ("ticker", "client_order_id", "side", "count", "price", "time_in_force", "self_trade_prevention_type")
+_TEXT = (
+    "ticker",
+    "client_order_id",
+    "side",
+    "count",
+    "price",
+    "time_in_force",
+    "self_trade_prevention_type",
+    "order_group_id",
+)
 _FLAGS = ("post_only", "reduce_only", "cancel_order_on_pause")
-_NUMBERS = ("subaccount", "exchange_index")
-_ABSENT = ("expiration_time", "order_group_id")  # the paper exchange has neither expiry nor groups
+_NUMBERS = ("subaccount", "exchange_index", "expiration_time")
+_SECOND = 1_000_000
 _KINDS: tuple[tuple[type, str], ...] = ((bool, "bool"), (str, "string"), (int, "number"), (dict, "object"))
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """A well-formed order; `price` and `count` in micros. `client_order_id` is empty if none was given."""
+    """A well-formed order; `price` and `count` in micros. `client_order_id` is empty if none was given, `group` the id
+    of its order group, `expires_at` when it ends by itself (µs, 0: never), `on_pause` whether a pause ends it."""
 
     ticker: str
     client_order_id: str
@@ -36,24 +46,31 @@ class OrderRequest:
     self_trade: SelfTrade
     post_only: bool
     reduce_only: bool
+    group: str = ""
+    expires_at: int = 0
+    on_pause: bool = False
 
 
 def parse(body: bytes) -> OrderRequest:
     """Raises `Refusal` with the venue's answer to a body it would not take."""
-    fields = document(body)
-    for name in fields:
-        _check_type(name, fields[name])
+    return parse_fields(document(body))
+
+
+def parse_fields(fields: dict[str, Any]) -> OrderRequest:
+    """The same for a body that was read already: an entry of a batch."""
+    for name, value in fields.items():
+        _check_type(name, value)
     return _valid(fields)
 
 
-def document(body: bytes) -> dict[str, Any]:
-    """The JSON object of a request. Raises `Refusal` if it is none."""
+def document(body: bytes, what: str = "CreateOrderV2Request") -> dict[str, Any]:
+    """The JSON object of a request. Raises `Refusal` if it is none; `what` is its name in the venue's words."""
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise refusals.unparseable(f"json: {error}") from None
     if not isinstance(value, dict):
-        raise refusals.unparseable(f"json: cannot unmarshal {_kind(value)} into Go value of type CreateOrderV2Request")
+        raise refusals.unparseable(f"json: cannot unmarshal {_kind(value)} into Go value of type {what}")
     return value
 
 
@@ -91,26 +108,25 @@ def _valid(fields: dict[str, Any]) -> OrderRequest:
     for name in ("side", "count", "price", "time_in_force", "self_trade_prevention_type"):
         if not fields.get(name):
             raise refusals.api(400, "invalid_order", f"{name} is required")
-    _one_of(fields, "side", ("bid", "ask"))
-    _one_of(fields, "time_in_force", ("fill_or_kill", "good_till_canceled", "immediate_or_cancel"))
-    _one_of(fields, "self_trade_prevention_type", ("taker_at_cross", "maker"))
+    one_of(fields, "side", ("bid", "ask"))
+    one_of(fields, "time_in_force", ("fill_or_kill", "good_till_canceled", "immediate_or_cancel"))
+    one_of(fields, "self_trade_prevention_type", ("taker_at_cross", "maker"))
     client_id = fields.get("client_order_id") or ""
-    if client_id and not _CLIENT_ID.fullmatch(client_id):
-        raise refusals.api(400, "invalid_parameters", "client_order_id: 1 to 64 of letters, digits, - _ : + = /")
-    for name in _ABSENT:
-        if fields.get(name) is not None:
-            raise refusals.api(400, "invalid_parameters", f"{name} is not offered by the paper exchange; leave it out")
+    check_client_id(client_id)
     if fields.get("subaccount"):
         raise refusals.api(400, "invalid_parameters", "subaccount: the paper account has only 0")
     if fields.get("exchange_index", -1) not in (-1, 0, None):
         raise refusals.api(400, "invalid_parameters", "exchange_index: the paper exchange has only shard 0; send -1")
-    if not _PRICE.fullmatch(fields["price"]):
+    if not PRICE.fullmatch(fields["price"]):
         raise refusals.off_tick()
-    if not _COUNT.fullmatch(fields["count"]) or not (count := to_micros(fields["count"])):
+    if not COUNT.fullmatch(fields["count"]) or not (count := to_micros(fields["count"])):
         raise refusals.api(400, "invalid_parameters", "count: a positive number of contracts, at most two decimals")
     post_only, reduce_only = bool(fields.get("post_only")), bool(fields.get("reduce_only"))
     if post_only and fields["time_in_force"] != "good_till_canceled":
         raise refusals.api(400, "invalid_order", "post only requires good_till_canceled")
+    expires = fields.get("expiration_time")
+    if expires is not None and fields["time_in_force"] != "good_till_canceled":
+        raise refusals.api(400, "invalid_order", "expiration time requires good_till_canceled")
     if reduce_only and fields["time_in_force"] != "immediate_or_cancel":
         raise refusals.api(400, "invalid_order", "reduce only requires immediate_or_cancel")
     return OrderRequest(
@@ -123,10 +139,18 @@ def _valid(fields: dict[str, Any]) -> OrderRequest:
         self_trade=cast("SelfTrade", fields["self_trade_prevention_type"]),
         post_only=post_only,
         reduce_only=reduce_only,
+        group=fields.get("order_group_id") or "",
+        expires_at=(expires or 0) * _SECOND,
+        on_pause=bool(fields.get("cancel_order_on_pause")),
     )
 
 
-def _one_of(fields: dict[str, Any], name: str, allowed: tuple[str, ...]) -> None:
+def check_client_id(client_id: str) -> None:
+    if client_id and not _CLIENT_ID.fullmatch(client_id):
+        raise refusals.api(400, "invalid_parameters", "client_order_id: 1 to 64 of letters, digits, - _ : + = /")
+
+
+def one_of(fields: dict[str, Any], name: str, allowed: tuple[str, ...]) -> None:
     if fields[name] not in allowed:
         raise refusals.api(400, "invalid_parameters", f"{name}: one of {', '.join(allowed)}")
 

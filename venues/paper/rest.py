@@ -37,7 +37,8 @@ def is_public(method: str, path: str) -> bool:
 
 class Routes:
     """`lag` is the configured read lag in microseconds; a fault may set another for one request (`LAG`). `timer` is the
-    settlement timer, microseconds too; `since` says from which moment on orders and fills are not history yet."""
+    settlement timer, microseconds too; `since` says from which moment on orders and fills are not history yet,
+    `due` is told when an order that ends by itself was taken."""
 
     def __init__(  # noqa: PLR0917 - the parts of one server
         self,
@@ -47,6 +48,7 @@ class Routes:
         lag: int,
         timer: int,
         since: Callable[[], int] = lambda: 0,
+        due: Callable[[], None] = lambda: None,
     ) -> None:
         self._exchange = exchange
         self._playback = playback
@@ -54,6 +56,7 @@ class Routes:
         self._lag = lag
         self._timer = timer
         self._since = since
+        self._due = due
 
     def add_to(self, app: web.Application) -> None:
         get, post, delete = app.router.add_get, app.router.add_post, app.router.add_delete
@@ -87,6 +90,8 @@ class Routes:
             self._metrics.orders.labels(refusal.code).inc()
             raise
         self._metrics.orders.labels(_outcome(order)).inc()
+        if order.expires_at:
+            self._due()
         return answer(wire.created(order), 201)
 
     def _parsed(self, body: bytes) -> request.OrderRequest:
@@ -98,14 +103,7 @@ class Routes:
 
     async def cancel_order(self, http: web.Request) -> web.Response:
         gone = self._exchange.cancel(http.match_info["order_id"])
-        return answer(
-            {
-                "client_order_id": gone.client_order_id,
-                "order_id": gone.order_id,
-                "reduced_by": count_text(gone.reduced_by),
-                "ts_ms": gone.at // 1000,
-            }
-        )
+        return answer(wire.cancelled(gone))
 
     async def retired(self, http: web.Request) -> web.Response:
         raise refusals.retired()

@@ -19,6 +19,7 @@ from domain.errors import BadInput
 from domain.money import Inexact, to_micros
 from venues.paper import faults as scripted
 from venues.paper.admin import Admin, admin_errors
+from venues.paper.admin_opening import OpeningAdmin
 from venues.paper.auth import Keys
 from venues.paper.exchange import Exchange
 from venues.paper.faults import Faults
@@ -30,6 +31,7 @@ from venues.paper.playback import OpenSession, Playback, Spec
 from venues.paper.polymarket.facade import PolymarketConfig, PolymarketSide
 from venues.paper.rest import PREFIX, Routes
 from venues.paper.rest_exchange import ExchangeRoutes
+from venues.paper.rest_orders import OrderRoutes
 from venues.paper.settlement import Clerk
 from venues.paper.store import Store
 from venues.paper.stream import Streams
@@ -160,7 +162,9 @@ async def start(
             side.add_to(app)
             about = ExchangeRoutes(exchange, tuple(config.api_keys), config.history_after_s * 1_000_000)
             about.add_to(app)
-            Routes(exchange, playback, metrics, lag, timer, about.since).add_to(app)
+            OrderRoutes(exchange, metrics, clerk.look).add_to(app)
+            Routes(exchange, playback, metrics, lag, timer, about.since, clerk.look).add_to(app)
+            OpeningAdmin(exchange).add_to(app)
             Admin(exchange, playback, clerk, faults, streams, metrics, side).add_to(app)
             app.router.add_get(WS_PATH, streams.serve)
             runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)

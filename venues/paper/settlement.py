@@ -1,4 +1,4 @@
-"""The settlement clerk: sees to it that a market whose end was decided is determined and paid when it is due."""
+"""The clerk: sees to it that what is due happens. Markets are determined and paid, orders end at their time."""
 
 from __future__ import annotations
 
@@ -42,11 +42,16 @@ class Clerk:
         self._woken.set()
         _LOG.info("markets decided", outcomes={ticker: outcome.result for ticker, outcome in outcomes.items()})
 
+    def look(self) -> None:
+        """Something may be due earlier than before: an order that ends by itself was placed."""
+        self._woken.set()
+
     async def _run(self) -> None:
         while True:
             self._woken.clear()
             try:
-                due = self._exchange.settle_due()
+                dues = (self._exchange.settle_due(), self._exchange.expire_due())
+                due = min((at for at in dues if at), default=0)
             except refusals.Refusal:
                 return  # the exchange has failed and says so to everybody; a restart takes this up
             wait = max(0, due - self._exchange.now()) / 1_000_000 if due else None

@@ -8,9 +8,10 @@ from typing import Protocol
 from venues.paper.account import Account
 from venues.paper.book import Change
 from venues.paper.engine import MarketEngine
+from venues.paper.groups import Group, GroupEvent, Groups
 from venues.paper.listing import Listing
 from venues.paper.listings import Event, Listings
-from venues.paper.records import FillRow, Order, SettlementRow
+from venues.paper.records import FillRow, Order, Position, SettlementRow
 from venues.paper.store import Store
 
 
@@ -26,6 +27,10 @@ class Listener(Protocol):
     def order_changed(self, order: Order) -> None: ...
 
     def market_changed(self, listing: Listing, event: Event) -> None: ...
+
+    def group_changed(self, group: Group, event: GroupEvent, at: int) -> None: ...
+
+    def position_changed(self, ticker: str, held: Position) -> None: ...
 
 
 class Changes:
@@ -66,9 +71,13 @@ class Changes:
         if self.fills or self.paid:
             store.put("cash", str(account.signed_cash))
 
-    def tell(self, listener: Listener, listings: Listings) -> None:
+    def tell(self, listener: Listener, listings: Listings, groups: Groups, account: Account, at: int) -> None:
         for fill in self.fills:
             listener.filled(fill)
+        for ticker in sorted({row.ticker for row in (*self.fills, *self.paid)}):
+            listener.position_changed(ticker, account.positions[ticker])
+        for group, happened in groups.take_news():
+            listener.group_changed(group, happened, at)
         for _, order in self.orders.values():
             listener.order_changed(order)
         for ticker in self.emptied:

@@ -143,7 +143,11 @@ class Store:
     def knows(self, client_order_id: str) -> bool:
         """Whether an order ever used this id. Ids are permanent."""
         row = self._db.execute("SELECT 1 FROM orders WHERE client_order_id = ?", (client_order_id,)).fetchone()
-        return row is not None
+        return row is not None or self.get(f"alias/{client_order_id}") is not None
+
+    def alias(self, client_order_id: str, order_id: str) -> None:
+        """An amended order goes by another id from now on; its first one stays used."""
+        self.put(f"alias/{client_order_id}", order_id)
 
     def put_order(self, order: Order) -> None:
         self._db.execute(

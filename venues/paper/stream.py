@@ -19,7 +19,7 @@ import msgspec
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from venues.kalshi import frames
-from venues.paper import wire
+from venues.paper import wire_frames
 from venues.paper.book import Change
 from venues.paper.exchange import Exchange
 from venues.paper.faults import Faults
@@ -142,27 +142,27 @@ class Streams:
     def filled(self, fill: FillRow) -> None:
         self._metrics.fills.labels("taker" if fill.is_taker else "maker").inc()
         for connection, sub in self._audience("fill", fill.ticker):
-            self._send(connection, _encode(wire.fill_message(sub.sid, fill)), "private")
+            self._send(connection, _encode(wire_frames.fill_message(sub.sid, fill)), "private")
         for connection, sub in self._audience("trade", fill.ticker):
-            self._send(connection, _encode(wire.trade_message(sub.sid, sub.next(), fill)), "trade")
+            self._send(connection, _encode(wire_frames.trade_message(sub.sid, sub.next(), fill)), "trade")
 
     def order_changed(self, order: Order) -> None:
         for connection, sub in self._audience("user_orders", order.ticker):
-            self._send(connection, _encode(wire.order_message(sub.sid, order)), "private")
+            self._send(connection, _encode(wire_frames.order_message(sub.sid, order)), "private")
 
     def market_changed(self, listing: Listing, event: Event) -> None:
         for connection, sub in self._audience(LIFECYCLE, listing.ticker):
-            frame = wire.lifecycle_message(sub.sid, sub.next(), listing, event)
+            frame = wire_frames.lifecycle_message(sub.sid, sub.next(), listing, event)
             self._send(connection, _encode(frame), "lifecycle")
 
     def group_changed(self, group: Group, event: GroupEvent, at: int) -> None:
         for connection, sub in self._audience(GROUPS, None):
-            frame = wire.group_message(sub.sid, sub.next(), group, event, at)
+            frame = wire_frames.group_message(sub.sid, sub.next(), group, event, at)
             self._send(connection, _encode(frame), "private")
 
     def position_changed(self, ticker: str, held: Position) -> None:
         for connection, sub in self._audience(POSITIONS, ticker):
-            frame = wire.position_message(sub.sid, ticker, held, self._exchange.user_id)
+            frame = wire_frames.position_message(sub.sid, ticker, held, self._exchange.user_id)
             self._send(connection, _encode(frame), "private")
 
     def _tick(self, ticker: str, at: int) -> None:
@@ -173,7 +173,7 @@ class Streams:
         bid, ask = self._exchange.best(ticker, "bid"), self._exchange.best(ticker, "ask")
         last = self._exchange.account.positions.get(ticker, Position()).last_price
         for connection, sub in audience:
-            self._send(connection, _encode(wire.ticker_message(sub.sid, ticker, (bid, ask), last, at)), "trade")
+            self._send(connection, _encode(wire_frames.ticker_message(sub.sid, ticker, (bid, ask), last, at)), "trade")
 
     def _audience(self, channel: str, ticker: str | None) -> Iterable[tuple[Connection, Subscription]]:
         for connection in self._connections:

@@ -7,14 +7,14 @@ from typing import Any
 
 from domain.market import MarketSpec
 from domain.money import to_micros
-from venues.kalshi.frames import count_text, market_id, price_text, time_text
+from venues.kalshi.frames import count_text, price_text, time_text
 from venues.paper.book import ONE
+from venues.paper.groups import Group
 from venues.paper.listing import Listing
-from venues.paper.listings import Event
-from venues.paper.records import AccountView, FillRow, Order, Position, SettlementRow
+from venues.paper.records import AccountView, Cancelled, FillRow, Order, Position, SettlementRow
 
 _CENT = 10_000
-_SHARD = 0  # the paper exchange is one shard
+SHARD = 0  # the paper exchange is one shard
 _BASE_TAKER = Decimal("0.07")
 _EPOCH = "1970-01-01T00:00:00Z"
 
@@ -32,7 +32,7 @@ def instant(at: int) -> str:
     return time_text(at)[:-1].rstrip("0").rstrip(".") + "Z"
 
 
-def _direction(side: str) -> dict[str, str]:
+def direction(side: str) -> dict[str, str]:
     if side == "bid":
         return {"action": "buy", "book_side": "bid", "outcome_side": "yes", "side": "yes"}
     return {"action": "sell", "book_side": "ask", "outcome_side": "no", "side": "yes"}
@@ -42,8 +42,8 @@ def created(order: Order) -> dict[str, Any]:
     """The answer to a create: averages only if anything filled."""
     body: dict[str, Any] = {}
     if order.filled:
-        body["average_fee_paid"] = _average(order.taker_fees, order.filled)
-        body["average_fill_price"] = _average(order.taker_cost, order.filled)
+        body["average_fee_paid"] = average(order.taker_fees, order.filled)
+        body["average_fill_price"] = average(order.taker_cost, order.filled)
     body["client_order_id"] = order.client_order_id
     body["fill_count"] = count_text(order.filled)
     body["order_id"] = order.order_id
@@ -52,36 +52,66 @@ def created(order: Order) -> dict[str, Any]:
     return body
 
 
-def order(item: Order, user_id: str) -> dict[str, Any]:
-    return _direction(item.side) | {
-        "client_order_id": item.client_order_id,
-        "created_time": instant(item.created_at),
-        "exchange_index": _SHARD,
-        "fill_count_fp": count_text(item.filled),
-        "initial_count_fp": count_text(item.count),
-        "last_update_time": instant(item.updated_at),
-        "maker_fees_dollars": dollars(item.maker_fees),
-        "maker_fill_cost_dollars": dollars(item.maker_cost),
-        "no_price_dollars": price_text(ONE - item.price),
-        "order_id": item.order_id,
-        "remaining_count_fp": count_text(item.remaining),
-        "self_trade_prevention_type": item.self_trade,
-        "status": item.status,
-        "subaccount_number": 0,
-        "taker_fees_dollars": dollars(item.taker_fees),
-        "taker_fill_cost_dollars": dollars(item.taker_cost),
-        "ticker": item.ticker,
-        "type": "limit",
-        "user_id": user_id,
-        "yes_price_dollars": price_text(item.price),
+def cancelled(gone: Cancelled) -> dict[str, Any]:
+    """The answer to a cancel."""
+    return {
+        "client_order_id": gone.client_order_id,
+        "order_id": gone.order_id,
+        "reduced_by": count_text(gone.reduced_by),
+        "ts_ms": gone.at // 1000,
     }
 
 
+def group(item: Group) -> dict[str, Any]:
+    """`is_auto_cancel_enabled` is whether its orders are cancelled once the limit is passed: always, here."""
+    return {
+        "contracts_limit_fp": count_text(item.limit),
+        "exchange_index": SHARD,
+        "is_auto_cancel_enabled": True,
+    }
+
+
+def order(item: Order, user_id: str) -> dict[str, Any]:
+    extras: dict[str, Any] = {}
+    if item.expires_at:
+        extras["expiration_time"] = instant(item.expires_at)
+    if item.group:
+        extras["order_group_id"] = item.group
+    if item.on_pause:
+        extras["cancel_order_on_pause"] = True
+    return (
+        direction(item.side)
+        | extras
+        | {
+            "client_order_id": item.client_order_id,
+            "created_time": instant(item.created_at),
+            "exchange_index": SHARD,
+            "fill_count_fp": count_text(item.filled),
+            "initial_count_fp": count_text(item.count),
+            "last_update_time": instant(item.updated_at),
+            "maker_fees_dollars": dollars(item.maker_fees),
+            "maker_fill_cost_dollars": dollars(item.maker_cost),
+            "no_price_dollars": price_text(ONE - item.price),
+            "order_id": item.order_id,
+            "remaining_count_fp": count_text(item.remaining),
+            "self_trade_prevention_type": item.self_trade,
+            "status": item.status,
+            "subaccount_number": 0,
+            "taker_fees_dollars": dollars(item.taker_fees),
+            "taker_fill_cost_dollars": dollars(item.taker_cost),
+            "ticker": item.ticker,
+            "type": "limit",
+            "user_id": user_id,
+            "yes_price_dollars": price_text(item.price),
+        }
+    )
+
+
 def fill(item: FillRow) -> dict[str, Any]:
-    return _direction(item.side) | {
+    return direction(item.side) | {
         "count_fp": count_text(item.count),
         "created_time": instant(item.at),
-        "exchange_index": _SHARD,
+        "exchange_index": SHARD,
         "fee_cost": dollars(item.fee),
         "fill_id": item.trade_id,
         "is_taker": item.is_taker,
@@ -102,7 +132,7 @@ def balance(view: AccountView, at: int) -> dict[str, Any]:
     value = sum(_worth(position) for position in view.positions.values())
     return {
         "balance": -(-free // _CENT) if free < 0 else free // _CENT,
-        "balance_breakdown": [{"balance": dollars(free, 4), "exchange_index": _SHARD}],
+        "balance_breakdown": [{"balance": dollars(free, 4), "exchange_index": SHARD}],
         "balance_dollars": dollars(free, 4),
         "portfolio_value": value // _CENT,
         "updated_ts": at // 1_000_000,
@@ -120,7 +150,7 @@ def positions(view: AccountView, settled: bool | None = False) -> dict[str, Any]
         events.setdefault(event_of(ticker), []).append(held)
         markets.append(
             {
-                "exchange_index": _SHARD,
+                "exchange_index": SHARD,
                 "fees_paid_dollars": dollars(held.fees),
                 "last_updated_ts": instant(held.updated_at),
                 "market_exposure_dollars": dollars(held.cost),
@@ -166,7 +196,7 @@ def market(
         "close_time": ends,
         "created_time": instant(listing.opened_at),
         "event_ticker": spec.event,
-        "exchange_index": _SHARD,
+        "exchange_index": SHARD,
         "expected_expiration_time": ends,
         "expiration_time": ends,
         "expiration_value": "",
@@ -219,7 +249,7 @@ def settlement(row: SettlementRow) -> dict[str, Any]:
     count, cost = count_text(abs(row.shares)), dollars(row.cost)
     return {
         "event_ticker": row.event,
-        "exchange_index": _SHARD,
+        "exchange_index": SHARD,
         "fee_cost": "0.000000",
         "market_result": row.result,
         "no_count_fp": "0.00" if long else count,
@@ -231,20 +261,6 @@ def settlement(row: SettlementRow) -> dict[str, Any]:
         "yes_count_fp": count if long else "0.00",
         "yes_total_cost_dollars": cost if long else "0.000000",
     }
-
-
-def lifecycle_message(sid: int, seq: int, listing: Listing, event: Event) -> dict[str, Any]:
-    """`determined` with what it is worth, `settled` with nothing but when: as they come over the venue's wire."""
-    body: dict[str, Any] = {"market_ticker": listing.ticker}
-    if event == "determined":
-        body |= {
-            "determination_ts": listing.determined_at // ONE,
-            "result": listing.result,
-            "settlement_value": price_text(listing.value),
-        }
-    else:
-        body["settled_ts"] = listing.settled_at // ONE
-    return {"type": "market_lifecycle_v2", "sid": sid, "seq": seq, "msg": body | {"event_type": event}}
 
 
 def price_ranges(spec: MarketSpec) -> list[dict[str, str]]:
@@ -262,7 +278,7 @@ def event(ticker: str, specs: list[MarketSpec]) -> dict[str, Any]:
         "category": "Sports",
         "collateral_return_type": "",
         "event_ticker": ticker,
-        "exchange_index": _SHARD,
+        "exchange_index": SHARD,
         "mutually_exclusive": len(specs) > 1 and specs[0].outcomes == len(specs),
         "series_ticker": series_of(ticker),
         "strike_period": "",
@@ -297,76 +313,7 @@ def series_of(event_ticker: str) -> str:
     return event_ticker.split("-", 1)[0]
 
 
-def fill_message(sid: int, item: FillRow) -> dict[str, Any]:
-    direction = _direction(item.side)
-    return {
-        "type": "fill",
-        "sid": sid,
-        "msg": {
-            "trade_id": item.trade_id,
-            "order_id": item.order_id,
-            "client_order_id": item.client_order_id,
-            "market_ticker": item.ticker,
-            "exchange_index": _SHARD,
-            "is_taker": item.is_taker,
-            "yes_price_dollars": price_text(item.price),
-            "count_fp": count_text(item.count),
-            "fee_cost": dollars(item.fee),
-            "ts_ms": item.at // 1000,
-            "post_position_fp": count_text(item.position_after),
-            "outcome_side": direction["outcome_side"],
-            "book_side": direction["book_side"],
-            "subaccount": 0,
-        },
-    }
-
-
-def order_message(sid: int, item: Order) -> dict[str, Any]:
-    direction = _direction(item.side)
-    message: dict[str, Any] = {
-        "order_id": item.order_id,
-        "ticker": item.ticker,
-        "exchange_index": _SHARD,
-        "status": item.status,
-        "outcome_side": direction["outcome_side"],
-        "book_side": direction["book_side"],
-        "yes_price_dollars": price_text(item.price),
-        "fill_count_fp": count_text(item.filled),
-        "remaining_count_fp": count_text(item.remaining),
-        "initial_count_fp": count_text(item.count),
-        "client_order_id": item.client_order_id,
-        "created_ts_ms": item.created_at // 1000,
-        "last_updated_ts_ms": item.updated_at // 1000,
-        "subaccount_number": 0,
-    }
-    if item.reason:
-        message["last_update_reason"] = item.reason
-    return {"type": "user_order", "sid": sid, "msg": message}
-
-
-def trade_message(sid: int, seq: int, item: FillRow) -> dict[str, Any]:
-    """A public print. The taker's side is the fill's own if we took, the other one if we made."""
-    bought = (item.side == "bid") == item.is_taker
-    return {
-        "type": "trade",
-        "sid": sid,
-        "seq": seq,
-        "msg": {
-            "trade_id": item.trade_id,
-            "market_ticker": item.ticker,
-            "market_id": market_id(item.ticker),
-            "yes_price_dollars": price_text(item.price),
-            "no_price_dollars": price_text(ONE - item.price),
-            "count_fp": count_text(item.count),
-            "taker_outcome_side": "yes" if bought else "no",
-            "taker_book_side": "bid" if bought else "ask",
-            "is_block_trade": False,
-            "ts_ms": item.at // 1000,
-        },
-    }
-
-
-def _average(total: int, count: int) -> str:
+def average(total: int, count: int) -> str:
     """Micro-dollars a contract, half up to four decimals."""
     units = (2 * total * ONE + 100 * count) // (200 * count)
     return dollars(units * 100, 4)

@@ -94,7 +94,9 @@ async def test_cancel_of_anything_not_working_is_the_same_404(venue: Client) -> 
         ({"price": None}, 400, "invalid_order", "price"),
         ({"time_in_force": "good_till_time"}, 400, "invalid_parameters", "time_in_force"),
         ({"reduce_only": True, **GTC}, 400, "invalid_order", "reduce only"),
-        ({"expiration_time": 1795226455}, 400, "invalid_parameters", "expiration_time"),
+        ({"expiration_time": 1795226455}, 400, "invalid_order", "expiration time"),
+        ({"expiration_time": 1, "time_in_force": "good_till_canceled"}, 400, "invalid_parameters", "expiration_time"),
+        ({"order_group_id": "nobody-s"}, 400, "invalid_parameters", "order_group_id"),
     ],
 )
 async def test_a_wrong_order_is_refused_with_the_venues_words_and_has_no_effect(

@@ -57,6 +57,10 @@ class Told:
 
     def market_changed(self, listing: Any, event: Any) -> None: ...
 
+    def group_changed(self, group: Any, event: Any, at: int) -> None: ...
+
+    def position_changed(self, ticker: str, held: Any) -> None: ...
+
 
 async def opened(folder: Path, plays: RecordedSession, clock: Clock) -> tuple[Exchange, Playback, Told]:
     exchange = Exchange(Store(folder), opening_cash=10_000 * SECOND, unit=100, clock=clock)
