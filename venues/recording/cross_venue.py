@@ -118,7 +118,7 @@ def read_cross_venue(folder: Path, game: str | None, quarantine: Quarantine) -> 
     log = tuple(sorted(last.values(), key=lambda quote: quote.at))
     claims = tuple(_claim(one, log[0].at) for one in games)
     note = (
-        f"{len(games)} games quoted at both venues, {len(log)} quotes; Polymarket-US stands in for "
+        f"games quoted at both venues: {len(games)}, quotes: {len(log)}; Polymarket-US stands in for "
         "Polymarket. Which outcomes are one claim is declared by the recording: for paper and replay only"
     )
     name = f"{folder.name}{'' if game is None else f' {game}'}"

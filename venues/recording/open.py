@@ -8,15 +8,17 @@ from pathlib import Path
 
 from domain.errors import BadInput
 from domain.market import MarketSpec
-from venues.recording import session_file, synth
+from venues.recording import session_file, synth, synth_cross
 from venues.recording.choose import default_window
 from venues.recording.cross_venue import is_cross_venue, read_cross_venue
 from venues.recording.kalshi_csv import read_stretches, rebuild
 from venues.recording.numbers import iso
+from venues.recording.polymarket_csv import TOKENS_FILE, read_tokens
 from venues.recording.quarantine import Quarantine
 from venues.recording.session import RecordedSession, SessionEvent
 from venues.recording.snapshots import events_of, read_tops
 from venues.recording.tickers import game_markets, market, teams
+from venues.recording.updown import POLL_FILE, read_polls
 from venues.recording.window import between, cut, played
 
 _MARKET_FILE = re.compile(r"Kalshi_([A-Z]{2,4})(?:_[A-Z0-9_]+)?\.csv(?:\.gz)?")
@@ -37,8 +39,9 @@ def open_recording(
 
     `source` is a folder of Kalshi CSVs (`game` "TOR-CHA" names its two files), a CSV of tops
     (`orderbook_snapshots_….csv.gz`, `game` "SEA-NE"), a folder of two venues' quotes with its `derived_pairs.csv`
-    (`game` a day "2026-02-22" or two teams; without one, all of it), a session file (`….session.jsonl.gz`) or
-    `synth:SEED`.
+    (`game` a day "2026-02-22" or two teams; without one, all of it), a folder of Polymarket's market channel
+    (`Polymarket_<NAME>_YES.csv.gz`, `game` a name) or of polls (`market_data_….csv.gz`, `game` a day), a session file
+    (`….session.jsonl.gz`), `synth:SEED` or, at two venues, `synth-cross:SEED`.
     `start` and `end` are ISO times or HH:MM[:SS] UTC of the recording's day; the books at `start` are what everything
     before built. With neither, a recording longer than two minutes is cut to `default_window`, unless `whole`.
 
@@ -69,8 +72,9 @@ def _read(source: str, game: str | None, quarantine: Quarantine) -> RecordedSess
     if source.startswith("synth:"):
         _no_game(source, game)
         return synth.make(_seed(source))
-    if path.is_dir() and is_cross_venue(path):
-        return read_cross_venue(path, game, quarantine)
+    if source.startswith("synth-cross:"):
+        _no_game(source, game)
+        return synth_cross.make(_seed(source))
     if path.is_dir():
         return _folder(path, game, quarantine)
     if not path.exists():
@@ -87,13 +91,16 @@ def _read(source: str, game: str | None, quarantine: Quarantine) -> RecordedSess
     raise BadInput(f"{source} is no recording this program knows; expected {_ACCEPTED}", "unknown_source")
 
 
-_ACCEPTED = "a folder of Kalshi_<TEAM>….csv.gz files, one with derived_pairs.csv, an orderbook_snapshots_<date>.csv.gz, a *.session.jsonl.gz or synth:SEED"
+_ACCEPTED = (
+    "a folder of Kalshi_<TEAM>….csv.gz, Polymarket_<NAME>_YES.csv.gz or market_data_<date>.csv.gz files or with a "
+    "derived_pairs.csv, an orderbook_snapshots_<date>.csv.gz, a *.session.jsonl.gz, synth:SEED or synth-cross:SEED"
+)
 
 
 def _seed(source: str) -> int:
-    text = source.removeprefix("synth:")
+    kind, _, text = source.partition(":")
     if not text.isdecimal():
-        raise BadInput(f"{source!r} has no seed; expected synth: and a whole number, such as synth:7", "bad_seed")
+        raise BadInput(f"{source!r} has no seed; expected {kind}: and a whole number, such as {kind}:7", "bad_seed")
     return int(text)
 
 
@@ -111,6 +118,13 @@ def _beside(path: Path) -> str:
 
 
 def _folder(folder: Path, game: str | None, quarantine: Quarantine) -> RecordedSession:
+    if is_cross_venue(folder):
+        return read_cross_venue(folder, game, quarantine)
+    names = [path.name for path in folder.iterdir()]
+    if any(TOKENS_FILE.fullmatch(name) for name in names):
+        return read_tokens(folder, game, quarantine)
+    if any(POLL_FILE.fullmatch(name) for name in names):
+        return read_polls(folder, game, quarantine)
     files = {found[1]: path for path in sorted(folder.iterdir()) if (found := _MARKET_FILE.fullmatch(path.name))}
     known = ", ".join(files) or "no Kalshi_<TEAM>….csv.gz"
     if game is None:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -70,7 +71,8 @@ def lines(session: Session) -> Iterator[bytes]:
     claims = session.claims if isinstance(session, RecordedSession) else ()
     more = tuple(session.conditions)
     header = _Header(FORMAT, VERSION, session.name, tuple(session.markets), notes, len(events), results, more, claims)
-    yield msgspec.json.encode(header) + b"\n"
+    document = msgspec.to_builtins(header) | {"markets": [_said(spec) for spec in session.markets]}
+    yield msgspec.json.encode(document) + b"\n"
     index = {spec.market: place for place, spec in enumerate(session.markets)}
     for event in events:
         line: _Reset | _Delta
@@ -79,6 +81,14 @@ def lines(session: Session) -> Iterator[bytes]:
         else:
             line = _Delta(event.at, index[event.market], event.side, event.price, event.delta)
         yield msgspec.json.encode(line) + b"\n"
+
+
+def _said(value: Any) -> Any:
+    """A market's rules as JSON, without what holds its default: a rule that came later changes no older file."""
+    if not is_dataclass(value):
+        return [_said(one) for one in value] if isinstance(value, tuple) else msgspec.to_builtins(value)
+    named = ((one, getattr(value, one.name)) for one in fields(value))
+    return {one.name: _said(held) for one, held in named if one.default is MISSING or held != one.default}
 
 
 def write(session: Session, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +11,15 @@ from rich.table import Column, Table
 
 from config.settings import PaperSession
 from domain.errors import BadInput
+from domain.intent import IntentLeg
+from domain.limits import CrossParams
 from domain.money import plain
+from domain.orders import Side
 from ingest.replay import ReplayResult, replay
+from ingest.sets import sets_of
+from ingest.strategies.cross import cross_strategies
 from venues.recording import session_file, synth
+from venues.recording.instruments import instruments
 from venues.recording.numbers import iso
 from venues.recording.open import open_recording
 from workers.cli.options import JsonFlag, options, out, print_json, say
@@ -64,7 +71,17 @@ def replay_command(
     )
     for note in opened.notes:
         say(note)
-    result = replay(opened, params=settings.strategy, limits=settings.gates, policy=settings.policy)
+    for record in opened.claims:
+        say(f"claim {record.pin} {record.title}: declared by the recording, for paper and replay only")
+    specs = instruments(opened.markets, opened.conditions)
+    result = replay(
+        opened,
+        params=settings.strategy,
+        limits=settings.gates,
+        policy=settings.policy,
+        sets=sets_of(specs),
+        strategies=cross_strategies(opened.claims, specs, CrossParams(), settings.gates, settings.policy, paper=True),
+    )
     if json_output:
         print_json(
             {
@@ -78,14 +95,20 @@ def replay_command(
             }
         )
     else:
-        _show(opened.name, result)
+        _show(opened.name, result, {spec.market: spec.outcome for spec in specs if spec.outcome})
 
 
-def _show(name: str, result: ReplayResult) -> None:
+def _show(name: str, result: ReplayResult, outcomes: Mapping[str, str]) -> None:
+    """`outcomes` are the labels of markets that are tokens: their ids say nothing to people."""
     out.print(f"{name}: {result.events} events from {iso(result.first_at)} to {iso(result.last_at)}", markup=False)
+
+    def shown(leg: IntentLeg) -> str:
+        token = f"{leg.venue} {outcomes[leg.market]} {leg.market[:8]}…" if leg.market in outcomes else leg.market
+        return f"{token} {'≤' if leg.side is Side.BUY else '≥'} {plain(leg.limit)}"
+
     table = Table("decided at", Column("intent", no_wrap=True), "shares", "legs", "edge $", box=None)
     for intent in result.intents:
-        legs = "  ".join(f"{leg.name} {leg.side} {leg.market} ≤ {plain(leg.limit)}" for leg in intent.legs)
+        legs = "  ".join(f"{leg.name} {leg.side} {shown(leg)}" for leg in intent.legs)
         table.add_row(iso(intent.decided_at), intent.id, plain(intent.size), legs, plain(intent.edge))
     if result.intents:
         out.print(table)
