@@ -20,7 +20,7 @@ from venues.paper.polymarket.answers import answer
 from venues.paper.polymarket.clock import Clock
 from venues.paper.polymarket.conditions import Market
 from venues.paper.polymarket.exchange import Clob
-from venues.paper.polymarket.matching import text
+from venues.paper.polymarket.figures import text
 from venues.paper.polymarket.modes import Mode
 from venues.polymarket.keccak import address_bytes, checksum_address
 

@@ -62,6 +62,8 @@ class Desk:
         clob.modes.admit_order(clob.now(), post_only=posted.post_only)
         if posted.owner != key.key:
             raise refusals.foreign_owner()
+        if posted.order.signature_type != SignatureType.DEPOSIT and posted.order.signer.lower() != key.address.lower():
+            raise refusals.foreign_signer()
         market = clob.markets.of_token(posted.order.token_id)
         if market is None:
             raise refusals.no_orderbook()

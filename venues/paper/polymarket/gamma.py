@@ -18,8 +18,8 @@ from venues.paper.polymarket import refusals, wire
 from venues.paper.polymarket.answers import answer
 from venues.paper.polymarket.conditions import Market
 from venues.paper.polymarket.exchange import Clob
+from venues.paper.polymarket.figures import text
 from venues.paper.polymarket.markets_api import MarketRoutes
-from venues.paper.polymarket.matching import text
 
 PREFIX = "/gamma"
 _PAGE = 100

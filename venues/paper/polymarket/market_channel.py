@@ -19,7 +19,7 @@ from venues.paper.polymarket import wire
 from venues.paper.polymarket.channels import Channel, Line, texts
 from venues.paper.polymarket.conditions import Market
 from venues.paper.polymarket.exchange import Clob, MarketNews
-from venues.paper.polymarket.matching import text
+from venues.paper.polymarket.figures import text
 from venues.paper.polymarket.records import ClobTrade
 
 

@@ -13,7 +13,7 @@ from venues.paper.polymarket import refusals, wire
 from venues.paper.polymarket.answers import answer, document
 from venues.paper.polymarket.conditions import Market
 from venues.paper.polymarket.exchange import Clob
-from venues.paper.polymarket.matching import text
+from venues.paper.polymarket.figures import text
 
 _PAGE = 500
 _END = "LTE="

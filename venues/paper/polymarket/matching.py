@@ -115,14 +115,3 @@ def _affordable(dollars: int, price: int) -> int:
 def taker_fee(market: Market, price: int, size: int) -> int:
     """What the taker is charged for one fill at this price of its token, in micro-dollars."""
     return power_fee(market.rate, market.spec.fees.exponent, price, size) if market.rate else 0
-
-
-def text(micros: int) -> str:
-    """An amount as the venue writes it: no trailing zeros.
-
-    >>> text(1_500_000), text(0), text(-20_000)
-    ('1.5', '0', '-0.02')
-    """
-    whole, rest = divmod(abs(micros), MICRO)
-    sign = "-" if micros < 0 else ""
-    return sign + (f"{whole}.{rest:06d}".rstrip("0") if rest else str(whole))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain.money import from_micros, plain
+from venues.paper.polymarket import figures
 
 POST_ONLY_TEXT = "post-only mode: only post-only orders and cancels are allowed"
 FOK_KILLED = "order couldn't be fully filled. FOK orders are fully filled or killed."
@@ -81,17 +81,17 @@ def version_mismatch() -> PolyRefusal:
 
 
 def off_tick(order_id: str, price: str, tick: int) -> PolyRefusal:
-    step = plain(from_micros(tick))
+    step = figures.text(tick)
     return refusal(400, f"order {order_id} is invalid. Price ({price}) breaks minimum tick size rule: {step}")
 
 
 def too_small(order_id: str, size: int, least: int) -> PolyRefusal:
-    seen, floor = plain(from_micros(size)), plain(from_micros(least))
+    seen, floor = figures.text(size), figures.text(least)
     return refusal(400, f"order {order_id} is invalid. Size ({seen}) lower than the minimum: {floor}")
 
 
 def dust_buy(dollars: int) -> PolyRefusal:
-    return refusal(400, f"invalid amount for a marketable BUY order (${plain(from_micros(dollars))}), min size: $1")
+    return refusal(400, f"invalid amount for a marketable BUY order (${figures.text(dollars)}), min size: $1")
 
 
 def duplicated(order_id: str) -> PolyRefusal:

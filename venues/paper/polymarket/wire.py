@@ -12,7 +12,7 @@ import msgspec
 from venues.paper.book import ONE
 from venues.paper.polymarket.conditions import Market
 from venues.paper.polymarket.exchange import OrderNews
-from venues.paper.polymarket.matching import text
+from venues.paper.polymarket.figures import text
 from venues.paper.polymarket.records import ClobOrder, ClobTrade, MakerRow
 
 Levels = list[tuple[int, int]]

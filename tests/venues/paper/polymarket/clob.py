@@ -130,6 +130,13 @@ class Trader:
         assert self.credentials is not None
         return self.credentials.key
 
+    @property
+    def auth(self) -> dict[str, str]:
+        """What a user channel is given."""
+        held = self.credentials
+        assert held is not None
+        return {"apiKey": held.key, "secret": held.secret, "passphrase": held.passphrase}
+
     async def send(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
         async with self.http.request(method, self.url + path, data=body or None, headers=headers) as answer:
             raw = await answer.read()
