@@ -62,7 +62,7 @@ def session_overrides(
 
 
 def located(recording: str | None) -> str | None:
-    if recording is None or recording.startswith("synth:"):
+    if recording is None or recording.startswith(("synth:", "synth-cross:")):
         return recording
     return str(Path(recording).expanduser().absolute())
 
