@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from domain.errors import BadInput
-from venues.recording.open import open_recording
 from workers.cli import paper, report
 from workers.cli.options import options, say
 from workers.cli.progress import follow
 from workers.cli.resolve import resolve_known
+from workers.cli.session import declare, opened, with_venues
 from workers.cli.stack import From, Game, Recording, Speed, To
 from workers.stack import detached, host
 from workers.stack.layout import Layout
@@ -44,14 +44,14 @@ def demo(
     if settings.mode != "paper":
         raise BadInput(f"a demo runs on the paper exchange; mode is {settings.mode}", "mode")
     session = settings.paper.session
-    if session.recording is None:
-        raise BadInput("nothing to play; name a recording with --recording, such as synth:7", "no_recording")
     # A recording that cannot be read is told now, not after five processes have started.
-    open_recording(session.recording, game=session.game, start=session.from_, end=session.to)
+    recorded = opened(session)
+    settings = with_venues(settings, recorded)
     layout = Layout(settings.state_dir)
     stack = detached.start(settings, host.new_run_id(), say)
     try:
         say(f"run {stack.run_id}; state folder {stack.state_dir}; Temporal UI: {stack.temporal_ui_url}")
+        declare(stack, recorded.claims)
         paper.play(stack, session)
         asyncio.run(follow(stack, settle))
         resolve_known(stack, session, settle)

@@ -83,17 +83,17 @@ async def follow(stack: Stack, settle: float) -> None:
     say(view.line)
 
 
-async def await_paid(stack: Stack, events: Collection[str], patience: float) -> None:
-    """Returns once every trade of this run on these events alone is closed, at the latest after `patience` seconds."""
+async def await_paid(stack: Stack, markets: Collection[str], patience: float) -> None:
+    """Returns once every trade of this run on these markets alone is closed, at the latest after `patience` seconds."""
     over = time.monotonic() + patience
     view = View()
-    decided: dict[str, bool] = {}  # by trade: whether all its legs lie in these events
+    decided: dict[str, bool] = {}  # by trade: whether all its legs lie in these markets
     async with open_ledger(stack) as ledger:
         with _drawn() as draw:
             while True:
                 view = await _read(stack, ledger, view)
                 draw(view)
-                waiting = await _waiting(stack, ledger, events, decided) if not view.trouble else -1
+                waiting = await _waiting(stack, ledger, markets, decided) if not view.trouble else -1
                 if waiting == 0:
                     break
                 if time.monotonic() > over:
@@ -104,13 +104,13 @@ async def await_paid(stack: Stack, events: Collection[str], patience: float) -> 
     say(view.line)
 
 
-async def _waiting(stack: Stack, ledger: Ledger, events: Collection[str], decided: dict[str, bool]) -> int:
-    """How many of this run's settling trades have nothing to wait for but these events."""
+async def _waiting(stack: Stack, ledger: Ledger, markets: Collection[str], decided: dict[str, bool]) -> int:
+    """How many of this run's settling trades have nothing to wait for but these markets."""
     rows = [row.intent_id for row in await ledger.trades(run=stack.run_id, limit=_ALL, state=TradeState.SETTLING)]
     for intent_id in rows:
         if intent_id not in decided:
             legs = (await ledger.trade(intent_id)).intent.legs
-            decided[intent_id] = all(leg.market.rpartition("-")[0] in events for leg in legs)
+            decided[intent_id] = all(leg.market in markets for leg in legs)
     return sum(decided[intent_id] for intent_id in rows)
 
 

@@ -10,10 +10,12 @@ import typer
 
 from config.settings import PaperSession
 from domain.errors import BadInput
-from venues.recording.winners import known_winners
+from venues.recording.instruments import instruments
+from venues.recording.winners import winners
 from workers.cli import paper
 from workers.cli.options import options, out, say
 from workers.cli.progress import await_paid
+from workers.cli.session import opened
 from workers.stack.layout import Stack
 
 
@@ -50,7 +52,8 @@ def resolve_known(stack: Stack, session: PaperSession, patience: float) -> None:
 
     Says of every other event why its trades stay SETTLING."""
     assert session.recording is not None
-    known = known_winners(session.recording, session.game)
+    recorded = opened(session, whole=True)
+    known = winners(recorded)
     paid = {event: winner for event, winner in known.items() if winner is not None}
     for event, winner in paid.items():
         paper.resolve(stack, event=event, winner=winner)
@@ -61,7 +64,10 @@ def resolve_known(stack: Stack, session: PaperSession, patience: float) -> None:
             "SETTLING, their capital locked; `surefoot resolve MARKET yes --event` on a running stack pays them"
         )
     if paid:
-        asyncio.run(await_paid(stack, paid, patience))
+        traded = instruments(recorded.markets, recorded.conditions)
+        events = {spec.market: spec.event for spec in traded}
+        events |= {spec.complement: spec.event for spec in recorded.markets if spec.complement}
+        asyncio.run(await_paid(stack, {market for market, event in events.items() if event in paid}, patience))
 
 
 def event_of(market: str) -> str:

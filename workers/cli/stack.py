@@ -20,6 +20,7 @@ from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.cli.progress import follow
 from workers.cli.reconcile import awaited
 from workers.cli.resolve import resolve_known
+from workers.cli.session import declare, opened, require_venues
 from workers.stack import detached, host
 from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
 from workers.stack.processes import find
@@ -103,6 +104,9 @@ def _play_configured(stack: Stack) -> None:
     session = stack.settings.paper.session
     if stack.live or session.recording is None:
         return
+    recorded = opened(session)
+    require_venues(stack, recorded)
+    declare(stack, recorded.claims)
     paper.play(stack, session)
     say(f"the paper exchange plays {session.recording} at speed {session.speed:g}")
 
@@ -135,6 +139,9 @@ def play(
     loaded = options.load(paper.session_overrides(recording, game, start, end, speed), profile="demo")
     session = loaded.settings.paper.session
     stack = options.stack()
+    recorded = opened(session)
+    require_venues(stack, recorded)
+    declare(stack, recorded.claims)
     paper.play(stack, session)
     say(f"the paper exchange plays {session.recording} at speed {session.speed:g}; follow it with `surefoot status`")
     if resolve:
