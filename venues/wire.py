@@ -71,7 +71,8 @@ class HttpWire:
     """Connections to one origin. No proxy of the environment is used: an order goes where it was sent, or nowhere.
 
     `base_url` is `scheme://host[:port]`, with or without one of `roots` as its path; plain http on loopback only.
-    Raises `BadInput` for anything else. `venue` names it in messages. `clock` is wall-clock microseconds.
+    With `under`, it may have any path, which goes in front of the path of every request. Raises `BadInput` for
+    anything else. `venue` names it in messages. `clock` is wall-clock microseconds.
     """
 
     def __init__(
@@ -80,10 +81,11 @@ class HttpWire:
         base_url: str,
         *,
         roots: tuple[str, ...] = ("",),
+        under: bool = False,
         clock: Callable[[], int] = wall_clock_us,
         timeouts: Timeouts | None = None,
     ) -> None:
-        self.origin = _origin(venue, base_url, roots)
+        self.origin = _origin(venue, base_url, roots, under=under)
         self.clock = clock
         self.timeouts = timeouts or Timeouts()
         self._session: aiohttp.ClientSession | None = None
@@ -149,17 +151,18 @@ def _told(failure: Exception) -> WireFailure:
     return AnswerLate(text) if isinstance(failure, TimeoutError) else WireFailure(text)
 
 
-def _origin(venue: str, base_url: str, roots: tuple[str, ...]) -> str:
+def _origin(venue: str, base_url: str, roots: tuple[str, ...], *, under: bool) -> str:
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise BadInput(f"{venue} base URL {base_url!r} is not usable; expected https://host or http://127.0.0.1:port")
-    if parts.path.rstrip("/") not in ("", *roots) or parts.query or parts.fragment:
+    path = parts.path.rstrip("/")
+    if (path not in ("", *roots) and not under) or parts.query or parts.fragment:
         named = " or ".join(root for root in roots if root)
         expected = f"none, or {named}" if named else "none"
         raise BadInput(f"{venue} base URL {base_url!r} has path {parts.path!r}; expected {expected}")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise BadInput(f"{venue} base URL {base_url!r} is not encrypted; expected https (http only on loopback)")
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc}{path if under else ''}"
 
 
 def _server_time(date: str | None) -> int:

@@ -21,9 +21,18 @@ from venues.polymarket.discovery import Discovery
 from venues.polymarket.errors import NOT_FOUND, judge_answer, judge_posted, read_refusal
 from venues.polymarket.evidence import Orders
 from venues.polymarket.journal import ChainJournal
-from venues.polymarket.limits import Cost, Endpoint, Limits
+from venues.polymarket.limits import TIERS, Cost, Endpoint, Limits
 from venues.polymarket.merge import Merger
-from venues.polymarket.messages import Book, CancelAnswer, PostedOrder, amount, decode, demanded, plain_text
+from venues.polymarket.messages import (
+    Book,
+    CancelAnswer,
+    PostedOrder,
+    RateLimitTier,
+    amount,
+    decode,
+    demanded,
+    plain_text,
+)
 from venues.polymarket.orders import MOST_IN_BATCH, ORDER_PATH, ORDERS_PATH, batch_body, order_body
 from venues.polymarket.reference import Markets
 from venues.polymarket.relayer import Relayer
@@ -328,6 +337,16 @@ class PolymarketClient:
         return await self.holdings.account()
 
     # --- the connection itself ------------------------------------------------------------------------------------
+
+    async def configure_limits(self) -> str:
+        """Read this account's rate-limit tier and keep to it from now on; answers with it. Call once, before trading.
+
+        A tier this code does not know changes nothing."""
+        said, _ = await self.wire.get(RateLimitTier, "/v1/user/rate-limit-tier", Endpoint.AUTH, private=True)
+        tier = (said.tier or "").lower()
+        if tier in TIERS and tier != self.wire.limits.tier:
+            self.wire.limits.retier(tier)
+        return self.wire.limits.tier
 
     async def clock_skew(self) -> ClockSkew:
         """How far the venue's clock is from ours, from `GET /time` (whole seconds). Requests are stamped with ours."""

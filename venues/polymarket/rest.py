@@ -68,7 +68,7 @@ class PolymarketWire:
         limits: Limits | None = None,
     ) -> None:
         self.clob = HttpWire("Polymarket CLOB", services.clob, clock=clock, timeouts=timeouts)
-        self.gamma = HttpWire("Polymarket Gamma", services.gamma, clock=clock, timeouts=timeouts)
+        self.gamma = HttpWire("Polymarket Gamma", services.gamma, under=True, clock=clock, timeouts=timeouts)
         self.site = HttpWire(
             "Polymarket geoblock", services.geoblock, roots=(GEOBLOCK_PATH,), clock=clock, timeouts=timeouts
         )

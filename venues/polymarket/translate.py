@@ -95,7 +95,7 @@ def settled_on_chain(trade: RestTrade) -> bool:
 def order_dead(order: RestOrder) -> bool:
     """Whether an order can trade no more. A status not known counts as working."""
     status = order.status.upper().removeprefix("ORDER_STATUS_")
-    return status not in _LIVE and (status in _DEAD or status.startswith("CANCELED"))
+    return status not in _LIVE and (status in _DEAD or status.startswith("CANCEL"))
 
 
 def matched_shares(order: RestOrder) -> Decimal:

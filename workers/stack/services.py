@@ -50,7 +50,7 @@ def endpoints(settings: Settings, ports: Mapping[str, int]) -> dict[str, Any]:
         found["paper_admin"] = f"http://{origin}"
         found["polymarket"] = {
             "clob_url": f"http://{origin}",
-            "gamma_url": f"http://{origin}",
+            "gamma_url": f"http://{origin}/gamma",
             "data_url": f"http://{origin}",
             "relayer_url": f"http://{origin}",
             "geoblock_url": f"http://{origin}/api/geoblock",

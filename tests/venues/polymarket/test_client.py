@@ -749,6 +749,15 @@ async def test_clock_skew_is_the_venues_second_against_ours(venue: Scripted, cli
         await client.clock_skew()
 
 
+async def test_the_accounts_own_tier_sets_its_limits_and_an_unknown_one_changes_nothing(
+    venue: Scripted, client: PolymarketClient
+) -> None:
+    venue.on("GET", "/v1/user/rate-limit-tier", says({"tier": "Gold"}), says({"tier": "a tier of tomorrow"}))
+    assert await client.configure_limits() == "gold"
+    assert client.wire.limits.orders.capacity == 600
+    assert await client.configure_limits() == "gold"
+
+
 async def test_public_reads_carry_no_credentials(venue: Scripted, client: PolymarketClient) -> None:
     venue.on("GET", "/book", says({"market": CONDITION, "asset_id": YES}))
     await client.quote(YES)

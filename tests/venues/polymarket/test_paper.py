@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -30,7 +31,13 @@ from venues.polymarket.wallet import Wallet
 class Desk:
     server: PaperServer
     client: PolymarketClient
+    trader: Trader
     attempts: int = 0
+
+    async def admin(self, path: str, body: object) -> Any:
+        answer = await self.trader.admin("POST", path, body)
+        assert answer.status == 200, answer
+        return answer.body
 
     def ticket(self, **changes: Any) -> OrderTicket:
         self.attempts += 1
@@ -67,16 +74,16 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         await server.playback.play(Spec(recording="rain"))
         async with aiohttp.ClientSession() as http:
             trader = await Trader.at(server, http).enter()
-        assert trader.credentials is not None
-        url = server.clob_url
-        async with PolymarketClient(
-            Services(url, url, url, url, url),
-            Wallet.from_hex(KEY),
-            trader.credentials,
-            silence_ms=200,
-            trades_lag_ms=50,
-        ) as client:
-            yield Desk(server, client)
+            assert trader.credentials is not None
+            clob = server.clob_url
+            async with PolymarketClient(
+                Services(clob, server.gamma_url, clob, clob, clob),
+                Wallet.from_hex(KEY),
+                trader.credentials,
+                silence_ms=200,
+                trades_lag_ms=50,
+            ) as client:
+                yield Desk(server, client, trader)
     finally:
         await server.stop()
 
@@ -179,3 +186,110 @@ async def test_the_checklist_of_a_fresh_paper_account_finds_nothing_wrong(desk: 
     found = await checklist(desk.client, {YES: Decimal("0.01"), OTHER: None})
     assert {check.verdict for check in found} == {"ok"}, [check for check in found if check.verdict != "ok"]
     assert {check.name for check in found} >= {"polymarket clock", "polymarket key", "polymarket allowance exchange"}
+
+
+# --- what goes wrong ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"do": "lost_answer"},
+        {"do": "status", "code": 500, "when": "after", "body": {"error": "could not insert order"}},
+    ],
+)
+async def test_an_order_whose_answer_is_lost_is_found_by_the_id_known_before(desk: Desk, fault: dict[str, Any]) -> None:
+    await desk.admin("/faults", [{"match": {"venue": "polymarket", "request": "place_order"}} | fault])
+    ticket = desk.ticket()
+    result = await desk.client.submit(ticket)
+    assert (result.verdict, result.order_id, result.landed) == (Verdict.UNKNOWN, None, False)
+    seen = await desk.settled(ticket, result)
+    assert (seen.filled, seen.complete, seen.order_id) == (10, True, (await desk.client.prepare(ticket)).order_id)
+
+
+async def test_an_order_lost_on_the_way_is_sent_again_with_the_same_bytes(desk: Desk) -> None:
+    await desk.admin("/faults", [{"match": {"request": "place_order"}, "do": "lost_request"}])
+    ticket = desk.ticket()
+    lost = await desk.client.submit(ticket)
+    seen = await desk.client.evidence(ticket, order_id=None, sent_at=lost.at, grace_ms=0)
+    again = await desk.client.submit(ticket)
+    assert (lost.verdict, seen.status) == (Verdict.UNKNOWN, OrderStatus.UNSEEN)
+    assert (again.verdict, again.filled) == (Verdict.ACCEPTED, 10)
+
+
+@pytest.mark.parametrize("stage", ["early", "late"])
+async def test_a_trade_that_fails_on_chain_is_void_and_the_account_is_as_before(desk: Desk, stage: str) -> None:
+    before = await desk.client.account()
+    await desk.admin("/faults", [{"match": {"event": "settlement"}, "do": "fail", "stage": stage}])
+    ticket = desk.ticket()
+    result = await desk.client.submit(ticket)
+    assert result.filled == 10
+    seen = await desk.settled(ticket, result)
+    assert (seen.filled, seen.complete, [fill.status for fill in seen.fills]) == (0, True, [FillStatus.VOID])
+    after = await desk.client.account()
+    assert (after.cash, after.positions) == (before.cash, {})
+
+
+async def test_a_resolved_market_pays_and_its_shares_are_no_position_any_more(desk: Desk) -> None:
+    before = await desk.client.account()
+    for market, limit in ((YES, "0.49"), (NO, "0.53")):
+        ticket = desk.ticket(market=market, limit=Decimal(limit))
+        await desk.settled(ticket, await desk.client.submit(ticket))
+    held = await desk.client.account()
+    assert held.positions == {YES: 10, NO: 10}
+    await desk.admin("/resolve", {"market": YES, "result": "no"})
+    while (await desk.client.resolution(NO)).payout is None:  # noqa: ASYNC110 - the exchange settles on its own clock
+        await asyncio.sleep(0.02)
+    assert (await desk.client.resolution(NO)).payout == 1
+    assert (await desk.client.resolution(YES)).payout == 0
+    paid = await desk.client.account()
+    assert paid.positions == {}
+    assert paid.cash == held.cash + 10
+    assert paid.cash == before.cash + 10 + sum((fill.cash for fill in paid.fills), Decimal(0))
+    refused = await desk.client.submit(desk.ticket())
+    assert refused.verdict is not Verdict.ACCEPTED
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_whatever_is_sent_the_venues_account_is_the_sum_of_its_fills(desk: Desk, seed: int) -> None:
+    dice = random.Random(seed)
+    opening = (await desk.client.account()).cash
+    sent: list[tuple[OrderTicket, SubmitResult]] = []
+    for _ in range(25):
+        ticket = desk.ticket(
+            market=dice.choice([YES, NO]),
+            side=dice.choice([Side.BUY, Side.BUY, Side.SELL]),
+            size=Decimal(dice.randint(500, 3000)).scaleb(-2),
+            limit=Decimal(dice.randint(40, 60)).scaleb(-2),
+            tif=dice.choice([TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTC]),
+        )
+        sent.append((ticket, await desk.client.submit(ticket)))
+        if dice.random() < 0.3 and sent[-1][1].order_id:
+            await desk.client.cancel(ticket.market, sent[-1][1].order_id)
+    await desk.client.cancel_all()
+    filled = Decimal(0)
+    for ticket, result in sent:
+        assert result.verdict in (Verdict.ACCEPTED, Verdict.REJECTED, Verdict.DENIED), result
+        if result.verdict is Verdict.ACCEPTED:
+            seen = await desk.settled(ticket, result)
+            assert seen.complete
+            assert seen.filled >= result.filled
+            filled += seen.filled
+    account = await desk.client.account()
+    assert sum(fill.size for fill in account.fills) == filled > 0
+    assert account.cash == opening + sum((fill.cash for fill in account.fills), Decimal(0))
+    for token, shares in account.positions.items():
+        assert shares == sum(fill.shares for fill in account.fills if fill.market == token)
+    assert account.open_orders == ()
+
+
+async def test_the_listings_agree_with_what_the_exchange_plays(desk: Desk) -> None:
+    found = {market.condition: market async for market in desk.client.discovery.markets()}
+    rain = found[CONDITION]
+    assert [outcome.token_id for outcome in rain.outcomes] == [YES, NO]
+    assert rain.rules.startswith("It rains or it does not.")
+    for spec in rain.specs():
+        assert spec == await desk.client.market(spec.market)
+    [group] = [event async for event in desk.client.discovery.events() if event.group]
+    assert OTHER in {outcome.token_id for market in group.markets for outcome in market.outcomes}
+    assert (await desk.client.market(OTHER)).outcomes == group.outcomes
