@@ -22,8 +22,8 @@ from workers.simulate.checks import check
 from workers.simulate.scenario import Scenario, make
 from workers.simulate.world import World
 
-_CHUNK = 100
-_COLLECT_EVERY = 50
+_CHUNK = 200
+_COLLECT_EVERY = 500
 _MOST_FAILURES = 20
 
 Progress = Callable[["Tally"], None]
