@@ -44,8 +44,10 @@ def _kalshi(state: Path) -> Books:
 def _polymarket(state: Path) -> Books:
     store = ClobStore(state)
     try:
-        (wallet,) = store.wallets().values()
-        trades = [trade for trade in store.trades(keeper=wallet.keeper) if trade.status != "FAILED"]
+        # The key's own wallet; others it signs for may have been seen beside it.
+        (wallet,) = (one for one in store.wallets().values() if one.address == one.keeper.lower())
+        mine = (trade for trade in store.trades(keeper=wallet.keeper) if trade.account == wallet.address)
+        trades = [trade for trade in mine if trade.status != "FAILED"]
         return _books(wallet.cash, wallet.tokens, [(one.order_id, one.price, one.size) for one in trades])
     finally:
         store.close()

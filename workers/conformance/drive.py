@@ -52,7 +52,7 @@ async def drive(client: str, stand: Stand) -> int:
 
 
 async def _told(desk: Desk, stand: Stand) -> dict[str, Any]:
-    positions = {market: str(await desk.position(market)) for market in (stand.market, stand.tide)}
+    positions = {market: str(await desk.position(market)) for market in stand.instruments}
     fills = [{k: str(v) for k, v in asdict(fill).items()} for fill in await desk.fills()]
     return {"cash": str(await desk.cash()), "positions": positions, "fills": fills}
 

@@ -38,6 +38,7 @@ class Script:
             self._rest,
             self._trade,
             self._refusals,
+            self._other_markets,
             self._extras,
             self._many,
             self._tide_comes,
@@ -183,6 +184,24 @@ class Script:
     async def _send(self, wish: Wish) -> Placed:
         return await self._desk.send(await self._desk.make(wish))
 
+    # -- the other token, and other kinds of market -------------------------------------------------------------------
+
+    async def _other_markets(self) -> None:
+        desk, stand = self._desk, self._stand
+        if stand.complement:
+            async with self._sheet.check("other token", "5 bought at 0.52 from who bids 0.48 for the first") as note:
+                placed = await self._send(Wish(stand.complement, "buy", _D("0.52"), _D(5), "take"))
+                await self._filled(note, placed, _D(5))
+                await self._holds(note, stand.complement, _D(5))
+        for kind, market in stand.others.items():
+            async with self._sheet.check(f"{kind} market", "10 rest and are cancelled; 5 are bought at 0.52") as note:
+                rests = await self._send(Wish(market, "buy", _D("0.40"), _D(10)))
+                note.equal("left", (await desk.open_orders()).get(rests.order_id), _D(10))
+                await desk.cancel(market, rests.order_id)
+                taken = await self._send(Wish(market, "buy", _D("0.52"), _D(5), "take"))
+                await self._filled(note, taken, _D(5))
+                await self._holds(note, market, _D(5))
+
     # -- what only this client does ---------------------------------------------------------------------------------
 
     async def _extras(self) -> None:
@@ -247,10 +266,7 @@ class Script:
             note.equal("by price", {f.price for f in fills}, {TIDE_PRICE})
             await self._heard(note, fills)
 
-            async def held() -> bool:
-                return await self._desk.position(self._stand.tide) == 10
-
-            note.true("held", await until(held))
+            await self._holds(note, self._stand.tide, _D(10))
 
     async def _add_up(self) -> None:
         async with self._sheet.check(
@@ -323,15 +339,18 @@ class Script:
         note.true("heard on the stream", await soon(heard))
 
     async def _position(self, note: Note) -> None:
+        await self._holds(note, self._stand.market, self._shares)
+
+    async def _holds(self, note: Note, market: str, wanted: Decimal) -> None:
         shares = _D(-1)
 
         async def so() -> bool:
             nonlocal shares
-            shares = await self._desk.position(self._stand.market)
-            return shares == self._shares
+            shares = await self._desk.position(market)
+            return shares == wanted
 
         await until(so)
-        note.equal("shares", shares, self._shares)
+        note.equal("shares", shares, wanted)
 
     async def _cash(self, note: Note) -> None:
         """By the rows the client was given: price and size as listed, fees by the venue's rule, makers none."""

@@ -14,16 +14,18 @@ from workers.conformance.stand import ASKS, BIDS, TIDE_ASKS, TIDE_BIDS, TIDE_LOW
 _START = 1_767_225_600 * MICRO
 
 
-def write(traded: MarketSpec, tide: MarketSpec, about: tuple[Condition, ...], path: Path) -> None:
-    """A session file; `about` says more of Polymarket markets."""
+def write(
+    traded: MarketSpec, tide: MarketSpec, others: tuple[MarketSpec, ...], about: tuple[Condition, ...], path: Path
+) -> None:
+    """A session file. `others` have the traded market's book; `about` says more of Polymarket markets."""
     log: list[SessionEvent] = [
-        BookReset(_START, traded.market, _levels(BIDS), _flipped(ASKS)),
+        *(BookReset(_START, spec.market, _levels(BIDS), _flipped(ASKS)) for spec in (traded, *others)),
         BookReset(_START, tide.market, _levels(TIDE_BIDS), _flipped(TIDE_ASKS)),
         BookDelta(
             _START + TIDE_SECONDS * MICRO, tide.market, "no", MICRO - to_micros(TIDE_LOW), to_micros(Decimal(50))
         ),
     ]
-    session_file.write(RecordedSession("conformance", (traded, tide), tuple(log), conditions=about), path)
+    session_file.write(RecordedSession("conformance", (traded, tide, *others), tuple(log), conditions=about), path)
 
 
 def _levels(side: dict[Decimal, Decimal]) -> tuple[tuple[int, int], ...]:

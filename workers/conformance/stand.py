@@ -24,8 +24,10 @@ TIDE_SECONDS = 8
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """Written by the runner, read by the client's process. `urls` by name: rest, ws (Kalshi), market_ws, user_ws
-    (Polymarket), admin. `secrets` names files, never their content. `fee_rate` is the taker's."""
+    """Written by the runner, read by the client's process. `urls` by name: rest, ws (Kalshi), clob, gamma, market_ws,
+    user_ws (Polymarket), admin. `secrets` names files, never their content. `fee_rate` is the taker's. `complement` is
+    the other token of the traded market, where each outcome is an instrument; `others` are markets of another kind, by
+    its name, with the known book."""
 
     venue: Literal["kalshi", "polymarket"]
     urls: dict[str, str]
@@ -33,8 +35,15 @@ class Stand:
     market: str
     tide: str
     fee_rate: str
+    complement: str = ""
+    others: dict[str, str] = field(default_factory=dict)
     opening_cash: str = str(OPENING_CASH)
     play: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Everything the script may come to hold."""
+        return tuple(filter(None, (self.market, self.tide, self.complement, *self.others.values())))
 
     def fee(self, price: Decimal, size: Decimal) -> Decimal:
         """What a taker's fill costs by the venue's published rule, in dollars.

@@ -20,6 +20,7 @@ from workers.conformance.stand import OPENING_CASH, Stand
 
 CONFIG = "config.json"
 SESSION = "known.session.jsonl.gz"
+_V2_BITS = ((1 << 64) - 1) << 40
 
 
 def prepare(venue: str, folder: Path) -> dict[str, Any]:
@@ -39,36 +40,45 @@ def _kalshi(folder: Path) -> dict[str, Any]:
     traded = kalshi_market("KXCONF-26NOV21-AAA", "KXCONF-26NOV21", "The market of the known book")
     tide = kalshi_market("KXTIDE-26NOV21-BBB", "KXTIDE-26NOV21", "The market that moves once")
     _configure(folder, api_keys={key_id: public.decode()})
-    return _known(folder, Venue.KALSHI, kept, traded, tide, ())
+    sessions.write(traded, tide, (), (), folder / SESSION)
+    return _known(folder, kept, traded, tide)
 
 
 def _polymarket(folder: Path) -> dict[str, Any]:
     kept = _keep(folder, {"key": b"0x" + secrets.token_hex(32).encode()})
     traded, tide = _token("known book", 11), _token("market that moves once", 22)
-    about = tuple(Condition(spec.market, spec.event, slug=f"conformance-{spec.event[-2:]}") for spec in (traded, tide))
+    neg_risk, newer = _token("market of a neg-risk group", 33), _token("market of protocol V2", 44, newer=True)
+    about = (
+        *(Condition(spec.market, spec.event, slug=f"conformance-{spec.event[-2:]}") for spec in (traded, tide)),
+        Condition(neg_risk.market, neg_risk.event, slug="conformance-21", neg_risk=True),
+        Condition(newer.market, newer.event, slug="conformance-2c", version="v2"),
+    )
     _configure(folder, api_keys={})
-    return _known(folder, Venue.POLYMARKET, kept, traded, tide, about)
+    sessions.write(traded, tide, (neg_risk, newer), about, folder / SESSION)
+    others = {"neg-risk": neg_risk.market, "protocol V2": newer.market}
+    return _known(folder, kept, traded, tide) | {"complement": traded.complement, "others": others}
 
 
-def _token(title: str, number: int) -> MarketSpec:
+def _token(title: str, number: int, *, newer: bool = False) -> MarketSpec:
     """The Yes token of a plain binary condition, with the fees of a sports market."""
     return MarketSpec(
         Venue.POLYMARKET,
-        _token_id(number),
-        f"0x{number:064x}",
+        _token_id(number, newer),
+        f"0x{number:062x}00" if newer else f"0x{number:064x}",
         f"The {title}",
         FeeSchedule(taker=Decimal("0.05"), maker=Decimal("0"), unit=Decimal("0.000001"), model=FeeModel.POLYMARKET),
         min_size=Decimal("5"),
         outcomes=2,
         min_notional=Decimal("1"),
         outcome="Yes",
-        complement=_token_id(number + 1),
+        complement=_token_id(number + 1, newer),
     )
 
 
-def _token_id(number: int) -> str:
-    """As large and as mixed as real ones: clients tell the protocol by some of its bits."""
-    return str(int.from_bytes(hashlib.sha256(f"conformance {number}".encode()).digest()))
+def _token_id(number: int, newer: bool) -> str:
+    """As large and as mixed as real ones: clients tell protocol V2 by 64 bits that are zero."""
+    mixed = int.from_bytes(hashlib.sha256(f"conformance {number}".encode()).digest())
+    return str(mixed & ~_V2_BITS if newer else mixed)
 
 
 def _keep(folder: Path, contents: dict[str, bytes]) -> dict[str, str]:
@@ -84,17 +94,9 @@ def _configure(folder: Path, **settings: Any) -> None:
     (folder / CONFIG).write_text(json.dumps(told), encoding="ascii")
 
 
-def _known(  # noqa: PLR0917 - the parts of one stand
-    folder: Path,
-    venue: Venue,
-    kept: dict[str, str],
-    traded: MarketSpec,
-    tide: MarketSpec,
-    about: tuple[Condition, ...],
-) -> dict[str, Any]:
-    sessions.write(traded, tide, about, folder / SESSION)
+def _known(folder: Path, kept: dict[str, str], traded: MarketSpec, tide: MarketSpec) -> dict[str, Any]:
     return {
-        "venue": venue.value,
+        "venue": traded.venue.value,
         "secrets": kept,
         "market": traded.market,
         "tide": tide.market,

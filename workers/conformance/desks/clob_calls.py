@@ -15,6 +15,14 @@ from workers.conformance.stand import ASKS, BIDS, Stand
 
 _types: Any = importlib.import_module("py_clob_client_v2.clob_types")
 _utilities: Any = importlib.import_module("py_clob_client_v2.utilities")
+_sdk: Any = importlib.import_module("py_clob_client_v2")
+_wallets: Any = importlib.import_module("polymarket._internal.wallet")
+_derivation: Any = importlib.import_module("polymarket.environments").PRODUCTION._config.wallet_derivation
+_WALLETS: dict[str, tuple[int, Any]] = {
+    "proxy": (1, _wallets.derive_proxy_wallet_address),
+    "safe": (2, _wallets.derive_safe_wallet_address),
+    "deposit": (3, _wallets.derive_beacon_deposit_wallet_address),
+}
 _ANSWERED = "answered as the client expects"
 Said = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -40,6 +48,10 @@ def extras(client: Any, stand: Stand, said: Said) -> list[Extra]:
     return [
         *(Extra(f"read: {name}", _ANSWERED, calls.read(call, wanted)) for name, (call, wanted) in reads.items()),
         Extra("book hash", "the hash of GET /book is the client's own of that book", calls.book_hash),
+        *(
+            Extra(f"wallet: {kind}", "its signature is accepted; the order rests and is cancelled", calls.wallet(kind))
+            for kind in _WALLETS
+        ),
         Extra("cancel of several", "two ended, an unknown one told", calls.cancel_several),
         Extra("settlement", "its answer to a fill carries the transaction hash", calls.settlement, shares=Decimal(5)),
         Extra("taking price", f"what 10 dollars would pay at most: {min(ASKS)} or more", calls.taking_price),
@@ -69,6 +81,32 @@ class _Calls:
         if own != told:
             raise Wrong(f"{told}, the client's {own}")
         return told
+
+    def wallet(self, kind: str) -> Callable[[], Awaitable[object]]:
+        """An order of a wallet that is not the key itself, at the address the venue's SDK derives for it."""
+
+        async def call() -> object:
+            number, derive = _WALLETS[kind]
+            client = self._client
+            owner = client.get_address()
+            funder = derive(owner, _derivation)
+            other = _sdk.ClobClient(
+                host=client.host,
+                chain_id=client.chain_id,
+                key=self._stand.secret("key"),
+                creds=client.creds,
+                signature_type=number,
+                funder=funder,
+            )
+            wanted = _types.OrderArgsV2(token_id=self._stand.market, price=0.40, size=10, side="BUY")
+            placed = await self._said(partial(other.create_and_post_order, wanted))
+            listed = await self._said(partial(other.get_order, placed["orderID"]))
+            gone = await self._said(partial(other.cancel_orders, [placed["orderID"]]))
+            if listed["maker_address"].lower() != funder.lower() or gone["canceled"] != [placed["orderID"]]:
+                raise Wrong(f"{listed}, {gone}")
+            return f"{funder} signed by {owner}"
+
+        return call
 
     async def cancel_several(self) -> object:
         placed = []

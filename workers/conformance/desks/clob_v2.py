@@ -23,6 +23,7 @@ _POLYGON = 137
 _UNIT = Decimal("0.000001")
 _KINDS = {"rest": "GTC", "take": "FAK", "all": "FOK"}
 _TICK = Decimal("0.01")
+_V2_BITS = ((1 << 64) - 1) << 40
 
 
 class ClobV2:
@@ -65,14 +66,15 @@ class ClobV2:
 
     async def make(self, wish: Wish) -> Any:
         side = wish.side.upper()
+        named = {_asset(wish.market): wish.market}
         kind = _KINDS[wish.how]
         if wish.how != "rest":
             amount = wish.size * wish.price if wish.side == "buy" else wish.size
             order = _types.MarketOrderArgsV2(
-                token_id=wish.market, amount=float(amount), side=side, price=float(wish.price), order_type=kind
+                **named, amount=float(amount), side=side, price=float(wish.price), order_type=kind
             )
             return await _said(lambda: self._client.create_market_order(order)), kind, False
-        wanted = _types.OrderArgsV2(token_id=wish.market, price=float(wish.price), size=float(wish.size), side=side)
+        wanted = _types.OrderArgsV2(**named, price=float(wish.price), size=float(wish.size), side=side)
         if wish.price % _TICK:  # `create_order` would round the price and place another order than was asked for
             fine = _types.CreateOrderOptions(tick_size="0.001", neg_risk=False)
             return self._client.builder.build_order(wanted, fine, version=2), kind, wish.post_only
@@ -120,7 +122,8 @@ class ClobV2:
         return [fill for row in rows if "FAILED" not in row["status"] for fill in fills_of(row, owner)]
 
     async def position(self, market: str) -> Decimal:
-        return await self._balance(_types.BalanceAllowanceParams(asset_type="CONDITIONAL", token_id=market))
+        kind = "CONDITIONAL-V2" if _newer(market) else "CONDITIONAL"
+        return await self._balance(_types.BalanceAllowanceParams(asset_type=kind, token_id=market))
 
     async def cash(self) -> Decimal:
         return await self._balance(_types.BalanceAllowanceParams(asset_type="COLLATERAL"))
@@ -147,6 +150,15 @@ class ClobV2:
             "passphrase": self._creds.api_passphrase,
         }
         await self._sockets.listen(markets, auth, ears)
+
+
+def _newer(market: str) -> bool:
+    """Whether an id is a position of protocol V2, by the bits the venue's SDK looks at."""
+    return not int(market) & _V2_BITS
+
+
+def _asset(market: str) -> str:
+    return "position_id" if _newer(market) else "token_id"
 
 
 def _placed(answer: dict[str, Any], order: Any) -> Placed:

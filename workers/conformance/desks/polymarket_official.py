@@ -26,6 +26,7 @@ _errors: Any = importlib.import_module("polymarket.errors")
 _account: Any = importlib.import_module("eth_account").Account
 
 _UNIT = Decimal("0.000001")
+_V2_BITS = ((1 << 64) - 1) << 40
 _NOWHERE = "http://127.0.0.1:9"  # what the script needs none of must not reach anybody
 
 
@@ -152,7 +153,8 @@ class PolymarketOfficial:
         return [_filled(trade.id, row.order_id, row, row.matched_amount) for row in mine]
 
     async def position(self, market: str) -> Decimal:
-        found = await _said(self._client.get_balance_allowance(asset_type="CONDITIONAL", asset_id=market))
+        kind = "CONDITIONAL" if int(market) & _V2_BITS else "CONDITIONAL-V2"
+        found = await _said(self._client.get_balance_allowance(asset_type=kind, asset_id=market))
         return Decimal(found.balance) * _UNIT
 
     async def cash(self) -> Decimal:
