@@ -123,7 +123,7 @@ class Holdings:
                 )
                 for order in orders
             ),
-            fills=tuple(sorted(fills, key=lambda fill: (fill.at, fill.trade_id, fill.order_id))),
+            fills=tuple(sorted(fills, key=in_time)),
         )
 
     def _asset(self, token: str) -> dict[str, str | int]:
@@ -183,6 +183,11 @@ class Holdings:
     def _unreadable(self, name: str, raw: bytes, why: ValueError) -> Unavailable:
         self._dead(name, raw, str(why))
         return Unavailable(f"a listed {name} cannot be read ({why}); it is in the dead letters", "unparseable")
+
+
+def in_time(fill: Fill) -> tuple[int, str, str]:
+    """The order fills are listed in."""
+    return fill.at, fill.trade_id, fill.order_id
 
 
 def _shares(balance: BalanceAllowance) -> Decimal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from http import HTTPStatus
 
@@ -16,7 +16,7 @@ from domain.fees import FeeSchedule
 from domain.market import MarketSpec, Venue
 from domain.orders import OrderTicket, PreparedOrder, Purpose, Quote, SubmitResult, Verdict
 from venues.clock import ClockSkew, skew_between
-from venues.polymarket.account import Holdings
+from venues.polymarket.account import Holdings, in_time
 from venues.polymarket.discovery import Discovery
 from venues.polymarket.errors import NOT_FOUND, judge_answer, judge_posted, read_refusal
 from venues.polymarket.evidence import Orders
@@ -333,8 +333,10 @@ class PolymarketClient:
         return await self.holdings.cash()
 
     async def account(self) -> Account:
-        """Cash, positions by token, working orders and all trades; see `venues.polymarket.account`."""
-        return await self.holdings.account()
+        """Cash, positions by token, working orders, all trades and merges; see `venues.polymarket.account`."""
+        merged = self._merger.merged() if self._merger is not None else ()  # read first: the balances follow it
+        account = await self.holdings.account()
+        return replace(account, fills=tuple(sorted((*account.fills, *merged), key=in_time))) if merged else account
 
     # --- the connection itself ------------------------------------------------------------------------------------
 

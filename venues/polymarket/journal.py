@@ -2,7 +2,7 @@
 
 The nonce inside a request comes from the relayer, so the request is no pure function of its ticket; what makes it the
 same in every process is this folder. Each fact is a file of its own that is created once, whole and synced, and never
-changed: `<order>.request`, `<order>.sent`, `<order>.transaction`, `<order>.done`.
+changed: `<order>.request`, `<order>.sent`, `<order>.transaction`, `<order>.done`, `<order>.fills`.
 """
 
 from __future__ import annotations
@@ -64,6 +64,14 @@ class ChainJournal:
         """Note when (µs) the request was first seen carried out; returns what was noted first."""
         self._create(name, "done", str(at).encode())
         return int(self._read(name, "done") or at)
+
+    def book(self, name: str, fills: bytes) -> None:
+        """Keep what a request that was carried out has done to the wallet."""
+        self._create(name, "fills", fills)
+
+    def booked(self) -> list[bytes]:
+        """All that was kept so, in no order."""
+        return [path.read_bytes() for path in self._folder.glob("[!.]*.fills")]
 
     def _read(self, name: str, fact: str) -> bytes | None:
         try:

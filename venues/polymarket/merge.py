@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+import msgspec
+
 from domain.errors import Denied, Rejected, Unavailable
 from domain.evidence import Fill, OrderEvidence, OrderStatus
 from domain.market import Venue
@@ -52,6 +54,7 @@ class Merger:
         clock: Callable[[], int] = wall_clock_us,
     ) -> None:
         self._carrier = Carrier(wallet, relayer, journal, clock=clock)
+        self._journal = journal
         self._set_of = set_of
         self._clock = clock
 
@@ -88,7 +91,10 @@ class Merger:
         if seen.status in (OrderStatus.UNSEEN, OrderStatus.ABSENT):
             return OrderEvidence(name, seen.status, fresh_at=now, at=now)
         order_id = (await self._request(ticket)).digest
-        fills = await self._fills(ticket, order_id, seen) if seen.carried_out else ()
+        fills: tuple[Fill, ...] = ()
+        if seen.carried_out:
+            fills = await self._fills(ticket, order_id, seen)
+            self._journal.book(name, msgspec.json.encode(fills))
         return OrderEvidence(
             name,
             seen.status,
@@ -99,6 +105,11 @@ class Merger:
             fresh_at=now,
             at=now,
         )
+
+    def merged(self) -> tuple[Fill, ...]:
+        """The fills of every merge that was seen carried out, by any process of this wallet. The CLOB lists none of
+        them: they are no trades."""
+        return tuple(fill for kept in self._journal.booked() for fill in msgspec.json.decode(kept, type=list[Fill]))
 
     async def _request(self, ticket: OrderTicket) -> ChainRequest:
         _check(ticket)

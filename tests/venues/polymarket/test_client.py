@@ -540,8 +540,15 @@ async def test_sets_are_named_and_merged_only_where_there_is_a_wallet_for_it(ven
         assert working.status is OrderStatus.RESTING
         relayer.move("tx-1", Stage.CONFIRMED)
         done = await client.evidence(merge, order_id=result.order_id, sent_at=NOW, grace_ms=0)
-    assert (done.status, done.filled, {fill.market for fill in done.fills}) == (OrderStatus.DONE, 10, {YES, NO})
+        assert (done.status, done.filled, {fill.market for fill in done.fills}) == (OrderStatus.DONE, 10, {YES, NO})
     assert not [seen for seen in venue.seen if seen.method in ("POST", "DELETE")]
+    venue.on("GET", TRADES, says(rows(trade("t-1", "0x1"))))
+    venue.on("GET", ORDERS, says(rows()))
+    venue.on("GET", "/balance-allowance", says({"balance": "0", "allowances": {}}))
+    async with PolymarketClient(venue.services, safe, CREDENTIALS, chain=chain) as another:
+        fills = (await another.account()).fills
+    assert [fill for fill in fills if fill.merged] == list(done.fills)
+    assert [fill.trade_id for fill in fills if not fill.merged] == ["t-1"]
 
 
 @pytest.mark.parametrize(("info", "market"), [({"ao": False}, {}), ({}, {"closed": True})])
