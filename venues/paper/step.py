@@ -74,7 +74,7 @@ class Changes:
     def tell(self, listener: Listener, listings: Listings, groups: Groups, account: Account, at: int) -> None:
         for fill in self.fills:
             listener.filled(fill)
-        for ticker in sorted({row.ticker for row in (*self.fills, *self.paid)}):
+        for ticker in sorted({fill.ticker for fill in self.fills} | {row.ticker for row in self.paid}):
             listener.position_changed(ticker, account.positions[ticker])
         for group, happened in groups.take_news():
             listener.group_changed(group, happened, at)
