@@ -18,7 +18,7 @@ from domain.orders import OrderTicket, PreparedOrder, Purpose, Quote, SubmitResu
 from venues.clock import ClockSkew, skew_between
 from venues.polymarket.account import Holdings, in_time
 from venues.polymarket.discovery import Discovery
-from venues.polymarket.errors import NOT_FOUND, judge_answer, judge_posted, read_refusal
+from venues.polymarket.errors import NOT_FOUND, judge_answer, judge_batch, read_refusal
 from venues.polymarket.evidence import Orders
 from venues.polymarket.journal import ChainJournal
 from venues.polymarket.limits import TIERS, Cost, Endpoint, Limits
@@ -26,10 +26,8 @@ from venues.polymarket.merge import Merger
 from venues.polymarket.messages import (
     Book,
     CancelAnswer,
-    PostedOrder,
     RateLimitTier,
     amount,
-    decode,
     demanded,
     plain_text,
 )
@@ -40,7 +38,7 @@ from venues.polymarket.rest import OnDeadLetter, PolymarketWire, Services, under
 from venues.polymarket.translate import quote_from_book, side_of
 from venues.polymarket.wallet import Credentials, Wallet
 from venues.port import Account
-from venues.verdicts import judge_failure, unknown
+from venues.verdicts import judge_failure
 from venues.wire import Timeouts, WireFailure, wall_clock_us
 
 log = structlog.get_logger(__name__)
@@ -51,11 +49,6 @@ MOST_CANCELS = 1_000
 _MOST_PREPARED = 8_192
 _ONE_ORDER = Cost(Endpoint.POST_ORDER, orders=1)
 _ONE_CANCEL = Cost(Endpoint.DELETE_ORDER, cancels=1)
-# What is refused of a whole batch: it was stopped at the door, before any order of it was looked at.
-_AT_THE_DOOR = frozenset(
-    {"unauthorized", "forbidden", "rate_limited", "restarting", "too_many_orders", "invalid_payload", "post_only_mode",
-     "cancel_only", "disabled"}
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,31 +199,9 @@ class PolymarketClient:
             answer = await self.wire.post(ORDERS_PATH, batch_body([prepared.body for _, prepared in orders]), cost)
         except WireFailure as failure:
             return [judge_failure(failure, self._clock())] * len(orders)
-        at = answer.answered_at
-        if answer.status != HTTPStatus.OK:
-            return [
-                _of_whole_batch(judge_answer(prepared.order_id, ticket, answer.status, answer.body, at))
-                for ticket, prepared in orders
-            ]
-        try:
-            entries = decode(list[msgspec.Raw], answer.body)
-        except ValueError as unreadable:
-            entries, why = [], str(unreadable)
-        else:
-            why = f"{len(entries)} entries for {len(orders)} orders"
-        if len(entries) != len(orders):
-            self._dead("batch", answer.body, why)
-            return [unknown("unparseable", f"HTTP 200 that does not fit the batch: {why}", at)] * len(orders)
-        results: list[SubmitResult] = []
-        for (ticket, prepared), entry in zip(orders, entries, strict=True):
-            try:
-                posted = decode(PostedOrder, entry)
-            except ValueError as unreadable:
-                result = unknown("unparseable", f"an entry that cannot be read ({unreadable})", at)
-            else:
-                result = judge_posted(prepared.order_id, ticket, posted, at)
-            results.append(self._checked(result, ticket, bytes(entry)))
-        return results
+        named = [(prepared.order_id, ticket) for ticket, prepared in orders]
+        results = judge_batch(named, answer.status, answer.body, answer.answered_at)
+        return [self._checked(each, ticket, answer.body) for each, (ticket, _) in zip(results, orders, strict=True)]
 
     async def cancel(self, market: str, order_id: str) -> None:
         """Ask for a cancel. Returning proves nothing: an order already matched, cancelled or unknown is no failure
@@ -409,10 +380,3 @@ class PolymarketClient:
 
 def _reasons(said: CancelAnswer) -> dict[str, str]:
     return {order_id: str(why) for order_id, why in (said.not_canceled or {}).items()}
-
-
-def _of_whole_batch(result: SubmitResult) -> SubmitResult:
-    """A refusal of the request is one of each order only where it was stopped before any was looked at."""
-    if result.verdict is not Verdict.REJECTED or result.code in _AT_THE_DOOR:
-        return result
-    return unknown(result.code, f"{result.detail}; of a batch, which orders it means is not said", result.at)

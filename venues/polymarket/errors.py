@@ -30,8 +30,8 @@ those pages lack (allowance details, the $1 minimum, `invalid signature`) as rep
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from http import HTTPStatus
 
@@ -102,6 +102,16 @@ TEXTS: tuple[Row, ...] = (
 # The codes a status may prove. Others of the same text under another status prove nothing.
 _UNDER_500 = frozenset({"order_timed_out"})
 _UNDER_503 = frozenset({"post_only_mode", "cancel_only", "disabled"})
+
+# What is refused of a whole batch: it was stopped at the door, before any order of it was looked at.
+_AT_THE_DOOR = _UNDER_503 | {
+    "unauthorized",
+    "forbidden",
+    RATE_LIMITED,
+    "restarting",
+    "too_many_orders",
+    "invalid_payload",
+}
 
 _FIXES = {
     "insufficient_allowance": "approve that spender (the start-up checklist names them)",
@@ -205,6 +215,27 @@ def judge_posted(order_id: str, ticket: OrderTicket, posted: PostedOrder, at: in
     return _judge_status(order_id, ticket, posted, at)
 
 
+def judge_batch(orders: Sequence[tuple[str, OrderTicket]], status: int, body: bytes, at: int) -> list[SubmitResult]:
+    """What an answer to `POST /orders` proves of each order, given by id and ticket in the order they were sent."""
+    if status != HTTPStatus.OK:
+        return [_of_whole_batch(judge_answer(order_id, ticket, status, body, at)) for order_id, ticket in orders]
+    try:
+        entries = decode(list[msgspec.Raw], body)
+    except ValueError as unreadable:
+        entries, why = [], str(unreadable)
+    else:
+        why = f"{len(entries)} entries for {len(orders)} orders"
+    if len(entries) != len(orders):
+        return [unknown("unparseable", f"HTTP 200 that does not fit the batch: {why}", at)] * len(orders)
+    results: list[SubmitResult] = []
+    for (order_id, ticket), entry in zip(orders, entries, strict=True):
+        try:
+            results.append(judge_posted(order_id, ticket, decode(PostedOrder, entry), at))
+        except ValueError as unreadable:
+            results.append(unknown("unparseable", f"an entry that cannot be read ({unreadable})", at))
+    return results
+
+
 def read_refusal(what: str, status: int, body: bytes) -> SurefootError:
     """The error of a read or a cancel that was answered with anything but success.
 
@@ -258,6 +289,13 @@ def _judge_status(order_id: str, ticket: OrderTicket, posted: PostedOrder, at: i
         detail=f"trades {', '.join(posted.trade_ids)}" if posted.trade_ids else "",
         at=at,
     )
+
+
+def _of_whole_batch(result: SubmitResult) -> SubmitResult:
+    """A refusal of the request is one of each order only where it was stopped before any was looked at."""
+    if result.verdict is not Verdict.REJECTED or result.code in _AT_THE_DOOR:
+        return replace(result, landed=False, order_id=None)
+    return unknown(result.code, f"{result.detail}; of a batch, which orders it means is not said", result.at)
 
 
 def _proves(status: int, code: str) -> bool:
