@@ -22,6 +22,8 @@ from workers.stack.layout import PolymarketEnds, Stack
 log = structlog.get_logger(__name__)
 
 _SHOWN = 500
+_SILENCE_LIVE_MS = 60_000  # answers that took more than 40 s have been seen there
+_SILENCE_PAPER_MS = 3_000
 
 DeadLetter = Callable[[str, bytes, str], None]
 """Told of what a venue answered and nobody could read: its kind, the raw bytes, and why."""
@@ -70,6 +72,7 @@ def polymarket_client(stack: Stack, on_dead_letter: DeadLetter | None = None) ->
         credentials_of(stack),
         timeouts=Timeouts(connect=settings.connect_timeout_ms / 1000, read=settings.read_timeout_ms / 1000),
         tier=settings.tier,
+        silence_ms=_SILENCE_LIVE_MS if stack.live else _SILENCE_PAPER_MS,
         on_dead_letter=on_dead_letter or _log_dead_letter,
     )
 
@@ -87,7 +90,10 @@ async def venue_clients(stack: Stack, *, ready: bool = False) -> AsyncIterator[M
                     await kalshi.configure_limits()
                 clients[venue] = kalshi
             else:
-                clients[venue] = await open_clients.enter_async_context(polymarket_client(stack))
+                polymarket = await open_clients.enter_async_context(polymarket_client(stack))
+                if ready and stack.live:
+                    await polymarket.configure_limits()
+                clients[venue] = polymarket
         yield clients
 
 

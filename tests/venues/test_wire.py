@@ -1,0 +1,52 @@
+"""Where requests go: one origin, encrypted unless on loopback, below a path only where that is meant."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+
+from domain.errors import BadInput
+from venues.wire import HttpWire, NotSent
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "clob.example.com",
+        "ftp://clob.example.com",
+        "http://clob.example.com",
+        "https://user@clob.example.com",
+        "https://clob.example.com/elsewhere",
+        "https://clob.example.com?x=1",
+    ],
+)
+def test_a_base_url_that_would_lead_elsewhere_is_refused(url: str) -> None:
+    with pytest.raises(BadInput, match="A venue base URL"):
+        HttpWire("A venue", url)
+
+
+def test_a_root_that_is_known_is_taken_off_and_one_below_which_everything_lies_is_kept() -> None:
+    assert HttpWire("A venue", "https://a.example/v2/", roots=("/v2",)).origin == "https://a.example"
+    assert HttpWire("A venue", "https://a.example/gamma/", under=True).origin == "https://a.example/gamma"
+    assert HttpWire("A venue", "http://127.0.0.1:7/gamma", under=True).origin == "http://127.0.0.1:7/gamma"
+
+
+async def test_a_request_below_a_path_asks_there_and_hears_headers_in_any_case() -> None:
+    async def handle(request: web.Request) -> web.Response:
+        return web.Response(text=request.path_qs, headers={"Retry-After": "3"})
+
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    wire = HttpWire("A venue", f"http://127.0.0.1:{runner.addresses[0][1]}/gamma", under=True)
+    try:
+        answer = await wire.exchange("GET", "/markets", timeout=2.0, params={"limit": 1})
+    finally:
+        await wire.close()
+        await runner.cleanup()
+    assert (answer.status, answer.body, answer.headers["retry-after"]) == (200, b"/gamma/markets?limit=1", "3")
+    with pytest.raises(NotSent):
+        await wire.exchange("GET", "/markets", timeout=2.0)
+    await wire.close()
