@@ -12,7 +12,7 @@ bounds what is open: no halt stops it, and neither does an absent ledger.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -29,7 +29,7 @@ from domain.market import MarketSpec, Venue
 from domain.money import plain
 from domain.orders import Guard, OrderTicket, PreparedOrder, Quote, Side, SubmitResult, Verdict
 from domain.requests import CancelRequest, EvidenceRequest, QuoteRequest, SubmitRequest
-from domain.validation import obstacles
+from domain.validation import Obstacle, obstacles
 from ledger.port import OrderLedger
 from venues.port import Pooled, VenueClient
 
@@ -46,6 +46,10 @@ Answered = Callable[[EvidenceRequest, OrderEvidence, int], None]
 """Told of each word of the venue on an order: what was asked, what it said, and our wall clock (µs) then."""
 
 
+Permits = Callable[[Intent], Awaitable[Sequence[Obstacle]]]
+"""What the accounts themselves forbid: allowances that are missing, on any leg. Raises as a venue's reads do."""
+
+
 class OrderActivities:
     """Activities of the order desk for one run. `clock` is wall-clock microseconds."""
 
@@ -58,6 +62,7 @@ class OrderActivities:
         observe: Observe = lambda ticket, result, opening, sent: None,
         *,
         answered: Answered = lambda request, evidence, at: None,
+        permits: Permits | None = None,
     ) -> None:
         self._venues = venues
         self._ledger = ledger
@@ -65,6 +70,7 @@ class OrderActivities:
         self._clock = clock
         self._observe = observe
         self._answered = answered
+        self._permits = permits
         self._cash: dict[Venue, tuple[int, Decimal, dict[str, Decimal]]] = {}
 
     @activity.defn(name="submit_order")
@@ -139,6 +145,8 @@ class OrderActivities:
                 continue  # `obstacles` names the market that the venue does not know
         divided = {venue: held for venue, held in pools.items() if held}
         found = obstacles(intent, specs, cash, self._clock(), pools=divided)
+        if self._permits is not None and not found:
+            found += await self._permits(intent)
         if found:
             raise Denied("; ".join(obstacle.text for obstacle in found), found[0].code)
 

@@ -102,6 +102,15 @@ def _leg_obstacles(leg: IntentLeg, spec: MarketSpec) -> list[Obstacle]:
                 f"{plain(spec.min_size)}; raise strategy.min_size to it",
             )
         )
+    if leg.limit * leg.size < spec.min_notional:
+        found.append(
+            Obstacle(
+                "below_notional",
+                f"leg {leg.name}: {plain(leg.size)} shares of {leg.market} at {plain(leg.limit)} are worth "
+                f"${plain(leg.limit * leg.size)}, below the venue's minimum of ${plain(spec.min_notional)}; "
+                "raise the strategy's min_size",
+            )
+        )
     if leg.size % spec.size_step:
         found.append(
             Obstacle(
@@ -126,9 +135,10 @@ def _leg_obstacles(leg: IntentLeg, spec: MarketSpec) -> list[Obstacle]:
 
 def _style_obstacle(leg: IntentLeg) -> str:
     """Why no order can be sent in this style; empty if one can. An order that rests for good is never hedged."""
-    if leg.post_only and leg.tif is not TimeInForce.GTC:
+    rests = leg.tif in (TimeInForce.GTC, TimeInForce.GTD)
+    if leg.post_only and not rests:
         return f"post-only never takes and {leg.tif} never rests, so nothing could fill; make it {TimeInForce.GTC}"
-    if leg.tif is TimeInForce.GTC and leg.rest_ms <= 0:
+    if rests and leg.rest_ms <= 0:
         return f"{leg.tif} without a time to rest would stay in the book for good; set rest_ms above 0"
     return ""
 

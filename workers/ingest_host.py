@@ -16,6 +16,7 @@ from config.settings import FROM_SESSION
 from domain.decisions import Gate, Suppression
 from domain.errors import SurefootError, Unavailable
 from domain.intent import Intent
+from domain.market import Venue
 from ingest.events import Resolved
 from ingest.gates import Halts
 from venues.polymarket.user_stream import UserEvent
@@ -127,6 +128,7 @@ class IngestHost:
 
     async def _start(self, markets: Sequence[str]) -> None:
         watched = await self._watched(markets)
+        await self._look_at_approvals(watched)
         log.info(
             "watching",
             sets=[outcomes.name for outcomes in watched.sets],
@@ -152,6 +154,15 @@ class IngestHost:
             except Unavailable as away:
                 log.warning("market rules not read yet", error=away.message)
                 await asyncio.sleep(_WATCH_S)
+
+    async def _look_at_approvals(self, watched: Watched) -> None:
+        """Before an opportunity depends on the answer: it takes two reads a token, once."""
+        for token in watched.markets(Venue.POLYMARKET):
+            try:
+                for obstacle in await self._desk.approvals.missing(token):
+                    log.warning("not approved; trades on it are denied", token=token, why=obstacle.text)
+            except SurefootError as away:
+                log.warning("approvals not read yet; the first trade asks", token=token, error=away.message)
 
     async def _stop_thread(self) -> None:
         thread, self._thread = self._thread, None

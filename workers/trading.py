@@ -15,7 +15,7 @@ from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression, RPCError
 from temporalio.worker import Worker
 
-from activities.orders import OrderActivities
+from activities.orders import OrderActivities, Permits
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
 from domain.errors import Unavailable
@@ -26,6 +26,7 @@ from workers.accounts import venue_clients
 from workers.chaos import seam
 from workers.measures import Measures
 from workers.payloads import DATA_CONVERTER
+from workers.permits import Approvals
 from workers.recovery import Recovery, process_start
 from workers.sandbox import TradeSandbox
 from workers.stack.layout import Stack
@@ -73,6 +74,7 @@ class Trading:
     venues: Mapping[Venue, VenueClient]
     ledger: Ledger
     recovery: Recovery
+    approvals: Approvals
 
 
 @asynccontextmanager
@@ -89,11 +91,13 @@ async def trading(
         ledger = await Ledger.connect(stack.postgres_dsn, min_size=2, max_size=_LEDGER_CONNECTIONS)
         try:
             client = await connect_temporal(stack, runtime)
-            recovery = Recovery(client, process_start())
+            recovery, approvals = Recovery(client, process_start()), Approvals(venues)
             build, leave = build_id(), stack.settings.worker.leave_trades
             inherited = await before_start(client, build, leave=leave) if takes_over else Inheritance()
-            desk = seam.tapped(stack, Trading(client, venues, ledger, recovery))
-            worker = make_worker(desk.client, stack, desk.venues, desk.ledger, task_completed=recovery.task_completed)
+            desk = seam.tapped(stack, Trading(client, venues, ledger, recovery, approvals))
+            worker = make_worker(
+                desk.client, stack, desk.venues, desk.ledger, task_completed=recovery.task_completed, permits=approvals
+            )
             async with seam.watched(worker):
                 if not draining:
                     await after_start(client, build, inherited)
@@ -113,11 +117,18 @@ def make_worker(
     ledger: Ledger,
     *,
     task_completed: Callable[[], None] = lambda: None,
+    permits: Permits | None = None,
 ) -> Worker:
     """A worker for trades. `task_completed` is told, on a thread of the worker, of each task of a workflow."""
     measures = Measures()
     orders = OrderActivities(
-        venues, ledger, stack.run_id, wall_clock_us, measures.submitted, answered=measures.answered
+        venues,
+        ledger,
+        stack.run_id,
+        wall_clock_us,
+        measures.submitted,
+        answered=measures.answered,
+        permits=permits,
     )
     settlement = SettlementActivities(venues, ledger, stack.run_id, wall_clock_us, measures.rested)
     positions = PositionActivities(venues, ledger)

@@ -19,6 +19,7 @@ from domain.intent import Intent
 from domain.market import MarketSpec, Venue
 from domain.orders import Guard, OrderTicket, Purpose, Side, SubmitResult, Verdict
 from domain.requests import CancelRequest, EvidenceRequest, QuoteRequest, SubmitRequest
+from domain.validation import Obstacle
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, SECOND, START, A, B, D, intent, ticket
 from venues.fake import FakeVenue, Fault
@@ -387,3 +388,26 @@ async def test_questions_are_answered_by_the_venue_and_fail_in_a_way_that_is_ask
             await env.run(question, request)
         assert failure.value.type == "Unavailable"
         assert not failure.value.non_retryable
+
+
+# ---------------------------------------------------------------------- what accounts forbid
+
+
+async def test_an_allowance_missing_on_the_second_leg_keeps_the_first_from_being_sent(desk: Desk) -> None:
+    async def missing(of: Intent) -> list[Obstacle]:
+        return [Obstacle("no_allowance", f"{of.legs[1].market} may not be moved; approve it")]
+
+    desk.activities = OrderActivities(
+        {Venue.KALSHI: desk.venue}, desk.ledger, RUN_ID, lambda: desk.now, permits=missing
+    )
+    result = await desk.open()
+    assert (result.verdict, result.code) == (Verdict.DENIED, "no_allowance")
+    assert not desk.venue.arrivals
+
+
+async def test_an_order_worth_less_than_the_venue_takes_is_denied(desk: Desk) -> None:
+    desk.venue.specs[B] = replace(desk.venue.specs[B], min_notional=D(6))
+    result = await desk.open()
+    assert (result.verdict, result.code) == (Verdict.DENIED, "below_notional")
+    assert "$5.50" in result.detail
+    assert not desk.venue.arrivals

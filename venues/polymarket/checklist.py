@@ -169,6 +169,12 @@ async def _collateral(client: PolymarketClient, tokens: Mapping[str, Decimal | N
     return found
 
 
+async def approvals(client: PolymarketClient, token: str) -> list[Check]:
+    """Whether what `token` trades on may take the wallet's dollars and its shares: the part of the list without which
+    no order there can settle. Raises as the client's reads do."""
+    return [*await _collateral(client, {token: None}), await _approval(client, token)]
+
+
 def _market_look(client: PolymarketClient, token: str, tick: Decimal | None) -> Callable[[], Awaitable[list[Check]]]:
     async def look() -> list[Check]:
         return [await _market(client, token, tick), await _approval(client, token)]
