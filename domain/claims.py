@@ -10,6 +10,8 @@ A record is written once and never changed. Every decision about it is a new ver
     proposed ─▶ approved ⇄ suspended        a changed rule text suspends; only a person approves (again)
         └──────────┴───────────┴─▶ withdrawn       for good
 
+A table that was wrong, or a text that was read anew, is proposed again as the next version, and approved again.
+
 Trades pin the version they were decided on, `c-1a2b3c4d@3`, and no trade opens on any but the newest, approved one.
 """
 
@@ -155,6 +157,14 @@ class EquivalenceRecord:
             able = ", ".join(_NEXT[self.status]) or "nothing"
             raise BadInput(f"claim {self.id} is {self.status}; after that comes {able}, not {status}", "claim_status")
         return replace(self, version=self.version + 1, status=status, author=author, reason=reason, at=at)
+
+
+def amended(record: EquivalenceRecord, newest: EquivalenceRecord) -> EquivalenceRecord:
+    """The proposal `record` as the next version of what `newest` says: another table, title or hash, to be approved
+    anew. Raises BadInput (`claim_status`) where the claim was withdrawn for good."""
+    if newest.status is ClaimStatus.WITHDRAWN:
+        raise BadInput(f"claim {newest.id} was withdrawn ({newest.author}: {newest.reason})", "claim_status")
+    return replace(record, version=newest.version + 1, status=ClaimStatus.PROPOSED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ from typer.exceptions import TyperException
 from domain.errors import SurefootError
 from workers.cli import (
     capital,
+    claims,
     demo,
     doctor,
+    exchange,
     exits,
     halts,
     offline,
@@ -61,7 +63,8 @@ def root(
 
 
 for module in (
-    stack, demo, offline, trades, operate, reconcile, halts, capital, report, doctor, settings, simulate, versions,
+    stack, demo, exchange, offline, trades, operate, reconcile, halts, claims, capital, report, doctor, settings, simulate,
+    versions,
 ):  # fmt: skip
     module.register(app)
 
