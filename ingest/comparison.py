@@ -82,7 +82,7 @@ class BookComparison:
         for rest in books:
             if self._feed.judge(rest) is not None:
                 doubtful.append(rest)
-            elif self._agrees(rest):
+            elif self._feed.agrees(rest):
                 quiet.append(rest.market)
         if quiet:
             self._on_quiet(tuple(quiet))
@@ -94,7 +94,3 @@ class BookComparison:
             if doubt is not None:
                 self.doubted += 1
                 self._on_doubt((rest.market,), doubt)
-
-    def _agrees(self, rest: BookImage) -> bool:
-        book = self._feed.books.get(rest.market)
-        return book is not None and book.ready and not book.gapped and book.exchange_at == rest.at

@@ -177,8 +177,9 @@ class PolymarketFeed(Feed):
     # -- the venue's REST books ------------------------------------------------------------------------------------
 
     def judge(self, rest: BookImage) -> Doubt | None:
-        """What a book read over REST says against ours: LEVELS where both last changed at the same time and differ,
-        BEHIND where ours is older. None where they agree, where ours is newer, and where ours is not believed anyway.
+        """What a book read over REST says against ours where their levels differ: LEVELS if both last changed at the
+        same time, BEHIND if ours is older. None where they agree, where ours is newer, and where ours is not believed
+        anyway.
 
         A change may be on its way while the answer is read, so a doubt counts only if it is still one a while later.
         A REST book whose hash is not that of its own levels says nothing; one that says what hashes cover is used for
@@ -193,14 +194,18 @@ class PolymarketFeed(Feed):
         if self._hash_differs(asset, wire):
             self.counters.hash_hints += 1
             return None
-        book = asset.book
-        if rest.at > book.exchange_at:
-            return Doubt.BEHIND
-        if rest.at < book.exchange_at:
+        if rest.at < asset.book.exchange_at or self.agrees(rest):
             return None
+        return Doubt.BEHIND if rest.at > asset.book.exchange_at else Doubt.LEVELS
+
+    def agrees(self, rest: BookImage) -> bool:
+        """Whether a book read over REST has the levels of ours, and ours is believed."""
+        book = self.books.get(rest.market)
+        if book is None or not book.ready or book.gapped:
+            return False
         bids = {price: size for price, size in rest.bids if size}
         asks = {price: size for price, size in rest.asks if size}
-        return None if bids == book.bids and asks == book.asks else Doubt.LEVELS
+        return bids == book.bids and asks == book.asks
 
     def _hash_differs(self, asset: _Asset, wire: WireBook) -> bool:
         """False too where nobody has said what the hash covers."""

@@ -208,6 +208,7 @@ def test_a_first_snapshot_with_a_wrong_hash_is_not_believed_once_rest_said_what_
 def test_a_rest_book_of_the_same_time_with_other_levels_and_a_newer_one_are_doubts_and_an_older_one_is_none() -> None:
     feed = Feed().ready()
     assert judged(feed, rest_of(YES, 47, 49, T0)) is None
+    assert judged(feed, rest_of(YES, 47, 49, T0 + MS)) is None  # a newer time alone says nothing
     assert judged(feed, rest_of(YES, 47, 49, T0, size=90)) is Doubt.LEVELS
     assert judged(feed, rest_of(YES, 46, 49, T0 + MS)) is Doubt.BEHIND
     assert judged(feed, rest_of(YES, 1, 99, T0 - MS)) is None
