@@ -125,8 +125,8 @@ class KalshiStream:
 
     `ws_url` is `wss://host[:port]`, with or without `/trade-api/ws/v2` (ws on loopback only). `on_frame` is called
     synchronously with every frame but unnumbered acknowledgements, in order. `on_gap(markets)` comes before the frame
-    that showed the gap; `on_state(up, reason)` at every change and after every failed attempt. What a callback raises
-    ends `run`.
+    that showed the gap; `on_state(up, reason)` at every change and after every failed attempt; `on_dead(raw, why)` gets
+    a frame that cannot be read, before the connection is given up for it. What a callback raises ends `run`.
     """
 
     def __init__(
@@ -139,6 +139,7 @@ class KalshiStream:
         user_channels: bool = True,
         on_state: Callable[[bool, str], None] = lambda up, reason: None,
         on_gap: Callable[[tuple[str, ...]], None] = lambda markets: None,
+        on_dead: Callable[[bytes, str], None] = lambda raw, why: None,
         clock: Callable[[], int] = wall_clock_us,
         timing: StreamTiming | None = None,
         rng: random.Random | None = None,
@@ -152,6 +153,7 @@ class KalshiStream:
         self._on_frame = on_frame
         self._on_state = on_state
         self._on_gap = on_gap
+        self._on_dead = on_dead
         self._clock = clock
         self._timing = timing or StreamTiming()
         self._rng = rng or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
@@ -281,6 +283,7 @@ class KalshiStream:
         except (msgspec.DecodeError, UnicodeDecodeError) as unreadable:
             if not raw.strip():
                 return
+            self._on_dead(raw, f"not the venue's JSON: {unreadable}")
             raise _Lost(f"a frame cannot be read ({unreadable}); reconnecting") from None
         kind = peek.type
         if kind in _CONTROL:

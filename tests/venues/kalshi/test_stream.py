@@ -18,6 +18,7 @@ from websockets.http11 import Request, Response
 
 from domain.errors import BadInput
 from venues.kalshi import frames
+from venues.kalshi.hours import Pause
 from venues.kalshi.sequence import Arrival, Sequence
 from venues.kalshi.signing import Signer
 from venues.kalshi.stream import KalshiStream, StreamTiming
@@ -202,6 +203,46 @@ async def test_of_all_markets_changes_of_state_only_those_that_pay_are_handed_on
     assert heard.story == ["up", *told]
 
 
+async def test_what_is_said_of_our_own_markets_is_handed_on_whatever_it_is(signer: Signer) -> None:
+    grid = {"market_ticker": M1, "event_type": "price_level_structure_updated", "price_level_structure": "deci_cent"}
+
+    async def script(peer: Peer) -> None:
+        await peer.acknowledge()
+        await peer.say({"type": "market_lifecycle_v2", "sid": 4, "seq": 1, "msg": grid})
+        await peer.ws.wait_closed()
+
+    async with venue(script) as (url, _), streaming(url, signer) as (_, heard):
+        await heard.until(lambda story: ("market_lifecycle_v2", 1) in story)
+
+
+async def test_further_channels_are_narrowed_to_our_markets_where_they_can_be(signer: Signer) -> None:
+    commands: list[dict[str, Any]] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.acknowledge(7)
+        commands.extend(peer.commands)
+        await peer.say({"type": "trade", "sid": peer.sids["trade"], "seq": 1, "msg": {}})
+        await peer.say({"type": "market_position", "sid": peer.sids["market_positions"], "msg": {}})
+        await peer.ws.wait_closed()
+
+    also = ("ticker", "trade", "market_positions")
+    async with venue(script) as (url, _), streaming(url, signer, also=also) as (_, heard):
+        await heard.until(lambda story: ("market_position", None) in story)
+    assert ("trade", 1) in heard.story
+    asked = {command["params"]["channels"][0]: command["params"].get("market_tickers") for command in commands}
+    assert (asked["ticker"], asked["trade"], asked["market_positions"]) == ([M1, M2], [M1, M2], None)
+
+
+async def test_a_connection_lost_in_a_pause_says_until_when(signer: Signer) -> None:
+    async def cut(peer: Peer) -> None:
+        await peer.acknowledge()
+
+    pause = Pause(1_795_687_200_000_000, "the weekly maintenance")
+    async with venue(cut) as (url, _), streaming(url, signer, pause_at=lambda now: pause) as (_, heard):
+        await heard.until(lambda story: any(isinstance(item, tuple) and item[0] == "down" for item in story))
+    assert "paused until 2026-11-26T10:00:00Z (the weekly maintenance)" in heard.downs[0]
+
+
 async def test_a_missing_number_is_told_before_its_frame_and_repaired_by_a_snapshot(signer: Signer) -> None:
     asked: list[dict[str, Any]] = []
 
@@ -380,6 +421,23 @@ async def test_a_dead_subscription_or_an_unreadable_frame_starts_the_connection_
     async with venue(ailing, idle) as (url, _), streaming(url, signer) as (_, heard):
         await heard.until(lambda story: story.count("up") == 2)
     assert "reconnecting" in heard.downs[0]
+
+
+async def test_an_unreadable_frame_is_told_as_it_came(signer: Signer) -> None:
+    dead: list[tuple[bytes, str]] = []
+
+    async def ailing(peer: Peer) -> None:
+        await peer.acknowledge()
+        await peer.ws.send(b"<html>", text=False)
+        await peer.ws.wait_closed()
+
+    def told(raw: bytes, why: str) -> None:
+        dead.append((raw, why))
+
+    async with venue(ailing, idle) as (url, _), streaming(url, signer, on_dead=told) as (_, heard):
+        await heard.until(lambda story: story.count("up") == 2)
+    assert [raw for raw, _ in dead] == [b"<html>"]
+    assert "JSON" in dead[0][1]
 
 
 async def test_a_snapshot_can_be_asked_for_and_is_not_asked_for_twice(signer: Signer) -> None:
