@@ -68,6 +68,7 @@ def _kalshi(stack: Stack, watched: Watched, engine: Engine, hooks: Hooks) -> Str
         markets=list(watched.markets(Venue.KALSHI)),
         on_state=lambda up, reason: hooks.state(Venue.KALSHI, up, reason),
         on_gap=engine.on_gap,
+        on_dead=lambda raw, why: hooks.dead(Venue.KALSHI, raw, why),
     )
 
 
