@@ -68,12 +68,12 @@ class PolymarketWire:
         limits: Limits | None = None,
     ) -> None:
         self.clob = HttpWire("Polymarket CLOB", services.clob, clock=clock, timeouts=timeouts)
-        self.gamma = HttpWire("Polymarket Gamma", services.gamma, under=True, clock=clock, timeouts=timeouts)
         self.site = HttpWire(
             "Polymarket geoblock", services.geoblock, roots=(GEOBLOCK_PATH,), clock=clock, timeouts=timeouts
         )
         self.timeouts = self.clob.timeouts
         self.limits = limits or Limits()
+        self.gamma = GammaWire(services.gamma, clock=clock, timeouts=timeouts, limits=self.limits)
         self.clock = clock
         self._address, self._credentials = address, credentials
 
@@ -116,8 +116,8 @@ class PolymarketWire:
         return understood(kind, f"GET {path}", answer), answer
 
     async def gamma_get(self, path: str, endpoint: Endpoint, params: Params | None = None) -> Answer:
-        """A read of Gamma that succeeded. No credentials go there."""
-        return await self._get(self.gamma, path, endpoint, params, private=False)
+        """A read of Gamma that succeeded."""
+        return await self.gamma.gamma_get(path, endpoint, params)
 
     async def geoblock(self) -> Answer:
         """What the venue's site says of where we ask from. No credentials go there."""
@@ -148,24 +148,70 @@ class PolymarketWire:
     async def _get(
         self, wire: HttpWire, path: str, endpoint: Endpoint, params: Params | None, *, private: bool
     ) -> Answer:
-        cost = Cost(endpoint)
-        await self.limits.take(cost)
-        headers = self._signed("GET", path, b"") if private else {}
-        try:
-            answer = await wire.exchange("GET", path, params=params, headers=headers, timeout=self.timeouts.read)
-        except WireFailure as failure:
-            raise Unavailable(f"GET {path}: no answer ({failure}); ask again later", "no_answer") from None
-        self._heed(cost, answer)
-        if answer.status != HTTPStatus.OK:
-            raise read_refusal(f"GET {path}", answer.status, answer.body)
-        return answer
+        return await _read(
+            wire, self.limits, path, endpoint, params, headers=lambda: self._signed("GET", path, b"") if private else {}
+        )
 
     def _signed(self, method: str, path: str, body: bytes) -> dict[str, str]:
         return l2_headers(self._address, self._credentials, method, path, body, now_s=self.clock() // 1_000_000)
 
     def _heed(self, cost: Cost, answer: Answer) -> None:
-        error = parse_error(answer.body) if answer.status >= HTTPStatus.BAD_REQUEST else None
-        self.limits.heed(cost, answer.status, answer.headers, seconds_of(answer.headers, error))
+        _heed(self.limits, cost, answer)
+
+
+class GammaWire:
+    """Reads of Gamma, which take no account: whoever looks for markets needs this alone. Errors as `PolymarketWire`."""
+
+    def __init__(
+        self,
+        base_url: str = GAMMA_URL,
+        *,
+        clock: Callable[[], int] = wall_clock_us,
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._wire = HttpWire("Polymarket Gamma", base_url, under=True, clock=clock, timeouts=timeouts)
+        self._limits = limits or Limits()
+
+    async def __aenter__(self) -> GammaWire:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._wire.close()
+
+    async def gamma_get(self, path: str, endpoint: Endpoint, params: Params | None = None) -> Answer:
+        """A read that succeeded. No credentials go there."""
+        return await _read(self._wire, self._limits, path, endpoint, params, headers=dict)
+
+
+async def _read(
+    wire: HttpWire,
+    limits: Limits,
+    path: str,
+    endpoint: Endpoint,
+    params: Params | None,
+    *,
+    headers: Callable[[], dict[str, str]],
+) -> Answer:
+    """One GET inside the limits; `headers` are made as it leaves, since they carry the time."""
+    cost = Cost(endpoint)
+    await limits.take(cost)
+    try:
+        answer = await wire.exchange("GET", path, params=params, headers=headers(), timeout=wire.timeouts.read)
+    except WireFailure as failure:
+        raise Unavailable(f"GET {path}: no answer ({failure}); ask again later", "no_answer") from None
+    _heed(limits, cost, answer)
+    if answer.status != HTTPStatus.OK:
+        raise read_refusal(f"GET {path}", answer.status, answer.body)
+    return answer
+
+
+def _heed(limits: Limits, cost: Cost, answer: Answer) -> None:
+    error = parse_error(answer.body) if answer.status >= HTTPStatus.BAD_REQUEST else None
+    limits.heed(cost, answer.status, answer.headers, seconds_of(answer.headers, error))
 
 
 def understood(kind: type[T], what: str, answer: Answer) -> T:

@@ -10,11 +10,12 @@ import pytest
 
 from domain.claims import rules_hash
 from domain.errors import Unavailable
-from tests.venues.kalshi.fake import says
+from tests.venues.kalshi.fake import drops, says
 from tests.venues.polymarket.scripted import CONDITION, NO, YES, Scripted
 from venues.polymarket.client import PolymarketClient
-from venues.polymarket.discovery import condition_word, found_market
+from venues.polymarket.discovery import Discovery, condition_word, found_market
 from venues.polymarket.messages import GammaMarket, decode
+from venues.polymarket.rest import GammaWire
 
 DeadLetters = list[tuple[str, bytes, str]]
 POSITION, OTHER_POSITION = "663574927012476832975694178961957910328055987427402067619466963999000625152", "7"
@@ -183,6 +184,16 @@ async def test_a_market_that_cannot_be_read_leaves_the_count_of_its_event_unsaid
 ) -> None:
     found = await found_events(venue, client, event(outcome(1), outcome(2, version="v9")))
     assert (found.outcomes, len(found.markets), len(dead)) == (0, 1, 1)
+
+
+async def test_whoever_looks_for_markets_needs_no_account(venue: Scripted) -> None:
+    venue.on("GET", "/gamma/markets/keyset", says({"markets": [listed()]}), says({}, 503), drops)
+    async with GammaWire(f"{venue.base_url}/gamma") as wire:
+        discovery = Discovery(wire)
+        assert [market.condition async for market in discovery.markets()] == [CONDITION]
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                [market async for market in discovery.markets()]
 
 
 async def test_one_event_is_read_by_its_id(venue: Scripted, client: PolymarketClient) -> None:
