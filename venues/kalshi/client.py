@@ -230,6 +230,10 @@ class KalshiClient:
             await self.exchange.refuse_pause(self._rules.known_shard(market))
         return spec
 
+    def forget_rules(self, market: str) -> None:
+        """The market said that its rules changed (another grid): the next look asks anew. From any thread."""
+        self._rules.forget(market)
+
     async def resolution(self, market: str) -> Resolution:
         """What the market has paid: a payout once it is finalized, which is when positions have been paid out.
 

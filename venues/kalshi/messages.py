@@ -381,3 +381,5 @@ class LifecycleMessage(Message, frozen=True):
     settlement_value: Decimal | None = None
     determination_ts: int | None = None
     settled_ts: int | None = None
+    price_level_structure: str | None = None
+    price_ranges: list[PriceBand] | None = None

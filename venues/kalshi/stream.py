@@ -17,9 +17,12 @@ who counts too counts the same. The stream itself reads only a frame's outside. 
 
 Fills and own orders carry no numbers: after every `up` the caller reconciles them over REST.
 
-With the user channels comes `market_lifecycle_v2`, which knows no filter: of its frames only `determined` and `settled`
-are handed on, those that pay somebody. They are news, not evidence: whoever waits for money asks over REST anyway, so
-a missing one is no reason to reconnect.
+With the user channels comes `market_lifecycle_v2`, which knows no filter: of its frames `determined` and `settled` are
+handed on, those that pay somebody, and whatever is said of our own markets (another grid, deactivated, another close).
+They are news, not evidence: whoever waits for money asks over REST anyway, so a missing one is no reason to reconnect.
+
+`also` are further channels (`ticker`, `trade`, `market_positions`, `order_group_updates`): their frames are handed on,
+those that carry a number are counted. What a connection was lost to in a pause is said with the pause.
 """
 
 from __future__ import annotations
@@ -31,22 +34,23 @@ from collections.abc import Callable
 from collections.abc import Sequence as Listed
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from domain.errors import BadInput
+from venues.kalshi.address import WS_PATH, socket_url
 from venues.kalshi.errors import parse_error
+from venues.kalshi.hours import Pause, weekly_pause
 from venues.kalshi.messages import Envelope, StreamError, Subscribed
 from venues.kalshi.sequence import Arrival, Sequence
 from venues.kalshi.signing import Signer
-from venues.wire import LOOPBACK, wall_clock_us
+from venues.wire import wall_clock_us
 
-WS_PATH = "/trade-api/ws/v2"
 BOOK_CHANNEL = "orderbook_delta"
 USER_CHANNELS = ("fill", "user_orders")
+MARKET_CHANNELS = frozenset({"ticker", "trade"})  # unnarrowed they carry the whole exchange
 LIFECYCLE_CHANNEL = "market_lifecycle_v2"
 LIFECYCLE_FRAME = "market_lifecycle_v2"
 """The `type` of its frames: the channel's own name, unlike that of `user_orders`."""
@@ -126,7 +130,8 @@ class KalshiStream:
     `ws_url` is `wss://host[:port]`, with or without `/trade-api/ws/v2` (ws on loopback only). `on_frame` is called
     synchronously with every frame but unnumbered acknowledgements, in order. `on_gap(markets)` comes before the frame
     that showed the gap; `on_state(up, reason)` at every change and after every failed attempt; `on_dead(raw, why)` gets
-    a frame that cannot be read, before the connection is given up for it. What a callback raises ends `run`.
+    a frame that cannot be read, before the connection is given up for it. What a callback raises ends `run`. `pause_at`
+    says what pause holds at a time (µs); a client's `exchange.known_pause` knows of more than the weekly one.
     """
 
     def __init__(
@@ -137,16 +142,18 @@ class KalshiStream:
         on_frame: OnFrame,
         markets: Listed[str] = (),
         user_channels: bool = True,
+        also: Listed[str] = (),
         on_state: Callable[[bool, str], None] = lambda up, reason: None,
         on_gap: Callable[[tuple[str, ...]], None] = lambda markets: None,
         on_dead: Callable[[bytes, str], None] = lambda raw, why: None,
         clock: Callable[[], int] = wall_clock_us,
         timing: StreamTiming | None = None,
         rng: random.Random | None = None,
+        pause_at: Callable[[int], Pause | None] = weekly_pause,
     ) -> None:
         if not markets and not user_channels:
             raise BadInput("the stream has nothing to subscribe to; expected markets, user channels or both")
-        self._url = _checked(ws_url)
+        self._url = socket_url(ws_url)
         self._signer = signer
         self._markets = tuple(dict.fromkeys(markets))
         self._user_channels = user_channels
@@ -156,6 +163,8 @@ class KalshiStream:
         self._on_dead = on_dead
         self._clock = clock
         self._timing = timing or StreamTiming()
+        self._also = tuple(also)
+        self._pause_at = pause_at
         self._rng = rng or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
         self._peek = msgspec.json.Decoder(_Peek)
         self._next_id = 0
@@ -173,7 +182,7 @@ class KalshiStream:
                 raise
             finally:
                 self._link = None
-            self._on_state(False, reason)
+            self._on_state(False, self._explained(reason))
             failures = 0 if time.monotonic() - began >= self._timing.settled_s else failures + 1
             ceiling = min(self._timing.backoff_cap_s, self._timing.backoff_s * 2.0 ** min(failures, 16))
             await asyncio.sleep(self._rng.uniform(0, ceiling))
@@ -191,6 +200,11 @@ class KalshiStream:
         except ConnectionClosed:
             return False
         return True
+
+    def _explained(self, reason: str) -> str:
+        """A connection lost in a pause is no mystery, and its end is known."""
+        pause = self._pause_at(self._clock())
+        return f"{reason}; {pause}" if pause else reason
 
     async def _connection(self) -> str:
         """One connection from handshake to loss; returns why it ended."""
@@ -250,6 +264,11 @@ class KalshiStream:
         if self._markets:
             book = {"channels": [BOOK_CHANNEL], "market_tickers": list(self._markets), "use_yes_price": True}
             link.wanted[await self._send(link, "subscribe", book)] = BOOK_CHANNEL
+        for channel in self._also:
+            wanted: dict[str, object] = {"channels": [channel]}
+            if channel in MARKET_CHANNELS:
+                wanted["market_tickers"] = list(self._markets)
+            link.wanted[await self._send(link, "subscribe", wanted)] = channel
         for channel in (*USER_CHANNELS, LIFECYCLE_CHANNEL) if self._user_channels else ():
             link.wanted[await self._send(link, "subscribe", {"channels": [channel]})] = channel
 
@@ -293,7 +312,7 @@ class KalshiStream:
                 self._on_frame(raw, at, at_ns)
             return
         if kind == LIFECYCLE_FRAME or (peek.sid is not None and peek.sid == link.lifecycle):
-            if kind == LIFECYCLE_FRAME and _pays(raw):
+            if kind == LIFECYCLE_FRAME and self._matters(raw):
                 self._on_frame(raw, at, at_ns)
             return
         solicited = False
@@ -305,6 +324,13 @@ class KalshiStream:
         if arrival is Arrival.GAP:
             await self._gap(link, peek)
         self._on_frame(raw, at, at_ns)
+
+    def _matters(self, raw: bytes) -> bool:
+        try:
+            said = msgspec.json.decode(raw, type=_WithMarket).msg
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return False
+        return said.event_type in _PAYING or said.market_ticker in self._markets
 
     def _control(self, link: _Link, kind: str, raw: bytes) -> None:
         envelope = msgspec.json.decode(raw, type=Envelope)
@@ -365,13 +391,6 @@ class KalshiStream:
                 await self._send(link, "list_subscriptions")
 
 
-def _pays(raw: bytes) -> bool:
-    try:
-        return msgspec.json.decode(raw, type=_WithMarket).msg.event_type in _PAYING
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
-
-
 async def _close(ws: ClientConnection) -> None:
     # The peer may be gone: the closing handshake is bounded by close_timeout, and a cancel must not leak the socket.
     try:
@@ -379,14 +398,3 @@ async def _close(ws: ClientConnection) -> None:
     except asyncio.CancelledError:
         ws.transport.abort()
         raise
-
-
-def _checked(ws_url: str) -> str:
-    parts = urlsplit(ws_url)
-    if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.username is not None:
-        raise BadInput(f"Kalshi WebSocket URL {ws_url!r} is not usable; expected wss://host or ws://127.0.0.1:port")
-    if parts.path.rstrip("/") not in ("", WS_PATH):
-        raise BadInput(f"Kalshi WebSocket URL {ws_url!r} has path {parts.path!r}; expected none, or {WS_PATH}")
-    if parts.scheme == "ws" and parts.hostname not in LOOPBACK:
-        raise BadInput(f"Kalshi WebSocket URL {ws_url!r} is not encrypted; expected wss (ws only on loopback)")
-    return f"{parts.scheme}://{parts.netloc}{WS_PATH}"
