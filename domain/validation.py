@@ -10,6 +10,7 @@ from decimal import Decimal
 from domain.intent import Intent, IntentLeg
 from domain.market import MarketSpec, Venue
 from domain.money import plain, whole_lots
+from domain.naming import shown as named
 from domain.orders import SETS, Side, TimeInForce
 
 MarketKey = tuple[Venue, str]
@@ -43,7 +44,9 @@ def obstacles(
             continue  # named once for the venue below
         spec = specs.get((leg.venue, leg.market))
         if spec is None:
-            found.append(Obstacle("unknown_market", f"{leg.market} is not a market of {leg.venue}; check the ticker"))
+            found.append(
+                Obstacle("unknown_market", f"{named(leg.market)} is not a market of {leg.venue}; check the ticker")
+            )
             continue
         found.extend(_leg_obstacles(leg, spec))
     if len({leg.size for leg in intent.legs}) > 1:
@@ -93,12 +96,14 @@ def _leg_obstacles(leg: IntentLeg, spec: MarketSpec) -> list[Obstacle]:
     """What the venue's rules for the leg's market say against its first order."""
     found: list[Obstacle] = []
     if not spec.open:
-        found.append(Obstacle("market_closed", f"{leg.market} is not open for trading; wait for it or drop the pair"))
+        found.append(
+            Obstacle("market_closed", f"{named(leg.market)} is not open for trading; wait for it or drop the pair")
+        )
     if leg.size <= 0 or leg.size < spec.min_size:
         found.append(
             Obstacle(
                 "below_minimum",
-                f"leg {leg.name}: {plain(leg.size)} shares of {leg.market} is below the venue's minimum of "
+                f"leg {leg.name}: {plain(leg.size)} shares of {named(leg.market)} is below the venue's minimum of "
                 f"{plain(spec.min_size)}; raise strategy.min_size to it",
             )
         )
@@ -106,7 +111,7 @@ def _leg_obstacles(leg: IntentLeg, spec: MarketSpec) -> list[Obstacle]:
         found.append(
             Obstacle(
                 "below_notional",
-                f"leg {leg.name}: {plain(leg.size)} shares of {leg.market} at {plain(leg.limit)} are worth "
+                f"leg {leg.name}: {plain(leg.size)} shares of {named(leg.market)} at {plain(leg.limit)} are worth "
                 f"${plain(leg.limit * leg.size)}, below the venue's minimum of ${plain(spec.min_notional)}; "
                 "raise the strategy's min_size",
             )
@@ -115,7 +120,8 @@ def _leg_obstacles(leg: IntentLeg, spec: MarketSpec) -> list[Obstacle]:
         found.append(
             Obstacle(
                 "off_lot",
-                f"leg {leg.name}: {plain(leg.size)} shares of {leg.market} is no multiple of {plain(spec.size_step)}; "
+                f"leg {leg.name}: {plain(leg.size)} shares of {named(leg.market)} is no multiple of "
+                f"{plain(spec.size_step)}; "
                 f"nearest {plain(max(whole_lots(leg.size, spec.size_step), spec.size_step))}",
             )
         )
@@ -124,7 +130,7 @@ def _leg_obstacles(leg: IntentLeg, spec: MarketSpec) -> list[Obstacle]:
             Obstacle(
                 "off_tick",
                 f"leg {leg.name}: price {plain(leg.limit)} is off the {plain(spec.step_at(leg.limit))} grid of "
-                f"{leg.market}; nearest {plain(spec.nearest(leg.limit))}",
+                f"{named(leg.market)}; nearest {plain(spec.nearest(leg.limit))}",
             )
         )
     style = _style_obstacle(leg)

@@ -14,6 +14,7 @@ from domain.evidence import Fill, FillStatus, Redemption
 from domain.exposure import own_fills, payoff_due, realised_pnl, unhedged_notional_seconds
 from domain.intent import Intent
 from domain.money import tidy
+from domain.naming import shown
 from domain.operator import CommandRecord
 from domain.orders import Side, Verdict
 from domain.snapshot import OrderFacts, TradeFacts
@@ -62,9 +63,13 @@ def _strategy(intent: Intent) -> str:
 def _plan(intent: Intent) -> Iterable[str]:
     for leg in intent.legs:
         yield (
-            f"{leg.side} {_count(leg.size)} of {leg.market} at {tidy(leg.limit)} or better, "
-            f"${tidy(leg.expected_cost)} with fees (leg {leg.name})"
+            f"{leg.side} {_count(leg.size)} of {shown(leg.market)} at {tidy(leg.limit)} or better, "
+            f"${tidy(leg.expected_cost)} with fees (leg {leg.name}, {leg.venue})"
         )
+        if shown(leg.market) != leg.market:
+            yield f"    {shown(leg.market)} is token {leg.market}"
+    if intent.claim:
+        yield f"the legs are one claim by {intent.claim}; see `surefoot claims show {intent.claim.partition('@')[0]}`"
     payoff = intent.payoff * intent.size  # shares held short pay the negative of theirs
     yield (
         f"together they pay ${tidy(payoff)} for certain and cost ${tidy(intent.planned_cost)}: "
@@ -75,7 +80,7 @@ def _plan(intent: Intent) -> Iterable[str]:
     for book in intent.evidence:
         bid, ask = (tidy(side) if side is not None else "none" for side in (book.bid, book.ask))
         age = _seconds(max(intent.decided_at - book.exchange_at, 0))
-        yield f"seen: {book.market} bid {bid}, ask {ask}, last changed {age} before"
+        yield f"seen: {shown(book.market)} bid {bid}, ask {ask}, last changed {age} before"
     yield (
         f"a repair may lose up to ${tidy(intent.policy.loss_budget)}; "
         f"at worst ${tidy(intent.worst_cost)} is out at once"
@@ -98,7 +103,7 @@ def _sent(send: SentBody, name: str) -> str:
 def _order(order: OrderFacts, fills: Iterable[Fill], intent: Intent) -> Iterable[str]:
     ticket = order.ticket
     yield (
-        f"{ticket.leg}{ticket.attempt} ({ticket.purpose}): {ticket.side} {_count(ticket.size)} {ticket.market} "
+        f"{ticket.leg}{ticket.attempt} ({ticket.purpose}): {ticket.side} {_count(ticket.size)} {shown(ticket.market)} "
         f"at {tidy(ticket.limit)} or better, {ticket.tif.replace('_', ' ')}"
     )
     verdict = order.verdict or "no answer recorded"
@@ -124,7 +129,8 @@ def _command(command: CommandRecord) -> str:
 def _redemption(paid: Redemption) -> str:
     held = "short of" if paid.shares < 0 else "of"
     cash = f"${tidy(abs(paid.cash))} {'given back' if paid.cash < 0 else 'received'}"
-    return f"{_clock(paid.at)}  {paid.market} paid ${tidy(paid.payout)}: {_count(abs(paid.shares))} {held} it, {cash}"
+    paying = f"{shown(paid.market)} paid ${tidy(paid.payout)}"
+    return f"{_clock(paid.at)}  {paying}: {_count(abs(paid.shares))} {held} it, {cash}"
 
 
 def _fill(fill: Fill, intent: Intent) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from domain.evidence import ForeignOrder, OrderStatus
 from domain.money import plain
+from domain.naming import shown
 from domain.operator import OperatorCommand
 from domain.orders import OrderTicket, Purpose, SubmitResult, Verdict
 from workflows.orders import Order
@@ -26,7 +27,9 @@ async def adopt(trade: Trade, command: OperatorCommand) -> None:
         trade.tell(f"Order {command.order_id} was not adopted: {refusal}")
         return
     order = _own(trade, found.order)
-    trade.tell(f"Adopted {order.ticket.side} {plain(order.filled)} {order.ticket.market} (order {command.order_id}).")
+    trade.tell(
+        f"Adopted {order.ticket.side} {plain(order.filled)} {shown(order.ticket.market)} (order {command.order_id})."
+    )
     trade.commands.retries += 1  # what stands alone has changed
 
 

@@ -16,6 +16,7 @@ from decimal import Decimal
 from domain.intent import Intent, IntentLeg
 from domain.market import floored, raised
 from domain.money import plain, whole_lots
+from domain.naming import shown
 from domain.operator import Action, OperatorCommand
 from domain.orders import SETS, Guard, OrderTicket, Purpose, Side, SubmitResult, TimeInForce, Verdict
 from domain.overfill import hedgeable
@@ -51,7 +52,7 @@ class Trade:
     # ------------------------------------------------------------------ the path
 
     async def run(self) -> TradeRecord:
-        legs = " and ".join(f"{leg.side} {leg.market} at {plain(leg.limit)}" for leg in self.intent.legs)
+        legs = " and ".join(f"{leg.side} {shown(leg.market)} at {plain(leg.limit)}" for leg in self.intent.legs)
         self.tell(f"Planned: {plain(self.intent.size)} each of {legs}, for ${plain(self.intent.edge)} after fees.")
         last: SubmitResult | None = None
         if self.commands.mode is None:

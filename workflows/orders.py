@@ -32,6 +32,7 @@ from domain.fees import FeeSchedule
 from domain.intent import Intent, LegPolicy
 from domain.market import Venue
 from domain.money import plain
+from domain.naming import shown
 from domain.orders import Guard, OrderTicket, Purpose, Side, SubmitResult, Verdict
 from domain.trade import OrderRecord
 from workflows.desk import Desk
@@ -294,7 +295,7 @@ class Sender:
 def _name(order: Order) -> str:
     ticket = order.ticket
     return (
-        f"{ticket.purpose} {ticket.leg}{ticket.attempt}: {ticket.side} {plain(ticket.size)} {ticket.market} "
+        f"{ticket.purpose} {ticket.leg}{ticket.attempt}: {ticket.side} {plain(ticket.size)} {shown(ticket.market)} "
         f"at {plain(ticket.limit)}"
     )
 

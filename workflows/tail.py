@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from domain.evidence import Redemption, Resolution
 from domain.money import plain
+from domain.naming import shown
 from domain.orders import Guard, Side, Verdict
 from domain.requests import Settlement
 from domain.trade import Outcome, TradeRecord, TradeState
@@ -120,7 +121,7 @@ class Tail:
                 seen = await self._desk.resolution(*where)
                 if seen is not None and seen.payout is not None:
                     self._paid[where] = seen
-                    trade.tell(f"{leg.market} has paid ${plain(seen.payout)} a share.")
+                    trade.tell(f"{shown(leg.market)} has paid ${plain(seen.payout)} a share.")
             if self._redemptions() is not None or not trade.may_stay() or await trade.wait(look_ms):
                 return  # paid; or a message: a fill may have come late, or been voided, or a person spoke
             look_ms = min(look_ms * 2, self._policy.settle_slowest_ms)

@@ -18,6 +18,7 @@ from temporalio.exceptions import ActivityError, FailureError
 from domain.evidence import OrderEvidence, Resolution
 from domain.intent import Intent
 from domain.money import plain
+from domain.naming import shown
 from domain.orders import Guard, OrderTicket, Purpose, Quote, SubmitResult, Verdict
 from domain.requests import (
     CancelRequest,
@@ -88,7 +89,8 @@ class TemporalDesk:
                 heartbeat_timeout=_LOST_WORKER,
                 retry_policy=_ONCE,
                 priority=Priority(priority_key=2 if ticket.purpose is Purpose.OPEN else 1),
-                summary=f"{ticket.purpose} {ticket.side} {plain(ticket.size)} {ticket.market} at {plain(ticket.limit)}",
+                summary=f"{ticket.purpose} {ticket.side} {plain(ticket.size)} {shown(ticket.market)} "
+                f"at {plain(ticket.limit)}",
             )
             return result
         except ActivityError as error:

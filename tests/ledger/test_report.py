@@ -119,7 +119,7 @@ async def test_the_story_of_a_hedged_trade_tells_plan_wire_steps_orders_and_resu
     text = "\n".join(render(await ledger.trade(intent().id)))
     for part in (
         f"Trade {intent().id}",
-        "buy 10 of GAME-AAA at 0.40 or better, $4.168 with fees (leg A)",
+        "buy 10 of GAME-AAA at 0.40 or better, $4.168 with fees (leg A, kalshi)",
         "$0.1587 expected after fees",
         "A1 is about to leave",
         "+0.070 s  LEG_B      hedge B1: accepted, all filled at 0.5500",

@@ -45,11 +45,11 @@ def trades(
         say(f"no trades{f' in state {state}' if state else ''}")
         return
     table = Table("decided at", Column("trade", no_wrap=True), box=None)
-    for name in ("state", "outcome", "shares", "hedged", "unwound", "residual", "P&L $"):
+    for name in ("pair", "state", "outcome", "shares", "hedged", "unwound", "residual", "P&L $"):
         table.add_column(name)
     for row in rows:
         shares = (plain(value) for value in (row.size, row.hedged, row.unwound, row.residual, row.pnl))
-        table.add_row(iso(row.decided_at), row.intent_id, row.state, row.outcome or "open", *shares)
+        table.add_row(iso(row.decided_at), row.intent_id, row.pair, row.state, row.outcome or "open", *shares)
     out.print(table)
 
 
