@@ -69,7 +69,8 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class FoundMarket:
     """One market. `condition` is 0x and 64 hex digits, `closes_at` µs or 0. `rules` is the whole text a payout is
-    decided by, `rules_sha256` its hash as equivalence records keep it: a changed text is another claim.
+    decided by, `rules_sha256` its hash as equivalence records keep it: a changed text is another claim. `source` is
+    where the outcome is read, as a link, which the text usually names too.
 
     `group` and `outcomes_in_group` are the neg-risk set its first token belongs to; empty and 0 where there is none, or
     nobody says how many it has.
@@ -88,6 +89,7 @@ class FoundMarket:
     closed: bool
     delay_ms: int
     closes_at: int
+    source: str
     rules: str
     rules_sha256: str
     group: str = ""
@@ -230,7 +232,7 @@ def found_market(market: GammaMarket) -> FoundMarket:
         raise ValueError(f"{len(tokens)} token ids for {len(labels)} outcomes; a market just listed may lack them yet")
     if not all(token.isascii() and token.isdecimal() for token in tokens):
         raise ValueError("a token id is no decimal number")
-    text = rule_text(market.description or "", market.resolution_source or "")
+    text = (market.description or "").strip()
     return FoundMarket(
         condition=condition_word(market.condition_id),
         slug=market.slug,
@@ -245,15 +247,11 @@ def found_market(market: GammaMarket) -> FoundMarket:
         closed=bool(market.closed),
         delay_ms=int((amount(market.seconds_delay) or 0) * 1000),
         closes_at=micros_of(msgspec.Raw(msgspec.json.encode(market.end_date))) if market.end_date else 0,
+        source=(market.resolution_source or "").strip(),
         rules=text,
         rules_sha256=rules_hash(text),
         group=market.neg_risk_market_id or "",
     )
-
-
-def rule_text(description: str, source: str) -> str:
-    """The text a payout is decided by: the description as it stands, and the source it names."""
-    return f"{description.strip()}\n\nResolution source: {source.strip()}" if source.strip() else description.strip()
 
 
 def condition_word(condition: str) -> str:
