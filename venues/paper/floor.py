@@ -9,7 +9,10 @@ from domain.market import Venue
 from venues.paper.exchange import Exchange
 from venues.paper.polymarket.exchange import Clob
 from venues.paper.store import Taken
-from venues.recording.session import Session, SessionEvent
+from venues.recording.session import BookDelta, Session, SessionEvent
+
+LIVE = "live:"
+"""What the description of live books begins with; there is no recording to play on after a restart."""
 
 
 class Floor:
@@ -63,6 +66,18 @@ class Floor:
             for ticker, (applied, sizes) in self._to_restore.items():
                 if applied == self.kalshi.applied and ticker in self.kalshi.engines:
                     self.kalshi.restore(ticker, sizes)
+
+    def set_level(self, token: str, bids: bool, price: int, size: int) -> None:
+        """A live feed says that `size` now stands at `price` of the bids or asks of a Polymarket token."""
+        market = self.clob.markets.of_token(token)
+        if market is None or market.id not in self.clob.engines:
+            return
+        bought = bids == (market.index(token) == 0)
+        level = price if bids else 1_000_000 - price
+        stands = self.clob.engines[market.id].book.recorded["yes" if bought else "no"].get(level, 0)
+        if size != stands:
+            now = self.now()
+            self.apply(BookDelta(now, token, "yes" if bids else "no", level, size - stands), now)
 
     def reopen(self) -> None:
         self.kalshi.reopen()

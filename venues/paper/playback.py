@@ -24,7 +24,7 @@ import structlog
 from domain.errors import BadInput, SurefootError
 from venues.kalshi.frames import COUNT_UNIT, PRICE_UNIT
 from venues.paper.book import ONE
-from venues.paper.floor import Floor
+from venues.paper.floor import LIVE, Floor
 from venues.paper.metrics import Metrics
 from venues.recording.session import BookReset, Session, SessionEvent
 
@@ -76,7 +76,7 @@ class Playback:
     """Owns the one session that plays. `open_session` reads a recording; it may block and runs in a thread."""
 
     def __init__(self, floor: Floor, open_session: OpenSession, metrics: Metrics) -> None:
-        self._floor = floor
+        self.floor = floor
         self._open = open_session
         self._metrics = metrics
         self._playing: _Playing | None = None
@@ -85,7 +85,7 @@ class Playback:
 
     @property
     def state(self) -> Literal["idle", "playing", "ended", "failed"]:
-        if self._floor.failed:
+        if self.floor.failed:
             return "failed"
         if self._playing is None:
             return "idle"
@@ -113,8 +113,8 @@ class Playback:
                 return
             session, events = await asyncio.to_thread(self._read, spec)
             await self.stop()
-            anchor = self._floor.now() + spec.lead_ms * 1000
-            self._floor.begin(session, msgspec.json.encode(_Saved(spec, anchor)).decode())
+            anchor = self.floor.now() + spec.lead_ms * 1000
+            self.floor.begin(session, msgspec.json.encode(_Saved(spec, anchor)).decode())
             self._playing = playing = _Playing(spec, session, events, anchor)
             while playing.index < len(events) and events[playing.index].at <= session.start:
                 self._step(playing)
@@ -123,13 +123,13 @@ class Playback:
 
     async def resume(self) -> None:
         """Go on with the session on disk, if there is one. Raises `BadInput` if its recording is gone."""
-        text = self._floor.description
-        if text is None:
+        text = self.floor.description
+        if text is None or text.startswith(LIVE):
             return
         saved = msgspec.json.decode(text, type=_Saved)
         session, events = await asyncio.to_thread(self._read, saved.spec)
         playing = _Playing(saved.spec, session, events, saved.anchor)
-        floor = self._floor
+        floor = self.floor
         floor.resume(session, text)
         now = floor.now()
         for event in events:
@@ -157,7 +157,7 @@ class Playback:
         if playing is None:
             return {"session": None, "state": state, "position": 0, "start": 0, "end": 0, "progress": 0.0}
         start, end = playing.session.start, playing.session.end
-        position = end if state == "ended" else playing.position(self._floor.now())
+        position = end if state == "ended" else playing.position(self.floor.now())
         return {
             "session": playing.session.name,
             "state": state,
@@ -188,7 +188,7 @@ class Playback:
         assert playing is not None
         try:
             while playing.index < len(playing.events):
-                wait = playing.due(playing.events[playing.index].at) - self._floor.now()
+                wait = playing.due(playing.events[playing.index].at) - self.floor.now()
                 if wait > 0:
                     await asyncio.sleep(wait / 1_000_000)
                     continue
@@ -196,13 +196,13 @@ class Playback:
                 await asyncio.sleep(0)
         except Exception as error:
             # Half-applied books must not be traded on; a restart replays them from the start of the session.
-            self._floor.fail()
+            self.floor.fail()
             _LOG.exception("playback failed", session=playing.session.name, error=str(error))
             return
         _LOG.info("session ended", session=playing.session.name, events=playing.index)
 
     def _play_due(self, playing: _Playing) -> None:
-        now = self._floor.now()
+        now = self.floor.now()
         for _ in range(_BATCH):
             if playing.index >= len(playing.events) or playing.due(playing.events[playing.index].at) > now:
                 return
@@ -211,10 +211,10 @@ class Playback:
     def _step(self, playing: _Playing) -> None:
         event = playing.events[playing.index]
         due = playing.due(event.at)
-        self._floor.apply(event, due)
+        self.floor.apply(event, due)
         playing.index += 1
         self._metrics.events.inc()
-        self._metrics.lag.set(max(0, self._floor.now() - due) / 1_000_000)
+        self._metrics.lag.set(max(0, self.floor.now() - due) / 1_000_000)
 
 
 def _check(session: Session, events: Sequence[SessionEvent]) -> None:

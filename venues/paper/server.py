@@ -82,6 +82,7 @@ class PaperServer:
     polymarket: PolymarketSide
     _runner: web.AppRunner = field(repr=False)
     _store: Store = field(repr=False)
+    request_stop: Callable[[], None] = field(default=lambda: None, repr=False)
 
     @property
     def base_url(self) -> str:
@@ -192,6 +193,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     server = await start(config, open_session=open_session)
+    server.request_stop = stopping.set
     try:
         ready(server)
         await stopping.wait()

@@ -21,6 +21,7 @@ from workers.cli import (
     exchange,
     exits,
     halts,
+    match,
     offline,
     operate,
     reconcile,
@@ -63,8 +64,8 @@ def root(
 
 
 for module in (
-    stack, demo, exchange, offline, trades, operate, reconcile, halts, claims, capital, report, doctor, settings, simulate,
-    versions,
+    stack, demo, exchange, offline, trades, operate, reconcile, halts, match, claims, capital, report, doctor,
+    settings, simulate, versions,
 ):  # fmt: skip
     module.register(app)
 

@@ -86,7 +86,7 @@ class Channel:
         if line.silent_until and self._clock() < line.silent_until:
             return
         self._metrics.frames.labels(event).inc()
-        line.outbox.put(msgspec.json.encode(body), event)
+        line.outbox.put(body if isinstance(body, bytes) else msgspec.json.encode(body), event)
 
     def _receive(self, line: Line, text: str) -> bool:
         try:

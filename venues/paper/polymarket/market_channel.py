@@ -3,12 +3,11 @@
 On subscribing a client gets the book of every token it names, then `price_change` with absolute sizes (0 removes a
 level), `last_trade_price`, `tick_size_change`, and a whole `book` again after its own trades moved one and where a
 recording starts over. With `custom_feature_enabled` also `best_bid_ask`, `new_market` and `market_resolved`. There is
-no sequence number. The `hash` of a change is made from the change: what the venue makes it from is not documented.
+no sequence number. The `hash` of a change is a digest of it: what the venue makes it from is not documented.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +20,7 @@ from venues.paper.polymarket.conditions import Market
 from venues.paper.polymarket.exchange import Clob, MarketNews
 from venues.paper.polymarket.figures import text
 from venues.paper.polymarket.records import ClobTrade
+from venues.polymarket import frames
 
 
 class MarketChannel(Channel):
@@ -55,15 +55,10 @@ class MarketChannel(Channel):
         if not audience:
             return
         levels = self._levels(market)
-        rows = {token: list(_rows(market, token, changes, levels, at)) for token in market.tokens}
+        rows = {token: _rows(market, token, changes, levels) for token in market.tokens}
         for line, tokens in audience:
-            body = {
-                "market": market.id,
-                "price_changes": [row for token in tokens for row in rows[token]],
-                "timestamp": str(at // 1000),
-                "event_type": "price_change",
-            }
-            self.send(line, "price_change", body)
+            frame = frames.price_change(market.id, [row for token in tokens for row in rows[token]], at)
+            self.send(line, "price_change", frame)
         self._bests(market, levels, at)
 
     def book_replaced(self, market: Market) -> None:
@@ -156,24 +151,26 @@ class MarketChannel(Channel):
 
 
 def _rows(
-    market: Market, token: str, changes: list[Change], levels: dict[str, wire.Levels], at: int
-) -> Iterator[dict[str, Any]]:
+    market: Market, token: str, changes: list[Change], levels: dict[str, wire.Levels]
+) -> list[frames.LevelChange]:
+    """The changes as this token's book sees them, each with the best prices right after it: the book as it is now,
+    taken back change by change."""
     first = market.index(token) == 0
-    bid, ask = wire.best(levels, first)
-    sizes = {side: dict(levels[side]) for side in ("yes", "no")}
-    for side, level, _ in changes:
+    book = {side: dict(levels[side]) for side in ("yes", "no")}
+    rows: list[frames.LevelChange] = []
+    for side, level, delta in reversed(changes):
+        own, other = (book["yes"], book["no"]) if first else (book["no"], book["yes"])
+        size = book[side].get(level, 0)
         buys = (side == "yes") == first
-        price, size = text(level if buys else ONE - level), text(sizes[side].get(level, 0))
-        drawn = f"{token}/{side}/{price}/{size}/{at}"
-        yield {
-            "asset_id": token,
-            "price": price,
-            "size": size,
-            "side": "BUY" if buys else "SELL",
-            "hash": hashlib.sha1(drawn.encode(), usedforsecurity=False).hexdigest(),
-            "best_bid": text(bid),
-            "best_ask": text(ask),
-        }
+        bid = max(own, default=None)
+        ask = None if not other else ONE - max(other)
+        rows.append(frames.LevelChange(token, buys, level if buys else ONE - level, size, bid, ask))
+        before = size - delta
+        if before > 0:
+            book[side][level] = before
+        else:
+            book[side].pop(level, None)
+    return rows[::-1]
 
 
 def _opened(market: Market, at: str) -> dict[str, Any]:

@@ -1,0 +1,74 @@
+"""`surefoot paper`: the exchange alone, for anyone's client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from workers.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+
+
+async def started(folder: Path, *flags: str) -> tuple[asyncio.subprocess.Process, dict[str, Any]]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "workers.cli.main",
+        "paper",
+        "--json",
+        "--folder",
+        str(folder),
+        *flags,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        cwd=folder,
+    )
+    assert process.stdout is not None
+    text = ""
+    while True:
+        line = (await process.stdout.readline()).decode()
+        assert line, "it ended before it answered"
+        if not text and not line.startswith("{"):
+            continue
+        text += line
+        if line.startswith("}"):
+            return process, json.loads(text)
+
+
+async def test_it_says_where_it_is_and_keeps_accounts_and_keys_through_kill_9(tmp_path: Path) -> None:
+    process, told = await started(tmp_path, "--recording", "synth-cross:7", "--cash", "250")
+    keys = told["polymarket"]
+    assert told["session"] == "synth-cross-7"
+    for path in (keys["private_key"], keys["credentials"], told["kalshi"]["private_key"]):
+        assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
+    credentials = Path(keys["credentials"]).read_text(encoding="utf-8")
+    async with aiohttp.ClientSession() as http:
+        async with http.get(f"{keys['clob_url']}/ok") as answer:
+            assert answer.status == 200
+        async with http.get(f"{told['admin_url']}/polymarket/audit") as answer:
+            wallets = (await answer.json())["wallets"]
+    assert [wallet["cash"] for wallet in wallets] == [250_000_000]
+    process.kill()
+    await process.wait()
+    process, again = await started(tmp_path)
+    assert again["polymarket"]["address"] == keys["address"]
+    assert Path(keys["credentials"]).read_text(encoding="utf-8") == credentials
+    assert again["session"] == "synth-cross-7"  # the session goes on
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 0
+
+
+def test_books_from_a_live_feed_need_its_address_by_name(tmp_path: Path, capsys: Any) -> None:
+    assert main(["paper", "--folder", str(tmp_path), "--live", "ws://127.0.0.1:9/ws/market"]) == 3
+    assert "no public feed is ever called unasked" in capsys.readouterr().err
+    assert main(["paper", "--folder", str(tmp_path), "--recording", "nowhere"]) == 3
