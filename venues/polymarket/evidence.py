@@ -64,7 +64,7 @@ class Orders:
         try:
             answer = await self._wire.read(f"/data/order/{order_id}", Endpoint.LEDGER, private=True)
         except Rejected as refused:
-            if refused.code != NOT_FOUND:
+            if refused.code not in (NOT_FOUND, "invalid_order_id"):  # what it says of an id it does not know
                 raise
         else:
             body = answer.body.strip()

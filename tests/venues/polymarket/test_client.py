@@ -260,10 +260,14 @@ async def test_a_killed_or_cancelled_order_is_done_with_nothing(
     assert (seen.status, seen.filled, seen.complete) == (OrderStatus.DONE, 0, True)
 
 
+@pytest.mark.parametrize(
+    "nothing",
+    [says(b"null"), says(b"{}"), says({"error": "order not found"}, 404), says({"error": "Invalid orderID"}, 400)],
+)
 async def test_an_order_is_found_among_the_listed_ones_where_its_own_read_gives_nothing(
-    venue: Scripted, client: PolymarketClient, order_id: str
+    venue: Scripted, client: PolymarketClient, order_id: str, nothing: Any
 ) -> None:
-    venue.on("GET", f"/data/order/{order_id}", says(b"null"))
+    venue.on("GET", f"/data/order/{order_id}", nothing)
     venue.on("GET", ORDERS, says(rows(order(order_id))))
     venue.on("GET", TRADES, says(rows(trade("t-1", order_id))))
     assert (await asks(client)).complete
