@@ -11,18 +11,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from domain.errors import BadInput, Rejected
+from domain.errors import BadInput, Rejected, Unavailable
 from domain.evidence import OrderStatus, Redemption
 from domain.market import Venue
-from domain.orders import Side, TimeInForce, Verdict
+from domain.orders import Purpose, Side, TimeInForce, Verdict
 from tests.venues.kalshi.conftest import KEY_ID
 from tests.venues.kalshi.fake import ticket
 from tests.venues.paper.sample import AAA, BBB, session
+from venues.kalshi.checklist import checklist
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.messages import Envelope, LifecycleMessage
 from venues.kalshi.signing import Signer, generate_rsa_key
 from venues.kalshi.stream import LIFECYCLE_FRAME, KalshiStream
 from venues.paper.listing import NO, YES
+from venues.paper.office import Opening
 from venues.paper.playback import Spec
 from venues.paper.server import PaperConfig, PaperServer, start
 from venues.wire import wall_clock_us
@@ -241,3 +243,74 @@ async def test_a_wrong_key_is_named_as_such_by_rest_and_stream_alike(paper: Pape
     stream = KalshiStream(f"ws://127.0.0.1:{paper.port}", stranger, on_frame=lambda *_: None, markets=(AAA,))
     with pytest.raises(BadInput, match="private key"):
         await stream.run()
+
+
+async def test_orders_are_changed_batched_and_counted_in_line(trader: KalshiClient) -> None:
+    order = ticket(market=AAA, size=Decimal(10), limit=Decimal("0.45"), tif=TimeInForce.GTC)
+    placed = await trader.submit(order)
+    assert placed.order_id is not None
+    assert await trader.working.queue_position(placed.order_id) == 0
+    moved = await trader.working.amend(AAA, placed.order_id, side=Side.BUY, limit=Decimal("0.46"), total=Decimal(12))
+    assert (moved.remaining_count, await trader.working.queue_positions([AAA])) == (
+        12,
+        {placed.order_id: Decimal(50)},
+    )
+    assert (await trader.working.decrease(AAA, placed.order_id, remaining=Decimal(4))).remaining_count == 4
+    many = [ticket(market=BBB, attempt=n, limit=Decimal("0.10"), tif=TimeInForce.GTC) for n in (2, 3)]
+    answers = await trader.working.submit_many([*many, ticket(market=BBB, attempt=4, limit=Decimal("0.105"))])
+    assert [answer.verdict for answer in answers] == [Verdict.ACCEPTED, Verdict.ACCEPTED, Verdict.REJECTED]
+    again = await trader.working.submit_many(many)
+    assert {(answer.verdict, answer.landed) for answer in again} == {(Verdict.UNKNOWN, True)}
+    gone = await trader.working.cancel_many([(BBB, answers[0].order_id or ""), (BBB, "nobody-s")])
+    assert [one.error is None for one in gone] == [True, False]
+    await trader.working.cancel_all()
+    assert (await trader.account()).open_orders == ()
+
+
+async def test_a_group_brakes_the_orders_that_open_trades(paper: PaperServer, signer: Signer) -> None:
+    url = f"http://127.0.0.1:{paper.port}"
+    async with KalshiClient(url, signer) as plain:
+        group_id = await plain.groups.create(Decimal(5))
+    async with KalshiClient(url, signer, group_ids={0: group_id}) as trader:
+        first = await trader.submit(ticket(market=AAA, size=Decimal(10), limit=Decimal("0.49")))
+        assert (first.verdict, first.filled) == (Verdict.ACCEPTED, 10)
+        braked = await trader.submit(ticket(market=AAA, attempt=2, limit=Decimal("0.49")))
+        closing = ticket(
+            market=AAA, attempt=3, purpose=Purpose.UNWIND, side=Side.SELL, size=Decimal(10), limit=Decimal("0.47")
+        )
+        assert (braked.verdict, (await trader.submit(closing)).filled) == (Verdict.REJECTED, 10)
+        await trader.groups.reset(group_id)
+        assert (await trader.submit(ticket(market=AAA, attempt=4, limit=Decimal("0.49")))).filled == 10
+
+
+async def test_a_pause_is_known_before_an_order_and_said_with_its_refusal(
+    paper: PaperServer, trader: KalshiClient
+) -> None:
+    resumes = wall_clock_us() + 3_600_000_000
+    paper.exchange.open_as(Opening(trading=False, resumes_at=resumes))
+    refused = await trader.submit(ticket(market=AAA))
+    assert (refused.verdict, refused.code) == (Verdict.REJECTED, "trading_is_paused")
+    assert "paused until" in refused.detail
+    with pytest.raises(Unavailable, match="paused until"):
+        await trader.market(AAA)
+
+
+async def test_an_order_that_is_history_is_still_evidence(tmp_path: Path, key_pair: tuple[bytes, bytes]) -> None:
+    keys = {KEY_ID: key_pair[1].decode()}
+    server = await start(
+        PaperConfig(state_dir=tmp_path / "old", api_keys=keys, history_after_s=0), open_session=lambda _: session()
+    )
+    await server.playback.play(Spec(recording="sample", speed=Decimal(1)))
+    async with KalshiClient(f"http://127.0.0.1:{server.port}", Signer.from_pem(KEY_ID, key_pair[0])) as trader:
+        order = ticket(market=AAA, size=Decimal(10), limit=Decimal("0.49"), decided_at=wall_clock_us())
+        placed = await trader.submit(order)
+        for order_id in (placed.order_id, None):
+            seen = await trader.evidence(order, order_id=order_id, sent_at=wall_clock_us() - 10**7, grace_ms=0)
+            assert (seen.order_id, seen.complete, seen.filled) == (placed.order_id, True, 10)
+    await server.stop()
+
+
+async def test_the_paper_exchange_passes_the_checklist(trader: KalshiClient) -> None:
+    lines = await checklist(trader, KEY_ID, [AAA, BBB])
+    assert {line.verdict for line in lines} == {"ok"}, lines
+    assert "2 market(s)" in next(line.seen for line in lines if line.name == "kalshi shard 0")
