@@ -126,9 +126,8 @@ class MarketLink:
         """Why the connection is of no more use; empty while it lives."""
         return self._lost
 
-    async def open(self) -> None:
-        """Connect, subscribe, and wait until every asset has its book, or until `snapshot_s` is over and some have.
-        Raises Lost."""
+    async def connect(self) -> None:
+        """Connect and subscribe. Raises Lost."""
         try:
             self._ws = await connect(
                 self._url,
@@ -152,6 +151,9 @@ class MarketLink:
         first = {"assets_ids": list(self.assets), "type": "market", "custom_feature_enabled": True}
         await self._say(first)
         self._start(self._ping(self._ws))
+
+    async def settle(self) -> None:
+        """Wait until every asset has its book, or until `snapshot_s` is over and some have. Raises Lost."""
         try:
             async with asyncio.timeout(self._timing.snapshot_s):
                 while not self._lost and self.waiting.keys() - self._given_up:

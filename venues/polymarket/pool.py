@@ -154,6 +154,10 @@ class MarketPool:
     def opening(self) -> asyncio.Lock:
         return self._opening
 
+    def rotation(self) -> float | None:
+        """Seconds until a connection is due, a tenth more or less so that not all are at once; None for never."""
+        return self._timing.rotate_s * self._rng.uniform(0.9, 1.1) or None
+
     def backoff(self, failures: int) -> float:
         ceiling = min(self._timing.backoff_cap_s, self._timing.backoff_s * 2.0 ** min(failures, 16))
         return self._rng.uniform(0, ceiling)
@@ -207,7 +211,8 @@ class _Place:
         self.due.clear()
         try:
             async with self._pool.opening:
-                await new.open()
+                await new.connect()
+            await new.settle()
         except Lost as lost:
             self._reason = str(lost)
             if self.link is None:
@@ -227,13 +232,13 @@ class _Place:
 
     async def _until_over(self) -> None:
         """Until the connection is lost, frozen or due."""
-        link, rotate = self.link, self._pool.timing.rotate_s
+        link, rotate = self.link, self._pool.rotation()
         if link is None:
             return
         over = asyncio.ensure_future(link.until_over())
         due = asyncio.ensure_future(self.due.wait())
         try:
-            await asyncio.wait((over, due), timeout=rotate or None, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((over, due), timeout=rotate, return_when=asyncio.FIRST_COMPLETED)
             if over.done():
                 await over
         finally:

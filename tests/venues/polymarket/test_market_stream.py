@@ -442,6 +442,21 @@ async def test_many_assets_go_over_several_connections_and_one_loss_is_only_its_
         assert heard.downs == []
 
 
+async def test_a_connection_that_waits_for_its_books_holds_no_other_up() -> None:
+    heard = Heard()
+
+    async def mute(peer: Peer) -> None:
+        await peer.subscription()
+        await asyncio.Event().wait()
+
+    groups = [("11", "12"), ("21", "22")]
+    timing = replace(QUICK, snapshot_s=60)
+    async with venue(mute, good) as (url, _), pool(url, heard, groups, most_assets=2, timing=timing) as made:
+        await heard.until(lambda story: ("frame", 2) in story)
+        assert heard.story == [("frame", 2)]  # not up: one connection still lacks its books
+        assert [status.waiting for status in made.status()] == [2, 0] or made.status()[1].link == 0
+
+
 async def test_what_the_caller_raises_ends_the_run() -> None:
     def broken(raw: bytes, received_at_us: int, received_ns: int, link: int) -> None:
         raise ZeroDivisionError
