@@ -21,6 +21,7 @@ from ingest.events import Resolved
 from ingest.gates import Halts
 from venues.polymarket.user_stream import UserEvent
 from workers import metrics
+from workers.dead_mans_switch import beating
 from workers.decisions import DecisionThread
 from workers.halt_watch import HaltWatch
 from workers.process import child_main, until_told_to_stop
@@ -50,7 +51,8 @@ async def run(stack: Stack) -> None:
         async with until_told_to_stop() as stop, trading(stack, runtime, takes_over=False) as desk:
             if await gate.opened(desk.client, stop):
                 host = IngestHost(stack, desk)
-                await host.run(stop)
+                async with beating(stack) as beats:
+                    await host.run(stop, beats)
     finally:
         page.close()
 
@@ -82,16 +84,18 @@ class IngestHost:
         """For `/healthz`: waiting for a session is health; a feed that is down shows in `surefoot_feed_up`."""
         return str(self._failure) if self._failure is not None else None
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, beats: asyncio.Task[None] | None = None) -> None:
+        """Until `stop`, or until a stream or `beats`, the dead man's switch, ends by what no retry can cure."""
         self._open = await self._starter.find_open()
         await self._halts.look()
         halting = asyncio.create_task(self._halts.run())
         watching = asyncio.create_task(self._watch())
         flushing = asyncio.create_task(self._flush())
         ends = [asyncio.create_task(stop.wait()), asyncio.create_task(self._failed.wait()), watching, halting]
+        dying = [beats] if beats is not None else []
         try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            for watch in (watching, halting):
+            await asyncio.wait([*ends, *dying], return_when=asyncio.FIRST_COMPLETED)
+            for watch in (watching, halting, *dying):
                 if watch.done():
                     await watch
         finally:

