@@ -120,10 +120,10 @@ def _beside(path: Path) -> str:
 def _folder(folder: Path, game: str | None, quarantine: Quarantine) -> RecordedSession:
     if is_cross_venue(folder):
         return read_cross_venue(folder, game, quarantine)
-    names = [path.name for path in folder.iterdir()]
-    if any(TOKENS_FILE.fullmatch(name) for name in names):
+    held = [path.name for path in folder.iterdir()]
+    if any(TOKENS_FILE.fullmatch(name) for name in held):
         return read_tokens(folder, game, quarantine)
-    if any(POLL_FILE.fullmatch(name) for name in names):
+    if any(POLL_FILE.fullmatch(name) for name in held):
         return read_polls(folder, game, quarantine)
     files = {found[1]: path for path in sorted(folder.iterdir()) if (found := _MARKET_FILE.fullmatch(path.name))}
     known = ", ".join(files) or "no Kalshi_<TEAM>….csv.gz"

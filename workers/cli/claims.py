@@ -89,8 +89,8 @@ def show(claim: Claim, json_output: JsonFlag = False) -> None:
             for place, side in zip(pair.places, pair.sides, strict=True)
         )
         out.print(f"{legs}: pays {plain(pair.worst)} at worst ({pair.in_outcome})", markup=False)
-    for one in history:
-        out.print(f"@{one.version} {one.status} {iso(one.at)} by {one.author}: {one.reason}", markup=False)
+    for version in history:
+        out.print(f"@{version.version} {version.status} {iso(version.at)} by {version.author}: {version.reason}", markup=False)
 
 
 def payoff_table(record: EquivalenceRecord) -> Table:
