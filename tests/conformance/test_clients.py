@@ -9,25 +9,31 @@ from pathlib import Path
 import pytest
 
 from workers.conformance.checks import Check
+from workers.conformance.drive import DESKS
 from workers.conformance.runner import Result, run_client
 
-_CLIENTS = ("kalshi_python_async-older", "surefoot-kalshi")
+_CLIENTS = tuple(client for client in DESKS if client != "kalshi_python_async")  # which wants a Python of its own
 _BOOKS = {"books: cash", "books: shares", "books: fills"}
 
 
 @pytest.fixture(scope="module")
 async def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    said: list[tuple[str, Check]] = []
-    runs = [
-        run_client(
-            client,
-            Path(sys.executable),
-            tmp_path_factory.mktemp(client),
-            lambda name, check: said.append((name, check)),
-        )
-        for client in _CLIENTS
-    ]
-    return {result.client: result for result in await asyncio.gather(*runs)}
+    """By client; and under `losing` one whose exchange loses every frame that tells of a fill."""
+    python = Path(sys.executable)
+    losing = tmp_path_factory.mktemp("faults") / "faults.yaml"
+    losing.write_text("- {match: {venue: polymarket, event: trade, every: 1}, do: drop}\n", encoding="ascii")
+    async with asyncio.TaskGroup() as group:
+        runs = {
+            client: group.create_task(run_client(client, python, tmp_path_factory.mktemp(client), _quietly))
+            for client in _CLIENTS
+        }
+        own = tmp_path_factory.mktemp("losing")
+        runs["losing"] = group.create_task(run_client("surefoot-polymarket", python, own, _quietly, faults=losing))
+    return {name: task.result() for name, task in runs.items()}
+
+
+def _quietly(client: str, check: Check) -> None:
+    """Findings are judged at the end."""
 
 
 @pytest.mark.stack
@@ -42,6 +48,15 @@ def test_the_client_trades_the_whole_script_and_both_sides_books_agree(client: s
 @pytest.mark.stack
 async def test_a_client_that_never_comes_up_is_a_finding_and_no_crash(tmp_path: Path) -> None:
     (tmp_path / "python").symlink_to("/bin/false")
-    result = await run_client("surefoot-kalshi", tmp_path / "python", tmp_path, lambda name, check: None)
+    result = await run_client("surefoot-kalshi", tmp_path / "python", tmp_path, _quietly)
     assert [check.name for check in result.failed] == ["the client's process"]
     assert result.version == ""
+
+
+@pytest.mark.stack
+def test_an_exchange_that_loses_its_fill_frames_is_found_out(results: dict[str, Result]) -> None:
+    result = results["losing"]
+    assert {check.name: check.seen.rpartition("; ")[2] for check in result.failed} == dict.fromkeys(
+        ("place crossing", "several levels", "maker fill"), "not so: heard on the stream"
+    )
+    assert {check.name for check in result.passed} >= _BOOKS

@@ -30,12 +30,13 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("clients", nargs="*", metavar="CLIENT", help=f"one of {', '.join(DESKS)}; none for all of them")
+    parser.add_argument("--faults", type=Path, metavar="FILE", help="the exchange goes wrong as this script says")
     arguments = parser.parse_args()
     unknown = [client for client in arguments.clients if client not in DESKS]
     if unknown:
         parser.error(f"no client {', '.join(unknown)}; expected some of {', '.join(DESKS)}")
     try:
-        results = asyncio.run(run(arguments.clients or list(DESKS)))
+        results = asyncio.run(run(arguments.clients or list(DESKS), arguments.faults))
     except SurefootError as error:
         print(f"error: {error.message}", file=sys.stderr)  # noqa: T201
         return 5
@@ -44,7 +45,7 @@ def main() -> int:
     return 1 if any(result.failed for result in results) else 0
 
 
-async def run(clients: list[str]) -> list[Result]:
+async def run(clients: list[str], faults: Path | None = None) -> list[Result]:
     """One after the other. Raises `Unavailable` if an exchange does not come up."""
     results = []
     with tempfile.TemporaryDirectory(prefix="surefoot-conformance-") as folder:
@@ -57,7 +58,7 @@ async def run(clients: list[str]) -> list[Result]:
                     print(f"{client}: {why}; {_NEWEST}-older stands for it", file=sys.stderr)  # noqa: T201
                     continue
             own = Path(tempfile.mkdtemp(prefix=f"{client}-", dir=folder))
-            results.append(await run_client(client, python, own, report.progress))
+            results.append(await run_client(client, python, own, report.progress, faults=faults))
     return results
 
 

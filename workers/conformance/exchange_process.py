@@ -40,6 +40,7 @@ def main(folder: Path) -> None:
         state_dir=folder / "state",
         api_keys=given["api_keys"],
         opening_cash=cash,
+        faults_file=None if given["faults_file"] is None else Path(given["faults_file"]),
         polymarket=PolymarketConfig(
             opening_cash=cash, mine_after_ms=100, confirm_after_ms=200, heartbeat_ms=2_000, sweep_ms=500
         ),

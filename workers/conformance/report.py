@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import TextIO
 
 from workers.conformance.checks import Check
@@ -18,19 +19,29 @@ def progress(client: str, check: Check, out: TextIO = sys.stderr) -> None:
 
 
 def table(results: list[Result]) -> str:
-    """One row a check, one column a client; then what failed, with what was expected and seen."""
-    names = list(dict.fromkeys(check.name for result in results for check in result.checks))
-    width = max((len(name) for name in names), default=0) + 2
+    """One row a check, one column a client; what only one client is asked, by client; then what failed, with what was
+    expected and seen."""
+    asked = Counter(check.name for result in results for check in result.checks)
+    alone = {name for name, times in asked.items() if times == 1 and len(results) > 1}
+    width = max((len(name) for name in asked if name not in alone), default=0) + 2
     columns = [max(len(result.client), len(result.version), 6) + 2 for result in results]
-    heads = "".join(result.client.ljust(size) for result, size in zip(results, columns, strict=True))
-    versions = "".join(result.version.ljust(size) for result, size in zip(results, columns, strict=True))
-    lines = [" " * width + heads, " " * width + versions]
-    for name in names:
+    lines = [
+        " " * width + "".join(text.ljust(size) for text, size in zip(row, columns, strict=True))
+        for row in ([result.client for result in results], [result.version for result in results])
+    ]
+    for name in asked:
+        if name in alone:
+            continue
         cells = []
         for result, size in zip(results, columns, strict=True):
             found = [check for check in result.checks if check.name == name]
             cells.append((_MARKS[found[-1].ok, found[-1].skipped] if found else "").ljust(size))
         lines.append(name.ljust(width) + "".join(cells))
+    for result in results:
+        own = [check for check in result.checks if check.name in alone]
+        if own:
+            good = sum(check.ok for check in own)
+            lines.append(f"\n{result.client} alone, {good} of {len(own)} ok: {', '.join(check.name for check in own)}")
     for result in results:
         lines += [
             f"\n{result.client}, {check.name}: expected {check.expected}; seen: {check.seen}" for check in result.failed

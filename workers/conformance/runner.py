@@ -51,18 +51,25 @@ class Result:
         }
 
 
-async def run_client(client: str, python: Path, folder: Path, say: Callable[[str, Check], None]) -> Result:
+async def run_client(
+    client: str,
+    python: Path,
+    folder: Path,
+    say: Callable[[str, Check], None],
+    *,
+    faults: Path | None = None,
+) -> Result:
     """The whole script through one client, on a fresh exchange in `folder`, then the exchange's books.
 
-    `folder` must exist and be empty. Failures are findings, never raised; raises `Unavailable` if the exchange itself
-    does not come up."""
+    `folder` must exist and be empty. With `faults` the exchange goes wrong as that script says. Failures are findings,
+    never raised; raises `Unavailable` if the exchange itself does not come up."""
     result = Result(client)
 
     def found(check: Check) -> None:
         result.checks.append(check)
         say(client, check)
 
-    async with _exchange(VENUES[client], folder) as stand:
+    async with _exchange(VENUES[client], folder, faults) as stand:
         stand.write(folder / "stand.json")
         told = await _drive(client, python, folder, found)
         result.version = told.get("version", "")
@@ -73,8 +80,8 @@ async def run_client(client: str, python: Path, folder: Path, say: Callable[[str
 
 
 @asynccontextmanager
-async def _exchange(venue: str, folder: Path) -> AsyncIterator[Stand]:
-    known = stands.prepare(venue, folder)
+async def _exchange(venue: str, folder: Path, faults: Path | None) -> AsyncIterator[Stand]:
+    known = stands.prepare(venue, folder, faults)
     process = await _spawn(Path(sys.executable), "workers.conformance.exchange_process", str(folder))
     try:
         assert process.stdout is not None

@@ -23,28 +23,34 @@ SESSION = "known.session.jsonl.gz"
 _V2_BITS = ((1 << 64) - 1) << 40
 
 
-def prepare(venue: str, folder: Path) -> dict[str, Any]:
+def prepare(venue: str, folder: Path, faults: Path | None = None) -> dict[str, Any]:
     """Writes keys, session and settings into `folder`; returns what is known of the stand before the exchange runs."""
-    return _kalshi(folder) if venue == Venue.KALSHI.value else _polymarket(folder)
+    known, api_keys = _kalshi(folder) if venue == Venue.KALSHI.value else _polymarket(folder)
+    told = {
+        "opening_cash": str(OPENING_CASH),
+        "api_keys": api_keys,
+        "faults_file": None if faults is None else str(faults.absolute()),
+    }
+    (folder / CONFIG).write_text(json.dumps(told), encoding="ascii")
+    return known
 
 
 def stand_of(known: dict[str, Any], urls: dict[str, str]) -> Stand:
     return Stand(urls=urls, **known)
 
 
-def _kalshi(folder: Path) -> dict[str, Any]:
+def _kalshi(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     private, public = generate_rsa_key()
     stranger, _ = generate_rsa_key()
     key_id = str(uuid.uuid4())
     kept = _keep(folder, {"key": private, "other_key": stranger, "key_id": key_id.encode()})
     traded = kalshi_market("KXCONF-26NOV21-AAA", "KXCONF-26NOV21", "The market of the known book")
     tide = kalshi_market("KXTIDE-26NOV21-BBB", "KXTIDE-26NOV21", "The market that moves once")
-    _configure(folder, api_keys={key_id: public.decode()})
     sessions.write(traded, tide, (), (), folder / SESSION)
-    return _known(folder, kept, traded, tide)
+    return _known(folder, kept, traded, tide), {key_id: public.decode()}
 
 
-def _polymarket(folder: Path) -> dict[str, Any]:
+def _polymarket(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     kept = _keep(folder, {"key": b"0x" + secrets.token_hex(32).encode()})
     traded, tide = _token("known book", 11), _token("market that moves once", 22)
     neg_risk, newer = _token("market of a neg-risk group", 33), _token("market of protocol V2", 44, newer=True)
@@ -53,10 +59,9 @@ def _polymarket(folder: Path) -> dict[str, Any]:
         Condition(neg_risk.market, neg_risk.event, slug="conformance-21", neg_risk=True),
         Condition(newer.market, newer.event, slug="conformance-2c", version="v2"),
     )
-    _configure(folder, api_keys={})
     sessions.write(traded, tide, (neg_risk, newer), about, folder / SESSION)
     others = {"neg-risk": neg_risk.market, "protocol V2": newer.market}
-    return _known(folder, kept, traded, tide) | {"complement": traded.complement, "others": others}
+    return _known(folder, kept, traded, tide) | {"complement": traded.complement, "others": others}, {}
 
 
 def _token(title: str, number: int, *, newer: bool = False) -> MarketSpec:
@@ -87,11 +92,6 @@ def _keep(folder: Path, contents: dict[str, bytes]) -> dict[str, str]:
         path.touch(mode=0o600)
         path.write_bytes(content)
     return {name: str(folder / name) for name in contents}
-
-
-def _configure(folder: Path, **settings: Any) -> None:
-    told = {"opening_cash": str(OPENING_CASH)} | settings
-    (folder / CONFIG).write_text(json.dumps(told), encoding="ascii")
 
 
 def _known(folder: Path, kept: dict[str, str], traded: MarketSpec, tide: MarketSpec) -> dict[str, Any]:

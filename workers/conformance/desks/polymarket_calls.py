@@ -3,6 +3,7 @@ dead man's switch."""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import time
 from collections.abc import Awaitable, Callable
@@ -43,6 +44,7 @@ def extras(client: Any, stand: Stand, said: Said) -> list[Extra]:
     return [
         *reads,
         Extra("settlement", "a fill is followed to its transaction hash", calls.settlement, shares=Decimal(5)),
+        Extra("forged order", "another price than was signed: refused", calls.forged),
         Extra("good till date", "rests with its expiration", calls.good_till_date),
         Extra("cancel of one market", "ended by its asset, listed as cancelled", calls.cancel_market),
         Extra("fill and kill of nothing", f"nothing below {ask}: refused", calls.nothing_to_take),
@@ -92,6 +94,19 @@ class _Calls:
         if not hashes or answer.taking_amount != 5:
             raise Wrong(f"{answer.taking_amount} shares, hashes {hashes}")
         return f"{answer.taking_amount} shares, {len(hashes)} hash"
+
+    async def forged(self) -> object:
+        signed = await self._said(
+            self._client.create_limit_order(asset_id=self._stand.market, price="0.40", size=10, side="BUY")
+        )
+        cheaper = dataclasses.replace(signed, maker_amount=signed.maker_amount - 100_000)
+        try:
+            answer = await self._said(self._client.post_order(cheaper))
+        except Refused as refused:
+            return f"HTTP {refused.status}: {refused.words}"
+        if answer.ok:
+            raise Wrong(f"taken: {answer}")
+        return f"{answer.code}: {answer.message}"
 
     async def good_till_date(self) -> object:
         ends = int(time.time()) + 600
