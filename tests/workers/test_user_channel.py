@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain.market import Venue
 from domain.orders import OrderTicket, SubmitResult, TimeInForce, Verdict
 from domain.trade import OrderRecord, TradeRecord, TradeState
+from ingest.events import Resolved
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import START, accepted, body, intent, order_id, ticket
+from venues.polymarket.user_stream import MakerPart, UserEvent, UserOrder, UserTrade
 from workers.user_channel import UserChannel, is_user_frame
 from workflows.names import SIGNAL_ORDER_UPDATE
 
@@ -197,3 +200,76 @@ def test_frames_of_the_book_are_not_the_user_channels() -> None:
     assert is_user_frame(lifecycle_frame("settled"))
     assert not is_user_frame(b'{"type":"orderbook_delta","sid":1,"seq":2,"msg":{}}')
     assert not is_user_frame(b"\xff")
+
+
+# ---------------------------------------------------------------------- Polymarket's events
+
+
+def at_polymarket(of: OrderTicket = ORDER) -> OrderTicket:
+    return replace(of, venue=Venue.POLYMARKET)
+
+
+def user_trade(status: str, *, maker: bool = False) -> UserTrade:
+    mine, other = order_id(ORDER), "0xsomebody"
+    part = MakerPart(mine if maker else other, "1", "BUY", Decimal(10), Decimal("0.4"), "owner")
+    return UserTrade("t-1", "0xc", "1", status, "BUY", None, None, other if maker else mine, (part,), START)
+
+
+def user_order(kind: str = "UPDATE") -> UserOrder:
+    return UserOrder(order_id(ORDER), "0xc", "1", kind, "", "BUY", None, None, None, START)
+
+
+async def polymarket_ledger(result: SubmitResult | None, order: OrderTicket = ORDER) -> MemoryLedger:
+    """The order begun with the id that Polymarket will give it, and its answer if there was one."""
+    ledger, sent = MemoryLedger(), at_polymarket(order)
+    await ledger.begin_order(RUN, PLANNED, sent, body(sent), START, order_id=order_id(order))
+    if result is not None:
+        await ledger.finish_order(sent, result)
+    return ledger
+
+
+@pytest.mark.parametrize("event", [user_order(), user_order("CANCELLATION"), user_trade("MATCHED")])
+async def test_news_of_an_order_without_an_answer_wakes_its_trade(event: UserEvent) -> None:
+    temporal = FakeTemporal()
+    await UserChannel(temporal, await polymarket_ledger(None)).hear(event)  # type: ignore[arg-type]
+    assert temporal.signals == [(PLANNED.id, SIGNAL_ORDER_UPDATE, ORDER.client_order_id)]
+
+
+@pytest.mark.parametrize("event", [user_order(), user_trade("MATCHED"), user_trade("MINED"), user_trade("RETRYING")])
+async def test_what_an_orders_own_answer_told_wakes_nobody(event: UserEvent) -> None:
+    temporal = FakeTemporal()
+    ledger = await polymarket_ledger(accepted(at_polymarket()))
+    await ledger.record_trade(RUN, PLANNED, at_rest())
+    await UserChannel(temporal, ledger).hear(event)  # type: ignore[arg-type]
+    assert temporal.signals == []
+
+
+@pytest.mark.parametrize("status", ["CONFIRMED", "FAILED"])
+@pytest.mark.parametrize("maker", [False, True])
+async def test_the_final_word_on_a_fill_always_wakes_its_trade(status: str, *, maker: bool) -> None:
+    temporal = FakeTemporal()
+    ledger = await polymarket_ledger(accepted(at_polymarket()))
+    await UserChannel(temporal, ledger).hear(user_trade(status, maker=maker))  # type: ignore[arg-type]
+    assert temporal.signals == [(PLANNED.id, SIGNAL_ORDER_UPDATE, ORDER.client_order_id)]
+
+
+async def test_a_final_word_for_a_trade_that_is_over_is_no_trouble() -> None:
+    temporal = FakeTemporal()
+    temporal.gone.add(PLANNED.id)
+    ledger = await polymarket_ledger(accepted(at_polymarket()))
+    await UserChannel(temporal, ledger).hear(user_trade("CONFIRMED"))  # type: ignore[arg-type]
+
+
+async def test_somebody_elses_orders_wake_nobody() -> None:
+    temporal = FakeTemporal()
+    channel = UserChannel(temporal, MemoryLedger())  # type: ignore[arg-type]
+    for event in (user_order(), user_trade("MATCHED"), user_trade("CONFIRMED")):
+        await channel.hear(event)
+    assert temporal.signals == []
+
+
+async def test_a_resolved_condition_wakes_the_trades_of_its_tokens() -> None:
+    temporal = FakeTemporal({"1": ["i-1"], "2": ["i-2"]})
+    channel = UserChannel(temporal, MemoryLedger())  # type: ignore[arg-type]
+    await channel.hear(Resolved(Venue.POLYMARKET, "0xc", ("1", "2"), "1", START))
+    assert [(trade, about) for trade, _, about in temporal.signals] == [("i-1", "1"), ("i-2", "2")]
