@@ -13,6 +13,7 @@ from rich.table import Table
 
 from config.settings import Settings
 from domain.errors import SurefootError, Unavailable
+from domain.market import Venue
 from venues.recording.numbers import iso
 from workers.cli import exits, paper
 from workers.cli import resolve as resolution
@@ -166,6 +167,7 @@ def status(json_output: JsonFlag = False) -> None:
         "temporal_ui": stack.temporal_ui_url,
         "temporal": stack.temporal_address,
         "exchange": stack.venue_base_url,
+        "venues": _addresses(stack),
         "metrics": {name: f"http://127.0.0.1:{port}/metrics" for name, port in stack.metrics_ports.items()},
         "processes": found,
         "awaits": asyncio.run(awaited(stack, document)) if supervisor is not None else None,
@@ -193,6 +195,17 @@ async def _processes(stack: Stack, document: dict[str, Any]) -> list[dict[str, A
             except psutil.Error:
                 entry["well"] = False
         found.append(entry)
+    return found
+
+
+def _addresses(stack: Stack) -> dict[str, str]:
+    """Where orders go, by venue in use."""
+    found: dict[str, str] = {}
+    for venue in stack.settings.in_use:
+        if venue is Venue.KALSHI:
+            found[venue] = stack.venue_base_url
+        elif stack.polymarket is not None:
+            found[venue] = stack.polymarket.clob_url
     return found
 
 
@@ -233,7 +246,8 @@ def _show(told: dict[str, Any]) -> None:
         )
     out.print(table)
     out.print(f"Temporal UI: {told['temporal_ui'] or 'of your cluster at ' + told['temporal']}", markup=False)
-    out.print(f"exchange: {told['exchange']}", markup=False)
+    for venue, address in told["venues"].items():
+        out.print(f"{venue}: {address}", markup=False)
     if told["awaits"]:
         out.print(f"no trade is opened: {told['awaits']}", markup=False)
     session = told["session"]
