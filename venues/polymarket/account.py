@@ -37,6 +37,8 @@ COLLATERAL = "COLLATERAL"
 CONDITIONAL = "CONDITIONAL"
 CONDITIONAL_V2 = "CONDITIONAL-V2"
 
+_TRADES = "/data/trades"
+_LOOKS = 4
 _ZERO = Decimal(0)
 
 Row = TypeVar("Row", RestTrade, RestOrder)
@@ -78,15 +80,24 @@ class Holdings:
         return max(balance - held, _ZERO)
 
     async def account(self) -> Account:
-        """Everything, over all pages. Fills are read first, balances last, so that no fill is missing from them; the
-        reads are not one snapshot: compare accounts while nothing trades, or again.
+        """Everything, over all pages. Should a trade come or be mined while it is read, it is read again, a few times;
+        beyond that the reads are not one snapshot: compare accounts while nothing trades, or again.
 
         Positions are of the tokens the account has traded or has orders on; one that only came by a transfer or a
         split is not seen. Raises `Unavailable` if a single row cannot be read: half an account is none."""
+        for _ in range(_LOOKS - 1):
+            listed = await self._wire.rows(_TRADES)
+            account = await self._account(listed)
+            newest = await self._wire.newest(_TRADES)
+            if newest == [bytes(raw) for raw in listed[: len(newest)]]:
+                return account
+        return await self._account(await self._wire.rows(_TRADES))
+
+    async def _account(self, listed: list[msgspec.Raw]) -> Account:
         fills: list[Fill] = []
         unsettled: list[Fill] = []
         trades: dict[str, RestTrade] = {}
-        for raw in await self._wire.rows("/data/trades"):
+        for raw in listed:
             trade = self._read(RestTrade, "trade", raw)
             trades[trade.id] = trade
         for trade in trades.values():

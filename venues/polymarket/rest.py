@@ -145,6 +145,11 @@ class PolymarketWire:
             f"GET {path}: the listing does not end; expected {LAST_CURSOR} as cursor of the last page", "endless"
         )
 
+    async def newest(self, path: str) -> list[bytes]:
+        """The first page of a private listing, row by row."""
+        answer = await self.read(path, Endpoint.LEDGER, private=True)
+        return [bytes(row) for row in understood(Page, f"GET {path}", answer).data or ()]
+
     async def _get(
         self, wire: HttpWire, path: str, endpoint: Endpoint, params: Params | None, *, private: bool
     ) -> Answer:

@@ -674,7 +674,8 @@ async def test_an_account_is_balances_and_what_is_matched_and_not_mined_yet(
     mined = trade("t-1", "0x1")
     matched = trade("t-2", "0x2", size="5", maker_orders=[], status="MATCHED")
     failed = trade("t-3", "0x3", size="7", maker_orders=[], status="TRADE_STATUS_FAILED")
-    venue.on("GET", TRADES, says(rows(mined, matched, cursor="p2")), says(rows(matched, failed)))
+    first = says(rows(mined, matched, cursor="p2"))
+    venue.on("GET", TRADES, first, says(rows(matched, failed)), first)
     working = order("0x4", side="SELL", status="LIVE", size_matched="1.5", asset_id=NO)
     venue.on("GET", ORDERS, says(rows(working, order("0x5"))))
     balances(venue, "100000000", yes="10000000", no="2500000")
@@ -693,6 +694,17 @@ async def test_an_account_is_balances_and_what_is_matched_and_not_mined_yet(
         ("t-2", FillStatus.PROVISIONAL),
         ("t-3", FillStatus.VOID),
     ]
+
+
+async def test_a_trade_mined_while_the_account_is_read_is_counted_once(
+    venue: Scripted, client: PolymarketClient
+) -> None:
+    matched, mined = (rows(trade("t-1", "0x1", status=status)) for status in ("MATCHED", "MINED"))
+    venue.on("GET", TRADES, says(matched), says(mined))  # the balance below has moved already
+    venue.on("GET", ORDERS, says(rows()))
+    balances(venue, "94400000", yes="10000000")
+    account = await client.account()
+    assert (account.cash, account.positions) == (Decimal("94.4"), {YES: Decimal(10)})
 
 
 async def test_tokens_of_a_resolved_market_are_cash_at_their_payout(venue: Scripted, client: PolymarketClient) -> None:
