@@ -89,8 +89,8 @@ def show(claim: Claim, json_output: JsonFlag = False) -> None:
             for place, side in zip(pair.places, pair.sides, strict=True)
         )
         out.print(f"{legs}: pays {plain(pair.worst)} at worst ({pair.in_outcome})", markup=False)
-    for version in history:
-        out.print(f"@{version.version} {version.status} {iso(version.at)} by {version.author}: {version.reason}", markup=False)
+    for past in history:
+        out.print(f"@{past.version} {past.status} {iso(past.at)} by {past.author}: {past.reason}", markup=False)
 
 
 def payoff_table(record: EquivalenceRecord) -> Table:
