@@ -289,6 +289,12 @@ class Engine:
             for suppression in watch.episode.suppressions(watch.strategy.name, watch.strategy.pair)
         )
 
+    def doubted(self, venue: Venue) -> tuple[str, ...]:
+        """Markets of `venue` that wait for a snapshot because they are not believed. `on_gapped` names each once; a
+        host asks again for those that stay, since a request or its answer may be lost too."""
+        books = self._feeds[venue].books.values()
+        return tuple(book.market for book in books if book.gapped and book.ready)
+
     def unready(self) -> tuple[str, ...]:
         """Markets whose book has no snapshot, is not believed, or has resolved: none of their edges is taken."""
         books = (book for feed in self._feeds.values() for book in feed.books.values())

@@ -11,6 +11,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 
 import structlog
 import uvloop
@@ -33,6 +34,7 @@ from workers.watch import Watched
 log = structlog.get_logger(__name__)
 
 _TICK_S = 1.0
+_ASK_AGAIN_TICKS = 5  # books still not believed after so many ticks are asked for again
 _QUIET_S = 1.5  # without a frame for so long, opportunities that stand are reported as they stand
 
 OnIntent = Callable[[Intent], None]
@@ -196,6 +198,9 @@ class DecisionThread:
 
     def _gapped(self, venue: Venue, markets: tuple[str, ...], doubt: Doubt) -> None:
         log.warning("books are not believed; asking for snapshots", venue=venue, markets=markets, doubt=doubt)
+        self._ask(venue, markets)
+
+    def _ask(self, venue: Venue, markets: Sequence[str]) -> None:
         stream: Stream | None = self._streams.get(venue)
         if stream is None or self._loop is None:
             return
@@ -204,8 +209,11 @@ class DecisionThread:
         task.add_done_callback(self._snapshots.discard)
 
     async def _tick(self) -> None:
-        while True:
+        for tick in count(1):
             await asyncio.sleep(_TICK_S)
+            for venue in self._streams if tick % _ASK_AGAIN_TICKS == 0 else ():
+                if doubted := self.engine.doubted(venue):
+                    self._ask(venue, doubted)
             frames = self.engine.counters.frames
             metrics.FRAMES.labels("book").inc(frames - self._counted)
             self._counted = frames

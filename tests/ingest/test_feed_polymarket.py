@@ -115,7 +115,8 @@ def test_best_prices_that_are_not_ours_after_the_frame_gap_the_token() -> None:
     feed = Feed().ready()
     feed.change(row(YES, "bid", 45, 30, 46, 49), at=T0 + MS)
     assert feed.gapped == [((YES,), Doubt.BEST)]
-    assert feed.engine.unready() == (YES,)
+    assert feed.engine.unready() == feed.engine.doubted(Venue.POLYMARKET) == (YES,)
+    assert feed.engine.doubted(Venue.KALSHI) == ()
     feed.book(YES, 46, 49, T0 + 2 * MS)
     assert feed.engine.unready() == ()
 

@@ -89,14 +89,17 @@ class MarketPool:
             raise failures.exceptions[0] from None
 
     async def request_snapshot(self, assets: Iterable[str]) -> bool:
-        """Ask for fresh books of these assets. False if some connection that carries one is down: its replacement
-        brings books by itself."""
+        """Ask for fresh books of these assets, of every connection that has brought one: while one takes over from
+        another, only the books of the younger count. False if nobody could be asked for some: the connection to come
+        brings them by itself."""
         wanted = list(assets)
         asked = True
         for place in self._places:
             mine = [asset for asset in wanted if asset in place.assets]
-            if mine:
-                asked = (place.link is not None and await place.link.ask_again(mine)) and asked
+            links = [link for link in (place.link, place.coming) if link is not None]
+            for link in links:
+                asked = await link.ask_again([asset for asset in mine if asset not in link.waiting]) and asked
+            asked = asked and (bool(links) or not mine)
         return asked
 
     def vouch(self, assets: Iterable[str]) -> None:
@@ -170,6 +173,7 @@ class _Place:
         self._pool = pool
         self.assets = dict.fromkeys(assets)
         self.link: MarketLink | None = None
+        self.coming: MarketLink | None = None
         self.due = asyncio.Event()
         self._given_up: frozenset[str] = frozenset()
         self._renewals = 0
@@ -209,6 +213,7 @@ class _Place:
         """Open a connection; if it comes to stand, it takes the place of the old one."""
         new = self._pool.new_link(self.assets, self._given_up, self._ended)
         self.due.clear()
+        self.coming = new
         try:
             async with self._pool.opening:
                 await new.connect()
@@ -221,6 +226,8 @@ class _Place:
         except BaseException:
             await new.close()
             raise
+        finally:
+            self.coming = None
         old, self.link = self.link, new
         # What no connection gets a book of is asked for again, but is no reason to replace one after another.
         self._given_up = frozenset(new.waiting)

@@ -319,12 +319,36 @@ async def test_a_rotation_has_the_new_books_before_the_old_connection_goes_and_m
         assert len(peers) == 2
 
 
+async def test_a_book_doubted_while_connections_change_is_asked_of_the_one_that_takes_over() -> None:
+    heard = Heard()
+    book = engine_of(heard)
+
+    async def second(peer: Peer) -> None:
+        await peer.subscription()
+        await peer.images([YES], T0 + 1_000)  # the other token's book is not there yet: it has not taken over
+        await peer.say(change(YES, 39, 5, T0 + 2_000, best_bid=41))  # something was lost
+        assert (await peer.told.get())["assets_ids"] == [YES]
+        assert await peer.subscription() == [YES]
+        await peer.images([YES, NO], T0 + 2_000)
+        await asyncio.Event().wait()
+
+    async with venue(good, second) as (url, _), pool(url, heard, on_frame=book.frame) as made:
+        book.asks = made
+        await heard.until(lambda story: "up" in story)
+        made.renew()
+        await heard.until(lambda story: ("lost", 1) in story)
+        assert book.gapped == [((YES,), Doubt.BEST)]
+        assert book.engine.unready() == ()
+
+
 class EngineSide:
     """A decision engine on the two tokens, told of frames as the ingest process tells it."""
 
     def __init__(self, heard: Heard) -> None:
         self.heard = heard
         self.gapped: list[tuple[tuple[str, ...], Doubt]] = []
+        self.asks: MarketPool | None = None
+        self._asking: set[asyncio.Task[bool]] = set()
         fees = FeeSchedule(model=FeeModel.POLYMARKET)
         specs = tuple(
             MarketSpec(Venue.POLYMARKET, token, CONDITION, token, fees, outcomes=2, complement=other)
@@ -337,8 +361,13 @@ class EngineSide:
             LegPolicy(),
             lambda intent: None,
             lambda suppression: None,
-            on_gapped=lambda venue, markets, doubt: self.gapped.append((markets, doubt)),
+            on_gapped=self._gapped,
         )
+
+    def _gapped(self, _: Venue, markets: tuple[str, ...], doubt: Doubt) -> None:
+        self.gapped.append((markets, doubt))
+        if self.asks is not None:
+            self._asking.add(asyncio.get_running_loop().create_task(self.asks.request_snapshot(markets)))
 
     def frame(self, raw: bytes, received_at_us: int, received_ns: int, link: int) -> None:
         self.engine.on_frame(raw, received_at_us, Venue.POLYMARKET, link)
