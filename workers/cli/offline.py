@@ -12,7 +12,6 @@ from rich.table import Column, Table
 from config.settings import PaperSession
 from domain.errors import BadInput
 from domain.intent import IntentLeg
-from domain.limits import CrossParams
 from domain.money import plain
 from domain.orders import Side
 from ingest.replay import ReplayResult, replay
@@ -80,7 +79,7 @@ def replay_command(
         limits=settings.gates,
         policy=settings.policy,
         sets=sets_of(specs),
-        strategies=cross_strategies(opened.claims, specs, CrossParams(), settings.gates, settings.policy, paper=True),
+        strategies=cross_strategies(opened.claims, specs, settings.cross, settings.gates, settings.policy, paper=True),
     )
     if json_output:
         print_json(
