@@ -13,6 +13,7 @@ from workers.conformance.drive import DESKS
 from workers.conformance.runner import Result, run_client
 
 _CLIENTS = tuple(client for client in DESKS if client != "kalshi_python_async")  # which wants a Python of its own
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]  # a dozen processes at once, on however few cores
 _BOOKS = {"books: cash", "books: shares", "books: fills"}
 
 
@@ -36,7 +37,6 @@ def _quietly(client: str, check: Check) -> None:
     """Findings are judged at the end."""
 
 
-@pytest.mark.stack
 @pytest.mark.parametrize("client", _CLIENTS)
 def test_the_client_trades_the_whole_script_and_both_sides_books_agree(client: str, results: dict[str, Result]) -> None:
     result = results[client]
@@ -45,7 +45,6 @@ def test_the_client_trades_the_whole_script_and_both_sides_books_agree(client: s
     assert result.version
 
 
-@pytest.mark.stack
 async def test_a_client_that_never_comes_up_is_a_finding_and_no_crash(tmp_path: Path) -> None:
     (tmp_path / "python").symlink_to("/bin/false")
     result = await run_client("surefoot-kalshi", tmp_path / "python", tmp_path, _quietly)
@@ -53,7 +52,6 @@ async def test_a_client_that_never_comes_up_is_a_finding_and_no_crash(tmp_path: 
     assert result.version == ""
 
 
-@pytest.mark.stack
 def test_an_exchange_that_loses_its_fill_frames_is_found_out(results: dict[str, Result]) -> None:
     result = results["losing"]
     assert {check.name: check.seen.rpartition("; ")[2] for check in result.failed} == dict.fromkeys(

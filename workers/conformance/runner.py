@@ -22,7 +22,7 @@ from workers.conformance.stand import Stand
 _ROOT = Path(__file__).parents[2]
 VENUES = {client: "polymarket" if "polymarket" in client or "clob" in client else "kalshi" for client in DESKS}
 
-_PATIENCE_S = 90.0  # for one client's whole script
+_PATIENCE_S = 150.0  # for one client's whole script
 
 
 @dataclass(slots=True)
