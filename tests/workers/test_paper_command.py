@@ -38,11 +38,17 @@ async def started(folder: Path, *flags: str) -> tuple[asyncio.subprocess.Process
     while True:
         line = (await process.stdout.readline()).decode()
         assert line, "it ended before it answered"
-        if not text and not line.startswith("{"):
-            continue
         text += line
         if line.startswith("}"):
             return process, json.loads(text)
+
+
+def mode_of(path: str) -> int:
+    return stat.S_IMODE(Path(path).stat().st_mode)
+
+
+def text_of(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8")
 
 
 async def test_it_says_where_it_is_and_keeps_accounts_and_keys_through_kill_9(tmp_path: Path) -> None:
@@ -50,8 +56,8 @@ async def test_it_says_where_it_is_and_keeps_accounts_and_keys_through_kill_9(tm
     keys = told["polymarket"]
     assert told["session"] == "synth-cross-7"
     for path in (keys["private_key"], keys["credentials"], told["kalshi"]["private_key"]):
-        assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
-    credentials = Path(keys["credentials"]).read_text(encoding="utf-8")
+        assert mode_of(path) == 0o600
+    credentials = text_of(keys["credentials"])
     async with aiohttp.ClientSession() as http:
         async with http.get(f"{keys['clob_url']}/ok") as answer:
             assert answer.status == 200
@@ -62,7 +68,7 @@ async def test_it_says_where_it_is_and_keeps_accounts_and_keys_through_kill_9(tm
     await process.wait()
     process, again = await started(tmp_path)
     assert again["polymarket"]["address"] == keys["address"]
-    assert Path(keys["credentials"]).read_text(encoding="utf-8") == credentials
+    assert text_of(keys["credentials"]) == credentials
     assert again["session"] == "synth-cross-7"  # the session goes on
     process.send_signal(signal.SIGTERM)
     assert await process.wait() == 0

@@ -16,7 +16,7 @@ A fault is one object; a script is a JSON or YAML list of them, or a mapping of 
 | late_answer | effect at once, answer after `ms`, or as soon as the faults are cleared | ms |
 | status | answers `code` (and `body`), `when` before or after the effect | code |
 | partial | the order gets only `fraction` of what it could fill, the rest is cancelled | fraction |
-| read_lag | this read shows the account as it was `ms` ago (Kalshi) | ms |
+| read_lag | this read shows the account as it was `ms` ago | ms |
 | silent_socket | WebSockets stay open and are pinged but carry nothing for `ms`: frames are lost, seq runs on | ms |
 
 | do | of an event: a frame to one client | needs |

@@ -50,7 +50,7 @@ def paper(
 
     Prints the base URLs and where the keys lie. Accounts and keys survive a restart, also kill -9.
     """
-    from workers import paper_alone  # noqa: PLC0415 - the exchange is loaded where it runs, not for every command
+    from workers import logs, paper_alone  # noqa: PLC0415 - the exchange is loaded where it runs, not for every command
 
     if live is not None and recording is not None:
         raise BadInput("--live and --recording were both given; expected one source of books", "two_sources")
@@ -77,6 +77,7 @@ def paper(
         rest=rest or "",
         tokens=tuple(token or ()),
     )
+    logs.configure("paper", "alone", "warning" if json_output else "info")
     asyncio.run(paper_alone.run(alone, lambda told: _tell(told, json_output)))
     return exits.OK
 

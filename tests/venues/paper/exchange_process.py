@@ -6,11 +6,23 @@ Prints its port once it answers. Plays the sample session.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import sys
 from pathlib import Path
+from typing import Any
 
-from tests.venues.paper.sample import KEY_ID, session
 from venues.paper.server import PaperConfig, PaperServer, serve
+
+
+def sample() -> Any:
+    """The module beside this one, by its place: a `tests` package of an installed library may hide ours."""
+    found = importlib.util.spec_from_file_location("sample", Path(__file__).with_name("sample.py"))
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules["sample"] = module
+    found.loader.exec_module(module)
+    return module
 
 
 def ready(server: PaperServer) -> None:
@@ -18,5 +30,6 @@ def ready(server: PaperServer) -> None:
 
 
 if __name__ == "__main__":
-    config = PaperConfig(state_dir=Path(sys.argv[1]), api_keys={KEY_ID: Path(sys.argv[2]).read_text()})
-    asyncio.run(serve(config, ready, open_session=lambda _: session()))
+    beside = sample()
+    config = PaperConfig(state_dir=Path(sys.argv[1]), api_keys={beside.KEY_ID: Path(sys.argv[2]).read_text()})
+    asyncio.run(serve(config, ready, open_session=lambda _: beside.session()))

@@ -6,11 +6,12 @@ from aiohttp import web
 
 from venues.paper.polymarket import refusals
 from venues.paper.polymarket.accounts import UNLIMITED
-from venues.paper.polymarket.answers import KEY, answer, document
+from venues.paper.polymarket.answers import KEY, LAG, answer, document
 from venues.paper.polymarket.clock import Clock
 from venues.paper.polymarket.exchange import Clob
 from venues.paper.polymarket.heartbeats import Heartbeats
 from venues.paper.polymarket.keys import ApiKeys
+from venues.paper.polymarket.lagging import wallet_at
 from venues.paper.polymarket.records import ApiKey
 from venues.polymarket import auth
 from venues.polymarket.contracts import EXCHANGE, EXCHANGE_V3, NEG_RISK_ADAPTER, NEG_RISK_EXCHANGE
@@ -67,6 +68,8 @@ class AccountRoutes:
         if kind not in ("0", "1", "2", "3") or spenders is None:
             raise refusals.refusal(400, "Invalid asset type or signature type")
         wallet = self._clob.wallet_of(http[KEY].address, int(kind))
+        if wallet is not None and LAG in http:
+            wallet = wallet_at(wallet, self._clob.store.trades(keeper=wallet.keeper), self._clob.now() - http[LAG])
         if asset == "COLLATERAL":
             held = wallet.cash if wallet else self._clob.opening_cash
         else:

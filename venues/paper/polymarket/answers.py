@@ -17,6 +17,10 @@ FRACTION = web.RequestKey("polymarket.fraction", Decimal)
 """How much of what it could fill an order gets: a scripted fault."""
 
 
+LAG = web.RequestKey("polymarket.lag", int)
+"""How many microseconds a read trails: a scripted fault."""
+
+
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json", headers=headers)
 

@@ -33,7 +33,7 @@ from venues.paper.polymarket.matching import LOT, Match, Terms, match, taker_fee
 from venues.paper.polymarket.records import ApiKey, ClobOrder, Side
 from venues.paper.polymarket.refusals import PolyRefusal
 from venues.polymarket.contracts import Protocol
-from venues.polymarket.proof import OrderProof, Posted, prove_order
+from venues.polymarket.proof import OrderProof, Posted, prove_order, read_posted
 from venues.polymarket.wallet import SignatureType
 
 _ID = re.compile(r"0x[0-9a-f]{64}", re.ASCII)
@@ -108,6 +108,18 @@ class Desk:
             market,
             found,
         )
+
+    def arrived(self, raw: bytes) -> None:
+        """Note bytes that arrived and will have no effect."""
+        try:
+            posted = read_posted(raw)
+            market = self._clob.markets.of_token(posted.order.token_id)
+            proof = None if market is None else _proved(posted, market)
+        except (Rejected, PolyRefusal):
+            return
+        if proof is not None:
+            with self._clob.step():
+                self._clob.store.receive(proof.order_id, hashlib.sha256(raw).hexdigest(), self._clob.now())
 
     def takes(self, admitted: Admitted) -> bool:
         """Whether the order would trade at once: then it is held for the market's delay first."""

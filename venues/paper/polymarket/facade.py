@@ -25,6 +25,7 @@ from venues.paper.polymarket.gamma import GammaRoutes
 from venues.paper.polymarket.gate import clob_gate
 from venues.paper.polymarket.heartbeats import Beat, Heartbeats
 from venues.paper.polymarket.keys import ApiKeys
+from venues.paper.polymarket.limits import Limits
 from venues.paper.polymarket.market_channel import MarketChannel
 from venues.paper.polymarket.markets_api import MarketRoutes
 from venues.paper.polymarket.modes import Modes
@@ -42,7 +43,8 @@ class PolymarketConfig:
     """`opening_cash` (dollars of pUSD) is what a wallet has when it is first seen. `mine_after_ms` and
     `confirm_after_ms` are how long a match takes to be mined and, from then, to be confirmed; `failing` is the share of
     matches that fail by chance. `heartbeat_ms` of silence let the dead man's switch go, again every `sweep_ms`.
-    `post_only_ms` is how long post-only lasts after a restart of the matching engine."""
+    `post_only_ms` is how long post-only lasts after a restart of the matching engine. `rate_limits` switches the token
+    buckets per signer on."""
 
     opening_cash: Decimal = Decimal(10_000)
     mine_after_ms: int = 400
@@ -79,13 +81,14 @@ class PolymarketSide:
         self.heartbeats = Heartbeats(self.clob, Beat(config.heartbeat_ms * 1000, config.sweep_ms * 1000))
         self.clock = Clock(self.clob, self.heartbeats)
         self.markets = MarketRoutes(self.clob)
-        self._orders = OrderRoutes(self.clob, self.desk, self.clock, metrics)
+        limits = Limits() if config.rate_limits else None
+        self._orders = OrderRoutes(self.clob, self.desk, self.clock, metrics, limits)
         self._accounts = AccountRoutes(self.clob, self.keys, self.heartbeats, self.clock)
         self._gamma = GammaRoutes(self.clob, self.markets)
         self._public = MarketChannel(self.clob, faults, metrics, clock)
         self._private = UserChannel(self.clob, self.keys, faults, metrics, clock)
         self.admin = PolymarketAdmin(self.clob, self.clock, timer)
-        self.gate: Middleware = clob_gate(self.clob, self.keys, faults, metrics, self.silence)
+        self.gate: Middleware = clob_gate(self.clob, self.keys, faults, metrics, self.silence, self.desk, limits)
         self.clob.listener = self
         self.clob.choose_fate = lambda: _fate(faults, metrics)
 

@@ -9,11 +9,14 @@ from aiohttp.typedefs import Handler, Middleware
 
 from venues.paper.faults import Fault, Faults
 from venues.paper.gate import VENUE, drop
+from venues.paper.history import lag_micros
 from venues.paper.metrics import Metrics
 from venues.paper.polymarket import refusals
-from venues.paper.polymarket.answers import FRACTION, KEY, answer
+from venues.paper.polymarket.answers import FRACTION, KEY, LAG, answer
+from venues.paper.polymarket.desk import Desk
 from venues.paper.polymarket.exchange import Clob
 from venues.paper.polymarket.keys import ApiKeys
+from venues.paper.polymarket.limits import Limits
 from venues.polymarket import auth
 
 _OTHERS = (VENUE, "/paper/")
@@ -32,8 +35,14 @@ _SIGNED = (
 )
 
 
-def clob_gate(
-    clob: Clob, keys: ApiKeys, faults: Faults, metrics: Metrics, silence: Callable[[int], None]
+def clob_gate(  # noqa: PLR0917 - the parts of one server
+    clob: Clob,
+    keys: ApiKeys,
+    faults: Faults,
+    metrics: Metrics,
+    silence: Callable[[int], None],
+    desk: Desk,
+    limits: Limits | None,
 ) -> Middleware:
     """The middleware of the CLOB's paths; all others pass untouched."""
 
@@ -47,11 +56,10 @@ def clob_gate(
             if fault.do == "silent_socket":
                 silence(fault.ms or 0)
                 fault = None
-        if fault is not None:
-            if fault.do == "lost_request":
-                return drop(request)
-            if fault.do == "status" and fault.when != "after":
-                return _scripted(fault)
+        if fault is not None and _before(fault):
+            if request.method == "POST" and request.path == "/order":
+                desk.arrived(await request.read())
+            return drop(request) if fault.do == "lost_request" else _scripted(fault)
         response = await _answered(request, handler, fault)
         if fault is None or request.path.startswith("/ws/"):
             return response  # a socket's life is over by now; there is no answer to spoil
@@ -64,15 +72,24 @@ def clob_gate(
         return response
 
     async def _answered(request: web.Request, handler: Handler, fault: Fault | None) -> web.StreamResponse:
+        left: dict[str, str] = {}
         try:
             if clob.failed:
                 raise refusals.failed()
             if needs_key(request.method, request.path):
                 body = await request.read() if request.can_read_body else b""
-                request[KEY] = keys.check(request.headers, request.method, request.rel_url.raw_path, body)
+                key = keys.check(request.headers, request.method, request.rel_url.raw_path, body)
+                request[KEY] = key
+                if limits is not None:
+                    left = limits.admit(key.address, request.method, request.path, body, clob.now())
             if fault is not None and fault.fraction is not None:
                 request[FRACTION] = fault.fraction
-            return await handler(request)
+            if fault is not None and fault.do == "read_lag":
+                request[LAG] = lag_micros(fault.ms or 0)
+            response = await handler(request)
+            if left:
+                response.headers.update(left)
+            return response
         except refusals.PolyRefusal as refused:
             return answer(refused.body, refused.status, refused.headers)
         except web.HTTPNotFound:
@@ -88,6 +105,10 @@ def needs_key(method: str, path: str) -> bool:
     return any(path == one or (one.endswith("/") and path.startswith(one)) for one in _SIGNED) or path.startswith(
         "/balance-allowance/"
     )
+
+
+def _before(fault: Fault) -> bool:
+    return fault.do == "lost_request" or (fault.do == "status" and fault.when != "after")
 
 
 def _scripted(fault: Fault) -> web.Response:

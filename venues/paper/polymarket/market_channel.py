@@ -153,24 +153,18 @@ class MarketChannel(Channel):
 def _rows(
     market: Market, token: str, changes: list[Change], levels: dict[str, wire.Levels]
 ) -> list[frames.LevelChange]:
-    """The changes as this token's book sees them, each with the best prices right after it: the book as it is now,
-    taken back change by change."""
+    """The changes as this token's book sees them, each with the best prices after all of them, as recordings of the
+    venue show them."""
     first = market.index(token) == 0
-    book = {side: dict(levels[side]) for side in ("yes", "no")}
-    rows: list[frames.LevelChange] = []
-    for side, level, delta in reversed(changes):
-        own, other = (book["yes"], book["no"]) if first else (book["no"], book["yes"])
-        size = book[side].get(level, 0)
+    sizes = {side: dict(levels[side]) for side in ("yes", "no")}
+    bids, asks = wire.side_levels(levels, first)
+    bid, ask = bids[-1][0] if bids else None, asks[-1][0] if asks else None
+    rows = []
+    for side, level, _ in changes:
         buys = (side == "yes") == first
-        bid = max(own, default=None)
-        ask = None if not other else ONE - max(other)
-        rows.append(frames.LevelChange(token, buys, level if buys else ONE - level, size, bid, ask))
-        before = size - delta
-        if before > 0:
-            book[side][level] = before
-        else:
-            book[side].pop(level, None)
-    return rows[::-1]
+        price = level if buys else ONE - level
+        rows.append(frames.LevelChange(token, buys, price, sizes[side].get(level, 0), bid, ask))
+    return rows
 
 
 def _opened(market: Market, at: str) -> dict[str, Any]:

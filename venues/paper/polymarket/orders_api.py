@@ -16,10 +16,12 @@ from aiohttp import web
 from domain.errors import Rejected
 from venues.paper.metrics import Metrics
 from venues.paper.polymarket import refusals, wire
-from venues.paper.polymarket.answers import FRACTION, KEY, answer, document
+from venues.paper.polymarket.answers import FRACTION, KEY, LAG, answer, document
 from venues.paper.polymarket.clock import Clock
 from venues.paper.polymarket.desk import Admitted, Desk
 from venues.paper.polymarket.exchange import Clob
+from venues.paper.polymarket.lagging import order_at, trade_at
+from venues.paper.polymarket.limits import Limits
 from venues.paper.polymarket.records import ApiKey, ClobOrder, ClobTrade
 from venues.polymarket.proof import Posted, read_posted
 
@@ -33,11 +35,12 @@ _Row = TypeVar("_Row", ClobOrder, ClobTrade)
 
 
 class OrderRoutes:
-    def __init__(self, clob: Clob, desk: Desk, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, clob: Clob, desk: Desk, clock: Clock, metrics: Metrics, limits: Limits | None) -> None:
         self._clob = clob
         self._desk = desk
         self._clock = clock
         self._metrics = metrics
+        self._limits = limits
         self._delayed: set[asyncio.Task[None]] = set()
 
     def add_to(self, app: web.Application) -> None:
@@ -133,23 +136,26 @@ class OrderRoutes:
         return self._cancelled(http, ids)
 
     async def cancel_all(self, http: web.Request) -> web.Response:
-        return self._cancelled(http, self._desk.mine(http[KEY].address))
+        return self._cancelled(http, self._desk.mine(http[KEY].address), all_of_them=True)
 
     async def cancel_market(self, http: web.Request) -> web.Response:
         body = document(await http.read())
         if not isinstance(body, dict) or not (body.get("market") or body.get("asset_id")):
             raise refusals.bad_payload()
         market, asset = str(body.get("market") or ""), str(body.get("asset_id") or "")
-        return self._cancelled(http, self._desk.mine(http[KEY].address, condition=market, token=asset))
+        return self._cancelled(http, self._desk.mine(http[KEY].address, condition=market, token=asset), True)
 
-    def _cancelled(self, http: web.Request, ids: list[str]) -> web.Response:
+    def _cancelled(self, http: web.Request, ids: list[str], all_of_them: bool = False) -> web.Response:
         done, not_done = self._desk.cancel(ids, http[KEY].address)
+        if all_of_them and self._limits is not None:
+            self._limits.cancelled(http[KEY].address, len(done))
         return answer({"canceled": done, "not_canceled": not_done})
 
     # -- reads ------------------------------------------------------------------------------------------------------
 
     async def get_order(self, http: web.Request) -> web.Response:
-        order = self._clob.store.order(http.match_info["order_id"].lower())
+        found = self._clob.store.order(http.match_info["order_id"].lower())
+        order = None if found is None else self._seen(http, found)
         if order is None or order.keeper != http[KEY].address:
             raise refusals.refusal(404, "order not found")
         return answer(self._order(order))
@@ -158,22 +164,25 @@ class OrderRoutes:
         query, keeper = http.query, http[KEY].address
         if wanted := query.get("id"):
             one = self._clob.store.order(wanted.lower())
+            one = None if one is None else self._seen(http, one)
             found = [one] if one is not None and one.keeper == keeper else []
             return answer(_page([self._order(order) for order in found], ""))
         rows = self._clob.store.orders(
             keeper=keeper,
             condition=query.get("market"),
             token=query.get("asset_id"),
-            working=True,
+            working=LAG not in http,
             before=_before(query.get("next_cursor", "")),
         )
-        page, cursor = _cut(rows)
+        versions = (self._seen(http, row) for row in rows)
+        page, cursor = _cut(row for row in versions if row is not None and row.working)
         return answer(_page([self._order(order) for order in page], cursor))
 
     async def list_trades(self, http: web.Request) -> web.Response:
         query, keeper = http.query, http[KEY].address
         if wanted := query.get("id"):
             one = self._clob.store.trade(wanted)
+            one = trade_at(one, self._clob.now() - http[LAG]) if one is not None and LAG in http else one
             found = [one] if one is not None and one.keeper == keeper else []
             return answer(_page([wire.trade(trade) for trade in found], ""))
         rows = self._clob.store.trades(
@@ -184,8 +193,15 @@ class OrderRoutes:
             before=_before(query.get("next_cursor", "")),
         )
         maker = query.get("maker_address", "").lower()
+        if LAG in http:
+            then = self._clob.now() - http[LAG]
+            rows = (row for one in rows if (row := trade_at(one, then)) is not None)
         page, cursor = _cut(row for row in rows if maker in ("", row.account))
         return answer(_page([wire.trade(trade) for trade in page], cursor))
+
+    def _seen(self, http: web.Request, order: ClobOrder) -> ClobOrder | None:
+        """The order as this read may show it."""
+        return order if LAG not in http else order_at(self._clob.store, order, self._clob.now() - http[LAG])
 
     async def scoring(self, http: web.Request) -> web.Response:
         return answer({"scoring": False})
