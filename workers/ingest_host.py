@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 _WATCH_S = 0.25
 _FLUSH_S = 0.5
+_CLAIMS_S = 5.0
 _KEPT_SUPPRESSIONS = 100_000
 
 
@@ -75,6 +76,7 @@ class IngestHost:
         self._halts = HaltWatch(desk.ledger, self._halts_changed)
         self._open: list[str] = []
         self._thread: DecisionThread | None = None
+        self._pins: frozenset[str] = frozenset()
         self._suppressed: list[Suppression] = []
         self._failure: BaseException | None = None
         self._failed = asyncio.Event()
@@ -111,24 +113,37 @@ class IngestHost:
     # ------------------------------------------------------------------ what to watch
 
     async def _watch(self) -> None:
-        """Follow the session the paper exchange plays, or watch the configured sets for good."""
-        settings = self._stack.settings
-        if settings.sets != FROM_SESSION:
-            await self._start([market for outcomes in settings.sets for market in outcomes])
-            await asyncio.Event().wait()
+        """Follow the session the paper exchange plays, or the configured sets; and the claims that may be traded."""
+        declared = self._stack.settings.sets
+        configured = () if declared == FROM_SESSION else tuple(market for outcomes in declared for market in outcomes)
         watched: tuple[str, ...] = ()
+        looked = 0.0
         async with httpx.AsyncClient(base_url=self._stack.paper_admin_url or "", trust_env=False, timeout=5) as http:
             while True:
-                try:
-                    markets = tuple((await http.get("/paper/v1/status")).json().get("markets") or ())
-                except (httpx.HTTPError, ValueError):
-                    markets = watched  # away just now; the stream reconnects by itself
-                if markets != watched:
-                    watched = markets
+                markets, pins = configured or await self._played(http, watched), self._pins
+                now = asyncio.get_running_loop().time()
+                if markets != watched or now - looked > _CLAIMS_S:
+                    pins, looked = await self._approved(pins), now
+                if (markets, pins) != (watched, self._pins):
+                    watched, self._pins = markets, pins
                     await self._stop_thread()
                     if markets:
                         await self._start(markets)
                 await asyncio.sleep(_WATCH_S)
+
+    async def _played(self, http: httpx.AsyncClient, last: tuple[str, ...]) -> tuple[str, ...]:
+        """The markets of the session the paper exchange plays; `last` while it is away: streams reconnect."""
+        try:
+            return tuple((await http.get("/paper/v1/status")).json().get("markets") or ())
+        except (httpx.HTTPError, ValueError):
+            return last
+
+    async def _approved(self, known: frozenset[str]) -> frozenset[str]:
+        """The pins of all claims that may be traded, or `known` while nobody can say."""
+        try:
+            return frozenset(record.pin for record in await self._desk.ledger.claims() if record.tradable)
+        except SurefootError:
+            return known
 
     async def _start(self, markets: Sequence[str]) -> None:
         watched = await self._watched(markets)

@@ -9,10 +9,12 @@ import asyncio
 
 import structlog
 
+from activities.alerts import Alerts
 from workers import metrics
 from workers.gauges import Gauges
 from workers.process import child_main, until_told_to_stop
 from workers.reconciler import reconciling
+from workers.rule_texts import watch_texts
 from workers.stack.layout import Stack
 from workers.trading import trading, wall_clock_us
 
@@ -29,7 +31,9 @@ async def run(stack: Stack) -> None:
             serving = True
             log.info("taking trades")
             gauges = Gauges(desk.ledger, stack.run_id, wall_clock_us)
-            watching = [asyncio.create_task(gauges.run()), asyncio.create_task(desk.recovery.follow())]
+            alerts = Alerts(stack.settings.reconcile.alert_command, lambda alert: metrics.ALERTS.labels(alert).inc())
+            work = (gauges.run(), desk.recovery.follow(), watch_texts(desk.ledger, desk.venues, alerts))
+            watching = [asyncio.create_task(each) for each in work]
             await stop.wait()
             for task in watching:
                 task.cancel()
