@@ -66,7 +66,9 @@ class Script:
             note.equal("tick", tick, _D("0.01"))
             note.saw(f"smallest order {least}")
         async with check("book", "the known levels") as note:
-            await self._same_book(note, BookView(dict(BIDS), dict(ASKS)))
+            found = await desk.book(stand.market)
+            note.equal("bids", found.bids, BIDS)
+            note.equal("asks", found.asks, ASKS)
         async with check("subscribe", "both channels are accepted and the book arrives") as note:
             await desk.listen([stand.market, stand.tide], self._ears)
             note.true("up", await soon(lambda: self._ears.up))
@@ -372,11 +374,6 @@ class Script:
 
         await until(so)
         note.equal("cash", cash, wanted - held)
-
-    async def _same_book(self, note: Note, wanted: BookView) -> None:
-        found = await self._desk.book(self._stand.market)
-        note.equal("bids", found.bids, wanted.bids)
-        note.equal("asks", found.asks, wanted.asks)
 
     async def _stream_agrees(
         self,
