@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.venues.paper.polymarket.conftest import Launch
 from venues.paper import faults
 from venues.paper.polymarket.limits import Limits
 from venues.paper.polymarket.refusals import PolyRefusal
+from venues.polymarket.orders import batch_body
 
 GTC = TimeInForce.GTC
 
@@ -46,6 +48,18 @@ async def test_a_lost_request_has_no_effect_and_its_bytes_are_on_record(trader: 
     assert (await trader.call("POST", "/order", body)).status == 200
     receipt = (await trader.admin("GET", "/polymarket/audit")).body["orders"][order_id]
     assert (receipt["times"], len(receipt["sha256"])) == (2, 1)
+
+
+async def test_the_audit_names_each_entry_of_a_batch_by_its_order_id_whatever_becomes_of_it(trader: Trader) -> None:
+    made = [trader.prepared(limit="0.40", tif=GTC), trader.prepared(limit="0.40", tif=GTC, owner="somebody-else")]
+    batch = batch_body([body for body, _ in made])
+    await arm(trader, {"match": {"venue": "polymarket", "request": "place_orders"}, "do": "lost_request"})
+    with pytest.raises(aiohttp.ClientError):
+        await trader.call("POST", "/orders", batch)
+    assert [bool(one["errorMsg"]) for one in (await trader.call("POST", "/orders", batch)).body] == [False, True]
+    seen = (await trader.admin("GET", "/audit")).body["polymarket_orders"]
+    for body, order_id in made:
+        assert (seen[order_id]["times"], seen[order_id]["sha256"]) == (2, [sha256(body).hexdigest()])
 
 
 async def test_a_status_comes_before_or_after_the_effect(trader: Trader) -> None:
