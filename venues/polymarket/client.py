@@ -106,6 +106,7 @@ class PolymarketClient:
             silence_ms=silence_ms,
             trades_lag_ms=trades_lag_ms,
         )
+        self.chain = chain
         self._merger = (
             None if chain is None else Merger(wallet, chain.relayer, chain.journal, self.markets.full_set, clock=clock)
         )
@@ -120,6 +121,8 @@ class PolymarketClient:
 
     async def close(self) -> None:
         await self.wire.close()
+        if self.chain is not None:
+            await self.chain.relayer.close()
 
     # --- orders ---------------------------------------------------------------------------------------------------
 
