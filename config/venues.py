@@ -41,8 +41,8 @@ class Polymarket(Section):
     JSON with the keys `apiKey`, `secret` and `passphrase`; both readable by their owner alone. `funder` is the wallet
     that holds the money, `signature_type` how its signer speaks for it: `eoa` for itself (then `funder` may be null),
     `proxy` and `safe` for the wallets of the web site, `deposit` for a deposit wallet.
-    With `merge` complete sets are handed back for their payoff through that wallet by the venue's relayer, which carries
-    no calls of an `eoa`; `relayer_key_file` holds its API key, as JSON with the keys `key` and `address`. `tier` bounds
+    With `merge` complete sets are handed back for their payoff through that wallet by the venue's relayer, which takes
+    no calls of an `eoa`; `relayer_key_file` holds its API key as JSON with the keys `key` and `address`. `tier` bounds
     how fast orders and cancels leave. With `heartbeat` the venue cancels everything that rests once ingest stops
     answering for us.
 
