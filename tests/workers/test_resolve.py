@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,13 @@ def test_only_events_whose_winner_is_known_are_resolved(
     assert asked == [{"event": E, "winner": B}]
     assert waited == [{E: B}]
     assert f"how {E} ended is not known" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_game_of_the_recording_that_was_not_played_is_left_alone(
+    asked: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = ended((A, (99, None)), (B, (None, 1)), results=(Result(E, A),))
+    other = replace(whole, markets=tuple(replace(spec, event="KXG-2") for spec in whole.markets))
+    monkeypatch.setattr(resolve, "opened", lambda session, whole_=whole, *, whole=False: whole_ if whole else other)
+    resolve.resolve_known(object(), PaperSession(recording="a folder"), 1.0)  # type: ignore[arg-type]
+    assert asked == []

@@ -53,7 +53,8 @@ def resolve_known(stack: Stack, session: PaperSession, patience: float) -> None:
     Says of every other event why its trades stay SETTLING."""
     assert session.recording is not None
     recorded = opened(session, whole=True)
-    known = winners(recorded)
+    played = {spec.event for spec in opened(session).markets}  # a folder may hold more games than its best window
+    known = {event: winner for event, winner in winners(recorded).items() if event in played}
     paid = {event: winner for event, winner in known.items() if winner is not None}
     for event, winner in paid.items():
         paper.resolve(stack, event=event, winner=winner)
