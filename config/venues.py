@@ -21,6 +21,8 @@ class Kalshi(Section):
 
     `member_unit` is the unit your balance is rounded to, in dollars: 0.01, or 0.0001 for direct members. Too coarse a
     guess makes edges look smaller than they are, too fine a one larger.
+    `order_groups` are the ids of order groups that orders opening a trade join, by exchange shard, shard 0 first; an
+    empty text for a shard without.
 
     Source: docs.kalshi.com/getting_started/api_environments; demo and production keys are not interchangeable.
     """
@@ -30,6 +32,7 @@ class Kalshi(Section):
     key_id: str | None = None
     private_key_file: Path | None = None
     member_unit: Decimal = Decimal("0.01")
+    order_groups: tuple[str, ...] = ()
     connect_timeout_ms: int = Field(default=2_000, gt=0)
     read_timeout_ms: int = Field(default=5_000, gt=0)
 

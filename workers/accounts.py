@@ -63,7 +63,10 @@ def kalshi_client(stack: Stack) -> KalshiClient:
     """Raises `BadInput` for a key that cannot sign."""
     settings = stack.settings.kalshi
     timeouts = Timeouts(connect=settings.connect_timeout_ms / 1000, read=settings.read_timeout_ms / 1000)
-    return KalshiClient(stack.venue_base_url, signer_of(stack), timeouts=timeouts, balance_unit=stack.member_unit)
+    groups = {shard: group for shard, group in enumerate(settings.order_groups) if group} if stack.live else {}
+    return KalshiClient(
+        stack.venue_base_url, signer_of(stack), timeouts=timeouts, balance_unit=stack.member_unit, group_ids=groups
+    )
 
 
 def chain_access(stack: Stack, wallet: Wallet, relayer: Relayer | None = None) -> ChainAccess | None:

@@ -18,7 +18,7 @@ from venues.polymarket.client import PolymarketClient
 from venues.polymarket.fake_relayer import FakeRelayer
 from venues.polymarket.relayer import RelayerClient
 from venues.polymarket.wallet import Wallet
-from workers.accounts import chain_access, credentials_of, polymarket_client, venue_clients, wallet_of
+from workers.accounts import chain_access, credentials_of, kalshi_client, polymarket_client, venue_clients, wallet_of
 from workers.stack.keys import ensure_paper_keys
 from workers.stack.layout import Layout, Stack, load_stack, write_json, write_private
 from workers.stack.ports import allot
@@ -186,3 +186,17 @@ def test_live_points_at_the_configured_addresses_wallet_and_files(tmp_path: Path
     assert stack.polymarket.credentials_file == keys
     assert wallet_of(stack).maker.lower() == ADDRESS
     assert "11" * 32 not in repr(stack)
+
+
+def test_order_groups_are_joined_by_shard_where_orders_are_real(tmp_path: Path) -> None:
+    groups = {"SUREFOOT_KALSHI__ORDER_GROUPS": '["", "group-1"]'}
+    assert kalshi_client(started(tmp_path / "paper", groups)).group_ids == {}
+    real = groups | {
+        "SUREFOOT_MODE": "live",
+        "SUREFOOT_LIVE__ENABLED": "true",
+        "SUREFOOT_LIVE__I_ACCEPT_THE_RISK": "kalshi",
+        "SUREFOOT_KALSHI__KEY_ID": "key",
+        "SUREFOOT_KALSHI__PRIVATE_KEY_FILE": str(tmp_path / "paper" / "keys" / "paper_private.pem"),
+        "SUREFOOT_SETS": '[["A", "B"]]',
+    }
+    assert kalshi_client(started(tmp_path / "live", real)).group_ids == {1: "group-1"}

@@ -296,6 +296,10 @@ class PolymarketClient:
         """The fee curve of a token's market."""
         return await self.markets.fees(market)
 
+    def forget_rules(self, market: str) -> None:
+        """The token's tick changed: the next look, and the next order, ask anew."""
+        self.markets.forget(market)
+
     async def resolution(self, market: str) -> Resolution:
         """What a share of the token pays once its market is closed with a winner: 1, 0, or 0.5 if it ended even."""
         return await self.markets.resolution(market)
