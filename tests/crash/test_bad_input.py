@@ -183,7 +183,7 @@ async def test_a_demo_of_a_broken_recording_says_so_and_stops_all_it_started(fol
 
 async def test_a_crossed_recording_is_replayed_and_nothing_in_it_is_taken(tmp_path: Path) -> None:
     """The first market shows a bid above its ask from the start: whatever looks cheap there is not believed."""
-    game = synth.make(3, seconds=10)
+    game = synth.make(3, seconds=20)
     market, event_name = game.markets[0].market, game.markets[0].event
     markets = tuple(spec for spec in game.markets if spec.event == event_name)
     opening = next(event for event in game.log if event.market == market)
