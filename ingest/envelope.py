@@ -32,6 +32,7 @@ class EventType(StrEnum):
     DROPPED = "dropped"  # frames that the recorder could not keep: how many, and from when to when
     TICK = "tick"  # a spot or oracle price
     QUOTE = "quote"  # best prices, or a few levels, as somebody polled them
+    CHANGE = "change"  # one level of a book of which the rest was not recorded
     FILL = "fill"  # somebody's own trade
     MATCH = "match"  # what happened in a game
     DOCUMENT = "document"  # a market's or game's description

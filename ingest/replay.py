@@ -10,7 +10,7 @@ then, whatever would have become of it; the default is what two legs take on one
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from domain.decisions import Gate, Suppression
@@ -52,8 +52,13 @@ class TimedTrades:
 
     def close_due(self, engine: Engine, at: int) -> None:
         """Tell the engine of every trade that is over at `at`; to be called before the frame of that time."""
+        for pair in self.due(at):
+            engine.trade_closed(pair)
+
+    def due(self, at: int) -> Iterator[str]:
+        """The pair of every trade that is over at `at`; each is named once."""
         while self._closing and self._closing[0][0] <= at:
-            engine.trade_closed(self._closing.popleft()[1])
+            yield self._closing.popleft()[1]
 
 
 def replay(

@@ -182,7 +182,7 @@ def rerun_events(session: RecordedEvents, events: Iterable[Envelope], make: Call
         decided_now(intent)
 
     def refused(suppression: Suppression) -> None:
-        suppressed[suppression.gate] += 1
+        suppressed[suppression.gate.value] += 1
         decided_now(suppression)
 
     def decided_now(decision: Intent | Suppression) -> None:

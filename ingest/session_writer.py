@@ -109,6 +109,13 @@ class SessionWriter:
         """End the session. What was written before stays readable even if this fails."""
         self._end(ended=True)
 
+    def abandon(self) -> None:
+        """Remove the current part: what it was to hold cannot be had."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self.path.unlink(missing_ok=True)
+
     def _begin(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         try:
