@@ -40,8 +40,11 @@ class EventType(StrEnum):
 
 
 DECISIONS = frozenset({EventType.INTENT, EventType.SUPPRESSED})
-DROPPABLE = frozenset({EventType.FRAME})
-"""What a recorder may drop, counted, when its disk stalls; everything else it keeps in memory until it can write."""
+CONTROLS = frozenset(
+    {EventType.STATE, EventType.GAP, EventType.LINK_LOST, EventType.HALTS, EventType.TRADE_OPENED}
+    | {EventType.TRADE_CLOSED, EventType.FINISH, EventType.DROPPED}
+)
+"""What the host did, as against what the world said."""
 
 
 class Envelope(msgspec.Struct, array_like=True, frozen=True, gc=False):

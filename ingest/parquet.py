@@ -71,6 +71,10 @@ class Export:
         self.rows: Counter[tuple[str, str, str]] = Counter()
         """Rows written by venue, instrument and day."""
 
+    @property
+    def files(self) -> int:
+        return self._parts.total()
+
     def write(self, events: Iterable[Envelope]) -> None:
         """All of `events`, and everything on the disk when it returns. Raises OSError."""
         for number, event in enumerate(events, start=1):

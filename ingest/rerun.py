@@ -18,7 +18,7 @@ from domain.errors import BadInput
 from domain.intent import Intent
 from domain.market import Venue
 from ingest.engine import Engine
-from ingest.envelope import DECISIONS, Envelope, EventType
+from ingest.envelope import CONTROLS, DECISIONS, Envelope, EventType
 from ingest.events import Doubt
 from ingest.fingerprint import Fingerprint
 from ingest.gates import Halts
@@ -48,8 +48,8 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Rerun:
-    """`recorded` is the recording's own fingerprint, "" where it holds none; `why` says what makes a verdict less than
-    SAME. Times are microseconds."""
+    """`events` are what the world said: neither decisions nor what the host did. `recorded` is the recording's own
+    fingerprint, "" where it has none; `why` says what makes a verdict less than SAME. Times are microseconds."""
 
     fingerprint: str
     recorded: str
@@ -171,7 +171,7 @@ def rerun(session: RecordedEvents, make: Callable[..., Engine] = Engine) -> Reru
 
 def rerun_events(session: RecordedEvents, events: Iterable[Envelope], make: Callable[..., Engine] = Engine) -> Rerun:
     """The same on `events` of `session`, which the caller may watch passing by."""
-    seen = first_at = last_at = dropped = 0
+    seen = said = first_at = last_at = dropped = 0
     fingerprint = Fingerprint()
     intents: list[Intent] = []
     suppressed: Counter[str] = Counter()
@@ -195,6 +195,7 @@ def rerun_events(session: RecordedEvents, events: Iterable[Envelope], make: Call
             comparison.recorded(event.text, seen)
             continue
         seen += 1
+        said += event.type not in CONTROLS
         if event.type is EventType.DROPPED:
             dropped += event.seq
             comparison.stop(seen)
@@ -224,6 +225,6 @@ def rerun_events(session: RecordedEvents, events: Iterable[Envelope], make: Call
     else:
         why, verdict = "", Verdict.SAME
     return Rerun(
-        fingerprint.hexdigest(), recorded, verdict, why, difference, seen, tuple(intents),
+        fingerprint.hexdigest(), recorded, verdict, why, difference, said, tuple(intents),
         dict(sorted(suppressed.items())), first_at, last_at,
     )  # fmt: skip

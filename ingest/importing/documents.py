@@ -6,6 +6,7 @@ import gzip
 import json
 import sqlite3
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def _entries(path: Path, intake: Intake, type: EventType) -> Iterator[Envelope]:
     counts = intake.counts(path.name)
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            said = msgspec.json.decode(file.read())
+            said = msgspec.json.decode(file.read().removeprefix(BOM_UTF8))
     except (OSError, EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         counts.read += 1
         intake.refuse(BadLine(path.name, 1, "", f"a whole JSON document ({wrong})"))

@@ -16,7 +16,7 @@ from ingest.rerun import apply
 from ingest.session_setup import engine_of
 from ingest.session_writer import SessionWriter
 
-PROGRESS_EVERY = 100_000
+PROGRESS_EVERY = 500_000
 
 
 @dataclass(frozen=True, slots=True)
