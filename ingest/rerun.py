@@ -200,8 +200,7 @@ def rerun_events(session: RecordedEvents, events: Iterable[Envelope], make: Call
             dropped += event.seq
             comparison.stop(seen)
         if event.at:
-            first_at = first_at or event.at
-            last_at = event.at
+            first_at, last_at = min(first_at or event.at, event.at), max(last_at, event.at)
         apply(engine, event)
     footer, torn = session.footer, session.torn
     whole = not torn and footer is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,43 +46,59 @@ def write_session(
     writer = SessionWriter(folder, source.setup, sync=False)
     writer.flush()
     try:
-        _write(source, writer, trade_ms, progress)
+        _write(decide(source, trade_ms=trade_ms), writer, progress)
     except BaseException:
         writer.abandon()
         raise
     return Written(writer.path, writer.events, writer.intents, writer.suppressed, writer.fingerprint)
 
 
-def _write(source: Source, writer: SessionWriter, trade_ms: int, progress: Callable[[int, int], None]) -> None:
+def decide(
+    source: Source,
+    *,
+    trade_ms: int = TRADE_MS,
+    on_intent: Callable[[Intent], None] = lambda intent: None,
+    on_suppressed: Callable[[Suppression], None] = lambda suppression: None,
+) -> Iterator[Envelope]:
+    """Every event of `source`, each followed by what was decided on it: the session as it is to be written."""
     trades = TimedTrades(trade_ms)
     decisions: list[Envelope] = []
 
     def took(intent: Intent) -> None:
         trades.started(intent)
+        on_intent(intent)
         decisions.append(decided(intent))
 
     def refused(suppression: Suppression) -> None:
+        on_suppressed(suppression)
         decisions.append(decided(suppression))
 
     engine = engine_of(source.setup, took, refused)
 
-    def told(event: Envelope) -> None:
-        writer.write(event)
+    def told(event: Envelope) -> Iterator[Envelope]:
+        yield event
         apply(engine, event)
-        for decision in decisions:
-            writer.write(decision)
-        decisions.clear()
-        if writer.full:
-            writer.flush()
+        if decisions:
+            yield from decisions
+            decisions.clear()
 
-    for number, event in enumerate(source.events, start=1):
+    for event in source.events:
         if event.type is EventType.FRAME:
             for pair in trades.due(event.received_at):
-                told(
-                    envelope(EventType.TRADE_CLOSED, "{}", market=pair, received_at=event.received_at, source="import")
+                yield from told(
+                    envelope(EventType.TRADE_CLOSED, "{}", market=pair, received_at=event.at, source="import")
                 )
-        told(event)
+            yield from told(event)
+        else:
+            yield event  # no business of the engine's
+    yield from told(envelope(EventType.FINISH, "{}", source="import"))
+
+
+def _write(events: Iterator[Envelope], writer: SessionWriter, progress: Callable[[int, int], None]) -> None:
+    for number, event in enumerate(events, start=1):
+        writer.write(event)
+        if writer.full:
+            writer.flush()
         if number % PROGRESS_EVERY == 0:
             progress(number, event.at)
-    told(envelope(EventType.FINISH, "{}", source="import"))
     writer.close()

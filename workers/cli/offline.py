@@ -93,7 +93,7 @@ def replay_command(
         say(f"claim {record.pin} {record.title}: declared by the recording, for paper and replay only")
     if check:
         source = session_source(opened, rules_of(settings), Intake())
-        return rerun_source(source, check=True, json_output=json_output)
+        return rerun_source(source, json_output=json_output)
     specs = instruments(opened.markets, opened.conditions)
     result = replay(
         opened,

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.table import Column, Table
 
+from domain.decisions import Suppression
 from domain.intent import Intent, IntentLeg
+from domain.market import MarketSpec
 from domain.money import plain
 from domain.orders import Side
-from ingest.envelope import Envelope
-from ingest.importing.record import PROGRESS_EVERY, write_session
+from ingest.envelope import CONTROLS, DECISIONS, Envelope
+from ingest.fingerprint import Fingerprint
+from ingest.importing.record import PROGRESS_EVERY, decide, write_session
 from ingest.importing.source import Source
 from ingest.rerun import Difference, Rerun, Verdict, rerun_events
 from ingest.session_blocks import SUFFIX
@@ -68,20 +72,54 @@ def rerun_recorded(path: Path, *, check: bool, json_output: bool) -> int:
 def rerun_imported(name: str, rules: Rules, *, check: bool, json_output: bool) -> int:
     """The same with what `surefoot import` makes of `name`, kept nowhere."""
     source, intake = open_any(name, rules, None)
-    code = rerun_source(source, check=check, json_output=json_output)
+    code = rerun_source(source, json_output=json_output) if check else _decided(source, json_output=json_output)
     if intake.refused:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in intake.refused.most_common())
         say(f"{intake.refused.total()} of {intake.read} rows were left out: {reasons}. `surefoot import` keeps them")
     return code
 
 
-def rerun_source(source: Source, *, check: bool, json_output: bool) -> int:
-    """Write a session of `source` beside a first pass of decisions, and decide what was written again."""
+def _decided(source: Source, *, json_output: bool) -> int:
+    """One pass, nothing written."""
+    for note in source.setup.notes:
+        say(note)
+    intents: list[Intent] = []
+    suppressed: Counter[str] = Counter()
+    fingerprint = Fingerprint()
+    events = first_at = last_at = 0
+
+    def took(intent: Intent) -> None:
+        intents.append(intent)
+        fingerprint.add(intent)
+
+    def refused(suppression: Suppression) -> None:
+        suppressed[suppression.gate.value] += 1
+        fingerprint.add(suppression)
+
+    for event in _watched(source.setup.name, decide(source, on_intent=took, on_suppressed=refused)):
+        if event.type in CONTROLS or event.type in DECISIONS:
+            continue
+        events += 1
+        if event.at:
+            first_at, last_at = min(first_at or event.at, event.at), max(last_at, event.at)
+    shown = Shown(
+        source.setup.name, events, first_at, last_at, tuple(intents), dict(sorted(suppressed.items())),
+        fingerprint.hexdigest(),
+    )  # fmt: skip
+    if json_output:
+        print_json(shown.document())
+    else:
+        show(shown, _outcomes(source.setup.instruments))
+    return exits.OK
+
+
+def rerun_source(source: Source, *, json_output: bool) -> int:
+    """Write a session of `source` beside a first pass of decisions, decide what was written again, and compare."""
     with tempfile.TemporaryDirectory(prefix="surefoot-replay-") as folder:
         written = write_session(
             source, Path(folder), progress=lambda events, at: say(f"{source.setup.name}: read {events} events")
         )
-        return rerun_recorded(written.path, check=check, json_output=json_output)
+        return rerun_recorded(written.path, check=True, json_output=json_output)
 
 
 def _watched(name: str, events: Iterator[Envelope]) -> Iterator[Envelope]:
@@ -103,12 +141,16 @@ def _report(session: RecordedEvents, result: Rerun, *, check: bool, json_output:
                      "difference": _document(result.difference)}  # fmt: skip
         print_json(said)
     else:
-        show(shown, {spec.market: spec.outcome for spec in session.setup.instruments if spec.outcome})
+        show(shown, _outcomes(session.setup.instruments))
         if check:
             _show_check(result)
     if session.torn:
         say(f"the session ends early: {session.torn}")
     return exits.INVARIANT if check and result.verdict is Verdict.DIFFERENT else exits.OK
+
+
+def _outcomes(instruments: Sequence[MarketSpec]) -> dict[str, str]:
+    return {spec.market: spec.outcome for spec in instruments if spec.outcome}
 
 
 def show(shown: Shown, outcomes: Mapping[str, str]) -> None:
