@@ -16,6 +16,7 @@ import pytest
 from domain.decisions import Gate, Suppression
 from domain.errors import BadInput
 from domain.halt import Halt, Rule, Scope
+from domain.intent import Intent
 from domain.market import Venue
 from ingest.engine import Engine
 from ingest.envelope import Envelope, EventType, decode, dedup_key, encode, envelope
@@ -23,15 +24,18 @@ from ingest.events import Doubt
 from ingest.frame_labels import label
 from ingest.gates import Halts
 from ingest.recorder import Recorder
-from ingest.replay import TimedTrades
+from ingest.replay import TimedTrades, replay
 from ingest.rerun import Verdict, rerun
 from ingest.session_reader import RecordedEvents
 from ingest.session_setup import Rules, Setup, engine_of, whole_sets
 from ingest.session_writer import SessionWriter
+from ingest.sets import sets_of
+from ingest.strategies.cross import cross_strategies
 from ingest.taped import TapedEngine
 from ingest.wire import wire
-from venues.recording import synth
+from venues.recording import synth, synth_cross
 from venues.recording.instruments import instruments
+from venues.recording.session import RecordedSession
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,6 +93,36 @@ def test_a_recorded_session_replays_to_the_same_decisions(tmp_path: Path) -> Non
     assert again.fingerprint == again.recorded
     assert again.intents
     assert again.suppressed
+
+
+def replayed_whole(game: RecordedSession) -> tuple[Intent, ...]:
+    specs = instruments(game.markets, game.conditions)
+    rules = Rules()
+    strategies = cross_strategies(game.claims, specs, rules.cross, rules.gates, rules.policy, paper=True)
+    return replay(game, sets=sets_of(specs), strategies=strategies).intents
+
+
+def test_a_session_of_two_venues_and_a_declared_claim_replays_to_the_same_decisions(tmp_path: Path) -> None:
+    game = synth_cross.make(3)
+    specs = instruments(game.markets, game.conditions)
+    setup = Setup(
+        name="cross", origin="test", instruments=specs, sets=whole_sets(specs), claims=game.claims, paper=True
+    )
+    recorder = Recorder(tmp_path, setup)
+    recorder.start()
+    trades = TimedTrades(500)
+    engine = taped(setup, recorder, trades)
+    for number, (raw, at, venue) in enumerate(wire(game)):
+        trades.close_due(engine, at)
+        engine.on_frame(raw, at, venue, link=1)
+        if number == 2_000:
+            engine.on_link_lost(1)
+    engine.finish()
+    assert recorder.close()
+    again = rerun(RecordedEvents(tmp_path))
+    assert again.verdict is Verdict.SAME
+    assert {intent.claim for intent in again.intents} == {game.claims[0].pin}
+    assert 0 < len(again.intents) < len(replayed_whole(game))
 
 
 def test_other_rules_are_shown_by_the_first_decision_that_differs(tmp_path: Path) -> None:
@@ -311,6 +345,7 @@ def test_what_a_full_disk_did_not_take_is_written_when_there_is_room_again(tmp_p
 RUNNING = """
 import sys, time
 from pathlib import Path
+from domain.intent import Intent
 from domain.market import Venue
 from ingest.recorder import Recorder
 from ingest.session_setup import Setup
