@@ -250,5 +250,6 @@ def decided(decision: Intent | Suppression) -> Envelope:
 
 
 def name_at(at: int) -> str:
-    """A name for the session that begins at `at` (wall clock µs): `20261121T094500Z`."""
-    return f"{datetime.fromtimestamp(at // 1_000_000, tz=UTC):%Y%m%dT%H%M%SZ}"
+    """A name for the session that begins at `at` (wall clock µs): `20261121T094500-123456Z`."""
+    seconds, micros = divmod(at, 1_000_000)
+    return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y%m%dT%H%M%S}-{micros:06d}Z"

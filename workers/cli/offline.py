@@ -20,9 +20,9 @@ from venues.recording.instruments import instruments
 from venues.recording.open import open_recording
 from workers.cli import exits
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.cli.recordings import rules_of
 from workers.cli.rerun import Shown, holds_session, rerun_imported, rerun_recorded, rerun_source, show
 from workers.cli.stack import From, Game, To
+from workers.recording import rules_of
 
 
 def register(app: typer.Typer) -> None:

@@ -9,9 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from config.settings import Settings
 from domain.errors import BadInput
-from domain.market import Venue
 from ingest.importing.intake import Intake
 from ingest.importing.record import Written, write_session
 from ingest.importing.source import Source, open_source, session_source
@@ -22,6 +20,7 @@ from ingest.session_writer import part_path
 from venues.recording.numbers import iso
 from venues.recording.open import open_recording
 from workers.cli.options import JsonFlag, options, out, print_json, say
+from workers.recording import rules_of
 
 _GENERATED = re.compile(r"synth(-cross)?:.*")
 
@@ -29,17 +28,6 @@ _GENERATED = re.compile(r"synth(-cross)?:.*")
 def register(app: typer.Typer) -> None:
     app.command("import")(import_command)
     app.command("export")(export_command)
-
-
-def rules_of(settings: Settings) -> Rules:
-    """What decisions depend on besides their input, as a session keeps it."""
-    return Rules(
-        strategy=settings.strategy,
-        cross=settings.cross,
-        gates=settings.gates,
-        venue_gates={Venue.POLYMARKET: settings.gates_polymarket},
-        policy=settings.policy,
-    )
 
 
 def import_command(
