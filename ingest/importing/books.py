@@ -35,7 +35,8 @@ def read_books(source: Path, files: Iterable[Path], intake: Intake) -> tuple[Rec
 
     def take(found: list[Path], read: Callable[[Quarantine], RecordedSession]) -> None:
         for path in found:
-            intake.counts(path.name).read += sum(1 for _ in numbered_lines(path))
+            header = ".csv" in path.suffixes or ".jsonl" in path.suffixes
+            intake.counts(path.name).read += sum(1 for _ in numbered_lines(path)) - header
         kept = Quarantine(Path("set-aside"))  # only gathered here: the intake writes them
         sessions.append(read(kept))
         used.update(found)

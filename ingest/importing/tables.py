@@ -32,6 +32,7 @@ def csv_rows(
             if missing := columns - set(cells):
                 raise Unreadable(f"a header with {', '.join(sorted(missing))}, not {text[:80]!r}")
             names.extend(cells)
+            intake.counts(path.name).read -= 1  # a header is no row
             return None
         if len(cells) != len(names):
             raise Unreadable(f"{len(names)} columns, not {len(cells)}")

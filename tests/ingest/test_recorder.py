@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from domain.decisions import Gate, Suppression
 from domain.errors import BadInput
@@ -389,13 +393,43 @@ def test_a_recording_that_broke_off_is_compared_as_far_as_it_goes(tmp_path: Path
     assert again.difference is None
 
 
-def test_every_event_is_the_same_after_writing_and_reading_whatever_its_bytes(tmp_path: Path) -> None:
-    for body in (b"", b"\xff\xfe\x00", b'{"a":1}\n\r\x85', "…".encode(), b"\xe2\x80\xa8", bytes(range(256))):
-        event = envelope(EventType.FRAME, body, venue="kalshi", market="M", exchange_at=1, received_at=2, link=3)
-        line = encode(event)
-        assert b"\n" not in line
-        assert decode(line) == event
-        assert event.body == body
+@given(body=st.binary(), market=st.text(), numbers=st.lists(st.integers(0, 2**63 - 1), min_size=5, max_size=5))
+@example(body=b"\xff\xfe\x00", market="M", numbers=[0] * 5)
+@example(body=b'{"a":1}\n\r\x85', market="M", numbers=[1] * 5)
+@example(body="\u2028…".encode(), market="1,2", numbers=[2] * 5)
+def test_every_event_is_the_same_after_writing_and_reading_whatever_its_bytes(
+    body: bytes, market: str, numbers: list[int]
+) -> None:
+    at, received, ns, seq, link = numbers
+    event = envelope(
+        EventType.FRAME, body, venue="kalshi", market=market, exchange_at=at, received_at=received, received_ns=ns,
+        seq=seq, link=link,
+    )  # fmt: skip
+    line = encode(event)
+    assert b"\n" not in line
+    assert b"\r" not in line
+    assert decode(line) == event
+    assert event.body == body
+    assert dedup_key(event) == dedup_key(decode(line))
+
+
+@given(st.lists(st.binary(min_size=1, max_size=60)), st.data())
+def test_whatever_is_done_to_a_file_it_is_read_or_refused(bodies: list[bytes], data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        writer = SessionWriter(Path(folder), Setup(name="small", origin="test"), sync=False)
+        for body in bodies:
+            writer.write(envelope(EventType.FRAME, body, venue="kalshi", received_at=1))
+            writer.flush()
+        writer.close()
+        path = Path(folder) / "small.session.zst"
+        whole = path.read_bytes()
+        begin = data.draw(st.integers(0, len(whole)))
+        end = data.draw(st.integers(begin, len(whole)))
+        path.write_bytes(whole[:begin] + data.draw(st.binary(max_size=80)) + whole[end:])
+        read: list[bytes] = []
+        with contextlib.suppress(BadInput):
+            read.extend(event.body for event in RecordedEvents(path).events())
+        assert read == bodies[: len(read)]
 
 
 @pytest.mark.parametrize(
