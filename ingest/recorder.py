@@ -21,6 +21,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -42,6 +43,9 @@ MOST_BYTES = 256 << 20
 """Of one file; then the next part begins. It begins anew at midnight UTC besides."""
 _FRAME, _USER = EventType.FRAME, EventType.USER
 _DAY_US = 86_400_000_000
+_TURN, _NAP_S = 32, 50e-6
+"""After so many events the thread sleeps for a moment. A thread that only computes keeps the interpreter for five
+milliseconds at a time, and the one that decides would wait for it with a frame in its hands."""
 _FRAME_COST = 200
 """Bytes a waiting frame takes besides its own."""
 
@@ -198,7 +202,11 @@ class Recorder:
         the writer has it."""
         if self.trouble:
             self._writer.flush()
-        while self._queue:
+        for number in count(1):
+            if not self._queue:
+                return
+            if number % _TURN == 0 and self.waiting < self._most_waiting // 2:
+                time.sleep(_NAP_S)
             if self._writer.full:
                 self._writer.flush()
             waiting = self._queue[0]
