@@ -10,12 +10,13 @@ then, whatever would have become of it; the default is what two legs take on one
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.decisions import Gate, Suppression
 from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
+from domain.market import Venue
 from ingest.engine import Counters, Engine
 from ingest.fingerprint import Fingerprint
 from ingest.sets import OutcomeSet, sets_of
@@ -52,8 +53,13 @@ class TimedTrades:
 
     def close_due(self, engine: Engine, at: int) -> None:
         """Tell the engine of every trade that is over at `at`; to be called before the frame of that time."""
+        for pair in self.due(at):
+            engine.trade_closed(pair)
+
+    def due(self, at: int) -> Iterator[str]:
+        """The pair of every trade that is over at `at`; each is named once."""
         while self._closing and self._closing[0][0] <= at:
-            engine.trade_closed(self._closing.popleft()[1])
+            yield self._closing.popleft()[1]
 
 
 def replay(
@@ -65,6 +71,7 @@ def replay(
     trade_ms: int = TRADE_MS,
     sets: Sequence[OutcomeSet] | None = None,
     strategies: Sequence[Strategy] = (),
+    venue_limits: Mapping[Venue, GateLimits] | None = None,
 ) -> ReplayResult:
     """Run `session` as fast as it goes, on `sets` (those its markets make, if None) and `strategies`.
 
@@ -91,6 +98,7 @@ def replay(
         taken,
         refused,
         strategies=strategies,
+        venue_limits=venue_limits,
         yes_price=True,
     )
     for raw, at, venue in wire(session):

@@ -21,10 +21,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Sets and strategies to decide on, and every instrument whose book they need."""
+    """Sets and strategies to decide on, and every instrument whose book they need; `claims` are the records that the
+    strategies were made of."""
 
     sets: tuple[OutcomeSet, ...]
     strategies: tuple[Strategy, ...]
+    claims: tuple[EquivalenceRecord, ...] = ()
 
     @property
     def specs(self) -> tuple[MarketSpec, ...]:
@@ -71,7 +73,7 @@ async def watch(
     declared = settings.sets
     sets = _complete(specs.values()) if declared == FROM_SESSION else sets_of(specs.values(), declared)
     strategies = cross_strategies(usable, specs.values(), settings.cross, settings.gates, settings.policy, paper=paper)
-    return Watched(sets, strategies)
+    return Watched(sets, strategies, tuple(usable))
 
 
 async def _rules(

@@ -44,7 +44,7 @@ from venues.recording.tickers import market, teams
 
 PAIRS = "derived_pairs.csv"
 
-_FILE = re.compile(r"(kalshi|polymarket_us)_feed_(\d{4}-\d{2}-\d{2})(?:\.v\d+)?\.log(?:\.gz)?")
+FEED_FILE = re.compile(r"(kalshi|polymarket_us)_feed_(\d{4}-\d{2}-\d{2})(?:\.v\d+)?\.log(?:\.gz)?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LINE = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}),(\d{3}) \| [A-Z]+ \| (.*)")
 _QUOTE = re.compile(
@@ -152,7 +152,7 @@ def _games(path: Path) -> Iterator[Game]:
 
 
 def _files(folder: Path, days: set[str] | None) -> list[Path]:
-    found = [path for path in sorted(folder.iterdir()) if _FILE.fullmatch(path.name)]
+    found = [path for path in sorted(folder.iterdir()) if FEED_FILE.fullmatch(path.name)]
     return [path for path in found if days is None or any(day in path.name for day in days)]
 
 

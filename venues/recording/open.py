@@ -21,8 +21,8 @@ from venues.recording.tickers import game_markets, market, teams
 from venues.recording.updown import POLL_FILE, read_polls
 from venues.recording.window import between, cut, played
 
-_MARKET_FILE = re.compile(r"Kalshi_([A-Z]{2,4})(?:_[A-Z0-9_]+)?\.csv(?:\.gz)?")
-_TOPS_FILE = re.compile(r"orderbook_snapshots_\d{8}\.csv(?:\.gz)?")
+MARKET_FILE = re.compile(r"Kalshi_([A-Z]{2,4})(?:_[A-Z0-9_]+)?\.csv(?:\.gz)?")
+TOPS_FILE = re.compile(r"orderbook_snapshots_\d{8}\.csv(?:\.gz)?")
 
 
 def open_recording(
@@ -84,9 +84,9 @@ def _read(source: str, game: str | None, quarantine: Quarantine) -> RecordedSess
         if quarantine.path is not None:
             raise BadInput(f"{source} is read whole or not at all; make it anew, no line is set aside", "whole")
         return session_file.read(path)
-    if _TOPS_FILE.fullmatch(path.name):
+    if TOPS_FILE.fullmatch(path.name):
         return _tops(path, game, quarantine)
-    if _MARKET_FILE.fullmatch(path.name):
+    if MARKET_FILE.fullmatch(path.name):
         raise BadInput(f"{source} is one market's file; give its folder {path.parent} and the game", "one_market")
     raise BadInput(f"{source} is no recording this program knows; expected {_ACCEPTED}", "unknown_source")
 
@@ -125,12 +125,12 @@ def _folder(folder: Path, game: str | None, quarantine: Quarantine) -> RecordedS
         return read_tokens(folder, game, quarantine)
     if any(POLL_FILE.fullmatch(name) for name in held):
         return read_polls(folder, game, quarantine)
-    files = {found[1]: path for path in sorted(folder.iterdir()) if (found := _MARKET_FILE.fullmatch(path.name))}
+    files = {found[1]: path for path in sorted(folder.iterdir()) if (found := MARKET_FILE.fullmatch(path.name))}
     known = ", ".join(files) or "no Kalshi_<TEAM>….csv.gz"
     if game is None:
         raise BadInput(f"{folder} holds {known}; name the game as two of them, such as TOR-CHA", "no_game")
     pair = teams(game)
-    tops = [path for path in sorted(folder.iterdir()) if _TOPS_FILE.fullmatch(path.name)]
+    tops = [path for path in sorted(folder.iterdir()) if TOPS_FILE.fullmatch(path.name)]
     if tops and not any(team in files for team in pair):
         if len(tops) > 1:
             names = ", ".join(path.name for path in tops)

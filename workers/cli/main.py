@@ -25,6 +25,7 @@ from workers.cli import (
     offline,
     operate,
     reconcile,
+    recordings,
     report,
     settings,
     simulate,
@@ -64,8 +65,8 @@ def root(
 
 
 for module in (
-    stack, demo, exchange, offline, trades, operate, reconcile, halts, match, claims, capital, report, doctor,
-    settings, simulate, versions,
+    stack, demo, exchange, offline, recordings, trades, operate, reconcile, halts, match, claims, capital, report,
+    doctor, settings, simulate, versions,
 ):  # fmt: skip
     module.register(app)
 

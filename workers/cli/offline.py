@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Column, Table
 
 from config.settings import PaperSession
 from domain.errors import BadInput
-from domain.intent import IntentLeg
-from domain.money import plain
-from domain.orders import Side
-from ingest.replay import ReplayResult, replay
+from domain.market import Venue
+from ingest.importing.intake import Intake
+from ingest.importing.source import session_source
+from ingest.replay import replay
 from ingest.sets import sets_of
 from ingest.strategies.cross import cross_strategies
 from venues.recording import session_file, synth
 from venues.recording.instruments import instruments
-from venues.recording.numbers import iso
 from venues.recording.open import open_recording
+from workers.cli import exits
 from workers.cli.options import JsonFlag, options, out, print_json, say
+from workers.cli.rerun import Shown, holds_session, rerun_imported, rerun_recorded, rerun_source, show
 from workers.cli.stack import From, Game, To
+from workers.recording import rules_of
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,8 @@ def register(app: typer.Typer) -> None:
 
 def replay_command(
     session_named: Annotated[
-        str | None, typer.Argument(metavar="[RECORDING]", help="What to decide: a folder, a file, or synth:SEED.")
+        str | None,
+        typer.Argument(metavar="[SESSION]", help="What to decide: a session or any other recording, or synth:SEED."),
     ] = None,
     *,
     recording: Annotated[str | None, typer.Option("--recording", help="The same, as an option.")] = None,
@@ -44,11 +45,15 @@ def replay_command(
         Path | None,
         typer.Option("--quarantine", help="Read past damaged lines: set them aside in this file, distrust the book."),
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with the recorded decisions; exit code 6 if one differs.")
+    ] = False,
     json_output: JsonFlag = False,
-) -> None:
+) -> int:
     """Decide a recording as fast as it goes, without trading: the same frames, gates and strategy as live.
 
-    Equal recordings and settings give the same fingerprint on every machine.
+    Equal recordings and settings give the same fingerprint on every machine. A session, which holds its own rules and
+    decisions, is decided by those rules. Of any other recording, --check writes a session and decides that again.
     """
     settings = options.load(profile="demo").settings
     session = settings.paper.session
@@ -59,19 +64,36 @@ def replay_command(
         raise BadInput("--game, --from and --to narrow a recording; name one, such as a folder of CSVs", "no_recording")
     if session.recording is None:
         raise BadInput("nothing to replay; name a recording, such as synth:7", "no_recording")
-    opened = open_recording(
-        session.recording,
-        game=session.game,
-        start=session.from_,
-        end=session.to,
-        whole=whole,
-        tolerate=quarantine is not None,
-        quarantine=quarantine,
-    )
+    narrowed = bool(session.game or session.from_ or session.to or quarantine)
+    if holds_session(Path(session.recording)):
+        if narrowed:
+            raise BadInput(
+                f"{session.recording} is a session: it is decided whole, from what it holds; leave out --game, --from, "
+                "--to and --quarantine",
+                "whole",
+            )
+        return rerun_recorded(Path(session.recording), check=check, json_output=json_output)
+    try:
+        opened = open_recording(
+            session.recording,
+            game=session.game,
+            start=session.from_,
+            end=session.to,
+            whole=whole,
+            tolerate=quarantine is not None,
+            quarantine=quarantine,
+        )
+    except BadInput as refused:
+        if narrowed or refused.code not in _NOT_ONE_GAME:
+            raise
+        return rerun_imported(session.recording, rules_of(settings), check=check, json_output=json_output)
     for note in opened.notes:
         say(note)
     for record in opened.claims:
         say(f"claim {record.pin} {record.title}: declared by the recording, for paper and replay only")
+    if check:
+        source = session_source(opened, rules_of(settings), Intake())
+        return rerun_source(source, json_output=json_output)
     specs = instruments(opened.markets, opened.conditions)
     result = replay(
         opened,
@@ -80,40 +102,21 @@ def replay_command(
         policy=settings.policy,
         sets=sets_of(specs),
         strategies=cross_strategies(opened.claims, specs, settings.cross, settings.gates, settings.policy, paper=True),
+        venue_limits={Venue.POLYMARKET: settings.gates_polymarket},
     )
+    shown = Shown(
+        opened.name, result.events, result.first_at, result.last_at, result.intents,
+        {str(gate): count for gate, count in result.suppressed.items()}, result.fingerprint,
+    )  # fmt: skip
     if json_output:
-        print_json(
-            {
-                "fingerprint": result.fingerprint,
-                "session": opened.name,
-                "events": result.events,
-                "from": iso(result.first_at),
-                "to": iso(result.last_at),
-                "intents": len(result.intents),
-                "suppressed": {str(gate): count for gate, count in result.suppressed.items()},
-            }
-        )
+        print_json(shown.document())
     else:
-        _show(opened.name, result, {spec.market: spec.outcome for spec in specs if spec.outcome})
+        show(shown, {spec.market: spec.outcome for spec in specs if spec.outcome})
+    return exits.OK
 
 
-def _show(name: str, result: ReplayResult, outcomes: Mapping[str, str]) -> None:
-    """`outcomes` are the labels of markets that are tokens: their ids say nothing to people."""
-    out.print(f"{name}: {result.events} events from {iso(result.first_at)} to {iso(result.last_at)}", markup=False)
-
-    def shown(leg: IntentLeg) -> str:
-        token = f"{leg.venue} {outcomes[leg.market]} {leg.market[:8]}…" if leg.market in outcomes else leg.market
-        return f"{token} {'≤' if leg.side is Side.BUY else '≥'} {plain(leg.limit)}"
-
-    table = Table("decided at", Column("intent", no_wrap=True), "shares", "legs", "edge $", box=None)
-    for intent in result.intents:
-        legs = "  ".join(f"{leg.name} {leg.side} {shown(leg)}" for leg in intent.legs)
-        table.add_row(iso(intent.decided_at), intent.id, plain(intent.size), legs, plain(intent.edge))
-    if result.intents:
-        out.print(table)
-    gates = ", ".join(f"{gate} {count}" for gate, count in result.suppressed.items()) or "none"
-    out.print(f"intents {len(result.intents)}; opportunities not taken, by the gate that was shut: {gates}")
-    out.print(f"fingerprint {result.fingerprint}")
+_NOT_ONE_GAME = frozenset({"no_game", "unknown_source", "one_market"})
+"""What only an import can make a session of: several games, or no books at all."""
 
 
 def synth_command(

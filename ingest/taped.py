@@ -1,0 +1,91 @@
+"""The decision engine with a recorder beside it: everything it is told and everything it decides, in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from domain.decisions import Suppression
+from domain.intent import Intent, LegPolicy
+from domain.limits import GateLimits, SetParams
+from domain.market import Venue
+from ingest.engine import Engine
+from ingest.envelope import EventType
+from ingest.events import Doubt
+from ingest.gates import Halts
+from ingest.recorder import Recorder
+from ingest.sets import OutcomeSet
+
+
+class TapedEngine(Engine):
+    """An Engine whose session `recorder` keeps; all else as `Engine`, the recorder being started by its owner.
+
+    Every call is recorded before it takes effect, and a decision as soon as it is made, so the recording replays to the
+    same decisions (`ingest.rerun`). What the engine tells itself within a call is not recorded: the replay does too.
+    """
+
+    def __init__(  # noqa: PLR0917 - the recorder, and what an Engine takes
+        self,
+        recorder: Recorder,
+        sets: Sequence[OutcomeSet],
+        params: SetParams,
+        limits: GateLimits,
+        policy: LegPolicy,
+        on_intent: Callable[[Intent], None],
+        on_suppressed: Callable[[Suppression], None],
+        **more: Any,
+    ) -> None:
+        def intended(intent: Intent) -> None:
+            recorder.decision(intent)
+            on_intent(intent)
+
+        def refused(suppression: Suppression) -> None:
+            recorder.decision(suppression)
+            on_suppressed(suppression)
+
+        self._recorder = recorder
+        self._inside = False
+        super().__init__(sets, params, limits, policy, intended, refused, **more)
+
+    def on_frame(self, raw: bytes, received_at: int, venue: Venue = Venue.KALSHI, link: int = 0) -> None:
+        self._recorder.frame(venue, raw, received_at, time.monotonic_ns(), link)
+        self._inside = True
+        try:
+            super().on_frame(raw, received_at, venue, link)
+        finally:
+            self._inside = False
+
+    def on_gap(self, markets: Iterable[str], venue: Venue = Venue.KALSHI, doubt: Doubt = Doubt.LOST) -> None:
+        named = tuple(markets)
+        if not self._inside:
+            self._recorder.control(EventType.GAP, {"markets": named, "doubt": doubt}, venue=venue)
+        super().on_gap(named, venue, doubt)
+
+    def on_link_lost(self, link: int) -> None:
+        self._recorder.control(EventType.LINK_LOST, {"link": link}, venue=Venue.POLYMARKET)
+        self._inside = True
+        try:
+            super().on_link_lost(link)
+        finally:
+            self._inside = False
+
+    def on_state(self, up: bool, reason: str, venue: Venue = Venue.KALSHI) -> None:
+        self._recorder.control(EventType.STATE, {"up": up, "reason": reason}, venue=venue)
+        super().on_state(up, reason, venue)
+
+    def on_halts(self, halts: Halts) -> None:
+        self._recorder.control(EventType.HALTS, halts)
+        super().on_halts(halts)
+
+    def trade_opened(self, pair: str) -> None:
+        self._recorder.control(EventType.TRADE_OPENED, {}, market=pair)
+        super().trade_opened(pair)
+
+    def trade_closed(self, pair: str) -> None:
+        self._recorder.control(EventType.TRADE_CLOSED, {}, market=pair)
+        super().trade_closed(pair)
+
+    def finish(self) -> None:
+        self._recorder.control(EventType.FINISH, {})
+        super().finish()
