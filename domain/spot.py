@@ -56,6 +56,11 @@ class SpotTick:
 
 def to_attos(text: str) -> int:
     """A plain decimal, exactly. Raises ValueError for what is not finite, is 1e15 or more, or is finer than 1e-18."""
+    whole_part, _, places = text.partition(".")
+    if len(whole_part) <= _MOST_DIGITS and len(places) <= _PLACES and (whole_part + places).isdecimal():
+        return int(
+            (whole_part + places).ljust(len(whole_part) + _PLACES, "0")
+        )  # as feeds write it: no need of a Decimal
     try:
         number = Decimal(text)
     except InvalidOperation:
