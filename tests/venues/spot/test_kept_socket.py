@@ -89,7 +89,7 @@ async def test_a_loss_is_told_and_followed_by_another_connection() -> None:
         await peer.ws.close(1001, "restart")
 
     async with world(hole, gone, ready) as w, w.feed(kept(w.url, w.heard)) as heard:
-        await heard.until(lambda: len(w.peers) == 3 and heard.states[-1][0])
+        await heard.until(lambda: len(w.peers) == 3 and heard.states[-1:] and heard.states[-1][0])
         first, second = heard.losses()
         assert first == "a hole"
         assert "1001" in second
