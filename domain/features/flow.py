@@ -88,10 +88,14 @@ class FlowImbalance:
         """Shares. Warming until a whole window was seen."""
         if self._last is None:
             return flawed(Flaw.MISSING)
-        self._forget(now)
         if now - self._began < self._window:
             return flawed(Flaw.WARMING, f"{(now - self._began) / 1e6:.1f} s of {self._window / 1e6:g} s seen")
-        return Feature(self._sum / MICRO)
+        total = self._sum
+        for at, moved in self._moves:
+            if at > now - self._window:
+                break
+            total -= moved
+        return Feature(total / MICRO)
 
     def _forget(self, now: int) -> None:
         moves = self._moves

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from domain.book import Book
 from domain.features.feature import Feature, Flaw, flawed
 from domain.money import MICRO
 
@@ -31,6 +32,18 @@ class Touch:
     best_ask: int | None
     ask_size: int
     at: int
+
+    @classmethod
+    def of(cls, book: Book) -> Touch:
+        """The touch of a book that is ready, at its exchange time."""
+        bid, ask = book.best_bid, book.best_ask
+        return cls(
+            bid,
+            book.bids[bid] if bid is not None else 0,
+            ask,
+            book.asks[ask] if ask is not None else 0,
+            book.exchange_at,
+        )
 
     @property
     def flaw(self) -> Flaw | None:
