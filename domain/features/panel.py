@@ -1,7 +1,7 @@
 """Every feature of one instrument and the spot price it follows, kept by folds and read as one vector.
 
-Fed in exchange order as events come; a read costs what it names and changes nothing that another one sees. Two panels
-fed the same events say the same.
+Fed in exchange order as events come. Reading changes nothing that another read sees, and computes the whole vector:
+read where a decision needs it, not at every event. Two panels fed the same events say the same.
 
 | name | what | unit |
 |---|---|---|
@@ -99,10 +99,8 @@ class FeaturePanel:
             features["spot"] = Feature(joined.tick.price / ATTO)
             features["spot_age"] = Feature(joined.gap / 1e6)
         else:
-            reason = flawed(
-                joined.flaw or Flaw.MISSING, f"nearest tick {joined.gap / 1e6:.1f} s before" if joined.tick else ""
-            )
-            features["spot"] = features["spot_age"] = reason
+            nearest = f"nearest tick {joined.gap / 1e6:.1f} s before" if joined.tick is not None else "no tick yet"
+            features["spot"] = features["spot_age"] = flawed(joined.flaw or Flaw.MISSING, nearest)
         features["spot_ema"] = self._spot_ema.at(at)
         features["sigma"] = self._sigma.at(at)
         return FeatureVector(self.market, at, features)
