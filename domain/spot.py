@@ -7,6 +7,7 @@ a market may pay by `closing price ≥ opening price`, and because a replay must
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -14,6 +15,7 @@ from enum import StrEnum
 ATTO = 10**18
 _PLACES = 18
 _MOST_DIGITS = 15
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 class SpotSource(StrEnum):
@@ -57,22 +59,23 @@ class SpotTick:
 def to_attos(text: str) -> int:
     """A plain decimal, exactly. Raises ValueError for what is not finite, is 1e15 or more, or is finer than 1e-18."""
     whole_part, _, places = text.partition(".")
-    if len(whole_part) <= _MOST_DIGITS and len(places) <= _PLACES and (whole_part + places).isdecimal():
-        return int(
-            (whole_part + places).ljust(len(whole_part) + _PLACES, "0")
-        )  # as feeds write it: no need of a Decimal
+    digits = whole_part + places
+    if len(whole_part) <= _MOST_DIGITS and len(places) <= _PLACES and digits.isascii() and digits.isdecimal():
+        return int(digits + "0" * (_PLACES - len(places)))  # as feeds write it: no need of a Decimal
+    if _NUMBER.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is not a number; expected a plain decimal such as 61837.63")
     try:
         number = Decimal(text)
-    except InvalidOperation:
-        raise ValueError(f"{text!r} is not a number; expected a plain decimal such as 61837.63") from None
+    except InvalidOperation:  # an exponent beyond all bounds
+        raise ValueError(f"{text!r} is not a price; expected a number below 1e{_MOST_DIGITS}") from None
     if not number.is_finite() or number.adjusted() >= _MOST_DIGITS:
         raise ValueError(f"{text!r} is not a price; expected a finite number below 1e{_MOST_DIGITS}")
-    sign, digits, exponent = number.as_tuple()
+    sign, figures, exponent = number.as_tuple()
     shift = int(exponent) + _PLACES
-    whole = int("".join(map(str, digits)))
+    whole = int("".join(map(str, figures)))
     if shift >= 0:
         whole *= 10**shift
-    elif shift < -len(digits) or whole % 10**-shift:
+    elif shift < -len(figures) or whole % 10**-shift:
         if whole:
             raise ValueError(f"{text!r} is finer than 1e-{_PLACES}, the unit of spot prices")
     else:

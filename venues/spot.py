@@ -16,6 +16,9 @@ OnTick = Callable[[SpotTick], None]
 OnDead = Callable[[bytes, str, int], None]
 """(frame, why, our wall clock in µs)."""
 
+AHEAD_US = 60_000_000
+"""How far a source's clock may be ahead of ours: a price from the far future would make all later ones look old."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -44,3 +47,13 @@ def micros_of(text: str) -> int:
     if moment.tzinfo is None:
         raise Unreadable(f"time {text!r} has no zone; expected such as 2026-04-07T14:30:03.000000Z")
     return (moment - _EPOCH) // _MICROSECOND
+
+
+def not_ahead(exchange_at: int, received_at: int) -> int:
+    """`exchange_at` as it is. Raises Unreadable for a time that is not after the epoch, or too far ahead of ours."""
+    if not 0 < exchange_at <= received_at + AHEAD_US:
+        raise Unreadable(
+            f"time {exchange_at} µs, received at {received_at} µs; expected after the epoch and at most "
+            f"{AHEAD_US // 1_000_000} s ahead"
+        )
+    return exchange_at

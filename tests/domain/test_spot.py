@@ -31,7 +31,22 @@ def test_a_decimal_becomes_attos_to_the_last_digit(text: str, attos: int) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["", "abc", "NaN", "Infinity", "-inf", "1e15", "1E+999999999", "1e-19", "0.12345678901234567891", "0E+99999"],
+    [
+        "",
+        "abc",
+        "NaN",
+        "Infinity",
+        "-inf",
+        "1e15",
+        "1E+999999999",
+        "1e-19",
+        "1_000",
+        " 1",
+        "٣.٥",
+        "1e99999999999999999999",
+        "0.12345678901234567891",
+        "0E+99999",
+    ],
 )
 def test_what_is_no_price_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected|finer"):

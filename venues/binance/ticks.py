@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import msgspec
 
 from domain.spot import SpotKind, SpotSource, SpotTick, price_attos, size_attos
-from venues.spot import Unreadable
+from venues.spot import Unreadable, not_ahead
 
 FORGET_US = 10_000_000
 
@@ -106,9 +106,10 @@ class BinanceTicks:
         return (tick,) if self._newer(self._update, said.s, said.u, received_at) else ()
 
     def _traded(self, said: _Data, received_at: int) -> Sequence[SpotTick]:
-        if not said.s or said.T <= 0:
-            raise Unreadable(f"a trade of {said.s or 'no symbol'} at {said.T}; expected a symbol and a time")
-        tick = SpotTick(SpotSource.BINANCE, said.s, SpotKind.TRADE, price_attos(said.p), said.T * 1000, received_at)
+        if not said.s:
+            raise Unreadable("a trade of no symbol")
+        at = not_ahead(said.T * 1000, received_at)
+        tick = SpotTick(SpotSource.BINANCE, said.s, SpotKind.TRADE, price_attos(said.p), at, received_at)
         return (tick,) if self._newer(self._trade, said.s, said.t, received_at) else ()
 
     def _newer(self, seen: dict[str, tuple[int, int]], symbol: str, number: int, received_at: int) -> bool:

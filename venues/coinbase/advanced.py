@@ -23,7 +23,7 @@ import msgspec
 
 from domain.spot import SpotKind, SpotSource, SpotTick, price_attos, size_attos
 from venues.coinbase.touch import TouchBook
-from venues.spot import OutOfStep, Unreadable, micros_of
+from venues.spot import OutOfStep, Unreadable, micros_of, not_ahead
 
 _SILENT = frozenset({"subscriptions", "status", "candles", "market_trades", "ticker_batch"})
 
@@ -96,11 +96,11 @@ class AdvancedTicks:
     def _ticks(self, frame: _Frame, received_at: int) -> Sequence[SpotTick]:
         match frame.channel:
             case "l2_data":
-                at = micros_of(frame.timestamp)
+                at = not_ahead(micros_of(frame.timestamp), received_at)
                 found = [self._level(event, at, received_at) for event in self._events.decode(frame.events)]
                 return [tick for tick in found if tick is not None]
             case "ticker":
-                at = micros_of(frame.timestamp)
+                at = not_ahead(micros_of(frame.timestamp), received_at)
                 return [
                     _trade(ticker, at, received_at)
                     for event in self._events.decode(frame.events)
@@ -128,12 +128,13 @@ class AdvancedTicks:
                 [(price, size) for bid, price, size in levels if not bid],
             )
             return book.tick(at, received_at)
+        said = [micros_of(level.event_time) for level in event.updates if level.event_time]
+        times = [not_ahead(time, received_at) for time in said if time > 0]  # the epoch stands for no time
         known = self._books.get(event.product_id)
         if known is None:
             return None  # before its snapshot
         for bid, price, size in levels:
             known.set(bid, price, size)
-        times = [micros_of(level.event_time) for level in event.updates if level.event_time]
         return known.tick(max(times, default=at), received_at)
 
 

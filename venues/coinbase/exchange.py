@@ -22,7 +22,7 @@ import msgspec
 
 from domain.spot import SpotKind, SpotSource, SpotTick, price_attos, size_attos
 from venues.coinbase.touch import TouchBook
-from venues.spot import OutOfStep, Unreadable, micros_of
+from venues.spot import OutOfStep, Unreadable, micros_of, not_ahead
 
 _KNOWN = frozenset({"subscriptions", "last_match", "match", "status"})
 
@@ -84,13 +84,14 @@ class ExchangeTicks:
             case "l2update":
                 return self._change(frame, received_at)
             case "snapshot":
+                # A snapshot says no time: it is of now, as far as anyone can say.
+                at = not_ahead(micros_of(frame.time), received_at) if frame.time else received_at
                 book = self._books.setdefault(_product(frame), TouchBook(frame.product_id))
                 book.replace(
                     [(price_attos(price), size_attos(size)) for price, size in frame.bids],
                     [(price_attos(price), size_attos(size)) for price, size in frame.asks],
                 )
-                # A snapshot says no time: it is of now, as far as anyone can say.
-                tick = book.tick(micros_of(frame.time) if frame.time else received_at, received_at)
+                tick = book.tick(at, received_at)
                 return (tick,) if tick is not None else ()
             case "heartbeat":
                 product = _product(frame)
@@ -104,7 +105,7 @@ class ExchangeTicks:
 
     def _trade(self, frame: _Frame, received_at: int) -> Sequence[SpotTick]:
         product = _product(frame)
-        exchange_at = micros_of(frame.time)
+        exchange_at = not_ahead(micros_of(frame.time), received_at)
         tick = SpotTick(
             SpotSource.COINBASE,
             product,
@@ -128,7 +129,7 @@ class ExchangeTicks:
         book = self._books.get(_product(frame))
         if book is None:
             return ()  # before its snapshot
-        exchange_at = micros_of(frame.time)
+        exchange_at = not_ahead(micros_of(frame.time), received_at)
         changes = []
         for side, price, size in frame.changes:
             if side not in ("buy", "sell"):

@@ -30,7 +30,7 @@ from domain.errors import BadInput
 from domain.spot import SpotKind, SpotSource, SpotTick, price_attos
 from venues.kept_socket import KeptSocket, Lost, OnFrame, SocketTiming
 from venues.polymarket.wallet import Credentials
-from venues.spot import OnDead, OnTick, OutOfStep, Unreadable
+from venues.spot import OnDead, OnTick, OutOfStep, Unreadable, not_ahead
 from venues.wire import wall_clock_us
 
 PRICES_URL = "wss://ws-live-v2.polymarket.com/ws"
@@ -117,11 +117,13 @@ class PriceTicks:
                     symbol,
                     SpotKind.INDEX,
                     price_attos(point.full_accuracy_value),
-                    point.timestamp * 1000,
+                    not_ahead(point.timestamp * 1000, received_at),
                     received_at,
                 )
                 for point in points
             ]
+        except Unreadable:
+            raise
         except ValueError as wrong:
             raise Unreadable(f"{frame.channel} of {symbol}: {wrong}") from None
         return self._newer(source, symbol, found, repeats=frame.snapshot)

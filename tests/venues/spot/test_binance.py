@@ -87,6 +87,7 @@ def test_other_frames_are_no_ticks() -> None:
         raw({**quote(5), "B": "-1"}),
         raw({"s": "BTCUSDT"}),
         raw({**TRADE, "T": 0}),
+        raw({**TRADE, "T": NOW // 1000 + 60_001}),
         raw({**TRADE, "s": ""}),
         raw({**TRADE, "p": "0"}),
     ],

@@ -124,6 +124,8 @@ def test_a_crossed_book_has_lost_something() -> None:
         raw({**ticker(), "price": "1e400"}),
         raw({**ticker(), "best_bid_size": "-1"}),
         raw({**ticker(), "time": "yesterday"}),
+        raw({**ticker(), "time": "2026-11-21T12:01:01Z"}),  # from the future: all later ones would look old
+        raw({**ticker(), "time": "1969-12-31T23:59:59Z"}),
         raw({**ticker(), "time": "2026-11-21T12:00:00"}),
         raw({**ticker(), "product_id": ""}),
         raw({**SNAPSHOT, "bids": [["68900.00"]]}),

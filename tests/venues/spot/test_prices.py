@@ -96,7 +96,14 @@ def test_other_frames_are_counted_and_unreadable_ones_refused() -> None:
     for frame in ({"op": "pong"}, {"v": 2, "channel": SPOT_CHANNEL}, {"v": 1, "channel": "price.moon"}):
         assert not ticks.take(raw(frame), NOW)
     assert dict(ticks.unknown) == {SPOT_CHANNEL: 1, "price.moon": 1}
-    for frame in (b"", b"\xff", raw(price(1, 5, value="nan")), raw(price(1, 5, source="oracle")), raw([])):
+    for frame in (
+        b"",
+        b"\xff",
+        raw(price(1, 5, value="nan")),
+        raw(price(1, 5, source="oracle")),
+        raw([]),
+        raw(price(1, NOW // 1000 + 60_001)),
+    ):
         with pytest.raises(Unreadable):
             PriceTicks().take(frame, NOW)
 
