@@ -35,7 +35,7 @@ demo: install ## the whole system once: RECORDING= GAME= FROM= TO= SPEED= choose
 	@$(BIN)/surefoot demo $(if $(RECORDING),--recording '$(RECORDING)') $(if $(GAME),--game '$(GAME)') \
 		$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(SPEED),--speed '$(SPEED)')
 
-bench: install ## measure, one JSON line a figure (about three minutes; FIGURES= chooses: decision trades feed)
+bench: install ## measure, one JSON line a figure (about three minutes; FIGURES= chooses: decision polymarket sign trades feed)
 	@$(BIN)/python -m workers.bench $(FIGURES)
 
 simulate: install ## SEEDS=n worlds on virtual time, faults and crashes at every await (SEED=s replays one, with its trace)

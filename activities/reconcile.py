@@ -17,6 +17,7 @@ from temporalio import activity
 from activities.alerts import Alerts
 from activities.heartbeat import heartbeats
 from activities.orders import retryable
+from activities.owners import named
 from domain.agreement import Look, compare_account, lasting, unpaid_markets
 from domain.custody import Carried, compare_trades, judge_loss
 from domain.errors import Rejected, SurefootError
@@ -35,6 +36,7 @@ from domain.reconcile import (
     stops,
 )
 from domain.snapshot import VenueSnapshot, WorkingOrder
+from domain.trade import TradeRecord
 from ledger.reconciliations import ReconcileLedger
 from venues.port import VenueClient
 
@@ -66,6 +68,10 @@ class TradeWorkflows(Protocol):
 
     async def tell(self, intent_id: str, client_order_id: str) -> bool:
         """Wake a trade: the venue said something new about this order. False if it does not run."""
+        ...
+
+    async def record(self, intent_id: str) -> TradeRecord | None:
+        """A trade as it knows itself now; None if it does not run or does not answer."""
         ...
 
 
@@ -150,6 +156,7 @@ class ReconcileActivities:
         )
         snapshot = VenueSnapshot(venue, account.cash, account.positions, working, account.fills)
         books = await self._records.books(snapshot)
+        snapshot = await named(snapshot, books, client, self._trades.record)
         resolutions: dict[str, Resolution] = {}
         for market in unpaid_markets(snapshot, books):
             try:

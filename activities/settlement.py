@@ -14,7 +14,7 @@ from temporalio import activity
 from activities.heartbeat import pulsed
 from activities.orders import retryable
 from domain.errors import SurefootError, Unavailable
-from domain.evidence import Fill, OrderEvidence, OrderStatus
+from domain.evidence import Fill, OrderEvidence, OrderStatus, within_its_second
 from domain.exposure import realised_pnl, split, unhedged_notional_seconds
 from domain.intent import Intent
 from domain.market import Venue
@@ -102,6 +102,9 @@ class SettlementActivities:
                 ticket, order_id=order_id, sent_at=order.result.at if order.result else 0, grace_ms=0
             ),
         )
+        if order.result is not None:
+            answered = order.result.at
+            evidence = replace(evidence, fills=tuple(within_its_second(fill, answered) for fill in evidence.fills))
         if evidence.status is OrderStatus.ABSENT and not order.filled:
             return evidence
         sets_told = ticket.purpose is not Purpose.MERGE or len({f.market for f in evidence.fills}) == len(intent.legs)

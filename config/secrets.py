@@ -22,6 +22,14 @@ class ApiCredentials:
     passphrase: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class RelayerApiKey:
+    """Access to Polymarket's relayer: its API key, and the address the key was given to."""
+
+    key: str = field(repr=False)
+    address: str
+
+
 def hex_key(path: Path) -> str:
     """The private key in `path`: 64 hex digits, with or without `0x`; returned without.
 
@@ -35,14 +43,22 @@ def hex_key(path: Path) -> str:
 
 def api_credentials(path: Path) -> ApiCredentials:
     """The API key in `path`, a JSON object with `apiKey`, `secret` and `passphrase`. Raises `BadInput` as `hex_key`."""
+    return ApiCredentials(*_texts(path, ("apiKey", "secret", "passphrase"), "credentials"))
+
+
+def relayer_key(path: Path) -> RelayerApiKey:
+    """The relayer key in `path`, a JSON object with `key` and `address`. Raises `BadInput` as `hex_key`."""
+    return RelayerApiKey(*_texts(path, ("key", "address"), "relayer_key"))
+
+
+def _texts(path: Path, names: tuple[str, ...], code: str) -> list[str]:
     try:
         found = json.loads(_private(path))
     except ValueError:
         found = None
-    names = ("apiKey", "secret", "passphrase")
     if not isinstance(found, dict) or not all(isinstance(found.get(name), str) and found[name] for name in names):
-        raise BadInput(f"{path}: expected a JSON object with the texts {', '.join(names)}", "credentials")
-    return ApiCredentials(*(found[name] for name in names))
+        raise BadInput(f"{path}: expected a JSON object with the texts {', '.join(names)}", code)
+    return [found[name] for name in names]
 
 
 def _private(path: Path) -> str:

@@ -21,6 +21,8 @@ class Kalshi(Section):
 
     `member_unit` is the unit your balance is rounded to, in dollars: 0.01, or 0.0001 for direct members. Too coarse a
     guess makes edges look smaller than they are, too fine a one larger.
+    `order_groups` are the ids of order groups that orders opening a trade join, by exchange shard, shard 0 first; an
+    empty text for a shard without.
 
     Source: docs.kalshi.com/getting_started/api_environments; demo and production keys are not interchangeable.
     """
@@ -30,6 +32,7 @@ class Kalshi(Section):
     key_id: str | None = None
     private_key_file: Path | None = None
     member_unit: Decimal = Decimal("0.01")
+    order_groups: tuple[str, ...] = ()
     connect_timeout_ms: int = Field(default=2_000, gt=0)
     read_timeout_ms: int = Field(default=5_000, gt=0)
 
@@ -41,8 +44,10 @@ class Polymarket(Section):
     JSON with the keys `apiKey`, `secret` and `passphrase`; both readable by their owner alone. `funder` is the wallet
     that holds the money, `signature_type` how its signer speaks for it: `eoa` for itself (then `funder` may be null),
     `proxy` and `safe` for the wallets of the web site, `deposit` for a deposit wallet.
-    With `merge` complete sets are handed back for their payoff through that wallet. `tier` bounds how fast orders and
-    cancels leave. With `heartbeat` the venue cancels everything that rests once ingest stops answering for us.
+    With `merge` complete sets are handed back for their payoff through that wallet by the venue's relayer, which takes
+    no calls of an `eoa`; `relayer_key_file` holds its API key as JSON with the keys `key` and `address`. `tier` bounds
+    how fast orders and cancels leave. With `heartbeat` the venue cancels everything that rests once ingest stops
+    answering for us.
 
     Source: docs.polymarket.com/api-reference (addresses, authentication, trading rate limits, heartbeats).
     """
@@ -59,6 +64,7 @@ class Polymarket(Section):
     signature_type: SignatureType = "eoa"
     tier: Tier = "standard"
     merge: bool = False
+    relayer_key_file: Path | None = None
     heartbeat: bool = False
     connect_timeout_ms: int = Field(default=2_000, gt=0)
     read_timeout_ms: int = Field(default=5_000, gt=0)
@@ -79,4 +85,11 @@ def missing_for_live(venue: Venue, kalshi: Kalshi, polymarket: Polymarket) -> li
             missing.append("polymarket.credentials_file (the path of a JSON file)")
         if polymarket.signature_type != "eoa" and polymarket.funder is None:
             missing.append(f"polymarket.funder (the wallet's address: signature_type is {polymarket.signature_type})")
+        if polymarket.merge and polymarket.signature_type == "eoa":
+            missing.append(
+                "polymarket.merge: false, or polymarket.signature_type: proxy, safe or deposit (the relayer carries no "
+                "calls of a key that holds its money itself: an eoa waits for the markets to pay)"
+            )
+        elif polymarket.merge and polymarket.relayer_key_file is None:
+            missing.append("polymarket.relayer_key_file (the path of a JSON file; polymarket.merge needs it)")
     return missing

@@ -14,6 +14,7 @@ from domain.custody import OpenTrade
 from domain.evidence import Fill, FillStatus, Resolution
 from domain.market import Venue
 from domain.money import plain, tidy
+from domain.naming import shown
 from domain.orders import SETS, Side, Verdict, client_order_id
 from domain.reconcile import Finding, Kind
 from domain.snapshot import OrderFacts, VenueSnapshot
@@ -129,7 +130,7 @@ class _Account:
             owner = self.owners.of(order.client_order_id, order.order_id)
             what = (
                 f"{self.venue} works order {order.order_id} (client id {order.client_order_id or 'none'}), "
-                f"{_n(order.remaining)} shares left in {order.market}"
+                f"{_n(order.remaining)} shares left in {shown(order.market)}"
             )
             if owner is None:
                 self._find(
@@ -159,9 +160,10 @@ class _Account:
             self._find(
                 Kind.UNKNOWN_ORDER,
                 order.client_order_id,
-                f"order {order.client_order_id} ({ticket.purpose} {ticket.side} {_n(ticket.size)} {ticket.market} at "
-                f"{_n(ticket.limit)}) of trade {ticket.intent_id} was sent at {order.first_sent_at} µs and nothing has "
-                f"shown what became of it for over {self.unknown_after_us // 1_000_000} s",
+                f"order {order.client_order_id} ({ticket.purpose} {ticket.side} {_n(ticket.size)} "
+                f"{shown(ticket.market)} at {_n(ticket.limit)}) of trade {ticket.intent_id} was sent at "
+                f"{order.first_sent_at} µs and nothing has shown what became of it for over "
+                f"{self.unknown_after_us // 1_000_000} s",
                 "look for it at the venue; then `surefoot retry` the trade, or `surefoot unwind` it",
                 market=ticket.market,
                 owner=ticket.intent_id,
@@ -256,7 +258,7 @@ class _Account:
             self._find(
                 Kind.POSITION,
                 market,
-                f"{self.venue} holds {_n(theirs)} shares of {market}; the fills of both sides make {_n(mine)}",
+                f"{self.venue} holds {_n(theirs)} shares of {shown(market)}; the fills of both sides make {_n(mine)}",
                 "look for shares held since before the first start, moved by hand, or paid out; declare them known "
                 "with `surefoot acknowledge`",
                 market=market,
@@ -358,12 +360,12 @@ def _fills_text(fills: Sequence[Fill]) -> str:
     at = _n(prices[0]) if len(prices) == 1 else f"{_n(prices[0])} to {_n(prices[-1])}"
     verb = "bought" if one.side is Side.BUY else "sold"
     void = ", void" if one.status is FillStatus.VOID else ""
-    return f"{_n(size)} shares of {one.market} {verb} at {at} (fill {ids}{void})"
+    return f"{_n(size)} shares of {shown(one.market)} {verb} at {at} (fill {ids}{void})"
 
 
 def _terms(fill: Fill) -> str:
     void = ", void" if fill.status is FillStatus.VOID else ""
-    return f"{fill.side} {_n(fill.size)} {fill.market} at {_n(fill.price)}, fee {_n(fill.fee)}{void}"
+    return f"{fill.side} {_n(fill.size)} {shown(fill.market)} at {_n(fill.price)}, fee {_n(fill.fee)}{void}"
 
 
 def _n(value: Decimal) -> str:

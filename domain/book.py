@@ -23,6 +23,7 @@ class Book:
     scan of one side only when its best level disappears. `version` counts changes and never goes back, so equal
     versions mean equal levels. `ready` is false until the first snapshot; `gapped` is true from a lost message to
     the next snapshot, and the levels are then only what was last believed; `doubt` says in words what happened to it.
+    A snapshot that is crossed itself ends no doubt.
 
     `exchange_at` is the exchange's time of the last change, `received_at` ours; both only as given by the caller.
     `touched_at` is when the best bid or ask last moved, `touch_gap` the smoothed time between such moves (an eighth of
@@ -83,7 +84,7 @@ class Book:
         self.received_at = received_at
         self.touched_at = self.touched_at or exchange_at
         self.ready = True
-        self.gapped = False
+        self.gapped = self.gapped and self.crossed()
 
     def change_bid(self, price: int, delta: int, exchange_at: int, received_at: int) -> bool:
         """Change the YES bid at `price` by `delta`. False, and nothing is changed, if the level would fall below 0:
@@ -165,8 +166,19 @@ class Book:
             self.touched_at = at
 
     def crossed(self) -> bool:
-        """Whether the best bid is at or above the best ask: a state no exchange shows, so the book is not believed."""
+        """Whether the best bid is at or above the best ask: a state no exchange shows, so the book is not believed.
+
+        Between two messages of one instant it may be; `outlasted` tells that from a book that has lost something."""
         return self.best_bid is not None and self.best_ask is not None and self.best_bid >= self.best_ask
+
+    def outlasted(self, at: int) -> bool:
+        """Whether a change at `at` finds the book crossed since an earlier instant."""
+        return (
+            self.best_bid is not None
+            and self.best_ask is not None
+            and self.best_bid >= self.best_ask
+            and at > self.exchange_at
+        )
 
     def bid_levels(self) -> tuple[Level, ...]:
         """Bids best (highest) first; sorted once a version."""

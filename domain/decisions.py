@@ -22,6 +22,7 @@ class Gate(StrEnum):
     SKEWED = "skewed"  # the two books are of different instants
     LAGGED = "lagged"  # the frame was under way for too long
     SHALLOW = "shallow"  # depth runs out before the smallest size
+    USERS = "users"  # a venue's private channel is not acknowledged: fills there would be heard of late
     HALTED = "halted"  # a halt in force covers a market or the strategy, or halts could not be read
     OPEN_TRADE = "open_trade"  # the pair already has as many open trades as allowed
     NO_DURABLE_START = "no_durable_start"  # the workflow could not be started: no record, no trade

@@ -8,7 +8,7 @@ which each venue rounds in its own way at every level taken (see `domain.fees`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.book import Book, Level
 from domain.fees import FeeModel, FeeSchedule, RoundingAccumulator, power_fee, quadratic_fee
@@ -30,6 +30,11 @@ class TakerFees:
     unit: int = 100
     model: FeeModel = FeeModel.KALSHI
     exponent: int = 1
+    plain: bool = field(init=False)
+    """Whether the fee before rounding is rate · P · (1 − P), as nearly everywhere."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "plain", self.model is FeeModel.KALSHI or self.exponent == 1)
 
     @classmethod
     def of(cls, schedule: FeeSchedule) -> TakerFees:
@@ -38,7 +43,7 @@ class TakerFees:
 
     def marginal(self, price: int) -> int:
         """The fee on the next share at `price` in units of 1e-18 dollars, before the venue's rounding; never less."""
-        if self.model is FeeModel.KALSHI or self.exponent == 1:
+        if self.plain:
             return self.rate * price * (MICRO - price)
         exact = self.rate * (price * (MICRO - price)) ** self.exponent * _UNIT
         return ceil_div(exact, _UNIT**self.exponent)
@@ -139,23 +144,24 @@ class SetTerms:
     fees: tuple[TakerFees, ...]
     carry: int = 0
     notionals: tuple[int, ...] = ()
+    bound: int = field(init=False)
+    """What the legs' marginal costs must stay below in sum, in units of 1e-18 dollars.
 
-    @property
-    def shorts(self) -> int:
-        return sum(side is Side.SELL for side in self.sides)
+    With a carry, a marginal cost c is worth c + carry · (c + shorts): every share sold locks a dollar less what it
+    brings. Solved for c, the carry becomes part of the bound, rounded down.
+    """
 
-    @property
-    def bound(self) -> int:
-        """What the legs' marginal costs must stay below in sum, in units of 1e-18 dollars.
+    plain_buys: tuple[int, ...] = field(init=False)
+    """The rates, where every leg is bought and its fee is plain; else empty."""
 
-        With a carry, a marginal cost c is worth c + carry · (c + shorts): every share sold locks a dollar less what it
-        brings. Solved for c, the carry becomes part of the bound, rounded down.
-        """
+    def __post_init__(self) -> None:
+        plain = all(fees.plain for fees in self.fees) and all(side is Side.BUY for side in self.sides)
+        object.__setattr__(self, "plain_buys", tuple(fees.rate for fees in self.fees) if plain else ())
         bound = (self.payoff - self.margin) * _UNIT
-        if not self.carry:
-            return bound
-        locked = self.shorts * MICRO * _UNIT
-        return (bound * PPM - self.carry * locked) // (PPM + self.carry)
+        if self.carry:
+            locked = sum(side is Side.SELL for side in self.sides) * MICRO * _UNIT
+            bound = (bound * PPM - self.carry * locked) // (PPM + self.carry)
+        object.__setattr__(self, "bound", bound)
 
     def ladders(self, books: Sequence[Book]) -> list[tuple[Level, ...]]:
         """The levels that each leg's order takes, best first."""
@@ -211,13 +217,20 @@ def set_quote(books: Sequence[Book], terms: SetTerms) -> SetQuote | None:
     The fee is rounded at every level, so a size of a few hundredths may lose what its price promised: the profit
     is taken from the exact walks, not from the marginal costs that found the size.
     """
-    costs = 0
-    for book, side, fees in zip(books, terms.sides, terms.fees, strict=True):
-        price = book.best_ask if side is Side.BUY else book.best_bid
+    costs = total = 0
+    for book, rate in zip(books, terms.plain_buys, strict=False):  # nearly every set: bought, with ordinary fees
+        price = book.best_ask
         if price is None:
             return None
-        costs += fees.marginal(price) + (price if side is Side.BUY else -price) * _UNIT
-    if costs >= terms.bound:
+        total += price
+        costs += rate * price * (MICRO - price)
+    if not terms.plain_buys:
+        for book, side, fees in zip(books, terms.sides, terms.fees, strict=True):
+            price = book.best_ask if side is Side.BUY else book.best_bid
+            if price is None:
+                return None
+            costs += marginal(price, fees, side)
+    if costs + total * _UNIT >= terms.bound:
         return None  # not even the first share pays: no ladder has to be sorted to see that
     ladders = terms.ladders(books)
     size = best_set_size(ladders, terms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -29,7 +29,7 @@ class Fill:
     price: Decimal
     size: Decimal
     fee: Decimal
-    at: int  # exchange time, microseconds since the epoch
+    at: int  # exchange time, microseconds since the epoch; see `within_its_second`
     status: FillStatus = FillStatus.FINAL
     taker: bool = True
     merged: bool = False  # shares handed back as part of complete sets, not sold to anybody
@@ -44,6 +44,22 @@ class Fill:
     def shares(self) -> Decimal:
         """Signed change in position: positive for a buy."""
         return self.size if self.side is Side.BUY else -self.size
+
+
+_IN_SECONDS = frozenset({Venue.POLYMARKET})
+_SECOND = 1_000_000
+
+
+def within_its_second(fill: Fill, answered_at: int) -> Fill:
+    """The fill of a venue that tells its matches to the second only, at the moment within that second that is nearest
+    to its order's answer (our clock, µs): an order that takes has matched by then, and not long before.
+
+    Between two venues whole seconds would count as up to one second unhedged, whichever leg came first. A fill that
+    is told more finely stays as it is, and so does one of an order that filled long after its answer.
+    """
+    if fill.venue not in _IN_SECONDS or fill.at % _SECOND:
+        return fill
+    return replace(fill, at=min(max(answered_at, fill.at), fill.at + _SECOND - 1))
 
 
 class OrderStatus(StrEnum):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from domain.later import later
+
 
 @dataclass(frozen=True, slots=True)
 class SetParams:
@@ -46,7 +48,8 @@ class GateLimits:
     """When not to trade. Ages are exchange time between the deciding event and a book's last change.
 
     `max_skew_ms` bounds how far apart the last changes of a set's books may lie; `max_lag_ms` how long a frame may
-    have been under way (receive minus exchange time); `max_open_per_pair` how many trades of a set may be open.
+    have been under way (receive minus exchange time); `max_open_per_pair` how many trades of a set may be open. With
+    `users`, nothing is opened at the venue while its private channel, which tells of our fills, is not acknowledged.
 
     Where the defaults come from: in a recorded NBA game on Kalshi with 61,000 book changes in 12 minutes, all 20
     after-fee opportunities opened with the two books' last changes at most 0.18 s apart and stayed within 0.40 s;
@@ -60,3 +63,4 @@ class GateLimits:
     max_skew_ms: int = 500
     max_lag_ms: int = 1_000
     max_open_per_pair: int = 1
+    users: bool = later(True)

@@ -4,10 +4,11 @@ Pure and synchronous. It has no clock (time comes with the frames), does no I/O,
 it returns; callbacks are called from inside `on_frame`. So a recorded order of calls replays to the same decisions.
 
 The host calls `on_frame` for every frame of a venue's order-book feed, `on_state` when a venue's feed goes down or
-comes up, `on_link_lost` when one of several connections is gone, `on_halts` when the halts in force change, and
-`trade_closed` when a trade of a set is over. When a market's book can no longer be believed (`ingest.events.Doubt`: a
-message missing, a frame that cannot be read, best prices that contradict the venue's) the market is *gapped* and
-`on_gapped` names it: ask the venue for a snapshot. Until one comes its opportunities are seen, counted and not taken.
+comes up, `on_users` when its private channel does, `on_link_lost` when one of several connections is gone, `on_halts`
+when the halts in force change, and `trade_closed` when a trade of a set is over. When a market's book can no longer be
+believed (`ingest.events.Doubt`: a message missing, a frame that cannot be read, best prices that contradict the
+venue's) the market is *gapped* and `on_gapped` names it: ask the venue for a snapshot. Until one comes its
+opportunities are seen, counted and not taken.
 
 A frame is one event however many changes it holds: all are applied before anything is decided on them.
 
@@ -201,6 +202,11 @@ class Engine:
                 self._close(watch)
         feed.down()
 
+    def on_users(self, up: bool, reason: str, venue: Venue) -> None:
+        """A venue's private channel, which tells of our fills, is acknowledged or gone. While it is gone, opportunities
+        that need the venue are seen, counted and not taken. Never called, as in a replay, it is there."""
+        self._feeds[venue].unheard = "" if up else f"the private channel of {venue} is not acknowledged: {reason}"
+
     def _malformed(self, feed: Feed, raw: bytes, why: str, link: int) -> None:
         """A frame that cannot be read may have been a change of any market it names, or, naming none, of all."""
         self.counters.malformed += 1
@@ -259,6 +265,7 @@ class Engine:
             min_size=watch.strategy.min_size,
             open_trades=watch.open.announced + watch.open.opened,
             halt=watch.halt,
+            unheard=next((each.unheard for each in watch.feeds if each.unheard), ""),
         )
         gate = shut_gate(moment, watch.bounds)
         if gate is None:

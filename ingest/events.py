@@ -18,6 +18,7 @@ class Doubt(StrEnum):
     LOST = "lost"  # a sequence number is missing, or a level fell below zero
     MALFORMED = "malformed"  # a frame that could not be read may have been a change of it
     BEST = "best"  # our best prices are not those the venue carries beside the change
+    CROSSED = "crossed"  # its best bid stayed at or above its best ask when the exchange's time went on
     TIME = "time"  # the venue's time went backwards
     TICK = "tick"  # the tick size changed: the venue rebuilds the book
     HASH = "hash"  # the snapshot's hash is not that of its levels
@@ -36,6 +37,7 @@ _WORDS = {
     Doubt.LOST: "lost a message",
     Doubt.MALFORMED: "may have lost a frame that cannot be read",
     Doubt.BEST: "contradicts the best prices the venue carries",
+    Doubt.CROSSED: "stayed crossed",
     Doubt.TIME: "had a message older than the one before",
     Doubt.TICK: "has a new tick size",
     Doubt.HASH: "does not match its snapshot's hash",

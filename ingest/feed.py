@@ -40,13 +40,15 @@ class Told:
 
 
 class Feed(ABC):
-    """One venue's books by market. `at` is the exchange time (µs) of the event that `take` brought last."""
+    """One venue's books by market. `at` is the exchange time (µs) of the event that `take` brought last; `unheard` why
+    its private channel tells nothing of our account, empty while it does."""
 
     venue: Venue
 
     def __init__(self, counters: Counters, told: Told) -> None:
         self.books: dict[str, Book] = {}
         self.up = True
+        self.unheard = ""
         self.at = 0
         self.counters = counters
         self.told = told

@@ -21,7 +21,9 @@ _KNOWN = frozenset(
 class KalshiFeed(Feed):
     """Books of Kalshi markets. `yes_price` says how the feed writes NO levels (see `ingest.decode_kalshi`).
 
-    A number missing in a subscription gaps all its markets, a level below zero its own: a message was lost.
+    A number missing in a subscription gaps all its markets, a level below zero its own: a message was lost. So was one
+    where a book is still crossed when the next change is of a later time: within one transaction of the exchange it may
+    be, from message to message.
     """
 
     venue = Venue.KALSHI
@@ -48,6 +50,8 @@ class KalshiFeed(Feed):
                 counters.passed_over += 1
                 return ()
             self.at = event.at
+            if book.outlasted(event.at):
+                self.told.doubt((event.market,), self.venue, Doubt.CROSSED)
             change = book.change_bid if event.bid else book.change_ask
             if not change(event.price, event.delta, event.at, received_at):
                 self.told.doubt((event.market,), self.venue, Doubt.LOST)

@@ -6,6 +6,7 @@ What is checked, and what a contradiction is called (`Doubt`):
 |---|---|
 | the best prices carried beside a change are not ours after it | `best` |
 | best prices of a `best_bid_ask` are still not ours when time has gone on | `best` |
+| a book is still crossed when the next change is of a later time | `crossed` |
 | a message of an asset is older than the one before on its connection | `time` |
 | `tick_size_change` | `tick`: the venue rebuilds the book on the new grid |
 | the first snapshot of a connection has a hash that its levels do not give | `hash` |
@@ -83,6 +84,8 @@ class PolymarketFeed(Feed):
                 at = event.at
                 if at < book.exchange_at:
                     self.told.doubt((event.market,), self.venue, Doubt.TIME)
+                elif book.outlasted(at):
+                    self.told.doubt((event.market,), self.venue, Doubt.CROSSED)
                 if asset.claim is not None:
                     self._settle_claim(asset, at)
                 if event.bid:

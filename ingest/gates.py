@@ -4,8 +4,8 @@ Checked in this order, and the first one shut is the answer: what makes the book
 makes them old, that before what makes the trade impossible, that before what makes it unwanted.
 
     NOT_READY   the feed is down, or a book has no snapshot yet
-    GAPPED      a message of a book was lost; its levels are a belief
     CROSSED     a book's best bid is at or above its best ask: no exchange shows that
+    GAPPED      a message of a book was lost, or it stayed crossed; until its next snapshot its levels are a belief
     MIRRORED    two tokens of one condition do not mirror each other: they are seen at different instants
     IMPOSSIBLE  a quote no exchange shows            ) the quote firewall refused
     DEGENERATE  a book nobody means                  ) one of the books
@@ -15,6 +15,7 @@ makes them old, that before what makes the trade impossible, that before what ma
     SKEWED      the books' last changes are more than max_skew apart
     LAGGED      the deciding frame was under way for more than max_lag (receive minus exchange time)
     SHALLOW     depth runs out before the smallest size
+    USERS       a venue's private channel is not acknowledged: fills there would be heard of late
     HALTED      a halt in force covers one of the markets or the strategy, or nobody can say whether one does
     OPEN_TRADE  the set has as many open trades as it may
 
@@ -75,6 +76,7 @@ def bounds_of(specs: Sequence[MarketSpec], limits: GateLimits, by_venue: Mapping
 class Moment:
     """What the gates look at: the deciding event's venue, exchange and receive time, the size on offer, what is open.
 
+    `unheard` says why the account would not be heard of at one of the venues; empty if it is at all of them.
     `halt` names the halt in force, or why none can be ruled out; empty when the pair may be opened. `refused` is what
     the quote firewall says of the books.
     """
@@ -88,6 +90,7 @@ class Moment:
     min_size: int
     open_trades: int
     halt: str = ""
+    unheard: str = ""
     refused: Refused | None = None
 
 
@@ -114,10 +117,10 @@ def shut_gate(moment: Moment, bounds: Bounds) -> Gate | None:
     books = moment.books
     if not (moment.feed_up and all(book.ready for book in books)):
         return Gate.NOT_READY
-    if any(book.gapped for book in books):
-        return Gate.GAPPED
     if any(book.crossed() for book in books):
         return Gate.CROSSED
+    if any(book.gapped for book in books):
+        return Gate.GAPPED
     if _broken_mirror(moment, bounds) is not None:
         return Gate.MIRRORED
     if moment.refused is not None:
@@ -131,6 +134,8 @@ def shut_gate(moment: Moment, bounds: Bounds) -> Gate | None:
         return Gate.LAGGED
     if moment.size < moment.min_size:
         return Gate.SHALLOW
+    if moment.unheard:
+        return Gate.USERS
     if moment.halt:
         return Gate.HALTED
     if moment.open_trades >= bounds.most_open:
@@ -169,6 +174,8 @@ def explain(gate: Gate, moment: Moment, bounds: Bounds) -> str:
             return f"the frame was under way for {_seconds(late)}; limit {limit / 1e6:g} s"
         case Gate.SHALLOW:
             return f"{from_micros(moment.size)} shares on offer; smallest size {from_micros(moment.min_size)}"
+        case Gate.USERS:
+            return moment.unheard
         case Gate.HALTED:
             return moment.halt
         case Gate.OPEN_TRADE:

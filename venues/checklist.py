@@ -1,4 +1,4 @@
-"""The start-up checklist of a venue: what was looked at, what was seen, what to do about it. Shown by `surefoot doctor`."""
+"""The start-up checklist of a venue: what was looked at, what was seen, what to do about it. See `surefoot doctor`."""
 
 from __future__ import annotations
 

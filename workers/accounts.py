@@ -7,16 +7,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 
-from config.secrets import api_credentials, hex_key
-from domain.errors import BadInput
+from config.secrets import api_credentials, hex_key, relayer_key
+from domain.errors import BadInput, Denied
 from domain.market import Venue
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.signing import Signer
-from venues.polymarket.client import PolymarketClient
+from venues.polymarket.chain import wallet_kind
+from venues.polymarket.client import ChainAccess, PolymarketClient
+from venues.polymarket.journal import ChainJournal
+from venues.polymarket.relayer import Relayer, RelayerClient, RelayerKey
 from venues.polymarket.rest import Services
 from venues.polymarket.wallet import Credentials, SignatureType, Wallet
 from venues.port import VenueClient
-from venues.wire import Timeouts
+from venues.wire import HttpWire, Timeouts
 from workers.stack.layout import PolymarketEnds, Stack
 
 log = structlog.get_logger(__name__)
@@ -60,19 +63,45 @@ def kalshi_client(stack: Stack) -> KalshiClient:
     """Raises `BadInput` for a key that cannot sign."""
     settings = stack.settings.kalshi
     timeouts = Timeouts(connect=settings.connect_timeout_ms / 1000, read=settings.read_timeout_ms / 1000)
-    return KalshiClient(stack.venue_base_url, signer_of(stack), timeouts=timeouts, balance_unit=stack.member_unit)
+    groups = {shard: group for shard, group in enumerate(settings.order_groups) if group} if stack.live else {}
+    return KalshiClient(
+        stack.venue_base_url, signer_of(stack), timeouts=timeouts, balance_unit=stack.member_unit, group_ids=groups
+    )
 
 
-def polymarket_client(stack: Stack, on_dead_letter: DeadLetter | None = None) -> PolymarketClient:
-    """Raises `BadInput` for a key or credentials that are none."""
+def chain_access(stack: Stack, wallet: Wallet, relayer: Relayer | None = None) -> ChainAccess | None:
+    """The way to the chain for merges, None where they are not switched on; `relayer` in place of the venue's own.
+
+    Only real wallets have one. Raises `BadInput` for a relayer key that is none and for a wallet that cannot merge."""
     ends, settings = polymarket_ends(stack), stack.settings.polymarket
+    if ends.relayer_key_file is None:
+        return None
+    try:
+        wallet_kind(wallet)
+    except Denied as cannot:
+        raise BadInput(f"polymarket.merge: {cannot.message}; or set polymarket.merge: false", "merge") from None
+    if relayer is None:
+        found = relayer_key(ends.relayer_key_file)
+        timeouts = Timeouts(connect=settings.connect_timeout_ms / 1000, read=settings.read_timeout_ms / 1000)
+        wire = HttpWire("Polymarket relayer", ends.relayer_url, timeouts=timeouts)
+        relayer = RelayerClient(wire, RelayerKey(found.key, found.address))
+    return ChainAccess(relayer, ChainJournal(stack.layout.chain))
+
+
+def polymarket_client(
+    stack: Stack, on_dead_letter: DeadLetter | None = None, *, relayer: Relayer | None = None
+) -> PolymarketClient:
+    """Raises `BadInput` for a key or credentials that are none, and as `chain_access`."""
+    ends, settings = polymarket_ends(stack), stack.settings.polymarket
+    wallet = wallet_of(stack)
     return PolymarketClient(
         Services(ends.clob_url, ends.gamma_url, ends.data_url, ends.relayer_url, ends.geoblock_url),
-        wallet_of(stack),
+        wallet,
         credentials_of(stack),
         timeouts=Timeouts(connect=settings.connect_timeout_ms / 1000, read=settings.read_timeout_ms / 1000),
         tier=settings.tier,
         silence_ms=_SILENCE_LIVE_MS if stack.live else _SILENCE_PAPER_MS,
+        chain=chain_access(stack, wallet, relayer),
         on_dead_letter=on_dead_letter or _log_dead_letter,
     )
 

@@ -21,13 +21,14 @@ from domain.intent import Intent
 from domain.market import Venue
 from ingest.dead_letters import DeadLetters
 from ingest.engine import Engine
-from ingest.events import Doubt, News, Resolved
+from ingest.events import Doubt, News, Resolved, TickChange
 from ingest.gates import Halts
+from venues.kalshi.hours import weekly_pause
 from venues.polymarket.user_stream import UserEvent
 from venues.wire import wall_clock_us
 from workers import metrics
 from workers.stack.layout import Stack
-from workers.streams import Stream, streams_of
+from workers.streams import PauseAt, Stream, streams_of
 from workers.user_channel import is_user_frame
 from workers.watch import Watched
 
@@ -39,8 +40,9 @@ _QUIET_S = 1.5  # without a frame for so long, opportunities that stand are repo
 
 OnIntent = Callable[[Intent], None]
 OnSuppressed = Callable[[Sequence[Suppression]], None]
-OnUserNews = Callable[[bytes | UserEvent | Resolved], None]
-"""Told of the account's business: a frame of Kalshi's, an event of Polymarket's, or that a market has a result."""
+OnUserNews = Callable[[bytes | UserEvent | Resolved | TickChange], None]
+"""Told of the account's business: a frame of Kalshi's, an event of Polymarket's, that a market has a result or another
+grid."""
 OnEnd = Callable[[BaseException | None], None]
 
 
@@ -61,6 +63,7 @@ class DecisionThread:
         on_suppressed: OnSuppressed,
         on_user_news: OnUserNews,
         on_end: OnEnd,
+        pause_at: PauseAt = weekly_pause,
     ) -> None:
         settings = stack.settings
         self._home = asyncio.get_running_loop()
@@ -83,7 +86,11 @@ class DecisionThread:
         for pair in open_pairs:
             self.engine.trade_opened(pair)
         self._halts = halts
-        self._streams = streams_of(stack, watched, self.engine, self)
+        self._streams = streams_of(stack, watched, self.engine, self, pause_at)
+        gates = {Venue.KALSHI: settings.gates, Venue.POLYMARKET: settings.gates_polymarket}
+        self._hearing = {venue for venue in self._streams if gates[venue].users}
+        for venue in self._streams:
+            self.users(venue, False, "not connected yet")
         self.up: dict[Venue, bool] = dict.fromkeys(self._streams, False)
         self._last_frame = time.monotonic()
         self._counted = 0
@@ -141,6 +148,7 @@ class DecisionThread:
             self.engine.finish()
             for venue in self._streams:
                 metrics.FEED_UP.labels(venue).set(0)
+                metrics.USERS_UP.labels(venue).set(0)
 
     async def _stay(self) -> None:
         """Every stream, until one ends by what no reconnect can cure."""
@@ -171,6 +179,11 @@ class DecisionThread:
             gc.collect()
             gc.freeze()  # what stands now stays: later collections need not walk it
 
+    def users(self, venue: Venue, up: bool, reason: str) -> None:
+        metrics.USERS_UP.labels(venue).set(1 if up else 0)
+        if venue in self._hearing:
+            self.engine.on_users(up, reason, venue)
+
     def user_event(self, event: UserEvent) -> None:
         self._home.call_soon_threadsafe(self._on_user_news, event)
 
@@ -180,7 +193,7 @@ class DecisionThread:
     # ------------------------------------------------------------------ what the engine says
 
     def _news(self, news: News) -> None:
-        if isinstance(news, Resolved):
+        if isinstance(news, (Resolved, TickChange)):
             self._home.call_soon_threadsafe(self._on_user_news, news)
 
     def _dead(self, venue: Venue, raw: bytes, why: str, at: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import httpx
 import structlog
@@ -17,8 +18,10 @@ from domain.decisions import Gate, Suppression
 from domain.errors import SurefootError, Unavailable
 from domain.intent import Intent
 from domain.market import Venue
-from ingest.events import Resolved
+from ingest.events import Resolved, TickChange
 from ingest.gates import Halts
+from venues.kalshi.client import KalshiClient
+from venues.kalshi.hours import Pause, weekly_pause
 from venues.polymarket.user_stream import UserEvent
 from workers import metrics
 from workers.dead_mans_switch import beating
@@ -72,11 +75,12 @@ class IngestHost:
             done=self._done,
             failed=self._not_started,
         )
-        self._users = UserChannel(desk.client, desk.ledger)
+        self._users = UserChannel(desk.client, desk.ledger, self._rules_changed)
         self._halts = HaltWatch(desk.ledger, self._halts_changed)
         self._open: list[str] = []
         self._thread: DecisionThread | None = None
         self._pins: frozenset[str] = frozenset()
+        self._anew = asyncio.Event()  # rules changed: what is watched is built again
         self._suppressed: list[Suppression] = []
         self._failure: BaseException | None = None
         self._failed = asyncio.Event()
@@ -124,12 +128,14 @@ class IngestHost:
                 now = asyncio.get_running_loop().time()
                 if markets != watched or now - looked > _CLAIMS_S:
                     pins, looked = await self._approved(pins), now
-                if (markets, pins) != (watched, self._pins):
+                if (markets, pins) != (watched, self._pins) or self._anew.is_set():
+                    self._anew.clear()
                     watched, self._pins = markets, pins
                     await self._stop_thread()
                     if markets:
                         await self._start(markets)
-                await asyncio.sleep(_WATCH_S)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._anew.wait(), _WATCH_S)
 
     async def _played(self, http: httpx.AsyncClient, last: tuple[str, ...]) -> tuple[str, ...]:
         """The markets of the session the paper exchange plays; `last` while it is away: streams reconnect."""
@@ -162,8 +168,14 @@ class IngestHost:
             on_suppressed=self._suppressed.extend,
             on_user_news=self._user_news,
             on_end=self._ended,
+            pause_at=self._pause_at,
         )
         self._thread.start()
+
+    def _pause_at(self, now: int) -> Pause | None:
+        """Asked from the thread of the decisions: what the client knows already."""
+        kalshi = self._desk.venues.get(Venue.KALSHI)
+        return kalshi.exchange.known_pause(now) if isinstance(kalshi, KalshiClient) else weekly_pause(now)
 
     async def _watched(self, markets: Sequence[str]) -> Watched:
         while True:
@@ -218,7 +230,15 @@ class IngestHost:
             )
         )
 
-    def _user_news(self, news: bytes | UserEvent | Resolved) -> None:
+    def _rules_changed(self, venue: Venue, market: str) -> None:
+        """Nothing is decided on the old grid any more; orders already decided are held against the new one."""
+        log.info("rules changed; what is watched is built again", venue=venue, market=market)
+        client = self._desk.venues.get(venue)
+        if client is not None:
+            client.forget_rules(market)
+            self._anew.set()
+
+    def _user_news(self, news: bytes | UserEvent | Resolved | TickChange) -> None:
         task = asyncio.get_running_loop().create_task(self._users.hear(news))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -69,6 +69,7 @@ _SDK_LATENCIES = (  # the SDK's own buckets are too coarse below 50 ms
 FRAMES = Counter("surefoot_frames", "Exchange frames taken in", ["type"])
 DECISION = Histogram("surefoot_decision_seconds", "Frame taken in to decision made", buckets=_MICROSECONDS)
 FEED_UP = Gauge("surefoot_feed_up", "1 while a venue's market data feed is up and its books are trusted", ["venue"])
+USERS_UP = Gauge("surefoot_users_up", "1 while a venue's private channel, which tells of our fills, is up", ["venue"])
 DEAD_LETTERS = Counter("surefoot_dead_letters", "Messages of a venue that could not be used, and were kept", ["venue"])
 BEAT_SILENCE = Gauge("surefoot_heartbeat_silence_seconds", "Since Polymarket last took a beat of the dead man's switch")
 INTENTS = Counter("surefoot_intents", "Intents emitted", ["strategy"])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 
 from config.secrets import hex_key
+from domain.errors import BadInput
 from venues.kalshi.signing import generate_rsa_key
 from venues.paper.live import Relay
 from venues.paper.playback import Spec
@@ -24,6 +27,7 @@ from workers.stack.layout import write_private
 
 KEY_ID = "surefoot-paper"
 
+_SHOWN = 3
 Told = Callable[[dict[str, Any]], None]
 
 
@@ -51,8 +55,9 @@ class Alone:
 async def run(alone: Alone, tell: Told) -> None:
     """Serve until SIGTERM or SIGINT. `tell` is given the addresses and where the keys lie, once all of it answers.
 
-    Raises `BadInput` and `Unavailable` as `server.start`, the recording and the relay do."""
-    keys = Keys(alone.folder / "keys")
+    Raises `BadInput` for a folder that cannot be used, and `BadInput` and `Unavailable` as `server.start`, the
+    recording and the relay do."""
+    keys = _keys(alone.folder)
     config = PaperConfig(
         state_dir=alone.folder / "state",
         api_keys={KEY_ID: keys.kalshi()},
@@ -86,6 +91,21 @@ async def run(alone: Alone, tell: Told) -> None:
                 await found.stop()
             elif isinstance(found, Exception):
                 raise found
+        # A recording that is still being read in a thread must not hold up the end.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+
+
+def _keys(folder: Path) -> Keys:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return Keys(folder / "keys")
+    except OSError as error:
+        raise BadInput(
+            f"{folder} cannot hold the paper exchange ({error.strerror}); expected a folder in which this user may "
+            "write: name another with --folder",
+            "folder",
+        ) from None
 
 
 class Keys:
@@ -150,4 +170,35 @@ def _addresses(server: PaperServer, keys: Keys) -> dict[str, Any]:
         "admin_url": server.admin_url,
         "session": status["session"] or ("live" if live else None),
         "markets": status.get("markets") or live,
+        "try": [*_some_kalshi(server), *_some_polymarket(server)],
     }
+
+
+def _some_kalshi(server: PaperServer) -> list[dict[str, str]]:
+    """A few markets that trade, with what they are about and where their prices are read without a key."""
+    exchange = server.playback.floor.kalshi
+    specs = [spec for ticker, spec in exchange.specs.items() if exchange.listings.trading(ticker)]
+    return [
+        {
+            "venue": "kalshi",
+            "market": spec.market,
+            "title": spec.title,
+            "prices": f"{server.base_url}/markets/{spec.market}",
+        }
+        for spec in specs[:_SHOWN]
+    ]
+
+
+def _some_polymarket(server: PaperServer) -> list[dict[str, str]]:
+    clob = server.polymarket.clob
+    markets = [market for market in clob.markets.all() if market.trading and market.id in clob.engines]
+    return [
+        {
+            "venue": "polymarket",
+            "market": token,
+            "title": f"{market.spec.title}: {market.outcome(token)}",
+            "prices": f"{server.clob_url}/book?token_id={token}",
+        }
+        for market in markets[:_SHOWN]
+        for token in market.tokens
+    ]

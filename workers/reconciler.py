@@ -31,6 +31,8 @@ from temporalio.client import (
     ScheduleUpdateInput,
     WorkflowExecutionStatus,
     WorkflowFailureError,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
 )
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
@@ -43,6 +45,7 @@ from domain.custody import Carried
 from domain.errors import Unavailable
 from domain.market import Venue
 from domain.reconcile import ReconcileRequest, Reconciliation, Trigger
+from domain.trade import TradeRecord
 from ledger.reconciliations import Reconciliations
 from workers import metrics
 from workers.sandbox import TradeSandbox
@@ -166,6 +169,17 @@ class TemporalTrades:
                 return False
             raise Unavailable(f"Temporal took no signal: {error.message}; it is sent again", "temporal") from None
         return True
+
+    async def record(self, intent_id: str) -> TradeRecord | None:
+        try:
+            handle = self._client.get_workflow_handle(intent_id)
+            found: TradeRecord = await handle.query(
+                names.QUERY_RECORD, result_type=TradeRecord, rpc_timeout=_RPC_TIMEOUT
+            )
+        except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError) as error:
+            log.warning("a trade did not say which orders are its own", trade=intent_id, error=str(error))
+            return None
+        return found
 
     async def _runs(self, intent_id: str) -> bool:
         """Listings follow by a moment what is asked here by id."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -13,6 +13,7 @@ from domain.market import Venue
 from ingest.comparison import BookComparison
 from ingest.engine import Engine
 from ingest.events import Doubt
+from venues.kalshi.hours import Pause, weekly_pause
 from venues.kalshi.stream import KalshiStream
 from venues.polymarket.pool import MarketPool
 from venues.polymarket.user_stream import UserEvent, UserStream
@@ -23,6 +24,9 @@ from workers.watch import Watched
 
 _BOOKS_S = 5.0
 
+PauseAt = Callable[[int], Pause | None]
+"""The pause that holds at a time (µs), as far as it is known."""
+
 
 class Hooks(Protocol):
     """What the decision thread does with what streams bring. All called on its loop."""
@@ -30,6 +34,8 @@ class Hooks(Protocol):
     def frame(self, venue: Venue, raw: bytes, received_at_us: int, received_ns: int, link: int = 0) -> None: ...
 
     def state(self, venue: Venue, up: bool, reason: str) -> None: ...
+
+    def users(self, venue: Venue, up: bool, reason: str) -> None: ...
 
     def user_event(self, event: UserEvent) -> None: ...
 
@@ -44,29 +50,38 @@ class Stream(Protocol):
     async def request_snapshot(self, markets: Sequence[str]) -> bool: ...
 
 
-def streams_of(stack: Stack, watched: Watched, engine: Engine, hooks: Hooks) -> dict[Venue, Stream]:
-    """A stream for each venue in use that has something to watch. Raises `BadInput` for keys that are none."""
+def streams_of(
+    stack: Stack, watched: Watched, engine: Engine, hooks: Hooks, pause_at: PauseAt = weekly_pause
+) -> dict[Venue, Stream]:
+    """A stream for each venue in use that has something to watch. Raises `BadInput` for keys that are none.
+
+    `pause_at` explains what Kalshi's stream is lost to; it is called on the loop of the streams."""
     made: dict[Venue, Stream] = {}
     for venue in stack.settings.in_use:
         if not watched.markets(venue):
             continue
         if venue is Venue.KALSHI:
-            made[venue] = _kalshi(stack, watched, engine, hooks)
+            made[venue] = _kalshi(stack, watched, engine, hooks, pause_at)
         else:
             made[venue] = _Polymarket(stack, watched, engine, hooks)
     return made
 
 
-def _kalshi(stack: Stack, watched: Watched, engine: Engine, hooks: Hooks) -> Stream:
+def _kalshi(stack: Stack, watched: Watched, engine: Engine, hooks: Hooks, pause_at: PauseAt) -> Stream:
     def frame(raw: bytes, received_at_us: int, received_ns: int) -> None:
         hooks.frame(Venue.KALSHI, raw, received_at_us, received_ns)
+
+    def state(up: bool, reason: str) -> None:
+        hooks.users(Venue.KALSHI, up, reason)  # one socket: up means that every subscription is acknowledged
+        hooks.state(Venue.KALSHI, up, reason)
 
     return KalshiStream(
         stack.venue_ws_url,
         signer_of(stack),
         on_frame=frame,
         markets=list(watched.markets(Venue.KALSHI)),
-        on_state=lambda up, reason: hooks.state(Venue.KALSHI, up, reason),
+        on_state=state,
+        pause_at=pause_at,
         on_gap=engine.on_gap,
         on_dead=lambda raw, why: hooks.dead(Venue.KALSHI, raw, why),
     )
@@ -96,6 +111,7 @@ class _Polymarket:
             ends.ws_url,
             credentials_of(stack),
             on_event=lambda event, raw: hooks.user_event(event),
+            on_state=lambda up, reason: hooks.users(Venue.POLYMARKET, up, reason),
             on_dead=lambda raw, why: hooks.dead(Venue.POLYMARKET, raw, why),
         )
         self._rest = HttpWire("Polymarket CLOB", ends.clob_url)

@@ -10,6 +10,7 @@ is a hop and a durable write, so a trade that has heard already gets none:
 | fill | answered or settled, and the fill is of the moment it was sent | no: the answer told it |
 | fill | answered or settled, and the fill is void or came long after it was sent | yes, also at rest |
 | market determined or settled | every open trade of that market | yes |
+| another price grid | – | no: its rules are read again |
 
 Polymarket's events name orders by the venue's own id, which the ledger has from before the send. Its trades bring no
 fee and no final word of their own, so no fill is recorded from them:
@@ -21,11 +22,13 @@ fee and no final word of their own, so no fill is recorded from them:
 | trade CONFIRMED or FAILED | waits for the final word of its fills, or rests on it | yes |
 | trade MINED, RETRYING | – | no: neither is final |
 | market resolved | every open trade of that market | yes |
+| tick size changed | – | no: its rules are read again |
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 import structlog
@@ -37,7 +40,7 @@ from domain.evidence import Fill, FillStatus
 from domain.market import Venue
 from domain.orders import Verdict
 from domain.snapshot import OrderFacts
-from ingest.events import Resolved
+from ingest.events import Resolved, TickChange
 from ledger.port import OrderLedger
 from venues.kalshi.messages import FillMessage, LifecycleMessage, UserOrderMessage
 from venues.kalshi.translate import fill_from_stream
@@ -49,6 +52,7 @@ log = structlog.get_logger(__name__)
 _ANSWER_TIME_S = 0.5  # an order's own answer is on its way; only one that stays away needs a nudge
 _LATE_US = 2_000_000  # a fill so long after its order left is no part of that order's answer
 _PAYING = frozenset({"determined", "settled"})
+_NEW_GRID = "price_level_structure_updated"
 _FINAL_WORDS = frozenset({"CONFIRMED", "FAILED"})
 _NO_NEWS = frozenset({"MINED", "RETRYING"})
 
@@ -75,16 +79,23 @@ class _Lifecycle(msgspec.Struct):
 
 class UserChannel:
     """Takes what the streams say of the account, on the trading side's loop: Kalshi's `fill`, `user_order` and
-    `market_lifecycle_v2` frames, Polymarket's user events, and markets that have a result."""
+    `market_lifecycle_v2` frames, Polymarket's user events, and markets that have a result or another grid, of which
+    `on_rules(venue, market)` is told."""
 
-    def __init__(self, client: Client, ledger: OrderLedger) -> None:
+    def __init__(
+        self,
+        client: Client,
+        ledger: OrderLedger,
+        on_rules: Callable[[Venue, str], None] = lambda venue, market: None,
+    ) -> None:
         self._client = client
         self._ledger = ledger
+        self._on_rules = on_rules
         self._fills = msgspec.json.Decoder(_Fill)
         self._orders = msgspec.json.Decoder(_Order)
         self._lifecycles = msgspec.json.Decoder(_Lifecycle)
 
-    async def hear(self, news: bytes | UserEvent | Resolved) -> None:
+    async def hear(self, news: bytes | UserEvent | Resolved | TickChange) -> None:
         """Whatever it is. Never raises for what a venue says."""
         if isinstance(news, bytes):
             await self.take(news)
@@ -93,6 +104,8 @@ class UserChannel:
             if isinstance(news, Resolved):
                 for market in news.markets:
                     await self._resolved(market, "resolved")
+            elif isinstance(news, TickChange):
+                self._on_rules(news.venue, news.market)
             else:
                 await self._event(news)
         except (SurefootError, RPCError) as trouble:
@@ -133,6 +146,8 @@ class UserChannel:
                     news = self._lifecycles.decode(raw).msg
                     if news.event_type in _PAYING:
                         await self._resolved(news.market_ticker, news.event_type)
+                    elif news.event_type == _NEW_GRID:
+                        self._on_rules(Venue.KALSHI, news.market_ticker)
         except (SurefootError, msgspec.DecodeError, UnicodeDecodeError, RPCError) as trouble:
             log.warning("user channel frame not taken", error=str(trouble))
 

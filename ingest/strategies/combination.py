@@ -21,7 +21,7 @@ from typing import Any
 from domain.book import Book
 from domain.depth import SetQuote, SetTerms, TakerFees, Walk, set_quote
 from domain.intent import BookEvidence, Intent, IntentLeg, LegPolicy, canonical
-from domain.market import MarketSpec
+from domain.market import MarketSpec, Venue
 from domain.money import MICRO, ceil_div, from_micros, from_picos, to_micros
 from domain.orders import Side
 from domain.sequence import best_order
@@ -97,7 +97,7 @@ class CombinationStrategy:
             notionals=_notionals(markets),
         )
         self._lasts = sizing.ttl_ms * 1000
-        self._policy = policy
+        self._policy = replace(policy, dust=max(policy.dust, least_dust(markets)))
         self._carry = carry if carry is not None and carry.hurdle else None
         self._carried_at = -1
 
@@ -129,6 +129,14 @@ class CombinationStrategy:
             set_id=self.what.set_id,
             claim=self.what.claim,
         )
+
+
+def least_dust(markets: Sequence[MarketSpec]) -> Decimal:
+    """Shares of these markets that no order can ever be for: less than a lot a leg beyond what all legs have, where a
+    venue fills in finer parts than its lots, as Polymarket does in millionths. Zero where none does."""
+    lots = [spec.size_step for spec in markets]
+    finer = any(spec.venue is Venue.POLYMARKET for spec in markets)
+    return max(lots) * (len(lots) - 1) if finer else Decimal(0)
 
 
 def version_of(logic: str, *parameters: Any) -> str:

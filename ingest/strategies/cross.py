@@ -21,7 +21,7 @@ from ingest.strategies.combination import Carry, Combination, CombinationStrateg
 
 NAME = "cross"
 
-_LOGIC = "1"
+_LOGIC = "2"
 """Raised when the same books and parameters would give another intent."""
 
 

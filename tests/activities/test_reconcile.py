@@ -22,16 +22,17 @@ from domain.custody import Carried
 from domain.errors import Denied, Halted, Unavailable
 from domain.halt import Halt, Rule, Scope
 from domain.market import MarketSpec, Venue
-from domain.orders import OrderTicket, Purpose, Side, TimeInForce
+from domain.orders import OrderTicket, PreparedOrder, Purpose, Side, TimeInForce
 from domain.reconcile import CompareRequest, Comparison, ConsequencesRequest, Kind, Reconciliation, Trigger
-from domain.trade import TradeState
+from domain.trade import OrderRecord, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
 from ledger.memory_reconciliations import MemoryReconciliations
 from ledger.migrate import migrate
 from ledger.reconciliations import Acknowledgement, Reconciliations
 from ledger.store import Ledger
-from tests.ledger.samples import RUN_ID, SECOND, START, A, B, D, body, hedged, intent, ticket
+from tests.ledger.samples import RUN_ID, SECOND, START, A, B, D, accepted, body, hedged, intent, ticket
 from venues.fake import FakeVenue, Fault
+from venues.port import Account
 from workers.cli.reconcile import take_note
 
 PLANNED = intent()
@@ -48,6 +49,7 @@ class Trades:
     def __init__(self) -> None:
         self.carried: dict[str, Carried] = {}
         self.told: list[tuple[str, str]] = []
+        self.records: dict[str, TradeRecord] = {}
 
     async def running(self, expected: Iterable[str]) -> Mapping[str, Carried]:
         return dict(self.carried)
@@ -55,6 +57,9 @@ class Trades:
     async def tell(self, intent_id: str, client_order_id: str) -> bool:
         self.told.append((intent_id, client_order_id))
         return intent_id in self.carried
+
+    async def record(self, intent_id: str) -> TradeRecord | None:
+        return self.records.get(intent_id)
 
 
 class Desk:
@@ -172,6 +177,60 @@ async def test_a_difference_that_passes_between_two_looks_is_none(desk: Desk) ->
     seen = await comparing
     assert seen.findings == seen.moving == ()
     assert seen.looks == 2
+
+
+class Nameless(FakeVenue):
+    """A venue that is told no client order id, and gives every order an id that follows from its ticket."""
+
+    async def prepare(self, ticket: OrderTicket) -> PreparedOrder:
+        placed = self._placed.get(ticket.client_order_id)
+        return PreparedOrder(self.body(ticket), placed.order_id if placed is not None else "not-sent")
+
+    async def account(self) -> Account:
+        account = await super().account()
+        return replace(
+            account,
+            open_orders=tuple(replace(order, client_order_id="") for order in account.open_orders),
+            fills=tuple(replace(fill, client_order_id="") for fill in account.fills),
+        )
+
+
+async def hedge_without_record(desk: Desk) -> OrderTicket:
+    """Leg A with its record; leg B, which closes it, sent while the ledger was away."""
+    desk.venue.__class__ = Nameless
+    first, second = ticket(PLANNED), ticket(PLANNED, "B", purpose=Purpose.HEDGE)
+    await desk.ledger.begin_order(RUN_ID, PLANNED, first, body(first), desk.now, order_id="o-1")
+    desk.trades.carried[PLANNED.id] = Carried((A, B))
+    for one in (first, second):
+        await desk.venue.submit(one)
+    return second
+
+
+async def test_an_order_that_left_while_the_ledger_was_away_is_its_open_trades_by_the_id_its_ticket_gives(
+    desk: Desk,
+) -> None:
+    second = await hedge_without_record(desk)
+    sent = tuple(OrderRecord(one, None, settled=False, filled=D(0)) for one in (ticket(PLANNED), second))
+    desk.trades.records[PLANNED.id] = replace(hedged(PLANNED), orders=sent, fills=())
+    result = await desk.reconcile()
+    assert kinds(result) == [Kind.MISSING_FILL, Kind.MISSING_FILL]
+    assert (result.agrees, await desk.halts()) == (True, set())
+    assert (PLANNED.id, second.client_order_id) in desk.trades.told
+    assert (await desk.reconcile()).findings == ()
+
+
+async def test_an_order_that_was_answered_is_known_by_its_answer(desk: Desk) -> None:
+    second = await hedge_without_record(desk)
+    answered = OrderRecord(second, replace(accepted(second), order_id="o-2"), settled=True, filled=D(10))
+    desk.trades.records[PLANNED.id] = replace(hedged(PLANNED), orders=(answered,), fills=())
+    assert (await desk.reconcile()).agrees
+
+
+async def test_what_no_trade_knows_or_none_can_be_asked_for_stays_foreign_and_halts(desk: Desk) -> None:
+    await hedge_without_record(desk)
+    result = await desk.reconcile()
+    assert sorted(kinds(result)) == [Kind.FOREIGN_FILL, Kind.MISSING_FILL]
+    assert await desk.halts() == {(Scope.MARKET, f"kalshi/{B}", Rule.MISMATCH)}
 
 
 # ---------------------------------------------------------------------- what stops

@@ -74,6 +74,22 @@ async def test_a_trade_is_closed_with_every_fill_and_figures_made_of_fills_alone
     assert desk.closed == [(record, "4.00")]  # ten shares at 40 cents for one second
 
 
+async def test_a_fill_told_to_the_second_is_recorded_at_the_moment_its_order_was_answered(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.evidence._IN_SECONDS", {Venue.KALSHI})
+    record = await desk.trade(LEG_A, LEG_B)
+    answered = [START + 400_000, START + SECOND + 100_000]
+    orders = [
+        replace(order, result=replace(order.result, at=at))
+        for order, at in zip(record.orders, answered, strict=True)
+        if order.result is not None
+    ]
+    settlement = await desk.settle(replace(record, orders=tuple(orders)))
+    assert sorted(fill.at for fill in settlement.record.fills) == answered
+    assert desk.closed[0][1] == "2.80"  # ten shares at 40 cents for 0.7 s
+
+
 async def test_a_trade_is_not_closed_while_the_fills_lag_behind_the_counts(desk: Desk) -> None:
     record = await desk.trade(LEG_A, LEG_B)
     desk.venue.fills_lag_ms = 5_000

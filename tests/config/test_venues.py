@@ -120,3 +120,11 @@ def test_credentials_are_read_and_never_shown(tmp_path: Path) -> None:
 def test_what_are_no_credentials_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadInput, match="apiKey, secret, passphrase"):
         api_credentials(secret(tmp_path / "creds.json", text))
+
+
+def test_merging_needs_a_wallet_that_can_and_the_relayers_key() -> None:
+    live = LIVE | {"SUREFOOT_VENUES": '["polymarket"]', "SUREFOOT_POLYMARKET__MERGE": "true"}
+    assert "proxy, safe or deposit" in refusal(live)
+    message = refusal(live | {"SUREFOOT_POLYMARKET__SIGNATURE_TYPE": "safe"})
+    assert "polymarket.relayer_key_file" in message
+    assert "proxy, safe or deposit" not in message

@@ -184,13 +184,15 @@ async def test_a_demo_of_a_broken_recording_says_so_and_stops_all_it_started(fol
 async def test_a_crossed_recording_is_replayed_and_nothing_in_it_is_taken(tmp_path: Path) -> None:
     """The first market shows a bid above its ask from the start: whatever looks cheap there is not believed."""
     game = synth.make(3, seconds=10)
-    market = game.markets[0].market
+    market, event_name = game.markets[0].market, game.markets[0].event
+    markets = tuple(spec for spec in game.markets if spec.event == event_name)
     opening = next(event for event in game.log if event.market == market)
     crossing = BookDelta(opening.at, market, "yes", 990_000, 1_000_000_000)
     place = 1 + max(n for n, event in enumerate(game.log) if event.at == opening.at)
     path = tmp_path / "crossed.session.jsonl.gz"
     log = (*game.log[:place], crossing, *game.log[place:])
-    session_file.write(RecordedSession("crossed", game.markets, log), path)
+    own = tuple(event for event in log if event.market in {spec.market for spec in markets})
+    session_file.write(RecordedSession("crossed", markets, own), path)
     ended = await surefoot(tmp_path, "replay", "--recording", str(path), "--json")
     assert ended.code == exits.OK, ended.err
     result = json.loads(ended.out)

@@ -69,6 +69,21 @@ def test_a_book_is_crossed_when_its_bid_reaches_its_ask_and_never_with_an_empty_
     assert book.crossed()
 
 
+def test_a_crossing_outlasts_its_instant_once_time_has_gone_on_and_a_crossed_snapshot_ends_no_doubt() -> None:
+    book = Book("M")
+    book.reset([(500_000, 1)], [(500_000, 1)], 7, 7)
+    assert book.crossed()
+    assert not book.gapped
+    assert not book.outlasted(7)
+    assert book.outlasted(8)
+    book.gapped = True
+    book.reset([(510_000, 1)], [(500_000, 1)], 9, 9)
+    assert book.gapped
+    book.reset([(490_000, 1)], [(500_000, 1)], 10, 10)
+    assert not book.gapped
+    assert not book.outlasted(11)
+
+
 def test_sorted_levels_are_made_once_a_version() -> None:
     book = Book("M")
     book.reset([(400_000, 1)], [(500_000, 1)], 1, 1)

@@ -43,7 +43,7 @@ def test_a_snapshot_on_its_own_side_is_the_one_whose_asks_are_bids_of_the_other(
     other.reset(low, [(MICRO - price, size) for price, size in high], 5, 6)
     assert (one.bids, one.asks, one.best_bid, one.best_ask) == (other.bids, other.asks, other.best_bid, other.best_ask)
     assert one.ready
-    assert not one.gapped
+    assert one.gapped == one.crossed()
 
 
 @given(changes)

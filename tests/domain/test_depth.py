@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.book import Book, Level
 from domain.depth import SetTerms, TakerFees, best_set_size, buy, marginal, sell, set_quote
+from domain.fees import FeeModel, power_fee
 from domain.money import MICRO
 from domain.orders import Side
 
@@ -211,3 +214,15 @@ def test_an_empty_side_is_no_set() -> None:
     b.reset([(100_000, MICRO)], (), 1, 1)
     assert set_quote([a, b], terms()) is None
     assert best_set_size([(), ((1, 1),)], terms()) == 0
+
+
+@given(st.integers(1, 999), st.integers(1, 300), st.integers(0, 250_000), st.sampled_from([1, 2]))
+def test_a_polymarket_walk_pays_the_venues_fee_and_its_marginal_fee_is_never_below_the_curve(
+    price: int, size: int, rate: int, exponent: int
+) -> None:
+    fees = TakerFees(rate, 1, FeeModel.POLYMARKET, exponent)
+    micros = price * 1_000
+    walk = buy(((micros, size * LOT),), size * LOT, fees)
+    assert walk.fee == power_fee(rate, exponent, micros, size * LOT)
+    curve = Fraction(rate, MICRO) * Fraction(micros * (MICRO - micros), MICRO**2) ** exponent
+    assert 0 <= Fraction(fees.marginal(micros), 10**18) - curve < Fraction(1, 10**18)

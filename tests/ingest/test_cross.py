@@ -14,10 +14,12 @@ from domain.claims import ClaimStatus, EquivalenceRecord, Instrument, JointOutco
 from domain.errors import BadInput
 from domain.fees import FeeModel, FeeSchedule
 from domain.intent import LegPolicy
-from domain.limits import CrossParams, GateLimits
+from domain.limits import CrossParams, GateLimits, SetParams
 from domain.market import MarketSpec, Venue
 from domain.money import MICRO, from_micros
 from domain.orders import Side
+from ingest.sets import OutcomeSet
+from ingest.strategies.basket import BasketStrategy
 from ingest.strategies.combination import Carry, CombinationStrategy
 from ingest.strategies.cross import cross_strategies
 
@@ -82,6 +84,26 @@ def test_the_claim_sold_here_and_bought_there_pays_the_difference_of_the_prices(
     intent = strategy.intent(books, quote, NOW)
     assert intent.payoff == 0
     assert {leg.side for leg in intent.legs if leg.venue is Venue.KALSHI} == {Side.SELL}
+
+
+def test_less_than_a_lot_that_polymarket_fills_over_is_dust_and_more_only_where_it_is_said() -> None:
+    def dust(policy: LegPolicy, *specs: MarketSpec) -> Decimal:
+        outcomes = OutcomeSet(specs)
+        strategy = BasketStrategy(outcomes, SetParams(), GateLimits(), policy)
+        books = [book(spec.market, 100, 110) for spec in specs]
+        quote = strategy.quote(books, NOW)
+        assert quote is not None
+        return strategy.intent(books, quote, NOW).policy.dust
+
+    assert dust(LegPolicy(), KALSHI, replace(KALSHI, market="KX-NYC")) == 0
+    assert dust(LegPolicy(), TOKEN, OTHER) == D("0.01")
+    assert dust(LegPolicy(), TOKEN, OTHER, replace(TOKEN, market="33")) == D("0.02")
+    assert dust(LegPolicy(dust=D("0.5")), TOKEN, OTHER) == D("0.5")
+    strategy = strategies()[Side.BUY, Side.BUY]
+    books = [book("KX-BOS", 480, 500), book("22", 440, 450)]
+    quote = strategy.quote(books, NOW)
+    assert quote is not None
+    assert strategy.intent(books, quote, NOW).policy == LegPolicy(dust=D("0.01"))
 
 
 def test_nothing_is_looked_for_on_a_claim_that_is_not_approved_or_that_only_a_recording_declares() -> None:

@@ -187,6 +187,34 @@ def test_a_crossed_book_suppresses_even_when_everything_else_is_fine() -> None:
     assert "bid 0.54 is not below ask 0.50" in feed.suppressed[0].detail
 
 
+def test_a_book_still_crossed_as_time_goes_on_is_asked_for_and_not_believed_until_its_snapshot() -> None:
+    feed = Feed().ready()
+    feed.snapshot(A, 54, 56)
+    feed.ask(A, 50, "30", T0 + 1 * MS)
+    feed.bid(A, 54, -100, T0 + 1 * MS)
+    assert feed.gapped == []  # one instant, several messages
+    feed.bid(A, 54, -100, T0 + 2 * MS)
+    assert feed.gapped == [(A,)]
+    for cents in (53, 52):
+        feed.bid(A, cents, -200, T0 + 3 * MS)  # uncrossed at last: 50 asked, nothing bid
+    assert feed.intents == []
+    feed.snapshot(A, 51, 50, at=T0 + 4 * MS)  # crossed itself: not asked for once more at once
+    assert feed.engine.doubted(Venue.KALSHI) == (A,)
+    assert feed.gapped == [(A,)]
+    feed.snapshot(A, 48, 50, at=T0 + 5 * MS)
+    assert len(feed.intents) == 1
+    assert feed.gates() == []  # of an opportunity that was taken in the end, no refusal is counted
+
+
+def test_messages_of_one_instant_may_cross_a_book_on_the_way() -> None:
+    feed = Feed().ready()
+    feed.bid(A, 56, 10, T0 + 1 * MS)
+    feed.ask(A, 56, "-200", T0 + 1 * MS)
+    feed.ask(A, 57, "-200", T0 + 2 * MS)
+    assert feed.gapped == []
+    assert feed.engine.unready() == ()
+
+
 def test_a_frame_under_way_for_too_long_is_lagged() -> None:
     feed = Feed().ready()
     feed.ask(A, 50, "30", T0 + 1 * MS, lag=1_001 * MS)

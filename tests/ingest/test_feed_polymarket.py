@@ -100,6 +100,17 @@ def row(  # noqa: PLR0917 - one a field
     return LevelChange(asset, side == "bid", cents * CENT, size * SHARE, bests[0], bests[1])
 
 
+def test_a_book_still_crossed_as_time_goes_on_is_gapped_until_its_snapshot() -> None:
+    feed = Feed().ready()
+    feed.change(row(YES, "bid", 50, 30, 50, 49), at=T0 + MS)
+    feed.change(row(YES, "bid", 48, 30, 50, 49), at=T0 + MS)
+    assert feed.gapped == []
+    feed.change(row(YES, "bid", 50, 0, 48, 49), at=T0 + 2 * MS)
+    assert feed.gapped == [((YES,), Doubt.CROSSED)]
+    feed.book(YES, 48, 49, T0 + 3 * MS)
+    assert feed.engine.unready() == ()
+
+
 def test_a_level_is_set_to_its_size_and_zero_removes_it() -> None:
     feed = Feed().ready()
     feed.change(row(YES, "bid", 48, 30, 48, 49), at=T0 + MS)

@@ -178,6 +178,17 @@ async def test_pnl_is_locked_while_a_trade_waits_for_its_markets_and_realised_on
     assert "to be paid" not in text
 
 
+async def test_the_story_says_what_a_token_stands_for_where_that_is_known(ledger: AnyLedger) -> None:
+    await a_run(ledger)
+    token = "4" * 70 + "745240"
+    first, *others = intent(4).legs
+    planned = replace(intent(4), legs=(replace(first, market=token), *others))
+    await ledger.record_intent(planned, RUN_ID)
+    story = await ledger.trade(planned.id)
+    assert f"      …745240 is Boston wins (Yes), token {token}" in render(story, {token: "Boston wins (Yes)"})
+    assert f"      …745240 is token {token}" in render(story)
+
+
 async def test_the_report_names_halts_in_force_and_what_is_free_at_each_venue(ledger: AnyLedger) -> None:
     await a_run(ledger)
     over = await ledger.set_halt(Halt("", Scope.ALL, "", Rule.OPERATOR, "ada", "lunch", START))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,14 @@ import pytest
 from config.load import load
 from domain.errors import BadInput
 from domain.market import Venue
+from domain.orders import SETS, OrderTicket, Purpose, Side, Verdict
 from venues.kalshi.client import KalshiClient
+from venues.polymarket.chain import ChainRequest
 from venues.polymarket.client import PolymarketClient
-from workers.accounts import credentials_of, venue_clients, wallet_of
+from venues.polymarket.fake_relayer import FakeRelayer
+from venues.polymarket.relayer import RelayerClient
+from venues.polymarket.wallet import Wallet
+from workers.accounts import chain_access, credentials_of, kalshi_client, polymarket_client, venue_clients, wallet_of
 from workers.stack.keys import ensure_paper_keys
 from workers.stack.layout import Layout, Stack, load_stack, write_json, write_private
 from workers.stack.ports import allot
@@ -73,6 +79,89 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
         wallet_of(stack)
 
 
+def live(folder: Path, **more: str) -> Stack:
+    """A stack that would trade Polymarket with a safe of its key, its secrets in place."""
+    for name, text in (
+        ("key", "11" * 32),
+        ("keys.json", json.dumps({"apiKey": "3c2b7f0e", "secret": "c2VjcmV0", "passphrase": "pass"})),
+        ("relayer.json", json.dumps({"key": "relay-secret", "address": ADDRESS})),
+    ):
+        write_private(folder / name, text.encode())
+    environ = {
+        "SUREFOOT_MODE": "live",
+        "SUREFOOT_LIVE__ENABLED": "true",
+        "SUREFOOT_LIVE__I_ACCEPT_THE_RISK": "polymarket",
+        "SUREFOOT_VENUES": '["polymarket"]',
+        "SUREFOOT_POLYMARKET__SIGNER_KEY_FILE": str(folder / "key"),
+        "SUREFOOT_POLYMARKET__CREDENTIALS_FILE": str(folder / "keys.json"),
+        "SUREFOOT_POLYMARKET__RELAYER_KEY_FILE": str(folder / "relayer.json"),
+        "SUREFOOT_POLYMARKET__SIGNATURE_TYPE": "safe",
+        "SUREFOOT_POLYMARKET__FUNDER": ADDRESS,
+        "SUREFOOT_SETS": '[["1", "2"]]',
+    }
+    return started(folder / "state", environ | more)
+
+
+async def test_sets_are_merged_through_the_relayer_where_that_is_switched_on(tmp_path: Path) -> None:
+    stack = live(tmp_path, SUREFOOT_POLYMARKET__MERGE="true")
+    relayer = FakeRelayer()
+    async with polymarket_client(stack, relayer=relayer) as client:
+        assert client.chain is not None
+        assert client.chain.relayer is relayer
+        ticket = merge_ticket()
+        client.chain.journal.keep(ticket.client_order_id, ChainRequest(b'{"nonce": "0"}', "0xabc", 0, 0))
+        result = await client.submit(ticket)
+        assert (result.verdict, result.order_id) == (Verdict.ACCEPTED, "0xabc")
+        assert relayer.taken == [b'{"nonce": "0"}']
+    assert any(stack.layout.chain.glob(f"{ticket.client_order_id}.sent"))
+    assert stack.layout.chain.stat().st_mode & 0o077 == 0
+    async with polymarket_client(stack) as client:
+        assert client.chain is not None
+        assert isinstance(client.chain.relayer, RelayerClient)
+        assert "relay-secret" not in repr(client.chain)
+
+
+async def test_nothing_is_merged_where_it_is_not_switched_on_or_nothing_is_real(tmp_path: Path) -> None:
+    async with polymarket_client(live(tmp_path)) as client:
+        assert client.chain is None
+        refused = await client.submit(merge_ticket())
+        assert (refused.verdict, refused.sent) == (Verdict.DENIED, False)
+    paper = started(tmp_path / "paper", BOTH | {"SUREFOOT_POLYMARKET__MERGE": "true"})
+    async with polymarket_client(paper) as client:
+        assert client.chain is None
+
+
+def test_a_relayer_key_that_others_may_read_or_that_is_none_is_refused(tmp_path: Path) -> None:
+    stack = live(tmp_path, SUREFOOT_POLYMARKET__MERGE="true")
+    (tmp_path / "relayer.json").chmod(0o644)
+    with pytest.raises(BadInput, match="chmod 600"):
+        polymarket_client(stack)
+    write_private(tmp_path / "relayer.json", b'{"key": "relay-secret"}')
+    with pytest.raises(BadInput, match="key, address") as caught:
+        polymarket_client(stack)
+    assert "relay-secret" not in caught.value.message
+
+
+def test_a_key_that_holds_its_money_itself_cannot_merge_and_is_told_what_can(tmp_path: Path) -> None:
+    stack = live(tmp_path, SUREFOOT_POLYMARKET__MERGE="true")
+    with pytest.raises(BadInput, match=r"proxy, safe or deposit.*merge: false"):
+        chain_access(stack, Wallet.from_hex("11" * 32))
+
+
+def merge_ticket() -> OrderTicket:
+    return OrderTicket(
+        intent_id="i-1",
+        leg=SETS,
+        attempt=1,
+        purpose=Purpose.MERGE,
+        venue=Venue.POLYMARKET,
+        market="0x" + "cd" * 32,
+        side=Side.SELL,
+        size=Decimal(3),
+        limit=Decimal(1),
+    )
+
+
 def test_live_points_at_the_configured_addresses_wallet_and_files(tmp_path: Path) -> None:
     key, keys = tmp_path / "key", tmp_path / "keys.json"
     key.write_text("11" * 32)
@@ -97,3 +186,17 @@ def test_live_points_at_the_configured_addresses_wallet_and_files(tmp_path: Path
     assert stack.polymarket.credentials_file == keys
     assert wallet_of(stack).maker.lower() == ADDRESS
     assert "11" * 32 not in repr(stack)
+
+
+def test_order_groups_are_joined_by_shard_where_orders_are_real(tmp_path: Path) -> None:
+    groups = {"SUREFOOT_KALSHI__ORDER_GROUPS": '["", "group-1"]'}
+    assert kalshi_client(started(tmp_path / "paper", groups)).group_ids == {}
+    real = groups | {
+        "SUREFOOT_MODE": "live",
+        "SUREFOOT_LIVE__ENABLED": "true",
+        "SUREFOOT_LIVE__I_ACCEPT_THE_RISK": "kalshi",
+        "SUREFOOT_KALSHI__KEY_ID": "key",
+        "SUREFOOT_KALSHI__PRIVATE_KEY_FILE": str(tmp_path / "paper" / "keys" / "paper_private.pem"),
+        "SUREFOOT_SETS": '[["A", "B"]]',
+    }
+    assert kalshi_client(started(tmp_path / "live", real)).group_ids == {1: "group-1"}

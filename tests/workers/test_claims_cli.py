@@ -41,11 +41,13 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> MemoryLedger:
     kept = MemoryLedger()
 
     @asynccontextmanager
-    async def opened(_: Any) -> AsyncIterator[MemoryLedger]:
+    async def opened(*_: Any) -> AsyncIterator[MemoryLedger]:
         yield kept
 
     monkeypatch.setattr(Options, "stack_with_ledger", lambda _: SimpleNamespace())
+    monkeypatch.setattr(Options, "stack", lambda _: SimpleNamespace())
     monkeypatch.setattr(claims, "open_ledger", opened)
+    monkeypatch.setattr(claims, "reading", opened)
     return kept
 
 

@@ -18,7 +18,8 @@ from workers.cli import claims, exits
 from workers.cli import match as command
 from workers.cli.main import main
 from workers.match.listing import WINNER, Listing, kalshi_events, polymarket_ids
-from workers.match.pairing import Candidate, candidates, contradiction
+from workers.match.nearest import nearest
+from workers.match.pairing import LEAST, Candidate, candidates, contradiction
 from workers.match.rules import differences, pays_when, treatments
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -184,6 +185,39 @@ def test_a_question_with_another_year_in_it_is_another_question(
     documents: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert all("PM" not in one["kalshi"] for one in told(capsys, *documents, "--least", "0"))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "words"),
+    [
+        (["KXNBAGAME-26FEB23DENGSW-DEN", "KXNBAGAME-26FEB23DENGSW-GSW"], "days 2026-02-22 and 2026-02-23"),
+        (["KXNBAGAME-26FEB22BOSLAL-BOS", "KXNBAGAME-26FEB22BOSLAL-LAL"], "of 100; 70 asked for"),
+    ],
+)
+def test_who_finds_nothing_is_told_what_was_compared_and_which_field_spoke_against_the_nearest(
+    theirs: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours, kalshi = tmp_path / "ours.txt", tmp_path / "theirs.txt"
+    ours.write_text("nba-den-gsw-2026-02-22")
+    kalshi.write_text("\n".join(theirs))
+    assert told(capsys, "--polymarket", str(ours), "--kalshi", str(kalshi)) == []
+    assert main(["match", "--polymarket", str(ours), "--kalshi", str(kalshi)]) == exits.OK
+    said = " ".join(capsys.readouterr().err.split())
+    assert "Polymarket: 1 games of 2026-02-22 to 2026-02-22, 0 questions" in said
+    assert "compared: 1 pairs of games, 0 pairs of questions" in said
+    assert words in said
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason="metadata are not in ../shared/data")
+def test_documents_of_one_week_share_no_claim_and_the_nearest_miss_is_another_year() -> None:
+    metadata = SHARED / "metadata"
+    ours = command.read_polymarket(metadata / "polymarket_gamma_markets_2026-02-08.json.gz")
+    theirs = command.read_kalshi(metadata / "kalshi_full_events_2026-02-14.json.gz")
+    assert candidates(ours, theirs) == []
+    assert not any(one.league for one in theirs)  # long-dated questions only: no game to match the games with
+    first = nearest(ours, theirs, LEAST)[0]
+    assert (first.score, first.why) == (90, "numbers 2026 and none")
 
 
 async def test_what_is_proposed_waits_for_a_person_and_what_people_decided_is_left_alone(

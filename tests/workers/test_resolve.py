@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,10 +57,10 @@ def test_a_result_that_is_none_is_bad_input_and_nothing_is_asked(
 def test_only_events_whose_winner_is_known_are_resolved(
     asked: list[dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    waited: list[dict[str, str]] = []
+    waited: list[set[str]] = []
 
-    async def wait(stack: object, events: dict[str, str], patience: float) -> None:
-        waited.append(events)
+    async def wait(stack: object, markets: set[str], patience: float) -> None:
+        waited.append(markets)
 
     monkeypatch.setattr(resolve, "await_paid", wait)
     for name, results in (("known", (Result(E, B),)), ("unknown", ())):
@@ -67,5 +68,15 @@ def test_only_events_whose_winner_is_known_are_resolved(
         path.write_bytes(b"".join(session_file.lines(ended((A, (50, 52)), (B, (48, 50)), results=results))))
         resolve.resolve_known(object(), PaperSession(recording=str(path)), 1.0)  # type: ignore[arg-type]
     assert asked == [{"event": E, "winner": B}]
-    assert waited == [{E: B}]
+    assert waited == [{A, B}]
     assert f"how {E} ended is not known" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_game_of_the_recording_that_was_not_played_is_left_alone(
+    asked: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = ended((A, (99, None)), (B, (None, 1)), results=(Result(E, A),))
+    other = replace(whole, markets=tuple(replace(spec, event="KXG-2") for spec in whole.markets))
+    monkeypatch.setattr(resolve, "opened", lambda session, whole_=whole, *, whole=False: whole_ if whole else other)
+    resolve.resolve_known(object(), PaperSession(recording="a folder"), 1.0)  # type: ignore[arg-type]
+    assert asked == []

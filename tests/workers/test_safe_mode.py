@@ -10,8 +10,8 @@ import pytest
 
 from domain.orders import OrderTicket, Purpose, Side, TimeInForce, Verdict
 from tests.ledger.samples import D, intent
+from workers.accounts import kalshi_client
 from workers.chaos.system import Ended, System, clear_away, surefoot, survivors
-from workers.stack.books import exchange
 
 pytestmark = pytest.mark.stack
 
@@ -40,7 +40,7 @@ async def place_by_hand(system: System) -> str:
         intent().id, "X", 1, Purpose.ADOPTED, intent().legs[0].venue, markets[0], Side.BUY, D(3), D("0.01"),
         TimeInForce.GTC, foreign_id="placed-by-hand",
     )  # fmt: skip
-    async with exchange(system.stack) as client:
+    async with kalshi_client(system.stack) as client:
         result = await client.submit(ticket)
     assert result.verdict is Verdict.ACCEPTED, result
     assert result.order_id is not None

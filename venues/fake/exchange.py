@@ -313,6 +313,9 @@ class FakeVenue:
             raise Rejected(f"{market}: no such market", "not_found")
         return self.specs[market]
 
+    def forget_rules(self, market: str) -> None:
+        """It keeps none: `specs` is asked every time."""
+
     async def cash(self) -> Decimal:
         self._read("cash")
         return self._cash()

@@ -90,7 +90,7 @@ class KalshiClient:
         self._clock = clock
         self._rules = MarketRules(self.wire, balance_unit, rules_ttl_s)
         self._finder = OrderFinder(self.wire)
-        self._group_ids = dict(group_ids or {})
+        self.group_ids = dict(group_ids or {})
 
     async def __aenter__(self) -> KalshiClient:
         return self
@@ -106,8 +106,21 @@ class KalshiClient:
     async def prepare(self, ticket: OrderTicket) -> PreparedOrder:
         """The exact bytes `submit` sends. Raises `Denied`, naming the nearest value that would do, for a ticket that
         the wire cannot carry or that the market's rules, as far as they are known here, forbid."""
-        self._rules.refuse_unsound(ticket)
+        try:
+            self._rules.refuse_unsound(ticket)
+        except Denied:
+            await self._look_again(ticket)
         return PreparedOrder(await self._body(ticket))
+
+    async def _look_again(self, ticket: OrderTicket) -> None:
+        """The grid may have changed since its rules were read, and an order must not be refused for that. What cannot
+        be read now forbids nothing: the venue has the last word."""
+        self._rules.forget(ticket.market)
+        try:
+            await self._rules.spec(ticket.market)
+        except (Unavailable, Rejected):
+            return
+        self._rules.refuse_unsound(ticket)
 
     async def submit(self, ticket: OrderTicket) -> SubmitResult:
         """Send the order once and say what the answer proves (table in `venues.kalshi.errors`). Never repeats by
@@ -127,8 +140,8 @@ class KalshiClient:
 
     async def _body(self, ticket: OrderTicket) -> bytes:
         group = ""
-        if self._group_ids and ticket.purpose.entry:
-            group = self._group_ids.get(await self._rules.shard(ticket.market), "")
+        if self.group_ids and ticket.purpose.entry:
+            group = self.group_ids.get(await self._rules.shard(ticket.market), "")
         return order_body(ticket, group)
 
     async def _with_pause(self, market: str, result: SubmitResult) -> SubmitResult:

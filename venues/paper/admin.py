@@ -193,8 +193,9 @@ class Admin:
         return answer([])
 
     async def audit(self, http: web.Request) -> web.Response:
-        """By client order id: how often it arrived, the SHA-256 of each distinct body, and when first (µs). Every
-        position a market's end turned into cash, oldest first, in micros. And the account as the exchange has it: cash
+        """In `orders` by client order id, in `polymarket_orders` by order id: how often it arrived, the SHA-256 of each
+        distinct body (an entry of a batch counts as one), and when first (µs). Of Kalshi's side also every position a
+        market's end turned into cash, oldest first, in micros. And the account as the exchange has it: cash
         (before what working orders hold back), signed shares by market, all fills oldest first, all in micros."""
         settlements = list(self._exchange.store.settlements())[::-1]
         held = self._exchange.account.positions.items()
@@ -203,7 +204,14 @@ class Admin:
             "positions": {ticker: position.shares for ticker, position in held if position.shares},
             "fills": list(self._exchange.store.fills())[::-1],
         }
-        return answer({"orders": self._exchange.store.receipts(), "settlements": settlements, "account": account})
+        return answer(
+            {
+                "orders": self._exchange.store.receipts(),
+                "polymarket_orders": self._side.clob.store.receipts(),
+                "settlements": settlements,
+                "account": account,
+            }
+        )
 
     async def healthz(self, http: web.Request) -> web.Response:
         state = self._playback.state

@@ -7,7 +7,7 @@
 | resting | recorded size that comes to stand at its price or through it | filled at the resting price |
 
 A resting order is filled only by size that the recorded book displays across it, so quotes inside the spread trade when
-the market comes to them and not before. With `queue` it also stands behind the size displayed at its level when it came
+the market comes to them and not before. It also stands behind the size displayed at its level when it came
 (`front`): that much of what comes across goes to those ahead of it. The front shrinks when the recorded level shrinks
 below it (whoever left is taken to have stood behind us: the pessimist's choice) and by trades printed at the level.
 
@@ -93,11 +93,9 @@ def own_level(side: BookSide, price: int) -> int:
 
 @dataclass(slots=True)
 class MarketEngine:
-    """One market. `step` is the smallest count that trades; a displayed size is used in whole steps. `queue`: resting
-    orders stand in line."""
+    """One market. `step` is the smallest count that trades; a displayed size is used in whole steps."""
 
     step: int
-    queue: bool = False
     book: MarketBook = field(default_factory=MarketBook)
     resting: dict[str, Resting] = field(default_factory=dict)
 
@@ -122,11 +120,11 @@ class MarketEngine:
 
     def take(self, take: Take) -> None:
         self.book.take(take.level_side, take.level, take.size)
+        self.shorten()
 
     def rest(self, order: Resting) -> None:
         """Put a working order into the book, behind everybody who is there."""
-        if self.queue:
-            order.front = self.book.public(order.level_side, order.level)
+        order.front = self.book.public(order.level_side, order.level)
         self.resting[order.order_id] = order
         self.book.rest(order.level_side, order.level, order.remaining)
 
@@ -144,14 +142,12 @@ class MarketEngine:
         self.book.rest(order.level_side, order.level, -size)
 
     def ahead(self, order_id: str) -> int:
-        """Size before a working order at its level: everybody displayed there, or `front` with a queue, and our own
-        earlier ones."""
+        """Size before a working order at its level: its `front`, and our own earlier ones."""
         order = self.resting[order_id]
-        public = order.front if self.queue else self.book.public(order.level_side, order.level)
-        return public + sum(o.remaining for o in self._at(order.level_side, order.level) if o.seq < order.seq)
+        return order.front + sum(o.remaining for o in self._at(order.level_side, order.level) if o.seq < order.seq)
 
     def shorten(self) -> None:
-        """After a change of the recorded book: nobody has more ahead of him than is displayed."""
+        """After a change of what is displayed: nobody has more ahead of him than that."""
         for order in self.resting.values():
             if order.front:
                 order.front = min(order.front, self.book.public(order.level_side, order.level))

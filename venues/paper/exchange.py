@@ -134,9 +134,11 @@ class Exchange:
         if silent:
             engine.book.drain()
             return
-        if engine.resting and self.office.trading:
-            with self.step(publish=False):
-                self._match(event.market)
+        if engine.resting:
+            engine.shorten()
+            if self.office.trading:
+                with self.step(publish=False):
+                    self._match(event.market)
         changes = engine.book.drain()
         if self._listener is not None:
             if isinstance(event, BookReset):

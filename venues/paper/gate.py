@@ -13,6 +13,7 @@ from venues.paper.history import lag_micros
 from venues.paper.metrics import Metrics
 from venues.paper.paging import answer
 from venues.paper.request import client_order_id
+from venues.paper.request_changes import entries_of
 from venues.paper.stream import Streams
 
 VENUE = "/trade-api/"
@@ -38,6 +39,9 @@ def gate(exchange: Exchange, keys: Keys, faults: Faults, streams: Streams, metri
         if fault is not None and _before(fault):
             if request.method == "POST" and request.path == _ORDERS:
                 exchange.receive(client_id, body)
+            elif request.method == "POST" and request.path == f"{_ORDERS}/batched":
+                for entry in entries_of(body):
+                    exchange.receive(client_order_id(entry), entry)
             return _scripted(fault) if fault.do == "status" else drop(request)
         response = await _answered(request, handler, fault)
         return response if fault is None else await _spoiled(request, response, fault, faults)

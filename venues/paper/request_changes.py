@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
+import msgspec
+
 from domain.money import to_micros
 from venues.paper import refusals
 from venues.paper.records import BookSide
@@ -70,7 +72,7 @@ def parse_decrease(body: bytes) -> DecreaseRequest:
 
 
 def parse_orders(body: bytes, what: str) -> list[dict[str, Any]]:
-    """The entries of a batch, each an object."""
+    """The entries of a batch, each an object. Raises `Refusal`."""
     fields = document(body, what)
     orders = fields.get("orders")
     if not isinstance(orders, list) or not orders:
@@ -78,6 +80,18 @@ def parse_orders(body: bytes, what: str) -> list[dict[str, Any]]:
     if not all(isinstance(order, dict) for order in orders):
         raise refusals.unparseable(f"json: cannot unmarshal into Go struct field {what}.orders")
     return orders
+
+
+def entries_of(body: bytes) -> list[bytes]:
+    """The entries of a batch byte for byte as they came; none of a body that is no batch."""
+    try:
+        return [bytes(entry) for entry in msgspec.json.decode(body, type=_Batch).orders]
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return []
+
+
+class _Batch(msgspec.Struct):
+    orders: list[msgspec.Raw]
 
 
 def parse_limit(body: bytes, what: str) -> int:

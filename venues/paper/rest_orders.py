@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from venues.kalshi.frames import count_text
@@ -85,13 +84,14 @@ class OrderRoutes:
         )
 
     async def create_many(self, http: web.Request) -> web.Response:
-        entries = request_changes.parse_orders(await http.read(), "BatchCreateOrdersV2Request")
-        answers = [self._created(entry) for entry in entries]
+        body = await http.read()
+        entries = request_changes.parse_orders(body, "BatchCreateOrdersV2Request")
+        raw = request_changes.entries_of(body)
+        answers = [self._created(entry, as_sent) for entry, as_sent in zip(entries, raw, strict=True)]
         self._due()
         return answer({"orders": answers}, 201)
 
-    def _created(self, entry: dict[str, Any]) -> dict[str, Any]:
-        body = msgspec.json.encode(entry)
+    def _created(self, entry: dict[str, Any], body: bytes) -> dict[str, Any]:
         name = entry.get("client_order_id")
         try:
             try:

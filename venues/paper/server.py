@@ -192,7 +192,17 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    server = await start(config, open_session=open_session)
+    starting, stopped = (
+        asyncio.create_task(start(config, open_session=open_session)),
+        asyncio.create_task(stopping.wait()),
+    )
+    await asyncio.wait([starting, stopped], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not starting.done():  # the session that goes on is still being read
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        return
+    server = starting.result()
     server.request_stop = stopping.set
     try:
         ready(server)

@@ -23,6 +23,7 @@ from venues.polymarket.contracts import (
     Protocol,
     exchange_of,
 )
+from venues.polymarket.derive import kind_of
 from venues.polymarket.limits import Endpoint
 from venues.polymarket.messages import (
     ApiKeys,
@@ -66,6 +67,7 @@ async def checklist(
         ("geoblock", lambda: _geoblock(client)),
         ("version", lambda: _version(client)),
         ("wallet", lambda: _wallet(client)),
+        ("merge", lambda: _merge(client)),
         ("key", lambda: _key(client)),
         ("restrictions", lambda: _closed_only(client)),
         ("tier", lambda: _tier(client, tier or "standard")),
@@ -109,9 +111,28 @@ async def _version(client: PolymarketClient) -> list[Check]:
 
 
 async def _wallet(client: PolymarketClient) -> list[Check]:
-    wallet = client.wallet
+    """Whether the wallet that holds the money is one that the key owns, and of the kind that is configured."""
+    wallet, name = client.wallet, "polymarket wallet"
     kind = SignatureType(wallet.signature_type).name.lower()
-    return [Check("polymarket wallet", "ok", f"{wallet.maker} holds the money, {wallet.address} signs ({kind})")]
+    seen = f"{wallet.maker} holds the money, {wallet.address} signs ({kind})"
+    derived = kind_of(wallet.address, wallet.maker)
+    if derived is None:
+        fix = "compare polymarket.funder with your profile page; a session key's owner is one of these, and is right"
+        return [Check(name, "warn", f"{seen}; it is no wallet that this key owns", fix)]
+    if derived is not wallet.signature_type:
+        own = derived.name.lower()
+        return [Check(name, "fail", f"{seen}; it is the key's {own} wallet", f"set polymarket.signature_type: {own}")]
+    return [Check(name, "ok", seen)]
+
+
+async def _merge(client: PolymarketClient) -> list[Check]:
+    """Asked only where sets are to be handed back."""
+    if client.chain is None:
+        return []
+    turn = await client.chain.relayer.turn(client.wallet)
+    return [
+        Check("polymarket merge", "ok", f"the relayer takes this wallet's requests, the next of nonce {turn.nonce}")
+    ]
 
 
 async def _key(client: PolymarketClient) -> list[Check]:

@@ -106,6 +106,7 @@ class PolymarketClient:
             silence_ms=silence_ms,
             trades_lag_ms=trades_lag_ms,
         )
+        self.chain = chain
         self._merger = (
             None if chain is None else Merger(wallet, chain.relayer, chain.journal, self.markets.full_set, clock=clock)
         )
@@ -120,6 +121,8 @@ class PolymarketClient:
 
     async def close(self) -> None:
         await self.wire.close()
+        if self.chain is not None:
+            await self.chain.relayer.close()
 
     # --- orders ---------------------------------------------------------------------------------------------------
 
@@ -292,6 +295,10 @@ class PolymarketClient:
     async def fees(self, market: str) -> FeeSchedule:
         """The fee curve of a token's market."""
         return await self.markets.fees(market)
+
+    def forget_rules(self, market: str) -> None:
+        """The token's tick changed: the next look, and the next order, ask anew."""
+        self.markets.forget(market)
 
     async def resolution(self, market: str) -> Resolution:
         """What a share of the token pays once its market is closed with a winner: 1, 0, or 0.5 if it ended even."""

@@ -57,6 +57,9 @@ class FakeRelayer(Relayer):
             "reverted" if stage is Stage.FAILED else "",
         )
 
+    async def close(self) -> None:
+        """It has no connections."""
+
     def move(self, transaction_id: str, stage: Stage) -> None:
         """The chain goes on. A transaction that was carried out, or failed on chain, has used the nonce."""
         self.stages[transaction_id] = stage

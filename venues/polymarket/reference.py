@@ -85,6 +85,15 @@ class Markets:
             known = self._rules[token]
         return known
 
+    def forget(self, token: str) -> None:
+        """The rules of a token's condition changed, for both its tokens: no spec and no order goes by what is kept."""
+        condition = self._conditions.get(token)
+        if condition is None:
+            return
+        self._listed.pop(condition, None)
+        for each in [each for each, of in self._conditions.items() if of == condition]:
+            self._rules.pop(each, None)
+
     async def fees(self, token: str) -> FeeSchedule:
         """The market's fee curve, read once."""
         known = self._fees.get(token)

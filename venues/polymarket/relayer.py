@@ -85,6 +85,8 @@ class Relayer(Protocol):
 
     async def transaction(self, transaction_id: str) -> Carried: ...
 
+    async def close(self) -> None: ...
+
 
 class _Turn(msgspec.Struct, frozen=True):
     nonce: str
@@ -115,6 +117,9 @@ class RelayerClient:
     def __init__(self, wire: HttpWire, key: RelayerKey) -> None:
         self._wire = wire
         self._headers = {"RELAYER_API_KEY": key.key, "RELAYER_API_KEY_ADDRESS": key.address}
+
+    async def close(self) -> None:
+        await self._wire.close()
 
     async def turn(self, wallet: Wallet) -> Turn:
         """The nonce of the wallet's next request. Raises `Denied` for an EOA."""

@@ -206,6 +206,9 @@ class _Evening:
             self.open(plant)
             now = self.idle(plant.at + 4_000, plant.at + plant.lasts, plant)
             self.requote(plant.at + plant.lasts, self.tables[plant.event], plant.market)  # the wave is pulled
+            if plant.kind is Kind.CROSSED:  # a book once crossed is believed again with a new one
+                book = self.tables[plant.event].books[plant.market]
+                self.log[-1] = book.reset(self.log[-1].at, self.log[-1].market)
             now = plant.at + plant.lasts + 8_000
         self.idle(now, end, None)
 

@@ -15,11 +15,11 @@ import uvloop
 
 from domain.errors import SurefootError
 from workers import logs
-from workers.bench import decision, feed, memory, parts, polymarket, trades
+from workers.bench import decision, feed, memory, parts, polymarket, sign, trades
 from workers.bench.sessions import deep
 from workers.bench.stand import play, stand
 
-_ALL = ("decision", "polymarket", "trades", "feed")
+_ALL = ("decision", "polymarket", "sign", "trades", "feed")
 _RECORDING = Path(__file__).parents[2].parent / "shared/data/kalshi_nba_winners"
 
 
@@ -44,6 +44,8 @@ def main() -> int:
             decision.run(command, arguments.recording, arguments.game)
         if "polymarket" in chosen:
             polymarket.run(command, Path(arguments.recording).parent)
+        if "sign" in chosen:
+            sign.run(command)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             if "trades" in chosen:
                 runner.run(_until_told(_trades(command, arguments)))

@@ -32,6 +32,7 @@ from ledger.port import ClaimLedger
 from venues.recording.numbers import iso
 from workers.cli.operate import Author, Reason, command_of
 from workers.cli.options import JsonFlag, options, out, print_json, say
+from workers.stack.asleep import reading
 from workers.stack.books import now, open_ledger
 from workers.stack.layout import Stack
 
@@ -52,8 +53,8 @@ def register(app: typer.Typer) -> None:
 
 
 def ls(json_output: JsonFlag = False) -> None:
-    """Every claim in its newest version."""
-    records = asyncio.run(_newest(options.stack_with_ledger()))
+    """Every claim in its newest version. The stack need not run."""
+    records = asyncio.run(_newest(options.stack()))
     if json_output:
         print_json([asdict(one) for one in records])
         return
@@ -72,7 +73,7 @@ def ls(json_output: JsonFlag = False) -> None:
 
 def show(claim: Claim, json_output: JsonFlag = False) -> None:
     """One claim: its texts, what is paid in every outcome, what each pair pays at worst, and its versions."""
-    history, texts = asyncio.run(_story(options.stack_with_ledger(), claim))
+    history, texts = asyncio.run(_story(options.stack(), claim))
     if json_output:
         print_json({"versions": [asdict(one) for one in history], "texts": texts})
         return
@@ -149,12 +150,12 @@ async def _next(stack: Stack, claim: str, status: ClaimStatus, person: Any, vers
 
 
 async def _newest(stack: Stack) -> tuple[EquivalenceRecord, ...]:
-    async with open_ledger(stack) as ledger:
+    async with reading(stack, say) as ledger:
         return await ledger.claims()
 
 
 async def _story(stack: Stack, claim: str) -> tuple[tuple[EquivalenceRecord, ...], dict[str, str]]:
-    async with open_ledger(stack) as ledger:
+    async with reading(stack, say) as ledger:
         newest = chosen(claim, await ledger.claims())
         history = await ledger.claim_history(newest.id)
         return history, await ledger.rule_texts(one.rules_sha256 for one in newest.instruments)

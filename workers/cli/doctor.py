@@ -19,7 +19,7 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from config.secrets import api_credentials, hex_key
+from config.secrets import api_credentials, hex_key, relayer_key
 from config.settings import FROM_SESSION, Settings
 from domain.errors import SurefootError
 from domain.market import Venue
@@ -187,6 +187,8 @@ def _wallet(settings: Settings, layout: Layout) -> Check:
         hex_key(path)
         if live and settings.polymarket.credentials_file is not None:
             api_credentials(settings.polymarket.credentials_file)
+        if live and settings.polymarket.merge and settings.polymarket.relayer_key_file is not None:
+            relayer_key(settings.polymarket.relayer_key_file)
     except SurefootError as error:
         return Check(name, "fail", error.message, "mend the file named; `docs/configuration.md` says what it holds")
     return Check(name, "ok", f"{path} holds a key, readable by its owner alone")

@@ -21,7 +21,11 @@ def register(app: typer.Typer) -> None:
 def paper(
     *,
     recording: Annotated[
-        str | None, typer.Option("--recording", help="What to play: a recording, or synth:SEED for a generated one.")
+        str | None,
+        typer.Option(
+            "--recording",
+            help="What to play: a recording; synth:SEED for a generated one, synth-cross:SEED for one of both venues.",
+        ),
     ] = None,
     game: Annotated[str | None, typer.Option("--game", help="Two teams, where the recording holds several.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="Begin at this time of the recording.")] = None,
@@ -77,7 +81,10 @@ def paper(
         rest=rest or "",
         tokens=tuple(token or ()),
     )
-    logs.configure("paper", "alone", "warning" if json_output else "info")
+    logs.configure("paper", "alone", "warning")
+    if not json_output:
+        played = recording or live or "what it played before, if anything"
+        say(f"opening {played}; a long recording takes a while")
     asyncio.run(paper_alone.run(alone, lambda told: _tell(told, json_output)))
     return exits.OK
 
@@ -92,6 +99,10 @@ def _tell(told: dict[str, Any], as_json: bool) -> None:
             say(f"  {name:<12} {value}")
     say(f"admin:         {told['admin_url']}")
     say(f"plays:         {told['session'] or 'nothing; POST it to /paper/v1/play, or give --recording'}")
+    for one in told["try"]:
+        say(f"  {one['venue']:<12} {one['market']}  {one['title']}")
+    for one in {one["venue"]: one for one in reversed(told["try"])}.values():
+        say(f"  curl '{one['prices']}'")
     say("Ctrl-C ends it; accounts and keys stay.")
 
 

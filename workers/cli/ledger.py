@@ -40,13 +40,17 @@ def _side(venue: Venue, account: Account) -> VenueSnapshot:
 
 
 def arrivals(stack: Stack) -> tuple[Arrival, ...] | None:
-    """What the paper exchange received, byte for byte; None on a real exchange, which tells nobody."""
+    """What the paper exchange received, byte for byte: Kalshi's by client order id, Polymarket's, which is told none,
+    by order id. None on a real exchange, which tells nobody."""
     if stack.paper_admin_url is None:
         return None
-    orders = paper.audit(stack)["orders"]
+    audit = paper.audit(stack)
+    named = [(client_id, "", receipt) for client_id, receipt in audit["orders"].items()]
+    if Venue.POLYMARKET in stack.settings.in_use:
+        named += [("", order_id, receipt) for order_id, receipt in audit["polymarket_orders"].items()]
     return tuple(
-        Arrival(client_order_id, item["times"], tuple(item["sha256"]), item.get("first_received_at", 0))
-        for client_order_id, item in orders.items()
+        Arrival(client_id, item["times"], tuple(item["sha256"]), item["first_received_at"], order_id)
+        for client_id, order_id, item in named
     )
 
 

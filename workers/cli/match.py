@@ -30,6 +30,7 @@ from workers.match.listing import (
     kalshi_listings,
     polymarket_ids,
 )
+from workers.match.nearest import compared_pairs, nearest, summary
 from workers.match.pairing import LEAST, Candidate, candidates
 from workers.match.rules import differences, pays_when
 from workers.stack.books import now, open_ledger
@@ -70,6 +71,8 @@ def match(
     there = [listing for path in kalshi for listing in read_kalshi(path)]
     found = candidates(here, there, least)
     say(f"{len(here)} Polymarket and {len(there)} Kalshi listings, {len(found)} candidates")
+    if not found:
+        _say_why(here, there, least)
     shown = found[:limit]
     at = now()
     records = [draft(one, at) for one in shown]
@@ -81,6 +84,18 @@ def match(
         return
     for one, record in zip(shown, records, strict=True):
         _show(one, record)
+
+
+def _say_why(here: Sequence[Listing], there: Sequence[Listing], least: int) -> None:
+    """What was read and compared, and what excluded the nearest."""
+    say(f"Polymarket: {summary(here)}; Kalshi: {summary(there)}")
+    games, questions = compared_pairs(here, there)
+    say(f"compared: {games} pairs of games, {questions} pairs of questions; a game and a question are never one claim")
+    if not games + questions:
+        say("nothing could be compared: give documents of both venues that hold games of the same days, or questions")
+    for one in nearest(here, there, least):
+        say(f"near ({one.score}): {one.polymarket.title} | {one.kalshi.title}: {one.why}")
+        say(f"  {one.polymarket.id} | {one.kalshi.id}")
 
 
 def draft(one: Candidate, at: int) -> EquivalenceRecord:

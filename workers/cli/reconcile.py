@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,12 +14,15 @@ from rich.table import Table
 
 from domain.errors import Denied, SurefootError, Unavailable
 from domain.halt import Halt, Rule, Scope
+from domain.market import Venue
 from domain.money import tidy
+from domain.naming import shown
 from domain.reconcile import ACKNOWLEDGEABLE, Finding, Kind, Reconciliation, Trigger
 from ledger.port import HaltLedger
 from ledger.reconciliations import Acknowledgement, ReconcileLedger, Reconciliations
 from venues.recording.numbers import iso
 from workers.cli import exits
+from workers.cli.names import names_of, told
 from workers.cli.operate import Author, Reason, command_of
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.stack import host
@@ -53,7 +56,7 @@ def reconcile(
     if json_output:
         print_json({**msgspec.to_builtins(result), "agrees": result.agrees})
     else:
-        _show(result)
+        _show(result, asyncio.run(_names(stack, result)))
     if result.unreached:
         raise typer.Exit(exits.UNAVAILABLE)
     if not result.agrees:
@@ -83,7 +86,18 @@ async def _run(stack: Stack) -> Reconciliation:
         ) from None
 
 
-def _show(result: Reconciliation) -> None:
+async def _names(stack: Stack, result: Reconciliation) -> dict[str, str]:
+    """What the tokens stand for that the findings are about."""
+    markets = {where for finding in (*result.findings, *result.moving) for where in finding.markets}
+    split = [where.partition("/") for where in sorted(markets)]
+    keys = [(Venue(venue), market) for venue, _, market in split if venue in set(Venue)]
+    with suppress(SurefootError):
+        async with open_ledger(stack) as ledger:
+            return await names_of(stack, ledger, keys)
+    return {}
+
+
+def _show(result: Reconciliation, names: dict[str, str]) -> None:
     out.print(f"{iso(result.at)}, {result.trigger}: {_verdict(result)}", markup=False)
     table = Table("venue", "cash $", "ledger $", "looks", box=None)
     for comparison in result.comparisons:
@@ -94,6 +108,9 @@ def _show(result: Reconciliation) -> None:
     for heading, findings in (("", result.findings), ("in motion, looked at again by the next run: ", result.moving)):
         for finding in findings:
             out.print(f"{heading}{finding}", markup=False)
+            for market in (where.rpartition("/")[2] for where in finding.markets):
+                if shown(market) != market:
+                    out.print(f"    {told(market, names)}", markup=False)
             out.print(f"    → {finding.do}", markup=False)
     for line in result.done:
         out.print(f"done: {line}", markup=False)

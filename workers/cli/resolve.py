@@ -10,6 +10,7 @@ import typer
 
 from config.settings import PaperSession
 from domain.errors import BadInput
+from domain.naming import shown
 from venues.recording.instruments import instruments
 from venues.recording.winners import winners
 from workers.cli import paper
@@ -53,11 +54,12 @@ def resolve_known(stack: Stack, session: PaperSession, patience: float) -> None:
     Says of every other event why its trades stay SETTLING."""
     assert session.recording is not None
     recorded = opened(session, whole=True)
-    known = winners(recorded)
+    played = {spec.event for spec in opened(session).markets}  # a folder may hold more games than its best window
+    known = {event: winner for event, winner in winners(recorded).items() if event in played}
     paid = {event: winner for event, winner in known.items() if winner is not None}
     for event, winner in paid.items():
         paper.resolve(stack, event=event, winner=winner)
-        say(f"{event} is over: {winner} won")
+        say(f"{brief(event)} is over: {shown(winner)} won")
     for event in sorted(known.keys() - paid.keys()):
         say(
             f"how {event} ended is not known: the recording stops before its last books say so. Its trades stay "
@@ -68,6 +70,11 @@ def resolve_known(stack: Stack, session: PaperSession, patience: float) -> None:
         events = {spec.market: spec.event for spec in traded}
         events |= {spec.complement: spec.event for spec in recorded.markets if spec.complement}
         asyncio.run(await_paid(stack, {market for market, event in events.items() if event in paid}, patience))
+
+
+def brief(event: str) -> str:
+    """A condition, 0x and 64 digits, by its first eight; everything else by its own name."""
+    return f"{event[:10]}…" if event.startswith("0x") else event
 
 
 def event_of(market: str) -> str:

@@ -15,6 +15,7 @@ from domain.trade import TradeState
 from ledger.render import render
 from ledger.story import TradeRow, TradeStory
 from venues.recording.numbers import iso
+from workers.cli.names import names_of
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.stack.books import open_ledger
 from workers.stack.layout import Stack
@@ -63,14 +64,15 @@ def trade(
 ) -> None:
     """Tell the story of one trade, step by step."""
     stack = options.stack_with_ledger()
-    story = asyncio.run(_story(stack, trade_id))
-    for line in render(story):
+    story, names = asyncio.run(_story(stack, trade_id))
+    for line in render(story, names):
         out.print(line, markup=False)
     if stack.temporal_ui_url:
         space = f"{stack.temporal_ui_url}/namespaces/{stack.temporal_namespace}"
         say(f"Temporal UI: {space}/workflows/{story.intent.id}")
 
 
-async def _story(stack: Stack, trade_id: str) -> TradeStory:
+async def _story(stack: Stack, trade_id: str) -> tuple[TradeStory, dict[str, str]]:
     async with open_ledger(stack) as ledger:
-        return await ledger.trade(trade_id)
+        story = await ledger.trade(trade_id)
+        return story, await names_of(stack, ledger, [(leg.venue, leg.market) for leg in story.intent.legs])

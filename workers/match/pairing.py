@@ -21,7 +21,8 @@ LEAST = 70
 _CLEAR = 5  # points by which the best partner must beat the next
 _WORDS = re.compile(r"[a-z0-9]+")
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?")
-_LIKELY_TITLE = 85
+LIKELY_TITLE = 85
+"""How alike the titles of two questions must be, from 0 to 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +85,25 @@ def contradiction(here: Listing, there: Listing) -> str:
 def _game(here: Listing, there: Listing) -> Candidate | None:
     if contradiction(here, there) or len(here.outcomes) < len(there.outcomes):
         return None
-    best: Candidate | None = None
+    score, places, likes = likeness(here, there)
+    doubts = tuple(
+        f"{here.outcomes[n].label} and {outcome.label} do not look alike"
+        for n, outcome, like in zip(places, there.outcomes, likes, strict=True)
+        if like < LEAST
+    )
+    return Candidate(here, there, score, tuple((n, place) for place, n in enumerate(places)), doubts)
+
+
+def likeness(here: Listing, there: Listing) -> tuple[int, tuple[int, ...], list[int]]:
+    """How alike the outcomes of two games are called, from 0 to 100, at best; for each outcome of `there` the place of
+    its partner in `here`, and how alike the two are. `here` has at least as many outcomes."""
+    best: tuple[int, tuple[int, ...], list[int]] = (-1, (), [])
     for places in permutations(range(len(here.outcomes)), len(there.outcomes)):
         likes = [alike(here.outcomes[n], outcome) for n, outcome in zip(places, there.outcomes, strict=True)]
         # One name spelt beyond recognition is usual (a code of another surname); two are another game.
         score = round((3 * max(likes) + sum(likes) / len(likes) + min(likes)) / 5)
-        if best is None or score > best.score:
-            doubts = tuple(
-                f"{here.outcomes[n].label} and {outcome.label} do not look alike"
-                for n, outcome, like in zip(places, there.outcomes, likes, strict=True)
-                if like < LEAST
-            )
-            pairs = tuple((n, place) for place, n in enumerate(places))
-            best = Candidate(here, there, score, pairs, doubts)
+        if score > best[0]:
+            best = (score, places, likes)
     return best
 
 
@@ -128,10 +135,14 @@ def _in_order(short: str, long: str) -> bool:
 def _question(here: Listing, there: Listing) -> Candidate | None:
     """Two questions about one thing. The first outcome of both is taken to be the YES."""
     score = round(fuzz.token_sort_ratio(here.title.lower(), there.title.lower()))
-    if score < _LIKELY_TITLE:
+    if score < LIKELY_TITLE:
         return None
-    numbers = [set(_NUMBERS.findall(listing.title)) for listing in (here, there)]
-    if numbers[0] != numbers[1]:
+    if numbers_of(here) != numbers_of(there):
         return None  # another year, another threshold
     doubts = () if here.title.lower() == there.title.lower() else ("the questions are worded differently",)
     return Candidate(here, there, score, ((0, 0),), doubts)
+
+
+def numbers_of(listing: Listing) -> set[str]:
+    """The numbers in a title: years, thresholds."""
+    return set(_NUMBERS.findall(listing.title))

@@ -94,6 +94,9 @@ class Wire:
     async def market(self, market: str) -> MarketSpec:
         return await self.venue.market(market)
 
+    def forget_rules(self, market: str) -> None:
+        self.venue.forget_rules(market)
+
     async def cash(self) -> Decimal:
         await self._travel("cash")
         return await self.venue.cash()

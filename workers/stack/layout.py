@@ -8,6 +8,7 @@ state_dir/
 ├── temporal.db       the Temporal development server's history (SQLite, WAL)
 ├── paper/            the paper exchange's journal
 ├── keys/             paper keys of both venues, database password (folder 0700, secrets 0600)
+├── chain/            what was asked of the chain (merges), one file a fact (folder 0700)
 ├── dead-letters/     what venues said and nobody could use
 ├── logs/             PROCESS.log JSON lines, PROCESS.err raw stderr
 └── reports/          saved reports
@@ -97,6 +98,11 @@ class Layout:
         return self.root / "dead-letters"
 
     @property
+    def chain(self) -> Path:
+        """What was asked of the chain: see `venues.polymarket.journal`. Every process of the stack must see it."""
+        return self.root / "chain"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 
@@ -119,6 +125,7 @@ class Layout:
                 folder.mkdir(exist_ok=True)
             self.keys.mkdir(mode=0o700, exist_ok=True)
             self.keys.chmod(0o700)
+            self.chain.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise BadInput(
                 f"state folder {self.root}: {error.strerror} ({error.filename}); "
@@ -141,6 +148,8 @@ class PolymarketEnds:
     credentials_file: Path
     funder: str | None = None
     signature_type: SignatureType = "eoa"
+    relayer_key_file: Path | None = None
+    """None where sets are not merged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +263,7 @@ def _polymarket(settings: Settings, layout: Layout, endpoints: Mapping[str, Any]
         real.credentials_file,
         real.funder,
         real.signature_type,
+        real.relayer_key_file if real.merge else None,
     )
 
 

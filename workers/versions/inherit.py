@@ -33,7 +33,7 @@ from workflows import names
 
 log = structlog.get_logger(__name__)
 
-_ANSWER = timedelta(seconds=6)  # a question first waits for the worker that had the trade last
+_ANSWER = timedelta(seconds=12)  # a question first waits for the worker that had the trade last
 _AT_ONCE = 16
 _BUDGET_S = 10.0
 

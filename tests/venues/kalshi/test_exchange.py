@@ -189,6 +189,18 @@ async def test_an_order_its_markets_known_rules_forbid_is_denied_with_the_neares
         await client.prepare(ticket(market="WHOLE", size=Decimal("0.5")))
 
 
+async def test_an_order_off_the_known_grid_is_held_against_the_grid_read_again(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    market(venue)
+    await client.market(MARKET)
+    finer = [{"start": "0.0000", "end": "1.0000", "step": "0.0010"}]
+    market(venue, price_ranges=finer)
+    await client.prepare(ticket(limit=Decimal("0.5060")))
+    venue.on("GET", f"/markets/{MARKET}", says({"error": {"code": "internal"}}, status=503))
+    await client.prepare(ticket(limit=Decimal("0.5065")))  # nobody can say now: the venue has the last word
+
+
 def ready(venue: FakeKalshi, *, scopes: tuple[str, ...] = ("read", "write::trade"), **key: Any) -> None:
     bucket = {"bucket_capacity": 600, "refill_rate": 300}
     venue.on("GET", "/exchange/status", says(UP))

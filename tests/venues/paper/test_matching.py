@@ -66,8 +66,18 @@ def test_the_better_resting_price_is_filled_first() -> None:
     made = engine()
     made.rest(Resting("early", 1, "bid", 47 * CENT, 5 * LOT))
     made.rest(Resting("better", 2, "bid", 48 * CENT, 5 * LOT))
+    made.book.change("yes", 47 * CENT, -100 * LOT)  # who stood before "early" has left: it is first in line there
+    made.shorten()
     made.book.change("no", 53 * CENT, 6 * LOT)
     assert [(order, take.size) for order, take in made.crossed()] == [("better", 5 * LOT), ("early", 1 * LOT)]
+
+
+def test_what_comes_across_goes_to_who_stood_there_first() -> None:
+    made = engine()
+    made.rest(Resting("mine", 1, "bid", 47 * CENT, 5 * LOT))
+    assert made.ahead("mine") == 100 * LOT
+    made.book.change("no", 53 * CENT, 102 * LOT)
+    assert [(order, take.size) for order, take in made.crossed()] == [("mine", 2 * LOT)]
 
 
 _LEVELS = st.dictionaries(st.integers(1, 99).map(lambda n: n * CENT), st.integers(1, 5000).map(lambda n: n * 7919))

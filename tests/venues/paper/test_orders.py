@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.venues.paper.conftest import Launch
-from tests.venues.paper.sample import AAA, BBB, ORDERS, T0, Client, micros, session, ticket
+from tests.venues.paper.sample import AAA, BBB, ORDERS, T0, Client, micros, session, ticket, until
 from venues.recording.session import BookDelta
 
 GTC = {"time_in_force": "good_till_canceled"}
@@ -185,6 +185,31 @@ async def test_the_recording_crossing_a_resting_order_fills_it_as_maker_at_its_p
     order = (await venue.get(f"/portfolio/orders/{order_id}"))["order"]
     assert (order["status"], order["fill_count_fp"], order["remaining_count_fp"]) == ("resting", "3.00", "2.00")
     assert (order["maker_fees_dollars"], order["taker_fees_dollars"]) == ("0.000000", "0.000000")
+
+
+async def test_what_comes_across_goes_to_those_ahead_in_line_first(launch: Launch) -> None:
+    left, came = [
+        BookDelta(T0 + at, AAA, side, micros(price), micros(size))
+        for at, side, price, size in ((2_000_000, "yes", "0.47", -40), (2_500_000, "no", "0.53", 63))
+    ]
+    venue = await launch(session(left, came), speed="1")
+    order_id = (await venue.order(price="0.4700", count="5.00", **GTC)).body["order_id"]
+    position = f"/portfolio/orders/{order_id}/queue_position"
+    assert await venue.get(position) == {"queue_position_fp": "100.00"}
+
+    async def filled() -> bool:
+        return bool((await venue.get(f"/portfolio/orders/{order_id}"))["order"]["fill_count_fp"] != "0.00")
+
+    await until(filled)  # 100 stood ahead, 40 of them left, 63 came: 60 go to those ahead, 3 to us
+    order = (await venue.get(f"/portfolio/orders/{order_id}"))["order"]
+    assert (order["fill_count_fp"], order["remaining_count_fp"]) == ("3.00", "2.00")
+    assert await venue.get(position) == {"queue_position_fp": "60.00"}
+
+
+async def test_our_own_taking_from_a_level_shortens_the_line_there(venue: Client) -> None:
+    order_id = (await venue.order(price="0.4600", count="5.00", **GTC)).body["order_id"]
+    await venue.order(side="ask", count="130.00", price="0.4600")  # 100 at 0.47, 30 of the 50 at 0.46
+    assert await venue.get(f"/portfolio/orders/{order_id}/queue_position") == {"queue_position_fp": "20.00"}
 
 
 async def test_orders_are_listed_newest_first_in_pages_that_end_with_an_empty_cursor(venue: Client) -> None:

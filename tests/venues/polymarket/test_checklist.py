@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from domain.errors import Rejected
 from tests.venues.kalshi.fake import NOW, says
-from tests.venues.polymarket.scripted import NO, OWNER, YES, Scripted
+from tests.venues.polymarket.scripted import CREDENTIALS, NO, OWNER, WALLET, YES, Scripted
 from venues.checklist import Check
 from venues.polymarket.checklist import SPENDERS, checklist
-from venues.polymarket.client import PolymarketClient
+from venues.polymarket.client import ChainAccess, PolymarketClient
 from venues.polymarket.contracts import EXCHANGE, NEG_RISK_ADAPTER
+from venues.polymarket.derive import wallets_of
+from venues.polymarket.fake_relayer import FakeRelayer
+from venues.polymarket.journal import ChainJournal
+from venues.polymarket.wallet import SignatureType, Wallet
 
 MOST = str(2**256 - 1)
 
@@ -148,3 +154,34 @@ async def test_nothing_secret_is_shown(sound: Scripted, client: PolymarketClient
     shown = str(await checklist(client, {YES: None, NO: None}))
     assert OWNER not in shown
     assert OWNER[:8] in shown
+
+
+def of_kind(venue: Scripted, kind: SignatureType, says_kind: SignatureType, chain: ChainAccess | None = None) -> Any:
+    address = dict(wallets_of(WALLET.address))[kind]
+    wallet = Wallet.from_hex("11" * 32, funder=address, signature_type=says_kind)
+    return PolymarketClient(venue.services, wallet, CREDENTIALS, clock=lambda: NOW, chain=chain)
+
+
+async def test_a_wallet_of_the_key_is_told_by_its_address_and_its_kind_must_be_the_configured_one(
+    sound: Scripted,
+) -> None:
+    async with of_kind(sound, SignatureType.SAFE, SignatureType.SAFE) as client:
+        assert (await looked(client))["polymarket wallet"].verdict == "ok"
+    async with of_kind(sound, SignatureType.SAFE, SignatureType.PROXY) as client:
+        line = (await looked(client))["polymarket wallet"]
+        assert (line.verdict, line.fix) == ("fail", "set polymarket.signature_type: safe")
+    stranger = Wallet.from_hex("11" * 32, funder="0x" + "22" * 20, signature_type=SignatureType.SAFE)
+    async with PolymarketClient(sound.services, stranger, CREDENTIALS, clock=lambda: NOW) as client:
+        assert (await looked(client))["polymarket wallet"].verdict == "warn"
+
+
+async def test_the_relayer_is_asked_where_sets_are_to_be_merged(sound: Scripted, tmp_path: Path) -> None:
+    relayer = FakeRelayer()
+    chain = ChainAccess(relayer, ChainJournal(tmp_path))
+    async with of_kind(sound, SignatureType.SAFE, SignatureType.SAFE, chain) as client:
+        assert (await looked(client))["polymarket merge"].verdict == "ok"
+        relayer.fail_next = [Rejected("the relayer refused: HTTP 401", "http_401")]
+        line = (await looked(client))["polymarket merge"]
+        assert (line.verdict, line.seen) == ("fail", "the relayer refused: HTTP 401")
+    async with of_kind(sound, SignatureType.SAFE, SignatureType.SAFE) as client:
+        assert "polymarket merge" not in await looked(client)

@@ -555,6 +555,23 @@ async def test_sets_are_named_and_merged_only_where_there_is_a_wallet_for_it(ven
     assert [fill.trade_id for fill in fills if not fill.merged] == ["t-1"]
 
 
+async def test_rules_that_changed_are_forgotten_for_both_tokens_and_orders_wait_for_the_new_ones(
+    venue: Scripted, client: PolymarketClient
+) -> None:
+    await client.market(YES)
+    await client.market(NO)
+    venue.plays(info={"mts": 0.1})
+    assert (await client.market(NO)).step_at(Decimal("0.5")) == Decimal("0.01")
+    client.forget_rules(YES)
+    venue.on("GET", f"/clob-markets/{CONDITION}", says({}, status=503))
+    waits = await client.submit(ticket(limit=Decimal("0.55")))
+    assert (waits.verdict, waits.sent) == (Verdict.DENIED, False)
+    venue.plays(info={"mts": 0.1})
+    refused = await client.submit(ticket(limit=Decimal("0.55")))
+    assert (refused.verdict, refused.code) == (Verdict.DENIED, "off_tick")
+    assert (await client.market(NO)).step_at(Decimal("0.5")) == Decimal("0.1")
+
+
 @pytest.mark.parametrize(("info", "market"), [({"ao": False}, {}), ({}, {"closed": True})])
 async def test_a_market_that_takes_no_orders_is_not_open_and_is_asked_for_each_time(
     venue: Scripted, client: PolymarketClient, info: dict[str, Any], market: dict[str, Any]

@@ -59,11 +59,12 @@ class Desk:
     def admit(self, posted: Posted, key: ApiKey, raw: bytes) -> Admitted:
         """Every check but those of the book. Nothing is kept but the receipt of the bytes."""
         clob = self._clob
-        clob.modes.admit_order(clob.now(), post_only=posted.post_only)
-        if posted.owner != key.key:
-            raise refusals.foreign_owner()
-        if posted.order.signature_type != SignatureType.DEPOSIT and posted.order.signer.lower() != key.address.lower():
-            raise refusals.foreign_signer()
+        try:
+            clob.modes.admit_order(clob.now(), post_only=posted.post_only)
+            _own(posted, key)
+        except PolyRefusal:
+            self._arrived(raw)
+            raise
         market = clob.markets.of_token(posted.order.token_id)
         if market is None:
             raise refusals.no_orderbook()
@@ -110,7 +111,18 @@ class Desk:
         )
 
     def arrived(self, raw: bytes) -> None:
-        """Note bytes that arrived and will have no effect."""
+        """Note bytes that arrived and will have no effect: of one order, or of each of a batch."""
+        if raw.lstrip()[:1] == b"[":
+            try:
+                entries = msgspec.json.decode(raw, type=list[msgspec.Raw])
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return
+            for entry in entries:
+                self._arrived(bytes(entry))
+        else:
+            self._arrived(raw)
+
+    def _arrived(self, raw: bytes) -> None:
         try:
             posted = read_posted(raw)
             market = self._clob.markets.of_token(posted.order.token_id)
@@ -278,6 +290,13 @@ class Desk:
             working=(order for order in clob.working.values() if order.order_id != own),
             unfinished=clob.unfinished.values(),
         )
+
+
+def _own(posted: Posted, key: ApiKey) -> None:
+    if posted.owner != key.key:
+        raise refusals.foreign_owner()
+    if posted.order.signature_type != SignatureType.DEPOSIT and posted.order.signer.lower() != key.address.lower():
+        raise refusals.foreign_signer()
 
 
 def _proved(posted: Posted, market: Market) -> OrderProof:

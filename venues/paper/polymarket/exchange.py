@@ -133,7 +133,7 @@ class Clob:
                 self._match(condition)
 
     def _load(self, markets: list[Market]) -> None:
-        self.engines = {market.id: MarketEngine(LOT, queue=True) for market in markets}
+        self.engines = {market.id: MarketEngine(LOT) for market in markets}
         self.applied = 0
 
     def apply(self, event: SessionEvent, at: int, *, silent: bool = False) -> None:

@@ -57,7 +57,7 @@ def clob_gate(  # noqa: PLR0917 - the parts of one server
                 silence(fault.ms or 0)
                 fault = None
         if fault is not None and _before(fault):
-            if request.method == "POST" and request.path == "/order":
+            if request.method == "POST" and request.path in ("/order", "/orders"):
                 desk.arrived(await request.read())
             return drop(request) if fault.do == "lost_request" else _scripted(fault)
         response = await _answered(request, handler, fault)

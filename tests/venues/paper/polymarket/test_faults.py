@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from domain.orders import TimeInForce
 from tests.venues.paper.polymarket.clob import Trader, until
 from tests.venues.paper.polymarket.conftest import Launch
 from venues.paper import faults
+from venues.paper.polymarket.limits import Limits
+from venues.paper.polymarket.refusals import PolyRefusal
+from venues.polymarket.orders import batch_body
 
 GTC = TimeInForce.GTC
 
@@ -44,6 +48,18 @@ async def test_a_lost_request_has_no_effect_and_its_bytes_are_on_record(trader: 
     assert (await trader.call("POST", "/order", body)).status == 200
     receipt = (await trader.admin("GET", "/polymarket/audit")).body["orders"][order_id]
     assert (receipt["times"], len(receipt["sha256"])) == (2, 1)
+
+
+async def test_the_audit_names_each_entry_of_a_batch_by_its_order_id_whatever_becomes_of_it(trader: Trader) -> None:
+    made = [trader.prepared(limit="0.40", tif=GTC), trader.prepared(limit="0.40", tif=GTC, owner="somebody-else")]
+    batch = batch_body([body for body, _ in made])
+    await arm(trader, {"match": {"venue": "polymarket", "request": "place_orders"}, "do": "lost_request"})
+    with pytest.raises(aiohttp.ClientError):
+        await trader.call("POST", "/orders", batch)
+    assert [bool(one["errorMsg"]) for one in (await trader.call("POST", "/orders", batch)).body] == [False, True]
+    seen = (await trader.admin("GET", "/audit")).body["polymarket_orders"]
+    for body, order_id in made:
+        assert (seen[order_id]["times"], seen[order_id]["sha256"]) == (2, [sha256(body).hexdigest()])
 
 
 async def test_a_status_comes_before_or_after_the_effect(trader: Trader) -> None:
@@ -88,19 +104,27 @@ async def test_silence_reaches_both_channels_and_leaves_pongs(trader: Trader, ve
     await socket.close()
 
 
-async def test_rate_limits_say_what_is_left_and_refuse_whole_batches(launch: Launch, http: Any) -> None:
+async def test_rate_limits_say_what_is_left(launch: Launch, http: Any) -> None:
     trader = await Trader.at(await launch(rate_limits=True), http).enter()
     answer = await trader.order(limit="0.40", tif=GTC)
     assert answer.headers["Poly-RateLimit-Remaining"] == "59"
     assert answer.headers["Poly-RateLimit-Tier"] == "Standard"
-    statuses = []
-    for _ in range(20):  # fifteen each: far more than forty a second refill
-        entries = [trader.body(limit="0.10", size="5", tif=GTC) for _ in range(15)]
-        statuses.append((await trader.call("POST", "/orders", b"[" + b",".join(entries) + b"]")).status)
-        if statuses[-1] == 429:
-            break
-    assert statuses[:3] == [200, 200, 200]
-    assert statuses[-1] == 429
+
+
+def test_a_batch_passes_whole_or_not_at_all_and_cancels_may_overdraw() -> None:
+    limits, batch = Limits(), b"[" + b",".join([b"{}"] * 15) + b"]"
+    for left in ("45", "30", "15", "0"):
+        assert limits.admit("0x1", "POST", "/orders", batch, 0)["Poly-RateLimit-Remaining"] == left
+    with pytest.raises(PolyRefusal) as refused:
+        limits.admit("0x1", "POST", "/orders", batch, 0)
+    assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "1")
+    assert limits.admit("0x1", "POST", "/orders", batch, 500_000)["Poly-RateLimit-Remaining"] == "5"
+    limits.admit("0x1", "DELETE", "/cancel-all", b"", 0)
+    limits.cancelled("0x1", 200)
+    with pytest.raises(PolyRefusal):
+        limits.admit("0x1", "DELETE", "/order", b"", 500_000)
+    assert limits.admit("0x1", "DELETE", "/order", b"", 2_000_000)
+    assert limits.admit("0x2", "POST", "/order", b"", 0)["Poly-RateLimit-Remaining"] == "59"
 
 
 SCRIPT = Path(__file__).parents[4] / "docs" / "paper-exchange.md"

@@ -1,0 +1,78 @@
+"""The ledger of a stack that is down, for commands that only read: its Postgres is started for as long as they read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from domain.errors import SurefootError, Unavailable
+from ledger.store import Ledger
+from workers.stack.books import open_ledger
+from workers.stack.host import locked, supervisor_of
+from workers.stack.layout import Stack, read_stack_file
+from workers.stack.postgres import EmbeddedPostgres
+from workers.stack.supervisor import RestartPolicy, Supervisor
+
+
+@asynccontextmanager
+async def reading(stack: Stack, say: Callable[[str], None]) -> AsyncIterator[Ledger]:
+    """The ledger, whether the stack runs or not. Nobody can start the stack while its Postgres runs for this alone.
+
+    Raises `Unavailable` if its Postgres neither answers nor can be started, saying what to do; `AlreadyUp` if the stack
+    is just being started."""
+    embedded = stack.settings.postgres.dsn is None
+    if not embedded or supervisor_of(read_stack_file(stack.layout)) is not None or await _answers(stack):
+        async with open_ledger(stack) as ledger:
+            yield ledger
+        return
+    say("the stack is down; starting its Postgres to read the ledger")
+    with locked(stack.layout):
+        stopping, ready = asyncio.Event(), asyncio.Event()
+        try:
+            server = EmbeddedPostgres(stack.layout, stack.ports["postgres"], lambda line: None)
+            supervisor = Supervisor(
+                [server.spec()],
+                say=lambda line: None,
+                changed=lambda records: None,
+                ready=ready.set,
+                policy=RestartPolicy(deaths=1),
+            )
+            running = asyncio.create_task(supervisor.run(stopping))
+            await _either(running, ready)
+        except SurefootError as error:
+            raise Unavailable(
+                f"the stack in {stack.state_dir} is down and its Postgres cannot be started for reading "
+                f"({error.message}); start the stack with `surefoot up`",
+                "down",
+            ) from None
+        try:
+            async with open_ledger(stack) as ledger:
+                yield ledger
+        finally:
+            stopping.set()
+            await running
+
+
+async def _answers(stack: Stack) -> bool:
+    """A killed supervisor leaves a Postgres that others still use."""
+    try:
+        async with open_ledger(stack):
+            return True
+    except SurefootError:
+        return False
+
+
+async def _either(running: asyncio.Task[None], ready: asyncio.Event) -> None:
+    """Returns once it is ready; raises what ended it before."""
+    waiting = asyncio.create_task(ready.wait())
+    try:
+        await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        raise
+    finally:
+        waiting.cancel()
+    if running.done():
+        running.result()
