@@ -139,6 +139,8 @@ class AdvancedTicks:
 
 
 def _trade(ticker: _Ticker, at: int, received_at: int) -> SpotTick:
+    if not ticker.product_id:
+        raise Unreadable("a ticker without product_id")
     return SpotTick(
         SpotSource.COINBASE,
         ticker.product_id,

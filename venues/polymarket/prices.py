@@ -110,6 +110,8 @@ class PriceTicks:
             self.carried += 1
             return ()
         symbol = payload.symbol.lower()
+        if not symbol:
+            raise Unreadable(f"{frame.channel} of no symbol")
         try:
             found = [
                 SpotTick(
