@@ -14,6 +14,10 @@ class Gate(StrEnum):
     GAPPED = "gapped"  # a sequence gap or a recorder's restart; the book is not trusted until resynced
     CROSSED = "crossed"  # a book whose best bid is at or above its best ask
     MIRRORED = "mirrored"  # the two tokens of one condition do not mirror each other: two views of different instants
+    IMPOSSIBLE = "impossible"  # a quote no exchange shows: outside (0, 1), off the grid, without a size, from the past
+    DEGENERATE = "degenerate"  # a side is empty, or the spread is so wide that nobody means it
+    ARTEFACT = "artefact"  # sizes alone move the micro-price further from the mid than is believed
+    JUMP = "jump"  # the mid moved further than its volatility explains, and has not stood there long enough
     STALE = "stale"  # a book last changed too long before the deciding event
     SKEWED = "skewed"  # the two books are of different instants
     LAGGED = "lagged"  # the frame was under way for too long
@@ -22,6 +26,14 @@ class Gate(StrEnum):
     HALTED = "halted"  # a halt in force covers a market or the strategy, or halts could not be read
     OPEN_TRADE = "open_trade"  # the pair already has as many open trades as allowed
     NO_DURABLE_START = "no_durable_start"  # the workflow could not be started: no record, no trade
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a quote is not believed now: the gate it shuts, and for people what was seen and what the limit is."""
+
+    gate: Gate
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,10 @@ makes them old, that before what makes the trade impossible, that before what ma
     CROSSED     a book's best bid is at or above its best ask: no exchange shows that
     GAPPED      a message of a book was lost, or it stayed crossed; until its next snapshot its levels are a belief
     MIRRORED    two tokens of one condition do not mirror each other: they are seen at different instants
+    IMPOSSIBLE  a quote no exchange shows            ) the quote firewall refused
+    DEGENERATE  a book nobody means                  ) one of the books
+    ARTEFACT    a micro-price made by sizes alone    ) (`ingest.firewall`)
+    JUMP        a mid moved beyond its volatility    )
     STALE       a book last changed more than its venue's max_book_age before the deciding event
     SKEWED      the books' last changes are more than max_skew apart
     LAGGED      the deciding frame was under way for more than max_lag (receive minus exchange time)
@@ -28,9 +32,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from domain.book import Book
-from domain.decisions import Gate
+from domain.decisions import Gate, Refused
 from domain.halt import Halt
 from domain.limits import GateLimits
 from domain.market import MarketSpec, Venue
@@ -72,7 +77,8 @@ class Moment:
     """What the gates look at: the deciding event's venue, exchange and receive time, the size on offer, what is open.
 
     `unheard` says why the account would not be heard of at one of the venues; empty if it is at all of them.
-    `halt` names the halt in force, or why none can be ruled out; empty when the pair may be opened.
+    `halt` names the halt in force, or why none can be ruled out; empty when the pair may be opened. `refused` is what
+    the quote firewall says of the books.
     """
 
     books: Sequence[Book]
@@ -85,6 +91,7 @@ class Moment:
     open_trades: int
     halt: str = ""
     unheard: str = ""
+    refused: Refused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,8 @@ def shut_gate(moment: Moment, bounds: Bounds) -> Gate | None:
         return Gate.GAPPED
     if _broken_mirror(moment, bounds) is not None:
         return Gate.MIRRORED
+    if moment.refused is not None:
+        return moment.refused.gate
     if _too_old(moment, bounds) is not None:
         return Gate.STALE
     oldest, newest = _ages(books)
@@ -152,6 +161,8 @@ def explain(gate: Gate, moment: Moment, bounds: Bounds) -> str:
                 f"{one.market} {_dollars(one.best_bid)}/{_dollars(one.best_ask)} is not the mirror of "
                 f"{other.market} {_dollars(other.best_bid)}/{_dollars(other.best_ask)}: two views of different instants"
             )
+        case Gate.IMPOSSIBLE | Gate.DEGENERATE | Gate.ARTEFACT | Gate.JUMP:
+            return moment.refused.detail if moment.refused is not None else "the quote firewall refused a book"
         case Gate.STALE:
             old, limit = _too_old(moment, bounds) or (books[0], bounds.ages[0])
             return f"{old.market} last changed {_seconds(moment.at - old.exchange_at)} before; limit {limit / 1e6:g} s"
@@ -173,7 +184,17 @@ def explain(gate: Gate, moment: Moment, bounds: Bounds) -> str:
             return "the trade could not be started durably"
 
 
-def mirrored(one: Book, other: Book) -> bool:
+class Sides(Protocol):
+    """The best prices of one instrument in micros; None for a side that is empty."""
+
+    @property
+    def best_bid(self) -> int | None: ...
+
+    @property
+    def best_ask(self) -> int | None: ...
+
+
+def mirrored(one: Sides, other: Sides) -> bool:
     """Whether two tokens of a condition show one book from its two sides. A side that is empty mirrors an empty one."""
     return (one.best_bid or 0) + (other.best_ask or MICRO) == MICRO and (one.best_ask or MICRO) + (
         other.best_bid or 0

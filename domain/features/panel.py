@@ -1,0 +1,114 @@
+"""Every feature of one instrument and the spot price it follows, kept by folds and read as one vector.
+
+Fed in exchange order as events come. Reading changes nothing that another read sees, and computes the whole vector:
+read where a decision needs it, not at every event. Two panels fed the same events say the same.
+
+| name | what | unit |
+|---|---|---|
+| `mid`, `spread`, `weighted_mid`, `imbalance` | of the touch | dollars; imbalance from 0 to 1 |
+| `micro_price` | mid + g(I, spread), with a fitted table | dollars |
+| `flow` | order-flow imbalance over `flow_window` | shares |
+| `mid_ema` | the mid held until it changed, `mid_halflife` | dollars |
+| `spot` | the last tick at or before the moment, by exchange time | the spot's own |
+| `spot_age` | the moment minus that tick's time | seconds |
+| `spot_ema` | of the spot, `spot_halflife` | the spot's own |
+| `sigma` | realised volatility of the spot at the traded horizon | per √second |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from domain.features.ema import Ema, Hold
+from domain.features.feature import Feature, FeatureVector, Flaw, flawed
+from domain.features.flow import FlowImbalance
+from domain.features.join import AsOf, Tolerance
+from domain.features.micro_price import MicroPrice
+from domain.features.touch import Touch, imbalance, mid, spread, weighted_mid
+from domain.features.volatility import RealisedVolatility, Sampling
+from domain.spot import ATTO, SpotSource, SpotTick
+
+_TOUCH = {"mid": mid, "spread": spread, "weighted_mid": weighted_mid, "imbalance": imbalance}
+
+
+@dataclass(frozen=True, slots=True)
+class PanelParams:
+    """Microseconds. `book_age` is how old a touch may be; the spot is that of `source` and `symbol` and no other."""
+
+    source: SpotSource = SpotSource.CHAINLINK
+    symbol: str = "btcusd"
+    book_age: int = 5_000_000
+    flow_window: int = 10_000_000
+    mid_halflife: int = 5_000_000
+    spot_halflife: int = 10_000_000
+    sampling: Sampling = field(default_factory=Sampling)
+    tolerance: Tolerance = field(default_factory=Tolerance)
+
+
+class FeaturePanel:
+    """One instrument of one market; of a binary condition, one of its two tokens."""
+
+    __slots__ = ("_flow", "_micro", "_mid_ema", "_params", "_sigma", "_spot", "_spot_ema", "_touch", "market")
+
+    def __init__(self, market: str, params: PanelParams, micro: MicroPrice | None = None) -> None:
+        self.market = market
+        self._params = params
+        self._micro = micro
+        self._touch: Touch | None = None
+        self._flow = FlowImbalance(params.flow_window)
+        self._mid_ema = Ema(params.mid_halflife, Hold.PREVIOUS)
+        self._spot_ema = Ema(params.spot_halflife, Hold.PREVIOUS)
+        self._spot = AsOf(params.tolerance)
+        self._sigma = RealisedVolatility(params.sampling)
+
+    def on_touch(self, touch: Touch) -> None:
+        """The book's touch after an event; an older one than the last is left out."""
+        if self._touch is not None and touch.at < self._touch.at:
+            self._flow.late += 1
+            return
+        self._touch = touch
+        self._flow.update(touch)
+        centre = mid(touch)
+        if centre.valid:
+            self._mid_ema.update(touch.at, centre.value)
+
+    def on_book_lost(self) -> None:
+        """The book is not believed until its next snapshot: nothing is known of its touch, and flow begins anew."""
+        self._touch = None
+        self._flow.reset()
+
+    def on_spot(self, tick: SpotTick) -> None:
+        """A tick of any source; those of others, or of another symbol, are ignored."""
+        if tick.source is not self._params.source or tick.symbol != self._params.symbol:
+            return
+        self._spot.update(tick)
+        price = tick.price / ATTO
+        self._spot_ema.update(tick.exchange_at, price)
+        self._sigma.update(tick.exchange_at, price)
+
+    def vector(self, at: int) -> FeatureVector:
+        """All features at exchange time `at` (µs), each with its own flaw."""
+        touch = self._fresh(at)
+        features = {name: measure(touch) if isinstance(touch, Touch) else touch for name, measure in _TOUCH.items()}
+        if self._micro is not None:
+            features["micro_price"] = self._micro.of(touch) if isinstance(touch, Touch) else touch
+        features["flow"] = self._flow.at(at) if isinstance(touch, Touch) else touch
+        features["mid_ema"] = self._mid_ema.at(at)
+        joined = self._spot.at(at)
+        if joined.tick is not None and joined.flaw is None:
+            features["spot"] = Feature(joined.tick.price / ATTO)
+            features["spot_age"] = Feature(joined.gap / 1e6)
+        else:
+            nearest = f"nearest tick {joined.gap / 1e6:.1f} s before" if joined.tick is not None else "no tick yet"
+            features["spot"] = features["spot_age"] = flawed(joined.flaw or Flaw.MISSING, nearest)
+        features["spot_ema"] = self._spot_ema.at(at)
+        features["sigma"] = self._sigma.at(at)
+        return FeatureVector(self.market, at, features)
+
+    def _fresh(self, at: int) -> Touch | Feature:
+        touch = self._touch
+        if touch is None:
+            return flawed(Flaw.MISSING, "no book")
+        if at - touch.at > self._params.book_age:
+            return flawed(Flaw.STALE, f"book {(at - touch.at) / 1e6:.1f} s old")
+        return touch
