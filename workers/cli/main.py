@@ -70,6 +70,23 @@ for module in (
 ):  # fmt: skip
     module.register(app)
 
+_PANELS = {
+    "Run": ("up", "down", "status", "doctor", "config", "demo", "versions"),
+    "Look": ("trades", "trade", "report", "capital"),
+    "Trades, by a person": ("unwind", "hold", "retry", "accept", "adopt", "flat"),
+    "Halts and agreement with the venues": ("halt", "resume", "halts", "reconcile", "acknowledge"),
+    "Claims on two venues": ("match", "claims"),
+    "Paper exchange": ("paper", "play", "resolve"),
+    "Recordings and proof": ("synth", "replay", "import", "export", "simulate"),
+}
+_PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}
+_ORDER = list(_PANEL_OF)
+app.registered_commands.sort(key=lambda command: _ORDER.index(str(command.name)))
+for command in app.registered_commands:
+    command.rich_help_panel = _PANEL_OF[str(command.name)]
+for group in app.registered_groups:
+    group.rich_help_panel = _PANEL_OF[str(group.name)]
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command line and returns its exit code. Never raises."""
