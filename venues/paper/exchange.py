@@ -29,8 +29,9 @@ from venues.paper.office import Office, Opening
 from venues.paper.placing import ended, place
 from venues.paper.records import AccountView, BookSide, Cancelled, Order, Position, SettlementRow
 from venues.paper.request import OrderRequest
+from venues.paper.state_file import Taken
 from venues.paper.step import Changes, Listener
-from venues.paper.store import Store, Taken
+from venues.paper.store import Store
 from venues.recording.session import BookReset, SessionEvent
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from domain.market import Venue
 from venues.paper.exchange import Exchange
 from venues.paper.polymarket.exchange import Clob
-from venues.paper.store import Taken
+from venues.paper.state_file import Taken
 from venues.recording.session import BookDelta, Session, SessionEvent
 
 LIVE = "live:"

@@ -1,33 +1,28 @@
 """The account on disk. Everything an answer rests on is committed here before the answer leaves.
 
-SQLite in WAL mode with `synchronous=FULL`: a commit has reached the disk when it returns, so kill -9 and a power cut
-lose nothing that was answered. One process owns a state folder; a lock file proves it.
+One process owns a state folder; a lock file proves it.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 import msgspec
 
-from domain.errors import BadInput, Unavailable
+from domain.errors import Unavailable
 from venues.paper.listing import Listing
 from venues.paper.records import FillRow, Order, Position, SettlementRow
-from venues.recording.session import BidSide
+from venues.paper.state_file import COMMON, StateFile
 
-_VERSION = 2
 _SETTLING = """
 CREATE TABLE listings (ticker TEXT PRIMARY KEY, doc BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE settlements (seq INTEGER PRIMARY KEY, ticker TEXT NOT NULL, at INTEGER NOT NULL, doc BLOB NOT NULL);
 """
-_SCHEMA = f"""{_SETTLING}
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+_SCHEMA = f"""{COMMON}{_SETTLING}
 CREATE TABLE orders (
     seq INTEGER PRIMARY KEY, order_id TEXT NOT NULL UNIQUE, client_order_id TEXT NOT NULL UNIQUE,
     ticker TEXT NOT NULL, status TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
@@ -39,89 +34,35 @@ CREATE TABLE fills (
     at INTEGER NOT NULL, doc BLOB NOT NULL);
 CREATE INDEX fills_by_order ON fills (order_id);
 CREATE TABLE positions (ticker TEXT PRIMARY KEY, doc BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE taken (ticker TEXT PRIMARY KEY, applied INTEGER NOT NULL, doc BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE receipts (
     client_order_id TEXT NOT NULL, sha256 TEXT NOT NULL, times INTEGER NOT NULL, first_at INTEGER NOT NULL,
     PRIMARY KEY (client_order_id, sha256)) WITHOUT ROWID;
 """
 
-Taken = dict[BidSide, dict[int, int]]
 
-
-class Receipt(msgspec.Struct, frozen=True):
-    """What arrived under one client order id: how often, and the SHA-256 of each distinct body."""
-
-    times: int
-    sha256: tuple[str, ...]
-    first_received_at: int
-
-
-class Store:
+class Store(StateFile):
     """Raises `Unavailable` (code `state_in_use`) when another process holds the folder, `BadInput` (`state_corrupt`)
     when the file is not a state file of this version or is damaged."""
 
+    version = 2
+    schema = _SCHEMA
+    upgrades: ClassVar[Mapping[int, str]] = {1: _SETTLING}  # before markets settled
+    name = "client_order_id"
+
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / "paper.db"
         self._lock = _lock(folder / "paper.lock")
         try:
-            self._db = self._open()
+            super().__init__(folder / "paper.db")
         except BaseException:
             self._lock.close()
             raise
 
-    def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, isolation_level=None)
-        try:
-            self._prepare(db)
-        except sqlite3.DatabaseError as error:
-            db.close()
-            raise BadInput(
-                f"{self.path} is not a readable state file ({error}); expected the paper exchange's SQLite database; "
-                "restore it, or move it away to start a new paper account",
-                "state_corrupt",
-            ) from error
-        return db
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        found = int(db.execute("PRAGMA user_version").fetchone()[0])
-        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if not found and not tables:
-            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={_VERSION}; COMMIT;")
-        elif found == 1:  # before markets settled
-            db.executescript(f"BEGIN IMMEDIATE; {_SETTLING} PRAGMA user_version={_VERSION}; COMMIT;")
-        elif found != _VERSION:
-            raise sqlite3.DatabaseError(f"schema version {found}, expected {_VERSION}")
-        verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
-
     def close(self) -> None:
-        self._db.close()
+        super().close()
         self._lock.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """One atomic, durable step; undone when the body raises. Not to be nested."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            raise
-
     # -- facts about the account ------------------------------------------------------------------------------------
-
-    def get(self, key: str) -> str | None:
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
-
-    def put(self, key: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def positions(self) -> dict[str, Position]:
         rows = self._db.execute("SELECT ticker, doc FROM positions")
@@ -262,40 +203,6 @@ class Store:
         )
         for (doc,) in rows:
             yield msgspec.json.decode(doc, type=SettlementRow)
-
-    # -- what was taken from the recording --------------------------------------------------------------------------
-
-    def taken(self) -> dict[str, tuple[int, Taken]]:
-        """By ticker: after how many events of the session it was saved, and the sizes taken by side and price."""
-        rows = self._db.execute("SELECT ticker, applied, doc FROM taken")
-        return {ticker: (applied, msgspec.json.decode(doc, type=Taken)) for ticker, applied, doc in rows}
-
-    def put_taken(self, ticker: str, applied: int, taken: Mapping[BidSide, Mapping[int, int]]) -> None:
-        self._db.execute(
-            "INSERT OR REPLACE INTO taken VALUES (?, ?, ?)", (ticker, applied, msgspec.json.encode(dict(taken)))
-        )
-
-    def forget_taken(self) -> None:
-        self._db.execute("DELETE FROM taken")
-
-    # -- the bytes that arrived -------------------------------------------------------------------------------------
-
-    def receive(self, client_order_id: str, sha256: str, at: int) -> None:
-        self._db.execute(
-            "INSERT INTO receipts VALUES (?, ?, 1, ?) "
-            "ON CONFLICT (client_order_id, sha256) DO UPDATE SET times = times + 1",
-            (client_order_id, sha256, at),
-        )
-
-    def receipts(self) -> dict[str, Receipt]:
-        """By client order id, in the order of first arrival."""
-        found: dict[str, Receipt] = {}
-        for client_id, sha256, times, first_at in self._db.execute(
-            "SELECT client_order_id, sha256, times, first_at FROM receipts ORDER BY first_at, client_order_id, sha256"
-        ):
-            old = found.get(client_id, Receipt(0, (), first_at))
-            found[client_id] = Receipt(old.times + times, (*old.sha256, sha256), old.first_received_at)
-        return found
 
 
 def _lock(path: Path) -> IO[str]:

@@ -23,7 +23,7 @@ from venues.paper.polymarket.records import ClobOrder, ClobTrade, Side, Wallet
 from venues.paper.polymarket.settlement import Fate, Pace
 from venues.paper.polymarket.store import ClobStore
 from venues.paper.polymarket.street import Meeting, making, taking
-from venues.paper.store import Taken
+from venues.paper.state_file import Taken
 from venues.recording.session import BookReset, Session, SessionEvent
 
 _IDS = uuid.UUID("9c6d5f0a-3f53-5c0c-9a56-0b7a2f6f8c11")  # namespace of trade ids and of the street's; never change it

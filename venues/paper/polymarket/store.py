@@ -1,27 +1,18 @@
-"""The Polymarket side on disk, in `polymarket.db` beside the other side's file and under the same lock.
-
-SQLite in WAL mode with `synchronous=FULL`: what an answer rests on is on disk before the answer leaves.
-"""
+"""The Polymarket side on disk, in `polymarket.db` beside the other side's file and under the same lock."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from domain.errors import BadInput
 from venues.paper.polymarket.conditions import Market
 from venues.paper.polymarket.records import ApiKey, ClobOrder, ClobTrade, Pulse, Wallet
-from venues.paper.store import Receipt, Taken
-from venues.recording.session import BidSide
+from venues.paper.state_file import COMMON, StateFile
 
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+_SCHEMA = f"""{COMMON}
 CREATE TABLE markets (id TEXT PRIMARY KEY, doc BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE wallets (id TEXT PRIMARY KEY, doc BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE keys (id TEXT PRIMARY KEY, doc BLOB NOT NULL) WITHOUT ROWID;
@@ -34,7 +25,6 @@ CREATE TABLE trades (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, keeper TEXT NOT NULL, condition TEXT NOT NULL,
     token TEXT NOT NULL, matched_at INTEGER NOT NULL, due INTEGER NOT NULL, doc BLOB NOT NULL);
 CREATE INDEX trades_due ON trades (due) WHERE due;
-CREATE TABLE taken (ticker TEXT PRIMARY KEY, applied INTEGER NOT NULL, doc BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE receipts (
     id TEXT NOT NULL, sha256 TEXT NOT NULL, times INTEGER NOT NULL, first_at INTEGER NOT NULL,
     PRIMARY KEY (id, sha256)) WITHOUT ROWID;
@@ -43,57 +33,16 @@ CREATE TABLE receipts (
 _Row = TypeVar("_Row", bound=msgspec.Struct)
 
 
-class ClobStore:
+class ClobStore(StateFile):
     """Raises `BadInput` (`state_corrupt`) when the file is not a state file of this version or is damaged. The folder
     must be locked by the caller."""
 
+    version = 1
+    schema = _SCHEMA
+    name = "id"
+
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "polymarket.db"
-        db = sqlite3.connect(self.path, isolation_level=None)
-        try:
-            self._prepare(db)
-        except sqlite3.DatabaseError as error:
-            db.close()
-            raise BadInput(
-                f"{self.path} is not a readable state file ({error}); expected the paper exchange's SQLite database; "
-                "restore it, or move the folder away to start new paper accounts",
-                "state_corrupt",
-            ) from error
-        self._db = db
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        found = int(db.execute("PRAGMA user_version").fetchone()[0])
-        if not found and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={_VERSION}; COMMIT;")
-        elif found != _VERSION:
-            raise sqlite3.DatabaseError(f"schema version {found}, expected {_VERSION}")
-        verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
-
-    def close(self) -> None:
-        self._db.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """One atomic, durable step; undone when the body raises. Not to be nested."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            raise
-
-    def get(self, key: str) -> str | None:
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
-
-    def put(self, key: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        super().__init__(folder / "polymarket.db")
 
     # -- what is kept whole in memory -------------------------------------------------------------------------------
 
@@ -221,36 +170,6 @@ class ClobStore:
         query = f"SELECT doc FROM trades WHERE {' AND '.join(where)} ORDER BY seq DESC"  # noqa: S608 - fixed fragments
         for (doc,) in self._db.execute(query, values):
             yield msgspec.json.decode(doc, type=ClobTrade)
-
-    # -- what was taken, and the bytes that arrived ------------------------------------------------------------------
-
-    def taken(self) -> dict[str, tuple[int, Taken]]:
-        rows = self._db.execute("SELECT ticker, applied, doc FROM taken")
-        return {ticker: (applied, msgspec.json.decode(doc, type=Taken)) for ticker, applied, doc in rows}
-
-    def put_taken(self, ticker: str, applied: int, taken: Mapping[BidSide, Mapping[int, int]]) -> None:
-        self._db.execute(
-            "INSERT OR REPLACE INTO taken VALUES (?, ?, ?)", (ticker, applied, msgspec.json.encode(dict(taken)))
-        )
-
-    def forget_taken(self) -> None:
-        self._db.execute("DELETE FROM taken")
-
-    def receive(self, order_id: str, sha256: str, at: int) -> None:
-        self._db.execute(
-            "INSERT INTO receipts VALUES (?, ?, 1, ?) ON CONFLICT (id, sha256) DO UPDATE SET times = times + 1",
-            (order_id, sha256, at),
-        )
-
-    def receipts(self) -> dict[str, Receipt]:
-        """By order id, in the order of first arrival."""
-        found: dict[str, Receipt] = {}
-        for order_id, sha256, times, first_at in self._db.execute(
-            "SELECT id, sha256, times, first_at FROM receipts ORDER BY first_at, id, sha256"
-        ):
-            old = found.get(order_id, Receipt(0, (), first_at))
-            found[order_id] = Receipt(old.times + times, (*old.sha256, sha256), old.first_received_at)
-        return found
 
 
 def _where(
