@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+from domain.evidence import OrderEvidence
 from domain.intent import Intent, IntentLeg
 from domain.market import floored, raised
 from domain.money import plain, whole_lots
@@ -22,7 +23,7 @@ from domain.orders import SETS, Guard, OrderTicket, Purpose, Side, SubmitResult,
 from domain.overfill import hedgeable
 from domain.residual import alone, hedged
 from domain.trade import DONE_TRADING, Entry, Outcome, Step, TradeRecord, TradeState
-from workflows.adoption import adopt
+from workflows import adoption
 from workflows.commands import Commands
 from workflows.desk import Desk
 from workflows.orders import GTD_MARGIN_US, Order, OrderBook, Sender
@@ -132,7 +133,7 @@ class Trade:
         """Pause; then adopt what a person named, and put what people asked on record. True if a message ended it."""
         woken = await self.desk.pause(ms)
         while self.commands.adoptions:
-            await adopt(self, self.commands.adoptions.popleft())
+            await adoption.adopt(self, self.commands.adoptions.popleft())
         if len(self.commands.taken) > self._written or not self._on_record:
             await self.write()
         return woken
@@ -298,6 +299,16 @@ class Trade:
             decided_at=self.intent.decided_at,
         )
         return self._add(Order(ticket, leg.fees))
+
+    def adopt(self, order: Order, evidence: OrderEvidence) -> None:
+        """The venue's count of a dead order becomes the trade's."""
+        if evidence.filled != order.filled:
+            ticket = order.ticket
+            self.tell(
+                f"The venue counts {plain(evidence.filled)} on {ticket.leg}{ticket.attempt}, "
+                f"not {plain(order.filled)}; adopted."
+            )
+        order.adopt(evidence)
 
     def _add(self, order: Order) -> Order:
         self.orders.orders.append(order)

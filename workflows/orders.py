@@ -63,11 +63,18 @@ class Order:
     filled: Decimal = Decimal(0)
     settled: bool = False
     landed: bool = False
+    final: bool = False  # the venue may void none of its fills any more
     sent_at: int = 0
     may_leave_until: int = 0
     price: Decimal | None = None
     fee: Decimal | None = None  # a share
     cash_known: Decimal | None = None
+
+    @property
+    def may_have_filled(self) -> bool:
+        """Refused orders have proved themselves; every other one may have filled."""
+        refused = self.result is not None and self.result.verdict in (Verdict.DENIED, Verdict.REJECTED)
+        return self.filled > 0 or not refused
 
     @property
     def cash(self) -> Decimal:
@@ -90,6 +97,7 @@ class Order:
         self.settled = True
         self.order_id = evidence.order_id or self.order_id
         self.filled = evidence.filled
+        self.final = evidence.complete and not evidence.provisional
         self.cash_known = self.price = self.fee = None
         if evidence.complete:
             standing = evidence.standing

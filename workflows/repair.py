@@ -2,7 +2,7 @@
 
 Each round looks at the books, compares what can be done (`domain.residual`), tells the numbers, and sends one order;
 its outcome is settled before the next look. What cannot be repaired in the policy's time is parked as STUCK with its
-exposure reserved, and looked at ever more slowly; a person, a fill or a better book ends that.
+exposure reserved, and looked at ever more slowly; a person, a fill, a void or a better book ends that.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from domain import residual
+from domain.evidence import OrderStatus
 from domain.intent import Way
 from domain.money import plain
 from domain.orders import Guard, Purpose, Quote, SubmitResult, Verdict
@@ -38,6 +39,7 @@ class _Effort:
     parked: bool = False
     refused: set[Way] = field(default_factory=set)  # by the venue: a wider limit does not help there
     rejected: bool = False  # the last order, maybe because its market trades no more
+    woken: bool = False  # by a message, which may be of any order
 
 
 class Repairs:
@@ -82,7 +84,7 @@ class Repairs:
                 trade.tell(f"No repair so far: {found.why}.")
                 await trade.park("the residual could be neither completed nor unwound within the loss budget in time")
                 effort.parked, effort.look_ms, effort.slowest_ms = True, _STUCK_LOOK_MS, _SLOWEST_STUCK_LOOK_MS
-            await trade.wait(effort.look_ms)
+            effort.woken = await trade.wait(effort.look_ms)
             effort.look_ms = min(effort.look_ms * 2, effort.slowest_ms)
 
     def _wish(self) -> tuple[object, ...]:
@@ -98,8 +100,9 @@ class Repairs:
         if not effort.parked:
             effort.parked, effort.look_ms = True, _STUCK_LOOK_MS
             await self._trade.park("held by a person; `surefoot retry`, `accept` or `unwind` ends that")
+        await self._counts_changed(effort)
         await self._markets_paid()
-        await self._trade.wait(effort.look_ms)
+        effort.woken = await self._trade.wait(effort.look_ms)
         effort.look_ms = min(effort.look_ms * 2, _SLOWEST_STUCK_LOOK_MS)
 
     # ------------------------------------------------------------------ look
@@ -112,6 +115,8 @@ class Repairs:
         if effort.parked or effort.rejected:
             effort.rejected = False
             await self._markets_paid()
+        if effort.parked:
+            await self._counts_changed(effort)
         stands = [await self._stand(n, seen, asked=asked) for n in range(len(trade.intent.legs))]
         ticks = policy.ladder_ticks[min(effort.rung, len(policy.ladder_ticks) - 1)]
         return residual.options(
@@ -184,6 +189,22 @@ class Repairs:
             return False
         trade.commands.keep(alone)
         return True
+
+    async def _counts_changed(self, effort: _Effort) -> None:
+        """What a parked trade stands on may change without it: a venue voids a fill, or counts one more. Every order is
+        asked for until its fills are final, and again when a message came; what cannot be read now is read next time.
+
+        An adopted order was dead when it came, and has no name of ours to be found by: the tail asks for it.
+        """
+        trade, woken, effort.woken = self._trade, effort.woken, False
+        grace_ms = self._policy.absence_grace_ms
+        for order in trade.orders.orders:
+            ticket = order.ticket
+            if (order.final and not woken) or not order.may_have_filled or ticket.purpose is Purpose.ADOPTED:
+                continue
+            seen = await self._desk.evidence(ticket, order.order_id, order.sent_at, grace_ms)
+            if seen is not None and seen.status is OrderStatus.DONE and seen.complete:
+                trade.adopt(order, seen)
 
     async def _markets_paid(self) -> None:
         """A market that has paid trades no more: what stood alone there is cash, for better or worse."""

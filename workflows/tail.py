@@ -90,13 +90,7 @@ class Tail:
         """The venue's counts become the trade's."""
         by_id = {order.ticket.client_order_id: order for order in self._trade.orders.orders}
         for evidence in settlement.evidence:
-            order = by_id[evidence.client_order_id]
-            if evidence.filled != order.filled:
-                self._trade.tell(
-                    f"The venue counts {plain(evidence.filled)} on {order.ticket.leg}{order.ticket.attempt}, "
-                    f"not {plain(order.filled)}; adopted."
-                )
-            order.adopt(evidence)
+            self._trade.adopt(by_id[evidence.client_order_id], evidence)
 
     async def _hand_back(self) -> bool:
         """Give whole sets back to a venue that pays for them at once. True if some were taken."""

@@ -41,8 +41,9 @@ def after_a_year(events_a_look: int, first_ms: int, slowest_ms: int, pace: Calla
 
 def test_a_look_costs_what_the_arithmetic_here_says() -> None:
     assert set(events_between_waits("open-settling")) == {a_look(2)}  # two markets are asked whether they have paid
-    told, *looks = events_between_waits("open-stuck")
+    told, asked, *looks = events_between_waits("open-stuck")
     assert set(looks) == {a_look(3)}  # whether a market has paid, and two books
+    assert asked == a_look(4)  # once, whether the fill that stands is final
     assert told == a_look(3) + 1  # the first look instead tells the ledger, and shows itself in the search attributes
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from domain.orders import Quote
+from domain.evidence import Fill, FillStatus, OrderEvidence
+from domain.operator import Action
+from domain.orders import OrderTicket, Quote
 from domain.trade import Outcome, TradeState
-from tests.ledger.samples import START, B, D
-from tests.workflows.rehearsal import BOTH, MS, Rehearsal, closed
+from tests.ledger.samples import START, A, B, D
+from tests.workflows.rehearsal import BOTH, MS, PAYDAY_MS, Rehearsal, closed
 from venues.fake import Fault
 from workflows.fake_desk import Broken, Lost
 
@@ -266,6 +268,54 @@ async def test_a_stuck_trade_that_the_ledger_did_not_hear_of_tells_it_again_at_i
     await closed(stage, Outcome.HEDGED, *BOTH, "complete B2 buy 10 at 0.55")
     assert [record.state for record in stage.desk.recorded] == [TradeState.STUCK]
     assert stage.desk.recorded[0].at - START < 200_000 * MS
+
+
+def voids_a(fill: Fill) -> tuple[int, FillStatus]:
+    return (150_000, FillStatus.VOID if fill.market == A and fill.price == D("0.40") else FillStatus.FINAL)
+
+
+async def test_a_void_while_its_trade_is_stuck_is_heard_of_and_nothing_is_sold_that_is_not_there() -> None:
+    stage = Rehearsal(word=voids_a, loss_budget=D("0.50"))
+    stage.book_b(asks=[("0.55", "4"), ("0.90", "10")])
+    stage.book_a(asks=[("0.40", "10")], bids=[("0.05", "90")])
+    stuck, heard = stage.look_at(100_000), stage.look_at(300_000)
+    stage.desk.at(START + 400_000 * MS, lambda: stage.book_b(bids=[("0.54", "10")]))
+    await closed(stage, Outcome.UNWOUND, *BOTH, "complete B2 buy 4 at 0.55", "unwind B3 sell 4 at 0.54")
+    assert (stuck[0].state, stuck[0].residual) == (TradeState.STUCK, D(6))
+    assert (heard[0].state, heard[0].residual) == (TradeState.STUCK, D(4))
+    assert "The venue counts 0 on A1, not 10; adopted." in stage.story()
+
+
+async def test_fills_that_are_final_are_asked_for_once_while_stuck_and_again_when_a_message_came() -> None:
+    stage = Rehearsal(loss_budget=D("0.50"))
+    stage.book_b()
+    stage.book_a(asks=[("0.40", "10")], bids=[("0.20", "10")])
+    asked: list[str] = []
+    read = stage.venue.evidence
+
+    async def evidence(ticket: OrderTicket, **how: Any) -> OrderEvidence:
+        asked.append(ticket.leg)
+        return await read(ticket, **how)
+
+    stage.venue.evidence = evidence  # type: ignore[method-assign]
+    before: list[str] = []
+    after: list[str] = []
+    stage.desk.at(START + 5_000_000 * MS, lambda: before.extend(asked), message=True)
+    stage.desk.at(START + 6_000_000 * MS, lambda: after.extend(asked))
+    stage.desk.at(START + 6_000_000 * MS, lambda: stage.book_b(asks=[("0.55", "10")]))
+    await closed(stage, Outcome.HEDGED, *BOTH, "complete B2 buy 10 at 0.55")
+    assert (before, after) == (["A"], ["A", "A"])  # B was never sent
+
+
+async def test_what_a_person_holds_is_counted_anew_when_the_venue_voids_it() -> None:
+    stage = Rehearsal(word=voids_a, loss_budget=D("0.50"))
+    stage.book_b()
+    stage.book_a(asks=[("0.40", "10")], bids=[("0.05", "90")])
+    stage.ask_at(30_000, Action.HOLD)
+    held = stage.look_at(50_000)
+    await closed(stage, Outcome.MISSED, *BOTH)
+    assert (held[0].state, held[0].residual) == (TradeState.STUCK, D(10))
+    assert stage.trade.record().at - START < PAYDAY_MS * MS
 
 
 async def test_leg_a_without_any_evidence_is_stuck_at_its_deadline_and_goes_on_when_evidence_comes() -> None:
