@@ -36,6 +36,7 @@ from ingest.opportunity import Episode, Refusal
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import BasketStrategy
 from ingest.strategy import Strategy
+from ingest.view import View
 
 __all__ = ["Counters", "Engine"]
 
@@ -53,17 +54,19 @@ class _Open:
 class _Watch:
     """One strategy: its books, the opportunity that stands, and the pair's open trades."""
 
-    __slots__ = ("books", "bounds", "buys", "episode", "feeds", "halt", "open", "payoff", "sells", "strategy")
+    __slots__ = ("books", "bounds", "buys", "ceiling", "episode", "feeds", "halt", "open", "sells", "strategy", "view")
 
     def __init__(
         self, strategy: Strategy, books: tuple[Book, ...], feeds: tuple[Feed, ...], opened: _Open, bounds: Bounds
     ) -> None:
         self.strategy = strategy
         self.books = books
-        sides = list(zip(books, strategy.sides, strict=True))
+        self.view = View(books)
+        # What need not be compared is not: a strategy that wants every event costs less than nothing.
+        sides = [] if strategy.ceiling is None else list(zip(books, strategy.sides, strict=True))
         self.buys = tuple(book for book, side in sides if side is Side.BUY)
         self.sells = tuple(book for book, side in sides if side is Side.SELL)
-        self.payoff = strategy.terms.payoff
+        self.ceiling = 1 if strategy.ceiling is None else strategy.ceiling
         self.feeds = feeds
         self.open = opened
         self.bounds = bounds
@@ -128,6 +131,12 @@ class Engine:
 
     def _watch(self, strategy: Strategy, venue_limits: Mapping[Venue, GateLimits]) -> None:
         specs = strategy.markets
+        for other in self._watches:
+            known = other.strategy
+            if (known.name, known.pair, known.markets, known.sides) == (
+                strategy.name, strategy.pair, specs, strategy.sides,
+            ):  # fmt: skip
+                raise ValueError(f"strategy {strategy.name} on {strategy.pair} is given twice; expected each once")
         books = tuple(self._feeds[spec.venue].watch(spec.market) for spec in specs)
         feeds = tuple(self._feeds[venue] for venue in dict.fromkeys(spec.venue for spec in specs))
         opened = self._open.setdefault(strategy.pair, _Open())
@@ -153,7 +162,7 @@ class Engine:
             for watch in self._by_book[touching]:
                 if touching is not touched[0] and touched[0] in watch.books:
                     continue  # looked at already, with the whole frame applied
-                # Whether the best prices alone cost less than the payoff: the check nearly every frame ends with.
+                # Whether the best prices alone cost less than the ceiling: the check nearly every frame ends with.
                 cost = 0
                 for book in watch.buys:
                     if book.best_ask is None:
@@ -165,7 +174,7 @@ class Engine:
                             break
                         cost -= book.best_bid
                     else:
-                        if cost < watch.payoff:
+                        if cost < watch.ceiling:
                             self._look(watch, feed, received_at)
                             continue
                 if watch.episode is not None:
@@ -246,17 +255,19 @@ class Engine:
     # -- opportunities ------------------------------------------------------------------------------------------
 
     def _look(self, watch: _Watch, feed: Feed, received_at: int) -> None:
-        books, at = watch.books, feed.at
-        quote = watch.strategy.quote(books, at)
+        view, at = watch.view, feed.at
+        view.at = at
+        proposal = watch.strategy.on_event(view)
         episode = watch.episode
-        if quote is None:
+        if proposal is None:
             if episode is not None:
                 self._close(watch)
             return
         if episode is None:
             episode = watch.episode = Episode(at)
+        quote = proposal.quote
         moment = Moment(
-            books=books,
+            books=watch.books,
             venue=feed.venue,
             at=at,
             received_at=received_at,
@@ -266,13 +277,14 @@ class Engine:
             open_trades=watch.open.announced + watch.open.opened,
             halt=watch.halt,
             unheard=next((each.unheard for each in watch.feeds if each.unheard), ""),
+            against=_flaw(watch) or proposal.against,
         )
         gate = shut_gate(moment, watch.bounds)
         if gate is None:
             episode.taken = True
             watch.open.announced += 1
             self.counters.intents += 1
-            self._on_intent(watch.strategy.intent(books, quote, at))
+            self._on_intent(watch.strategy.intent(view, proposal))
         elif not episode.taken:
             _note(episode, gate, quote, moment, watch.bounds)
 
@@ -306,6 +318,16 @@ class Engine:
         """Markets whose book has no snapshot, is not believed, or has resolved: none of their edges is taken."""
         books = (book for feed in self._feeds.values() for book in feed.books.values())
         return tuple(book.market for book in books if book.gapped or not book.ready)
+
+
+def _flaw(watch: _Watch) -> str:
+    """Which feature that the strategy stands on is not valid, and why; empty if none."""
+    names = watch.strategy.features
+    flawed = watch.view.features(watch.strategy.markets[0].market).first_flaw(*names) if names else None
+    if flawed is None:
+        return ""
+    name, feature = flawed
+    return f"{name} is {feature.flaw}" + (f": {feature.detail}" if feature.detail else "")
 
 
 def _note(episode: Episode, gate: Gate, quote: SetQuote, moment: Moment, bounds: Bounds) -> None:

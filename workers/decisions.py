@@ -71,7 +71,7 @@ class DecisionThread:
         self._on_user_news, self._on_end = on_user_news, on_end
         self._dead_letters = DeadLetters(stack.layout.dead_letters)
         self.engine = Engine(
-            watched.sets,
+            (),
             settings.strategy,
             settings.gates,
             settings.policy,

@@ -20,6 +20,7 @@ from domain.intent import Intent
 from domain.market import Venue
 from ingest.events import Resolved, TickChange
 from ingest.gates import Halts
+from ingest.strategies.registry import instances
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.hours import Pause, weekly_pause
 from venues.polymarket.user_stream import UserEvent
@@ -44,7 +45,9 @@ _KEPT_SUPPRESSIONS = 100_000
 
 
 async def run(stack: Stack) -> None:
-    """Runs until SIGTERM, or until the stream fails for good."""
+    """Runs until SIGTERM, or until the stream fails for good. Raises BadInput (`config`) before anything else for
+    strategies that cannot run: wrong parameters, or code that this version does not have."""
+    instances(stack.settings)
     host: IngestHost | None = None
     gate = StartGate(stack.settings.in_use)
     runtime = metrics.temporal_runtime(stack.metrics_ports["ingest_sdk"])

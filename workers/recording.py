@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from config.settings import Settings
@@ -21,6 +22,7 @@ def rules_of(settings: Settings) -> Rules:
         gates=settings.gates,
         venue_gates={Venue.POLYMARKET: settings.gates_polymarket},
         policy=settings.policy,
+        strategies=tuple(replace(spec, source="") for spec in settings.strategies),
     )
 
 

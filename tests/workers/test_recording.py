@@ -12,7 +12,7 @@ from ingest.replay import TimedTrades
 from ingest.rerun import Verdict, rerun
 from ingest.session_reader import RecordedEvents
 from ingest.sets import sets_of
-from ingest.strategies.cross import cross_strategies
+from ingest.strategies.registry import strategies_of
 from ingest.taped import TapedEngine
 from ingest.wire import wire
 from venues.recording import synth_cross
@@ -25,13 +25,13 @@ def test_a_session_recorded_as_a_host_would_replays_to_its_decisions(tmp_path: P
     settings = Settings(strategy=SetParams(margin=Decimal("0.002")))
     game = synth_cross.make(3)
     specs = instruments(game.markets, game.conditions)
-    crosses = cross_strategies(game.claims, specs, settings.cross, settings.gates, settings.policy, paper=True)
-    watched = Watched(sets_of(specs), crosses, game.claims)
+    sets = sets_of(specs)
+    watched = Watched(sets, strategies_of(settings, sets, specs, game.claims, paper=True), game.claims)
     troubles: list[str] = []
     recorder = recorder_of(tmp_path, settings, watched, on_trouble=troubles.append)
     trades = TimedTrades(500)
     engine = TapedEngine(
-        recorder, watched.sets, settings.strategy, settings.gates, settings.policy, trades.started, lambda _: None,
+        recorder, (), settings.strategy, settings.gates, settings.policy, trades.started, lambda _: None,
         strategies=watched.strategies, venue_limits={Venue.POLYMARKET: settings.gates_polymarket},
     )  # fmt: skip
     recorder.start()
