@@ -114,7 +114,7 @@ def strategies_of(
 
 def _default(code: str, params: SetParams | CrossParams, limits: GateLimits) -> Instance:
     kind = REGISTRY[code]
-    return Instance(StrategySpec(code, ""), kind, params, version_of(kind.logic, params, limits))
+    return Instance(StrategySpec(code, "", source="settings"), kind, params, version_of(kind.logic, params, limits))
 
 
 def _instance(spec: StrategySpec, limits: GateLimits) -> Instance:

@@ -30,6 +30,7 @@ from workers.cli import (
     settings,
     simulate,
     stack,
+    strategies,
     trades,
     versions,
 )
@@ -66,12 +67,12 @@ def root(
 
 for module in (
     stack, demo, exchange, offline, recordings, trades, operate, reconcile, halts, match, claims, capital, report,
-    doctor, settings, simulate, versions,
+    doctor, settings, simulate, versions, strategies,
 ):  # fmt: skip
     module.register(app)
 
 _PANELS = {
-    "Run": ("up", "down", "status", "doctor", "config", "demo", "versions"),
+    "Run": ("up", "down", "status", "doctor", "config", "strategies", "demo", "versions"),
     "Look": ("trades", "trade", "report", "capital"),
     "Trades, by a person": ("unwind", "hold", "retry", "accept", "adopt", "flat"),
     "Halts and agreement with the venues": ("halt", "resume", "halts", "reconcile", "acknowledge"),
