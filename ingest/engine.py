@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from domain.book import Book
 from domain.decisions import Gate, Suppression
 from domain.depth import SetQuote
+from domain.features.feature import FeatureVector
 from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
 from domain.market import Venue
@@ -36,7 +37,7 @@ from ingest.opportunity import Episode, Refusal
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import BasketStrategy
 from ingest.strategy import Strategy
-from ingest.view import View
+from ingest.view import View, no_features
 
 __all__ = ["Counters", "Engine"]
 
@@ -56,12 +57,10 @@ class _Watch:
 
     __slots__ = ("books", "bounds", "buys", "ceiling", "episode", "feeds", "halt", "open", "sells", "strategy", "view")
 
-    def __init__(
-        self, strategy: Strategy, books: tuple[Book, ...], feeds: tuple[Feed, ...], opened: _Open, bounds: Bounds
-    ) -> None:
+    def __init__(self, strategy: Strategy, view: View, feeds: tuple[Feed, ...], opened: _Open, bounds: Bounds) -> None:
         self.strategy = strategy
-        self.books = books
-        self.view = View(books)
+        self.view = view
+        self.books = books = tuple(view.books)
         # What need not be compared is not: a strategy that wants every event costs less than nothing.
         sides = [] if strategy.ceiling is None else list(zip(books, strategy.sides, strict=True))
         self.buys = tuple(book for book, side in sides if side is Side.BUY)
@@ -140,7 +139,9 @@ class Engine:
         books = tuple(self._feeds[spec.venue].watch(spec.market) for spec in specs)
         feeds = tuple(self._feeds[venue] for venue in dict.fromkeys(spec.venue for spec in specs))
         opened = self._open.setdefault(strategy.pair, _Open())
-        watch = _Watch(strategy, books, feeds, opened, bounds_of(specs, self.limits, venue_limits))
+        watch = _Watch(
+            strategy, View(books, features=self.features), feeds, opened, bounds_of(specs, self.limits, venue_limits)
+        )
         self._watches.append(watch)
         for book in books:
             self._by_book.setdefault(book, []).append(watch)
@@ -210,6 +211,10 @@ class Engine:
                 watch.episode.refusals.setdefault(Gate.NOT_READY, Refusal(at, reason, 0, 0))
                 self._close(watch)
         feed.down()
+
+    def features(self, market: str, at: int) -> FeatureVector:
+        """The features of a watched market at exchange time `at` (µs): none is computed, so every one is missing."""
+        return no_features(market, at)
 
     def on_users(self, up: bool, reason: str, venue: Venue) -> None:
         """A venue's private channel, which tells of our fills, is acknowledged or gone. While it is gone, opportunities
