@@ -42,7 +42,7 @@ REGISTRY: dict[str, Kind] = {
 }
 
 
-class Rules(Protocol):
+class Configuration(Protocol):
     """What of a configuration decides which strategies run. Without `strategies`, one on sets runs by `strategy` and
     one on claims by `cross`."""
 
@@ -82,7 +82,7 @@ class Instance:
         return tuple(one for one in made if not prefixes or one.pair.startswith(prefixes))
 
 
-def instances(rules: Rules) -> tuple[Instance, ...]:
+def instances(rules: Configuration) -> tuple[Instance, ...]:
     """The strategies that `rules` declare, in their order.
 
     Raises BadInput (`config`) for a strategy nobody wrote, parameters that its schema refuses, a name given twice, and
@@ -99,7 +99,7 @@ def instances(rules: Rules) -> tuple[Instance, ...]:
 
 
 def strategies_of(
-    rules: Rules,
+    rules: Configuration,
     sets: Sequence[OutcomeSet],
     specs: Iterable[MarketSpec],
     claims: Iterable[EquivalenceRecord] = (),
