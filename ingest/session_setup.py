@@ -15,6 +15,7 @@ from domain.intent import Intent, LegPolicy
 from domain.limits import CrossParams, GateLimits, SetParams, StrategySpec
 from domain.market import MarketSpec, Venue
 from ingest.engine import Engine
+from ingest.guard import FirewallRules
 from ingest.sets import MOST, OutcomeSet
 from ingest.strategies.registry import strategies_of
 
@@ -30,6 +31,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     gates: GateLimits = GateLimits()
     venue_gates: dict[Venue, GateLimits] = {}
     policy: LegPolicy = LegPolicy()
+    settle_ms: int = 0
+    firewall: FirewallRules = FirewallRules()
     strategies: tuple[StrategySpec, ...] = ()
 
 
@@ -145,6 +148,8 @@ def engine_of(
         strategies=strategies_of(rules, sets, setup.instruments, setup.claims, paper=setup.paper),
         venue_limits=rules.venue_gates,
         yes_price=setup.yes_price,
+        settle=rules.settle_ms * 1000,
+        firewall=rules.firewall,
     )
 
 
