@@ -59,11 +59,15 @@ class _Open:
 class _Watch:
     """One strategy: its books, the opportunity that stands, and the pair's open trades."""
 
-    __slots__ = ("books", "bounds", "buys", "ceiling", "episode", "feeds", "halt", "open", "sells", "strategy", "view")
+    __slots__ = (
+        "books", "bounds", "buys", "ceiling", "episode", "featured", "feeds", "halt", "open", "sells", "strategy",
+        "view",
+    )  # fmt: skip
 
     def __init__(self, strategy: Strategy, view: View, feeds: tuple[Feed, ...], opened: _Open, bounds: Bounds) -> None:
         self.strategy = strategy
         self.view = view
+        self.featured = bool(strategy.features)
         self.books = books = tuple(view.books)
         # Without a ceiling nothing is compared: no price costs 0, which is always below 1.
         sides = [] if strategy.ceiling is None else list(zip(books, strategy.sides, strict=True))
@@ -333,8 +337,8 @@ class Engine:
             halt=watch.halt,
             unheard=next((each.unheard for each in watch.feeds if each.unheard), ""),
             refused=self._guard.refused(books, at),
-            against=_flaw(watch) or against,
-            paused=self.readiness.obstacle(received_at, features=bool(watch.strategy.features)),
+            against=(_flaw(watch) or against) if watch.featured else against,
+            paused=self.readiness.obstacle(received_at, features=watch.featured),
         )
 
     def _close(self, watch: _Watch) -> None:
@@ -403,8 +407,8 @@ class Engine:
 
 def _flaw(watch: _Watch) -> str:
     """Which feature that the strategy stands on is not valid, and why; empty if none."""
-    names = watch.strategy.features
-    flawed = watch.view.features(watch.strategy.markets[0].market).first_flaw(*names) if names else None
+    strategy = watch.strategy
+    flawed = watch.view.features(strategy.markets[0].market).first_flaw(*strategy.features)
     if flawed is None:
         return ""
     name, feature = flawed

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from domain.claims import EquivalenceRecord
 from domain.depth import SetQuote
 from domain.intent import Intent, LegPolicy
@@ -20,8 +22,7 @@ from ingest.sets import OutcomeSet
 from ingest.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(msgspec.Struct, frozen=True):
     """What could be had now: size, profit after all fees, and each leg's exact cost, in the order of the strategy's
     markets. `against` says what in its features the strategy holds against taking it now, for people; empty for
     nothing."""

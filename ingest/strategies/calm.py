@@ -9,7 +9,7 @@ as people say it: how far one standard deviation goes in an hour.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.intent import LegPolicy
@@ -59,7 +59,7 @@ class CalmBasket(BasketStrategy):
         if not sigma.valid or sigma.value <= self._calmest:
             return proposal  # of a sigma that is not valid the engine speaks
         moves, allowed = (100 * each * _HOUR_ROOT for each in (sigma.value, self._calmest))
-        return replace(proposal, against=f"the spot moves {moves:.3f} % an hour; calm is up to {allowed:.3f} %")
+        return Proposal(proposal.quote, f"the spot moves {moves:.3f} % an hour; calm is up to {allowed:.3f} %")
 
 
 def make(params: CalmParams, name: str, ground: Ground) -> list[CalmBasket]:
