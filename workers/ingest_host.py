@@ -160,7 +160,8 @@ class IngestHost:
         log.info(
             "watching",
             sets=[outcomes.name for outcomes in watched.sets],
-            claims=list(dict.fromkeys(strategy.pair for strategy in watched.strategies)),
+            claims=[record.pin for record in watched.claims],
+            strategies={strategy.name: strategy.version for strategy in watched.strategies},
         )
         self._thread = DecisionThread(
             self._stack,
