@@ -38,8 +38,8 @@ from ingest.guard import FirewallRules, Guard
 from ingest.opportunity import Episode, Refusal
 from ingest.readiness import Change, Pauses, Phase, Readiness, market_phase
 from ingest.sets import OutcomeSet
-from ingest.strategies.basket import BasketStrategy
-from ingest.strategy import Strategy
+from ingest.strategies import basket
+from ingest.strategy import Ground, Strategy
 from ingest.view import View, no_features
 from ingest.why import ONLY_WITH_AN_EDGE, MarketState, Reason
 
@@ -129,8 +129,7 @@ class Engine:
         self._watches: list[_Watch] = []
         self._by_book: dict[Book, list[_Watch]] = {}
         self._open: dict[str, _Open] = {}
-        sides = (Side.BUY, Side.SELL) if params.sell else (Side.BUY,)
-        baskets = [BasketStrategy(outcomes, params, limits, policy, side) for outcomes in sets for side in sides]
+        baskets = basket.make(params, "", Ground(tuple(sets), (), (), limits, policy))
         for strategy in (*baskets, *strategies):
             self._watch(strategy, venue_limits or {})
 

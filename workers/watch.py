@@ -73,6 +73,10 @@ async def watch(
     declared = settings.sets
     sets = _complete(specs.values()) if declared == FROM_SESSION else sets_of(specs.values(), declared)
     strategies = strategies_of(settings, sets, specs.values(), usable, paper=paper)
+    finding = {strategy.name for strategy in strategies}
+    for spec in settings.strategies:
+        if spec.name not in finding:
+            log.warning("a strategy has nothing to look at", strategy=spec.name, pairs=spec.pairs)
     return Watched(sets, strategies, tuple(usable))
 
 

@@ -54,10 +54,14 @@ class BasketStrategy(CombinationStrategy):
 
 
 def make(params: SetParams, name: str, ground: Ground) -> list[BasketStrategy]:
-    """Every set, bought, and sold if `params` say so."""
-    sides = (Side.BUY, Side.SELL) if params.sell else (Side.BUY,)
+    """Every set on each of its sides."""
     return [
         BasketStrategy(outcomes, params, ground.limits, ground.policy, side, name=name)
         for outcomes in ground.sets
-        for side in sides
+        for side in sides_of(params)
     ]
+
+
+def sides_of(params: SetParams) -> tuple[Side, ...]:
+    """Sets are bought, and sold too if `params` say so."""
+    return (Side.BUY, Side.SELL) if params.sell else (Side.BUY,)

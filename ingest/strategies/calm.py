@@ -16,7 +16,7 @@ from domain.intent import LegPolicy
 from domain.limits import GateLimits, SetParams
 from domain.orders import Side
 from ingest.sets import OutcomeSet
-from ingest.strategies.basket import BasketStrategy
+from ingest.strategies.basket import BasketStrategy, sides_of
 from ingest.strategy import Ground, Proposal
 from ingest.view import View
 
@@ -63,10 +63,9 @@ class CalmBasket(BasketStrategy):
 
 
 def make(params: CalmParams, name: str, ground: Ground) -> list[CalmBasket]:
-    """Every set, bought, and sold if `params` say so."""
-    sides = (Side.BUY, Side.SELL) if params.sell else (Side.BUY,)
+    """Every set on each of its sides."""
     return [
         CalmBasket(outcomes, params, ground.limits, ground.policy, side, name)
         for outcomes in ground.sets
-        for side in sides
+        for side in sides_of(params)
     ]

@@ -6,7 +6,11 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from config.settings import Settings
+from domain.errors import BadInput
 from domain.limits import SetParams, StrategySpec
 from domain.market import Venue
 from ingest.replay import TimedTrades
@@ -51,6 +55,14 @@ def test_a_session_recorded_as_a_host_would_replays_to_its_decisions(tmp_path: P
     again = rerun(session)
     assert again.verdict is Verdict.SAME
     assert len(again.intents) == intents > 0
+
+
+def test_a_session_of_a_strategy_that_is_gone_cannot_be_decided_again(tmp_path: Path) -> None:
+    session, _ = recorded(Settings(strategies=(StrategySpec("basket", "mine"),)), tmp_path)
+    rules = msgspec.structs.replace(session.setup.rules, strategies=(StrategySpec("gone", "mine"),))
+    session.setup = msgspec.structs.replace(session.setup, rules=rules)
+    with pytest.raises(BadInput, match="there is no strategy 'gone'"):
+        rerun(session)
 
 
 def test_a_session_keeps_the_strategies_that_were_declared_and_no_path_of_their_files(tmp_path: Path) -> None:

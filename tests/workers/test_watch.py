@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from config.load import load
 from config.settings import Settings
 from domain.claims import ClaimStatus, EquivalenceRecord
 from domain.errors import BadInput
+from domain.limits import StrategySpec
 from domain.market import Venue
 from ingest.strategies.cross import NAME
 from venues.fake import FakeVenue
@@ -88,6 +90,26 @@ async def test_a_claim_that_a_recording_declared_is_never_watched_live() -> None
     assert across(await watch(live, both, PLAYED[:2], [CLAIM])) == []
     approved = replace(CLAIM, paper=False)
     assert across(await watch(live, both, PLAYED[:2], [approved]))
+
+
+async def test_declared_strategies_are_watched_by_their_names_and_what_finds_nothing_is_said() -> None:
+    declared = (
+        StrategySpec("basket", "tight", {"margin": "0.0005"}),
+        StrategySpec("cross", "claims"),
+        StrategySpec("calm", "quiet", pairs=("KXBTC-",)),
+    )
+    chosen = settings().model_copy(update={"strategies": declared})
+    found = await watch(chosen, clients(Venue.KALSHI, Venue.POLYMARKET), PLAYED, [CLAIM])
+    assert list(dict.fromkeys(one.name for one in found.strategies)) == ["tight", "claims"]
+    with capture_logs() as logs:
+        await watch(chosen, clients(Venue.KALSHI, Venue.POLYMARKET), PLAYED, [CLAIM])
+    assert [line["strategy"] for line in logs if line["log_level"] == "warning"] == ["quiet"]
+
+
+async def test_strategies_that_cannot_run_are_refused() -> None:
+    chosen = settings().model_copy(update={"strategies": (StrategySpec("of tomorrow", "mine"),)})
+    with pytest.raises(BadInput, match="there is no strategy"):
+        await watch(chosen, clients(Venue.KALSHI), PLAYED[:2], [])
 
 
 async def test_a_market_that_its_venue_does_not_know_is_named() -> None:
