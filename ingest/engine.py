@@ -4,11 +4,11 @@ Pure and synchronous. It has no clock (time comes with the frames), does no I/O,
 it returns; callbacks are called from inside `on_frame`. So a recorded order of calls replays to the same decisions.
 
 The host calls `on_frame` for every frame of a venue's order-book feed, `on_state` when a venue's feed goes down or
-comes up, `on_users` when its private channel does, `on_link_lost` when one of several connections is gone, `on_halts`
-when the halts in force change, and `trade_closed` when a trade of a set is over. When a market's book can no longer be
-believed (`ingest.events.Doubt`: a message missing, a frame that cannot be read, best prices that contradict the
-venue's) the market is *gapped* and `on_gapped` names it: ask the venue for a snapshot. Until one comes its
-opportunities are seen, counted and not taken.
+comes up, `on_users` when its private channel does, `on_link_lost` when one of several connections is gone, `on_spot`
+for every frame of a spot feed, `on_halts` when the halts in force change, and `trade_closed` when a trade of a set is
+over. When a market's book can no longer be believed (`ingest.events.Doubt`: a message missing, a frame that cannot be
+read, best prices that contradict the venue's) the market is *gapped* and `on_gapped` names it: ask the venue for a
+snapshot. Until one comes its opportunities are seen, counted and not taken.
 
 A frame is one event however many changes it holds: all are applied before anything is decided on them.
 
@@ -23,10 +23,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from domain.book import Book
 from domain.decisions import Gate, Suppression
 from domain.depth import SetQuote
+from domain.features.feature import FeatureVector
+from domain.features.params import FeatureParams
 from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
 from domain.market import Venue
 from domain.orders import Side
+from domain.spot import SpotFeed
 from ingest.events import Doubt, Malformed, News
 from ingest.feed import Counters, Feed, Told
 from ingest.feed_kalshi import KalshiFeed
@@ -34,6 +37,7 @@ from ingest.feed_polymarket import PolymarketFeed
 from ingest.gates import Bounds, Halts, Moment, bounds_of, explain, shut_gate
 from ingest.opportunity import Episode, Refusal
 from ingest.sets import OutcomeSet
+from ingest.spot_side import SpotSide
 from ingest.strategies.basket import BasketStrategy
 from ingest.strategy import Strategy
 
@@ -77,8 +81,9 @@ class Engine:
 
     `on_intent` gets each decision to trade, `on_suppressed` each opportunity that ended without one, once for every
     gate that was shut meanwhile. `on_gapped` gets the markets of a venue that need a snapshot and why, each time they
-    lose one's belief; `on_news` what a feed says besides books; `on_dead` each message that could not be used and why.
-    `yes_price` says how Kalshi's feed writes NO levels (see `ingest.decode_kalshi`).
+    lose one's belief; `on_news` what a feed says besides books; `on_dead` each message that could not be used and why,
+    by venue or spot feed. `yes_price` says how Kalshi's feed writes NO levels (see `ingest.decode_kalshi`). `features`
+    say which markets follow a spot price; `spot` keeps what they see.
     """
 
     def __init__(  # noqa: PLR0917 - what it watches, four rules, and where its two kinds of answer go
@@ -94,8 +99,9 @@ class Engine:
         venue_limits: Mapping[Venue, GateLimits] | None = None,
         on_gapped: Callable[[Venue, tuple[str, ...], Doubt], None] = lambda venue, markets, doubt: None,
         on_news: Callable[[News], None] = lambda news: None,
-        on_dead: Callable[[Venue, bytes, str, int], None] = lambda venue, raw, why, at: None,
+        on_dead: Callable[[str, bytes, str, int], None] = lambda source, raw, why, at: None,
         yes_price: bool = True,
+        features: FeatureParams | None = None,
     ) -> None:
         self.limits = limits
         self.counters = Counters()
@@ -109,6 +115,8 @@ class Engine:
         polymarket = PolymarketFeed(self.counters, self._told(Venue.POLYMARKET, on_news))
         self.kalshi, self.polymarket = kalshi, polymarket
         self._feeds: dict[Venue, Feed] = {Venue.KALSHI: kalshi, Venue.POLYMARKET: polymarket}
+        self.spot = SpotSide(features or FeatureParams(), lambda feed, raw, why: on_dead(feed, raw, why, self._now))
+        self._following = False
         self._watches: list[_Watch] = []
         self._by_book: dict[Book, list[_Watch]] = {}
         self._open: dict[str, _Open] = {}
@@ -135,6 +143,9 @@ class Engine:
         self._watches.append(watch)
         for book in books:
             self._by_book.setdefault(book, []).append(watch)
+        for spec, book in zip(specs, books, strict=True):
+            self.spot.follow(spec, book)
+        self._following = self.spot.follows
 
     # -- the feeds ----------------------------------------------------------------------------------------------
 
@@ -149,6 +160,8 @@ class Engine:
         except Malformed as wrong:
             self._malformed(feed, raw, str(wrong), link)
             return
+        if self._following:
+            self.spot.touched(touched)
         for touching in touched:
             for watch in self._by_book[touching]:
                 if touching is not touched[0] and touched[0] in watch.books:
@@ -182,6 +195,7 @@ class Engine:
         for market in gapped:
             books[market].gapped = True
             books[market].doubt = doubt.words
+        self.spot.lost(books[market] for market in gapped)
         self._on_gapped(venue, gapped, doubt)
 
     def on_link_lost(self, link: int) -> None:
@@ -201,6 +215,18 @@ class Engine:
                 watch.episode.refusals.setdefault(Gate.NOT_READY, Refusal(at, reason, 0, 0))
                 self._close(watch)
         feed.down()
+        self.spot.lost(feed.books.values())
+
+    def on_spot(self, feed: SpotFeed, raw: bytes, received_at: int, link: int = 1) -> None:
+        """One frame of a spot feed as it came, `link` the number of its connection. It decides nothing by itself: what
+        it says is there for the next book change. Never raises for input."""
+        self._now = received_at
+        self.spot.take(feed, raw, received_at, link)
+
+    def features(self, market: str, at: int) -> FeatureVector:
+        """The features of a watched market at exchange time `at` (µs), computed when asked for; of a market that
+        follows no spot every one is missing."""
+        return self.spot.vector(market, at)
 
     def on_users(self, up: bool, reason: str, venue: Venue) -> None:
         """A venue's private channel, which tells of our fills, is acknowledged or gone. While it is gone, opportunities

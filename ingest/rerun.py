@@ -17,6 +17,7 @@ from domain.decisions import Suppression
 from domain.errors import BadInput
 from domain.intent import Intent
 from domain.market import Venue
+from domain.spot import SpotFeed
 from ingest.engine import Engine
 from ingest.envelope import CONTROLS, DECISIONS, Envelope, EventType
 from ingest.events import Doubt
@@ -126,6 +127,7 @@ class _Gap(msgspec.Struct):
     doubt: Doubt
 
 
+_SPOT = frozenset(feed.value for feed in SpotFeed)
 _link = msgspec.json.Decoder(_Link)
 _state = msgspec.json.Decoder(_State)
 _gap = msgspec.json.Decoder(_Gap)
@@ -138,6 +140,8 @@ def apply(engine: Engine, event: Envelope) -> None:
     Raises BadInput (`bad_event`) for one that no recorder wrote."""
     try:
         match event.type:
+            case EventType.FRAME if event.venue in _SPOT:
+                engine.on_spot(SpotFeed(event.venue), event.body, event.received_at, event.link)
             case EventType.FRAME:
                 engine.on_frame(event.body, event.received_at, Venue(event.venue), event.link)
             case EventType.TRADE_CLOSED:

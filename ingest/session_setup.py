@@ -11,6 +11,7 @@ import msgspec
 from domain.claims import EquivalenceRecord
 from domain.decisions import Suppression
 from domain.errors import BadInput
+from domain.features.params import FeatureParams
 from domain.intent import Intent, LegPolicy
 from domain.limits import CrossParams, GateLimits, SetParams
 from domain.market import MarketSpec, Venue
@@ -30,6 +31,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     gates: GateLimits = GateLimits()
     venue_gates: dict[Venue, GateLimits] = {}
     policy: LegPolicy = LegPolicy()
+    features: FeatureParams = FeatureParams()
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,6 +146,7 @@ def engine_of(
         ),
         venue_limits=rules.venue_gates,
         yes_price=setup.yes_price,
+        features=rules.features,
     )
 
 

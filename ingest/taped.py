@@ -10,6 +10,7 @@ from domain.decisions import Suppression
 from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
 from domain.market import Venue
+from domain.spot import SpotFeed
 from ingest.engine import Engine
 from ingest.envelope import EventType
 from ingest.events import Doubt
@@ -55,6 +56,10 @@ class TapedEngine(Engine):
             super().on_frame(raw, received_at, venue, link)
         finally:
             self._inside = False
+
+    def on_spot(self, feed: SpotFeed, raw: bytes, received_at: int, link: int = 1) -> None:
+        self._recorder.frame(feed, raw, received_at, time.monotonic_ns(), link)
+        super().on_spot(feed, raw, received_at, link)
 
     def on_gap(self, markets: Iterable[str], venue: Venue = Venue.KALSHI, doubt: Doubt = Doubt.LOST) -> None:
         named = tuple(markets)

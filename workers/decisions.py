@@ -196,7 +196,7 @@ class DecisionThread:
         if isinstance(news, (Resolved, TickChange)):
             self._home.call_soon_threadsafe(self._on_user_news, news)
 
-    def _dead(self, venue: Venue, raw: bytes, why: str, at: int) -> None:
+    def _dead(self, venue: str, raw: bytes, why: str, at: int) -> None:
         log.warning("a message could not be used and is kept", venue=venue, why=why, bytes=len(raw))
         metrics.DEAD_LETTERS.labels(venue).inc()
         self._dead_letters.keep(venue, raw, why, at)

@@ -16,8 +16,8 @@ from domain.spot import SpotSource
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """Markets whose name, or whose event's or set's, begins with `markets` follow the price of `symbol` by `source`;
-    so a whole name is one market, a series all of its markets. The longest that fits a market counts."""
+    """Markets whose name, event, set or title begins with `markets` follow the price of `symbol` by `source`: a whole
+    name is one market, a Kalshi series all of its markets. The longest that fits a market counts."""
 
     markets: str
     source: SpotSource
@@ -67,6 +67,6 @@ class FeatureParams:
 
     def followed_by(self, spec: MarketSpec) -> Follow | None:
         """What a market follows; None for nothing."""
-        names = [name for name in (spec.market, spec.event, spec.set_id) if name]
+        names = [name for name in (spec.market, spec.event, spec.set_id, spec.title) if name]
         fitting = [each for each in self.follow if any(name.startswith(each.markets) for name in names)]
         return max(fitting, key=lambda each: len(each.markets), default=None)
