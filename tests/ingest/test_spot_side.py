@@ -176,7 +176,8 @@ def test_a_recorded_session_with_spot_replays_to_the_same_features_and_decisions
     world = Venues(engine)
     world.evening(10)
     engine.on_spot(SpotFeed.COINBASE, b"not json \xff", T0 + 11 * SECOND, 1)
-    world.bid(UP, T0 + 12 * SECOND, 10, 54)  # with 46 for the other: less than a dollar
+    world.book(UP, T0 + 12 * SECOND, 47, 48)
+    world.book(DOWN, T0 + 12 * SECOND, 44, 46)  # both for 94 cents
     engine.finish()
     assert recorder.close()
 
@@ -195,6 +196,7 @@ def test_a_recorded_session_with_spot_replays_to_the_same_features_and_decisions
     assert spots[-1].body == b"not json \xff"
     again = rerun(session, make)
     assert again.verdict is Verdict.SAME
+    assert len(again.intents) == 1
     assert isinstance(engine, _Taped)
     assert made[0].saw == engine.saw
     assert any(vector["sigma"] == 0 for vector in made[0].saw)
