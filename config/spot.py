@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Literal, Self
 
@@ -19,6 +20,10 @@ _SYMBOLS = {
     SpotFeed.COINBASE_ADVANCED: (re.compile(r"[A-Z0-9]+-[A-Z0-9]+"), "BTC-USD"),
     SpotFeed.BINANCE: (re.compile(r"[A-Z0-9]+"), "BTCUSDT"),
     SpotFeed.POLYMARKET_PRICES: (re.compile(r"[a-z0-9/]+"), "btcusd"),
+}
+
+_LEAST = {
+    each.name: 0 if each.name.startswith("join") else 1 for each in fields(FeatureParams) if each.name != "follow"
 }
 
 
@@ -94,9 +99,7 @@ def trouble_with_spot(
 
 
 def _trouble_with_times(features: FeatureParams) -> str | None:
-    positive = ("book_age_ms", "flow_window_ms", "mid_halflife_ms", "spot_halflife_ms", "sigma_horizon_ms")
-    positive += ("sigma_step_ms", "sigma_window_ms", "sigma_tolerance_ms", "sigma_least")
-    for name, least in (*((name, 1) for name in positive), ("join_age_ms", 0), ("join_ahead_ms", 0)):
+    for name, least in _LEAST.items():
         if (value := getattr(features, name)) < least:
             return f"features.{name} = {value}; expected at least {least}"
     horizon, step, window = features.sigma_horizon_ms, features.sigma_step_ms, features.sigma_window_ms

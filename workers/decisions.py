@@ -19,6 +19,7 @@ import uvloop
 from domain.decisions import Suppression
 from domain.intent import Intent
 from domain.market import Venue
+from domain.spot import SpotFeed
 from ingest.dead_letters import DeadLetters
 from ingest.engine import Engine
 from ingest.events import Doubt, News, Resolved, TickChange
@@ -27,6 +28,7 @@ from venues.kalshi.hours import weekly_pause
 from venues.polymarket.user_stream import UserEvent
 from venues.wire import wall_clock_us
 from workers import metrics
+from workers.spot_streams import SpotStreams
 from workers.stack.layout import Stack
 from workers.streams import PauseAt, Stream, streams_of
 from workers.user_channel import is_user_frame
@@ -82,11 +84,13 @@ class DecisionThread:
             on_gapped=self._gapped,
             on_news=self._news,
             on_dead=self._dead,
+            features=settings.features,
         )
         for pair in open_pairs:
             self.engine.trade_opened(pair)
         self._halts = halts
         self._streams = streams_of(stack, watched, self.engine, self, pause_at)
+        self._spot = SpotStreams(settings, self.engine, self.spot_state)
         gates = {Venue.KALSHI: settings.gates, Venue.POLYMARKET: settings.gates_polymarket}
         self._hearing = {venue for venue in self._streams if gates[venue].users}
         for venue in self._streams:
@@ -140,11 +144,13 @@ class DecisionThread:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self.engine.on_halts(self._halts)
-        ticking = asyncio.create_task(self._tick())
+        beside = [asyncio.create_task(self._tick()), asyncio.create_task(self._spot.run())]
         try:
             await self._stay()
         finally:
-            ticking.cancel()
+            for task in beside:
+                task.cancel()
+            self._spot.ended()
             self.engine.finish()
             for venue in self._streams:
                 metrics.FEED_UP.labels(venue).set(0)
@@ -183,6 +189,10 @@ class DecisionThread:
         metrics.USERS_UP.labels(venue).set(1 if up else 0)
         if venue in self._hearing:
             self.engine.on_users(up, reason, venue)
+
+    def spot_state(self, feed: SpotFeed, good: bool, why: str) -> None:
+        """A spot feed's prices may be relied on, or may not: it is down or stale."""
+        log.info("spot feed", feed=feed, good=good, why=why)
 
     def user_event(self, event: UserEvent) -> None:
         self._home.call_soon_threadsafe(self._on_user_news, event)
@@ -230,6 +240,7 @@ class DecisionThread:
             frames = self.engine.counters.frames
             metrics.FRAMES.labels("book").inc(frames - self._counted)
             self._counted = frames
+            self._spot.look()
             if time.monotonic() - self._last_frame > _QUIET_S:
                 standing = self.engine.standing()
                 if standing:

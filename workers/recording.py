@@ -21,6 +21,7 @@ def rules_of(settings: Settings) -> Rules:
         gates=settings.gates,
         venue_gates={Venue.POLYMARKET: settings.gates_polymarket},
         policy=settings.policy,
+        features=settings.features,
     )
 
 
