@@ -13,7 +13,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from config.section import Section
-from config.spot import SpotFeedSettings, trouble_with_spot
+from config.spot import SpotFeedSettings, WarmCache, trouble_with_spot
 from config.venues import Kalshi, Polymarket, missing_for_live
 from domain.features.params import FeatureParams
 from domain.intent import LegPolicy
@@ -168,6 +168,7 @@ class Settings(Section):
     spot: tuple[SpotFeedSettings, ...] = ()
     """The spot feeds that run; none by default."""
     features: FeatureParams = FeatureParams()
+    warm_cache: WarmCache = WarmCache()
     worker: Worker = Worker()
     reconcile: Reconcile = Reconcile()
     metrics: Metrics = Metrics()

@@ -1,4 +1,4 @@
-"""Spot prices: which feeds run, and which markets follow which price."""
+"""Spot prices: which feeds run, which markets follow which price, and where what was learned of them is kept."""
 
 from __future__ import annotations
 
@@ -61,6 +61,17 @@ class SpotFeedSettings(Section):
         if source is not SpotSource.CHAINLINK_TWAP and self.provider not in (None, source.value):
             return False
         return source in self.source.sources and symbol in self.symbols
+
+
+class WarmCache(Section):
+    """What features have learned, kept across restarts. `url` null keeps it in memory only.
+
+    A state older than `max_age_ms` is never used; every `save_ms` the newest is saved.
+    """
+
+    url: str | None = Field(default=None, repr=False, pattern=r"^(rediss?|unix)://\S+$")
+    max_age_ms: int = Field(default=60_000, gt=0)
+    save_ms: int = Field(default=5_000, ge=1_000)
 
 
 def trouble_with_spot(

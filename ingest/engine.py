@@ -40,6 +40,7 @@ from ingest.sets import OutcomeSet
 from ingest.spot_side import SpotSide
 from ingest.strategies.basket import BasketStrategy
 from ingest.strategy import Strategy
+from ingest.warm import WarmState
 
 __all__ = ["Counters", "Engine"]
 
@@ -222,6 +223,15 @@ class Engine:
         it says is there for the next book change. Never raises for input."""
         self._now = received_at
         self.spot.take(feed, raw, received_at, link)
+
+    def on_warm(self, state: WarmState) -> int:
+        """What features had learned before this engine was made, to go on with; before the first spot frame, or it is
+        too late. What does not fit is left out; how many spot prices went on."""
+        return self.spot.restore(state)
+
+    def warm_state(self, at: int) -> WarmState:
+        """What features have learned by now; `at` our wall clock (µs)."""
+        return self.spot.state(at)
 
     def features(self, market: str, at: int) -> FeatureVector:
         """The features of a watched market at exchange time `at` (µs), computed when asked for; of a market that

@@ -26,6 +26,7 @@ from ingest.gates import Halts
 from ingest.recorder import decided
 from ingest.session_reader import RecordedEvents
 from ingest.session_setup import engine_of
+from ingest.warm import decode as decode_warm
 
 
 class Verdict(StrEnum):
@@ -158,6 +159,8 @@ def apply(engine: Engine, event: Envelope) -> None:
                 engine.on_link_lost(_link.decode(event.text).link)
             case EventType.HALTS:
                 engine.on_halts(_halts.decode(event.text))
+            case EventType.WARM:
+                engine.on_warm(decode_warm(event.text))
             case EventType.FINISH:
                 engine.finish()
             case _:

@@ -19,6 +19,7 @@ from domain.features.spot_folds import SpotFolds
 from domain.features.touch import Touch
 from domain.market import MarketSpec
 from domain.spot import SpotFeed, SpotSource
+from ingest.warm import WarmState
 from venues.binance.ticks import BinanceTicks
 from venues.coinbase.advanced import AdvancedTicks
 from venues.coinbase.exchange import ExchangeTicks
@@ -86,6 +87,15 @@ class SpotSide:
         followed = self._by_market.get(market)
         return None if followed is None else (followed.spot.params.source, followed.spot.params.symbol)
 
+    def state(self, at: int) -> WarmState:
+        """What was learned of every spot price that anyone follows and that spoke, as of our wall clock `at` (µs)."""
+        return WarmState(at, tuple(folds.state() for folds in self._folds.values() if folds.ticks))
+
+    def restore(self, state: WarmState) -> int:
+        """Go on with what fits; how many did."""
+        fitting = [(self._folds.get((each.params.source, each.params.symbol)), each) for each in state.spots]
+        return sum(folds is not None and folds.restore(each) for folds, each in fitting)
+
     def take(self, feed: SpotFeed, raw: bytes, received_at: int, link: int) -> None:
         """One frame of connection `link`. Never raises for input: what cannot be read is told and counted."""
         decoder = self._decoders.get(feed)
@@ -148,7 +158,7 @@ class SpotSide:
         followed = self._by_market.get(market)
         if followed is None:
             return FeatureVector(market, at, {})
-        spot = followed.spot.updates
+        spot = followed.spot.ticks
         if followed.vector is None or followed.asked_at != at or followed.seen != spot:
             followed.vector = followed.panel.vector(at)
             followed.asked_at, followed.seen = at, spot

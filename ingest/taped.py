@@ -17,6 +17,7 @@ from ingest.events import Doubt
 from ingest.gates import Halts
 from ingest.recorder import Recorder
 from ingest.sets import OutcomeSet
+from ingest.warm import WarmState
 
 
 class TapedEngine(Engine):
@@ -60,6 +61,10 @@ class TapedEngine(Engine):
     def on_spot(self, feed: SpotFeed, raw: bytes, received_at: int, link: int = 1) -> None:
         self._recorder.frame(feed, raw, received_at, time.monotonic_ns(), link)
         super().on_spot(feed, raw, received_at, link)
+
+    def on_warm(self, state: WarmState) -> int:
+        self._recorder.control(EventType.WARM, state)
+        return super().on_warm(state)
 
     def on_gap(self, markets: Iterable[str], venue: Venue = Venue.KALSHI, doubt: Doubt = Doubt.LOST) -> None:
         named = tuple(markets)

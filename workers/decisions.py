@@ -32,6 +32,7 @@ from workers.spot_streams import SpotStreams
 from workers.stack.layout import Stack
 from workers.streams import PauseAt, Stream, streams_of
 from workers.user_channel import is_user_frame
+from workers.warm_keeper import WarmKeeper
 from workers.watch import Watched
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,8 @@ OnEnd = Callable[[BaseException | None], None]
 class DecisionThread:
     """Watches what it is given until `stop`. All callbacks are called on `home`, the loop that made this object.
 
-    `on_end` is called once, with the exception if a stream ended by what no reconnect can cure (a wrong key).
+    `on_end` is called once, with the exception if a stream ended by what no reconnect can cure (a wrong key). `warm`
+    keeps what features have learned for the thread after this one.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class DecisionThread:
         on_user_news: OnUserNews,
         on_end: OnEnd,
         pause_at: PauseAt = weekly_pause,
+        warm: WarmKeeper | None = None,
     ) -> None:
         settings = stack.settings
         self._home = asyncio.get_running_loop()
@@ -91,6 +94,8 @@ class DecisionThread:
         self._halts = halts
         self._streams = streams_of(stack, watched, self.engine, self, pause_at)
         self._spot = SpotStreams(settings, self.engine, self.spot_state)
+        self._warm = warm if warm is not None and settings.spot else None
+        self._save_ticks = settings.warm_cache.save_ms // round(_TICK_S * 1000)
         gates = {Venue.KALSHI: settings.gates, Venue.POLYMARKET: settings.gates_polymarket}
         self._hearing = {venue for venue in self._streams if gates[venue].users}
         for venue in self._streams:
@@ -144,6 +149,7 @@ class DecisionThread:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self.engine.on_halts(self._halts)
+        await self._warm_up()
         beside = [asyncio.create_task(self._tick()), asyncio.create_task(self._spot.run())]
         try:
             await self._stay()
@@ -151,10 +157,22 @@ class DecisionThread:
             for task in beside:
                 task.cancel()
             self._spot.ended()
+            self._keep_warm()
             self.engine.finish()
             for venue in self._streams:
                 metrics.FEED_UP.labels(venue).set(0)
                 metrics.USERS_UP.labels(venue).set(0)
+
+    async def _warm_up(self) -> None:
+        """Features go on where the engine before left them, if that is not long ago."""
+        state = await asyncio.to_thread(self._warm.latest) if self._warm is not None else None
+        if state is None:
+            return
+        log.info("features go on", spots=self.engine.on_warm(state), saved_at=state.saved_at)
+
+    def _keep_warm(self) -> None:
+        if self._warm is not None:
+            self._warm.keep(self.engine.warm_state(wall_clock_us()))
 
     async def _stay(self) -> None:
         """Every stream, until one ends by what no reconnect can cure."""
@@ -241,6 +259,8 @@ class DecisionThread:
             metrics.FRAMES.labels("book").inc(frames - self._counted)
             self._counted = frames
             self._spot.look()
+            if tick % self._save_ticks == 0:
+                self._keep_warm()
             if time.monotonic() - self._last_frame > _QUIET_S:
                 standing = self.engine.standing()
                 if standing:

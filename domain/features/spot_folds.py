@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 
-from domain.features.ema import Ema, Hold
+from domain.features.ema import Ema, EmaState, Hold
 from domain.features.feature import Feature, Flaw, flawed
 from domain.features.join import AsOf, Tolerance
-from domain.features.volatility import RealisedVolatility, Sampling
+from domain.features.volatility import RealisedVolatility, Sampling, VolatilityState
 from domain.spot import ATTO, SpotSource, SpotTick
 
 
@@ -23,14 +23,23 @@ class SpotParams:
     tolerance: Tolerance = field(default_factory=Tolerance)
 
 
-class SpotFolds:
-    """Fed ticks, read as the features `spot`, `spot_age`, `spot_ema`, `sigma`. `updates` counts the ticks taken."""
+@dataclass(frozen=True, slots=True)
+class SpotState:
+    """What was learned of one spot price, as plain data. Ticks to join with are not in it: those must be fresh."""
 
-    __slots__ = ("_ema", "_join", "_sigma", "params", "updates")
+    params: SpotParams
+    ema: EmaState
+    sigma: VolatilityState
+
+
+class SpotFolds:
+    """Fed ticks, read as the features `spot`, `spot_age`, `spot_ema`, `sigma`. `ticks` counts those taken."""
+
+    __slots__ = ("_ema", "_join", "_sigma", "params", "ticks")
 
     def __init__(self, params: SpotParams) -> None:
         self.params = params
-        self.updates = 0
+        self.ticks = 0
         self._join = AsOf(params.tolerance, keep=max(10_000_000, params.tolerance.age))
         self._ema = Ema(params.halflife, Hold.PREVIOUS)
         self._sigma = RealisedVolatility(params.sampling)
@@ -39,11 +48,28 @@ class SpotFolds:
         """A tick of any source; those of others, or of another symbol, are ignored."""
         if tick.source is not self.params.source or tick.symbol != self.params.symbol:
             return
-        self.updates += 1
+        self.ticks += 1
         self._join.update(tick)
         price = tick.price / ATTO
         self._ema.update(tick.exchange_at, price)
         self._sigma.update(tick.exchange_at, price)
+
+    def state(self) -> SpotState:
+        return SpotState(self.params, self._ema.state(), self._sigma.state())
+
+    def restore(self, state: SpotState) -> bool:
+        """Go on where `state` was, if it is of this price and looked at alike, if it makes sense, and if no tick came
+        yet; whether it was so. To be done before anything is read."""
+        if self.ticks or state.params != self.params:
+            return False
+        ema, sigma = Ema(self.params.halflife, Hold.PREVIOUS), RealisedVolatility(self.params.sampling)
+        try:
+            ema.restore(state.ema)
+            sigma.restore(state.sigma)
+        except ValueError:
+            return False
+        self._ema, self._sigma = ema, sigma
+        return True
 
     def into(self, features: MutableMapping[str, Feature], at: int) -> None:
         """Its features as of exchange time `at` (µs), added to `features`."""

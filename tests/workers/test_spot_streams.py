@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,23 @@ from domain.spot import SpotFeed, SpotSource
 from ingest.engine import Engine
 from ingest.gates import Halts
 from ingest.sets import OutcomeSet
-from tests.ingest.spot_world import DOWN, UP, setup_of, spec
+from tests.ingest.spot_world import DOWN, PARAMS, SECOND, UP, setup_of, spec, venues
 from tests.venues.spot.world import Peer, World, world
 from tests.workers.test_accounts import started
+from venues.wire import wall_clock_us
 from workers.decisions import DecisionThread
 from workers.spot_streams import SpotStreams
+from workers.warm_keeper import WarmKeeper
 from workers.watch import Watched
+
+TIMES: dict[str, Any] = {
+    "join_age_ms": 10_000,
+    "spot_halflife_ms": 500,
+    "sigma_horizon_ms": 2_000,
+    "sigma_window_ms": 30_000,
+    "sigma_tolerance_ms": 60_000,
+    "sigma_least": 3,
+}
 
 
 async def binance(peer: Peer) -> None:
@@ -185,19 +197,29 @@ def test_price_topics_need_credentials_that_can_be_read(tmp_path: Path) -> None:
     assert "never-shown" not in repr(vars(streams))
 
 
+def threaded(folder: Path, venue: World, warm: WarmKeeper | None = None) -> tuple[DecisionThread, list[object]]:
+    """A decision thread that watches two markets at a venue that is not there, and a spot feed that is."""
+    feed = {"source": "coinbase", "symbols": ["BTC-USD"], "url": venue.url}
+    follow = [{"markets": "KXBTC15M", "source": "coinbase", "symbol": "BTC-USD"}]
+    times = {f"SUREFOOT_FEATURES__{name.upper()}": str(value) for name, value in TIMES.items()}
+    stack = started(folder, settings_of(feed, features__follow=follow) | times)
+    ended: list[object] = []
+    thread = DecisionThread(
+        stack, Watched((OutcomeSet((spec(UP), spec(DOWN))),), ()), (), Halts(), on_intent=lambda intent: None,
+        on_suppressed=lambda those: None, on_user_news=lambda news: None, on_end=ended.append, warm=warm,
+    )  # fmt: skip
+    return thread, ended
+
+
 async def test_the_decision_thread_has_spot_features_while_its_venue_is_away(tmp_path: Path) -> None:
     """The venue's socket is not there; the spot's is. Its prices reach the engine, what it cannot read is kept."""
+    keeper = WarmKeeper(None, 60_000)
     async with world(coinbase) as venue:
-        stack = started(tmp_path, settings_for_thread(venue))
-        watched = Watched((OutcomeSet((spec(UP), spec(DOWN))),), ())
-        ended: list[BaseException | None] = []
-        thread = DecisionThread(
-            stack, watched, (), Halts(), on_intent=lambda intent: None, on_suppressed=lambda those: None,
-            on_user_news=lambda news: None, on_end=ended.append,
-        )  # fmt: skip
+        thread, ended = threaded(tmp_path, venue, keeper)
         thread.start()
         try:
-            await Told().until(lambda: thread.engine.spot.heard and stack.layout.dead_letters.exists())
+            letters = tmp_path / "dead-letters"
+            await Told().until(lambda: thread.engine.spot.heard and letters.exists())
             assert thread.engine.spot.spot_of(UP) == (SpotSource.COINBASE, "BTC-USD")
             vector = thread.engine.features(UP, thread.engine.spot.heard[SpotFeed.COINBASE])
             assert vector["spot"].value == 60_000
@@ -207,12 +229,28 @@ async def test_the_decision_thread_has_spot_features_while_its_venue_is_away(tmp
             await asyncio.to_thread(thread.stop)
         await asyncio.sleep(0)
         assert ended == [None]
+    left = keeper.latest()
+    assert left is not None
+    assert left.spots[0].ema.value == 60_000
 
 
-def settings_for_thread(venue: World) -> dict[str, str]:
-    feed = {"source": "coinbase", "symbols": ["BTC-USD"], "url": venue.url}
-    follow = [{"markets": "KXBTC15M", "source": "coinbase", "symbol": "BTC-USD"}]
-    return settings_of(feed, features__follow=follow) | {"SUREFOOT_FEATURES__JOIN_AGE_MS": "10000"}
+async def test_a_thread_begins_with_what_the_one_before_had_learned(tmp_path: Path) -> None:
+    before = venues(replace(PARAMS, **TIMES))
+    now = wall_clock_us()
+    for second in range(20, 0, -1):
+        before.spot(now - second * SECOND)
+    keeper = WarmKeeper(None, 60_000)
+    keeper.keep(before.engine.warm_state(now))
+    async with world(coinbase) as venue:
+        thread, _ = threaded(tmp_path, venue, keeper)
+        thread.start()
+        try:
+            await Told().until(lambda: thread.engine.spot.heard)
+            vector = thread.engine.features(UP, thread.engine.spot.heard[SpotFeed.COINBASE])
+            assert vector["sigma"].flaw is None
+        finally:
+            await asyncio.to_thread(thread.stop)
+        await asyncio.sleep(0)
 
 
 def test_spot_is_off_unless_configured() -> None:
