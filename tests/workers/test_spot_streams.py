@@ -20,6 +20,7 @@ from config.load import load
 from config.settings import Settings
 from domain.errors import BadInput
 from domain.features.feature import Flaw
+from domain.features.params import FeatureParams, Follow
 from domain.spot import SpotFeed, SpotSource
 from ingest.engine import Engine
 from ingest.gates import Halts
@@ -180,6 +181,40 @@ async def test_a_fault_of_our_own_ends_that_feed_alone() -> None:
         await told.until(lambda: "RuntimeError: a fault" in told.last(SpotFeed.BINANCE)[1])
         await asyncio.wait([running])
         assert running.exception() is None
+
+
+async def test_a_feed_that_is_lost_spoils_its_own_features_until_it_is_back() -> None:
+    """The row of the table: spot feed down, its features stale and told so, those of the book go on."""
+    told, again = Told(), asyncio.Event()
+
+    async def dying(peer: Peer) -> None:
+        await peer.say({"u": peer.number + 1, "s": "BTCUSDT", "b": "1", "B": "1", "a": "2", "A": "1"})
+        if peer.number:
+            await peer.stay()
+
+    async def silent(peer: Peer) -> None:
+        await again.wait()
+
+    async with world(dying, silent, dying) as venue:
+        feed = {"source": "binance", "symbols": ["BTCUSDT"], "url": venue.url}
+        follow = FeatureParams(follow=(Follow("KXBTC15M", SpotSource.BINANCE, "BTCUSDT"),))
+        both = venues(follow)
+        running = asyncio.create_task(SpotStreams(load(environ=settings_of(feed)).settings, both.engine, told).run())
+        await told.until(lambda: (True, "") in [(good, why) for _, good, why in told.states])
+        await told.until(lambda: told.last(SpotFeed.BINANCE)[1].startswith("down: connection closed"))
+        heard = both.engine.spot.heard[SpotFeed.BINANCE]
+        both.book(UP, heard)
+        assert both.engine.features(UP, heard)["spot"].valid
+        both.bid(UP, heard + 3 * SECOND, 1)
+        vector = both.engine.features(UP, heard + 3 * SECOND)
+        assert vector["spot"].flaw is Flaw.STALE
+        assert vector["mid"].valid
+        again.set()
+        await told.until(lambda: told.last(SpotFeed.BINANCE) == (True, ""))
+        back = both.engine.spot.heard[SpotFeed.BINANCE]
+        assert both.engine.features(UP, back)["spot"].valid
+        running.cancel()
+        await asyncio.wait([running])
 
 
 def test_price_topics_need_credentials_that_can_be_read(tmp_path: Path) -> None:
