@@ -223,6 +223,11 @@ def _explain(detail: dict[str, Any], values: Mapping[str, _Value]) -> str:
         return f"{section}: {problem}" if section else problem
     key = ".".join(path)
     item = values[key]
+    inside = [
+        f"item {part + 1}" if isinstance(part, int) else str(part) for part in detail["loc"][key.count(".") + 1 :]
+    ]
+    if inside:
+        problem = f"{', '.join(inside)}: {problem}"
     hint = ""
     if detail["type"] == "string_type":
         hint = "; write it in quotes"

@@ -13,7 +13,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from config.section import Section
+from config.spot import SpotFeedSettings, WarmCache, trouble_with_spot
 from config.venues import Kalshi, Polymarket, missing_for_live
+from domain.features.params import FeatureParams
 from domain.intent import LegPolicy
 from domain.limits import CrossParams, GateLimits, SetParams, StrategySpec
 from domain.market import Venue
@@ -165,6 +167,10 @@ class Settings(Section):
     gates: GateLimits = GateLimits()
     gates_polymarket: GateLimits = GateLimits()
     policy: LegPolicy = LegPolicy()
+    spot: tuple[SpotFeedSettings, ...] = ()
+    """The spot feeds that run; none by default."""
+    features: FeatureParams = FeatureParams()
+    warm_cache: WarmCache = WarmCache()
     worker: Worker = Worker()
     reconcile: Reconcile = Reconcile()
     metrics: Metrics = Metrics()
@@ -192,6 +198,12 @@ class Settings(Section):
             raise ValueError(
                 f"mode live sends real orders and is refused until these are set too: {'; '.join(missing)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _spot_fits(self) -> Self:
+        if trouble := trouble_with_spot(self.spot, self.features, self.polymarket.credentials_file):
+            raise ValueError(trouble)
         return self
 
     @model_validator(mode="after")

@@ -4,12 +4,12 @@ Pure and synchronous. It has no clock (time comes with the frames), does no I/O,
 it returns; callbacks are called from inside `on_frame`. So a recorded order of calls replays to the same decisions.
 
 The host calls `on_frame` for every frame of a venue's order-book feed, `on_state` when a venue's feed goes down or
-comes up, `on_users` when its private channel does, `on_link_lost` when one of several connections is gone, `on_halts`
-when the halts in force change, `on_condition` when anything else begins or ceases to hold that trading rests on
-(`ingest.readiness`), and `trade_closed` when a trade of a set is over. When a market's book can no longer be
-believed (`ingest.events.Doubt`: a message missing, a frame that cannot be read, best prices that contradict the
-venue's) the market is *gapped* and `on_gapped` names it: ask the venue for a snapshot. Until one comes its
-opportunities are seen, counted and not taken.
+comes up, `on_users` when its private channel does, `on_link_lost` when one of several connections is gone, `on_spot`
+for every frame of a spot feed, `on_halts` when the halts in force change, `on_condition` when anything else begins or
+ceases to hold that trading rests on (`ingest.readiness`), and `trade_closed` when a trade of a set is over. When a
+market's book can no longer be believed (`ingest.events.Doubt`: a message missing, a frame that cannot be read, best
+prices that contradict the venue's) the market is *gapped* and `on_gapped` names it: ask the venue for a snapshot. Until
+one comes its opportunities are seen, counted and not taken.
 
 A frame is one event however many changes it holds: all are applied before anything is decided on them.
 
@@ -25,10 +25,12 @@ from domain.book import Book
 from domain.decisions import Gate, Suppression
 from domain.depth import SetQuote
 from domain.features.feature import FeatureVector
+from domain.features.params import FeatureParams
 from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec, Venue
 from domain.orders import Side
+from domain.spot import SpotFeed
 from ingest.events import Doubt, Malformed, News, TickChange
 from ingest.feed import Counters, Feed, Told
 from ingest.feed_kalshi import KalshiFeed
@@ -38,9 +40,11 @@ from ingest.guard import FirewallRules, Guard
 from ingest.opportunity import Episode, Refusal
 from ingest.readiness import Change, Pauses, Phase, Readiness, market_phase
 from ingest.sets import OutcomeSet
+from ingest.spot_side import SpotSide
 from ingest.strategies import basket
 from ingest.strategy import Ground, Strategy
-from ingest.view import View, no_features
+from ingest.view import View
+from ingest.warm import WarmState
 from ingest.why import ONLY_WITH_AN_EDGE, MarketState, Reason
 
 __all__ = ["Counters", "Engine"]
@@ -87,10 +91,11 @@ class Engine:
 
     `on_intent` gets each decision to trade, `on_suppressed` each opportunity that ended without one, once for every
     gate that was shut meanwhile. `on_gapped` gets the markets of a venue that need a snapshot and why, each time they
-    lose one's belief; `on_news` what a feed says besides books; `on_dead` each message that could not be used and why.
-    `yes_price` says how Kalshi's feed writes NO levels (see `ingest.decode_kalshi`). `settle` is for how many
-    microseconds of our clock everything that trading rests on must have held, a book among it, before it is traded on.
-    `firewall` says which books stand behind the quote firewall, `on_phase` hears of each change of the process's phase.
+    lose one's belief; `on_news` what a feed says besides books; `on_dead` each message that could not be used and why,
+    by venue or spot feed. `yes_price` says how Kalshi's feed writes NO levels (see `ingest.decode_kalshi`). `features`
+    say which markets follow a spot price; `spot` keeps what they see. `settle` is for how many microseconds of our
+    clock everything that trading rests on must have held, a book among it, before it is traded on. `firewall` says
+    which books stand behind the quote firewall, `on_phase` hears of each change of the process's phase.
     """
 
     def __init__(  # noqa: PLR0917 - what it watches, four rules, and where its two kinds of answer go
@@ -106,8 +111,9 @@ class Engine:
         venue_limits: Mapping[Venue, GateLimits] | None = None,
         on_gapped: Callable[[Venue, tuple[str, ...], Doubt], None] = lambda venue, markets, doubt: None,
         on_news: Callable[[News], None] = lambda news: None,
-        on_dead: Callable[[Venue, bytes, str, int], None] = lambda venue, raw, why, at: None,
+        on_dead: Callable[[str, bytes, str, int], None] = lambda source, raw, why, at: None,
         yes_price: bool = True,
+        features: FeatureParams | None = None,
         settle: int = 0,
         firewall: FirewallRules = FirewallRules(),  # noqa: B008 - frozen
         on_phase: Callable[[Change], None] = lambda change: None,
@@ -126,6 +132,8 @@ class Engine:
         polymarket = PolymarketFeed(self.counters, self._told(Venue.POLYMARKET, on_news))
         self.kalshi, self.polymarket = kalshi, polymarket
         self._feeds: dict[Venue, Feed] = {Venue.KALSHI: kalshi, Venue.POLYMARKET: polymarket}
+        self.spot = SpotSide(features or FeatureParams(), lambda feed, raw, why: on_dead(feed, raw, why, self._now))
+        self._following = False
         self._watches: list[_Watch] = []
         self._by_book: dict[Book, list[_Watch]] = {}
         self._open: dict[str, _Open] = {}
@@ -164,6 +172,8 @@ class Engine:
         for spec, book in zip(specs, books, strict=True):
             self._by_book.setdefault(book, []).append(watch)
             self._guard.watch(spec, book)
+            self.spot.follow(spec, book)
+        self._following = self.spot.follows
 
     # -- the feeds ----------------------------------------------------------------------------------------------
 
@@ -178,6 +188,8 @@ class Engine:
         except Malformed as wrong:
             self._malformed(feed, raw, str(wrong), link)
             return
+        if self._following:
+            self.spot.touched(touched)
         if self._guard:
             self._guard.touched(touched)
         for touching in touched:
@@ -213,6 +225,7 @@ class Engine:
         for market in gapped:
             books[market].gapped = True
             books[market].doubt = doubt.words
+        self.spot.lost(books[market] for market in gapped)
         if self._guard:
             self._guard.lost(books[market] for market in gapped)
         self._on_gapped(venue, gapped, doubt)
@@ -235,10 +248,27 @@ class Engine:
                 self._close(watch)
         feed.down()
         self._guard.lost(feed.books.values())
+        self.spot.lost(feed.books.values())
+
+    def on_spot(self, feed: SpotFeed, raw: bytes, received_at: int, link: int = 1) -> None:
+        """One frame of a spot feed as it came, `link` the number of its connection. It decides nothing by itself: what
+        it says is there for the next book change. Never raises for input."""
+        self._now = received_at
+        self.spot.take(feed, raw, received_at, link)
+
+    def on_warm(self, state: WarmState) -> int:
+        """What features had learned before this engine was made, to go on with; before the first spot frame, or it is
+        too late. What does not fit is left out; how many spot prices went on."""
+        return self.spot.restore(state)
+
+    def warm_state(self, at: int) -> WarmState:
+        """What features have learned by now; `at` our wall clock (µs)."""
+        return self.spot.state(at)
 
     def features(self, market: str, at: int) -> FeatureVector:
-        """The features of a watched market at exchange time `at` (µs): none is computed, so every one is missing."""
-        return no_features(market, at)
+        """The features of a watched market at exchange time `at` (µs), computed when asked for; of a market that
+        follows no spot every one is missing."""
+        return self.spot.vector(market, at)
 
     def on_users(self, up: bool, reason: str, venue: Venue) -> None:
         """A venue's private channel, which tells of our fills, is acknowledged or gone. While it is gone, opportunities

@@ -11,6 +11,7 @@ import msgspec
 from domain.claims import EquivalenceRecord
 from domain.decisions import Suppression
 from domain.errors import BadInput
+from domain.features.params import FeatureParams
 from domain.intent import Intent, LegPolicy
 from domain.limits import CrossParams, GateLimits, SetParams, StrategySpec
 from domain.market import MarketSpec, Venue
@@ -31,6 +32,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     gates: GateLimits = GateLimits()
     venue_gates: dict[Venue, GateLimits] = {}
     policy: LegPolicy = LegPolicy()
+    features: FeatureParams = FeatureParams()
     settle_ms: int = 0
     firewall: FirewallRules = FirewallRules()
     strategies: tuple[StrategySpec, ...] = ()
@@ -148,6 +150,7 @@ def engine_of(
         strategies=strategies_of(rules, sets, setup.instruments, setup.claims, paper=setup.paper),
         venue_limits=rules.venue_gates,
         yes_price=setup.yes_price,
+        features=rules.features,
         settle=rules.settle_ms * 1000,
         firewall=rules.firewall,
     )

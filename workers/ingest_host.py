@@ -34,6 +34,7 @@ from workers.stack.layout import Stack
 from workers.starter import TradeStarter
 from workers.trading import Trading, trading
 from workers.user_channel import UserChannel
+from workers.warm_keeper import warm_keeper_of
 from workers.watch import Watched, watch
 
 log = structlog.get_logger(__name__)
@@ -80,6 +81,7 @@ class IngestHost:
         )
         self._users = UserChannel(desk.client, desk.ledger, self._rules_changed)
         self._halts = HaltWatch(desk.ledger, self._halts_changed)
+        self._warm = warm_keeper_of(stack.settings)
         self._open: list[str] = []
         self._thread: DecisionThread | None = None
         self._pins: frozenset[str] = frozenset()
@@ -95,6 +97,7 @@ class IngestHost:
 
     async def run(self, stop: asyncio.Event, beats: asyncio.Task[None] | None = None) -> None:
         """Until `stop`, or until a stream or `beats`, the dead man's switch, ends by what no retry can cure."""
+        self._warm.start()
         self._open = await self._starter.find_open()
         await self._halts.look()
         halting = asyncio.create_task(self._halts.run())
@@ -111,6 +114,7 @@ class IngestHost:
             for task in (*ends, flushing, *self._tasks):
                 task.cancel()
             await self._stop_thread()
+            await asyncio.to_thread(self._warm.close)
             await asyncio.sleep(0)  # let the thread's last words arrive
             await self._write_suppressed()
             await self._starter.close()
@@ -173,6 +177,7 @@ class IngestHost:
             on_user_news=self._user_news,
             on_end=self._ended,
             pause_at=self._pause_at,
+            warm=self._warm,
         )
         self._thread.start()
 

@@ -70,7 +70,12 @@ FRAMES = Counter("surefoot_frames", "Exchange frames taken in", ["type"])
 DECISION = Histogram("surefoot_decision_seconds", "Frame taken in to decision made", buckets=_MICROSECONDS)
 FEED_UP = Gauge("surefoot_feed_up", "1 while a venue's market data feed is up and its books are trusted", ["venue"])
 USERS_UP = Gauge("surefoot_users_up", "1 while a venue's private channel, which tells of our fills, is up", ["venue"])
-DEAD_LETTERS = Counter("surefoot_dead_letters", "Messages of a venue that could not be used, and were kept", ["venue"])
+SPOT_UP = Gauge("surefoot_spot_up", "1 while a spot feed is up and brings new prices", ["feed"])
+SPOT_TICKS = Counter("surefoot_spot_ticks", "Prices that spot feeds brought", ["feed"])
+SPOT_AGE = Gauge("surefoot_spot_age_seconds", "Since a spot feed last brought a new price", ["feed"])
+DEAD_LETTERS = Counter(
+    "surefoot_dead_letters", "Messages of a venue or spot feed that could not be used, and were kept", ["venue"]
+)
 BEAT_SILENCE = Gauge("surefoot_heartbeat_silence_seconds", "Since Polymarket last took a beat of the dead man's switch")
 INTENTS = Counter("surefoot_intents", "Intents emitted", ["strategy"])
 SUPPRESSED = Counter("surefoot_suppressed", "Opportunities not taken, by the gate that was shut", ["gate"])

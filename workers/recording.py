@@ -23,6 +23,7 @@ def rules_of(settings: Settings) -> Rules:
         venue_gates={Venue.POLYMARKET: settings.gates_polymarket},
         policy=settings.policy,
         strategies=tuple(replace(spec, source="") for spec in settings.strategies),
+        features=settings.features,
     )
 
 
