@@ -102,6 +102,20 @@ def test_strategies_that_are_missing_or_wrong_are_bad_input_to_every_start(
     assert not layout.settings.exists(), "nothing was started"
 
 
+def test_doctor_names_the_strategies_and_what_is_wrong_with_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said() -> dict[str, str]:
+        main(["doctor", "--json"])
+        return next(one for one in json.loads(capsys.readouterr().out)["checks"] if one["name"] == "strategies")
+
+    path = written(tmp_path / "quiet.yaml", CALM)
+    monkeypatch.setenv("SUREFOOT_STRATEGIES", json.dumps([path]))
+    assert said()["seen"].startswith("quiet 1-")
+    written(tmp_path / "quiet.yaml", CALM.replace("0.004", "-1"))
+    assert (said()["verdict"], "calmest -1" in said()["seen"]) == ("fail", True)
+
+
 def test_ingest_itself_never_starts_by_strategies_it_does_not_have(tmp_path: Path) -> None:
     """Another version's settings, say: no restart mends that, and its exit code says so."""
     layout = Layout(tmp_path / "state")
