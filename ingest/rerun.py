@@ -17,6 +17,7 @@ from domain.decisions import Suppression
 from domain.errors import BadInput
 from domain.intent import Intent
 from domain.market import Venue
+from domain.spot import SpotFeed
 from ingest.engine import Engine
 from ingest.envelope import CONTROLS, DECISIONS, Envelope, EventType
 from ingest.events import Doubt
@@ -26,6 +27,7 @@ from ingest.readiness import Pauses
 from ingest.recorder import decided
 from ingest.session_reader import RecordedEvents
 from ingest.session_setup import engine_of
+from ingest.warm import decode as decode_warm
 from ingest.why import Answer
 
 _ENDED_US = 60_000_000
@@ -145,6 +147,7 @@ class _Condition(msgspec.Struct):
     stopping: int = 0
 
 
+_SPOT = frozenset(feed.value for feed in SpotFeed)
 _link = msgspec.json.Decoder(_Link)
 _condition = msgspec.json.Decoder(_Condition)
 _state = msgspec.json.Decoder(_State)
@@ -158,6 +161,8 @@ def apply(engine: Engine, event: Envelope) -> None:
     Raises BadInput (`bad_event`) for one that no recorder wrote."""
     try:
         match event.type:
+            case EventType.FRAME if event.venue in _SPOT:
+                engine.on_spot(SpotFeed(event.venue), event.body, event.received_at, event.link)
             case EventType.FRAME:
                 engine.on_frame(event.body, event.received_at, Venue(event.venue), event.link)
             case EventType.TRADE_CLOSED:
@@ -179,6 +184,8 @@ def apply(engine: Engine, event: Envelope) -> None:
                 engine.on_link_lost(_link.decode(event.text).link)
             case EventType.HALTS:
                 engine.on_halts(_halts.decode(event.text))
+            case EventType.WARM:
+                engine.on_warm(decode_warm(event.text))
             case EventType.FINISH:
                 engine.finish()
             case _:

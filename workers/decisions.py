@@ -21,6 +21,7 @@ import uvloop
 from domain.decisions import Suppression
 from domain.intent import Intent
 from domain.market import Venue
+from domain.spot import SpotFeed
 from ingest.clock_watch import ClockWatch
 from ingest.dead_letters import DeadLetters
 from ingest.engine import Engine
@@ -34,9 +35,11 @@ from venues.polymarket.user_stream import UserEvent
 from venues.wire import wall_clock_us
 from workers import metrics
 from workers.recording import firewall_of, recorder_of
+from workers.spot_streams import SpotStreams
 from workers.stack.layout import Stack
 from workers.streams import PauseAt, Stream, streams_of
 from workers.user_channel import is_user_frame
+from workers.warm_keeper import WarmKeeper
 from workers.watch import Watched
 
 log = structlog.get_logger(__name__)
@@ -59,8 +62,9 @@ class DecisionThread:
     """Watches what it is given until `stop`. All callbacks are called on `home`, the loop that made this object.
 
     `said` is what the trading side says of itself, read when the thread begins; `condition` brings what changes.
-    `on_end` is called once, with the exception if a stream ended by what no reconnect can cure (a wrong key). Raises
-    `BadInput` or OSError where the session cannot be recorded.
+    `on_end` is called once, with the exception if a stream ended by what no reconnect can cure (a wrong key). `warm`
+    keeps what features have learned for the thread after this one. Raises `BadInput` or OSError where the session
+    cannot be recorded.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class DecisionThread:
         on_user_news: OnUserNews,
         on_end: OnEnd,
         pause_at: PauseAt = weekly_pause,
+        warm: WarmKeeper | None = None,
     ) -> None:
         settings = stack.settings
         self._home = asyncio.get_running_loop()
@@ -90,7 +95,7 @@ class DecisionThread:
         )
         make = Engine if self._recorder is None else partial(TapedEngine, self._recorder)
         self.engine: Engine = make(
-            watched.sets,
+            (),
             settings.strategy,
             settings.gates,
             settings.policy,
@@ -104,11 +109,15 @@ class DecisionThread:
             settle=settings.readiness.settle_ms * 1000,
             firewall=firewall_of(settings.firewall),
             on_phase=self._phase,
+            features=settings.features,
         )
         for pair in open_pairs:
             self.engine.trade_opened(pair)
         self._halts = halts
         self._streams = streams_of(stack, watched, self.engine, self, pause_at)
+        self._spot = SpotStreams(settings, self.engine, self.spot_state)
+        self._warm = warm if warm is not None and settings.spot else None
+        self._save_ticks = settings.warm_cache.save_ms // round(_TICK_S * 1000)
         gates = {Venue.KALSHI: settings.gates, Venue.POLYMARKET: settings.gates_polymarket}
         self._hearing = {venue for venue in self._streams if gates[venue].users}
         self._clocks = {venue: ClockWatch() for venue in self._streams}
@@ -202,16 +211,31 @@ class DecisionThread:
         self.engine.on_halts(self._halts)
         for name, (ok, why, pauses) in dict(self._said).items():  # what changed before this loop could be told
             self._watch_over(name, ok, why, pauses)
-        ticking = asyncio.create_task(self._tick())
+        await self._warm_up()
+        beside = [asyncio.create_task(self._tick()), asyncio.create_task(self._spot.run())]
         try:
             await self._stay()
         finally:
-            ticking.cancel()
+            for task in beside:
+                task.cancel()
+            self._spot.ended()
+            self._keep_warm()
             self.engine.on_stop(wall_clock_us())
             self.engine.finish()
             for venue in self._streams:
                 metrics.FEED_UP.labels(venue).set(0)
                 metrics.USERS_UP.labels(venue).set(0)
+
+    async def _warm_up(self) -> None:
+        """Features go on where the engine before left them, if that is not long ago."""
+        state = await asyncio.to_thread(self._warm.latest) if self._warm is not None else None
+        if state is None:
+            return
+        log.info("features go on", spots=self.engine.on_warm(state), saved_at=state.saved_at)
+
+    def _keep_warm(self) -> None:
+        if self._warm is not None:
+            self._warm.keep(self.engine.warm_state(wall_clock_us()))
 
     async def _stay(self) -> None:
         """Every stream, until one ends by what no reconnect can cure."""
@@ -251,6 +275,11 @@ class DecisionThread:
             self.engine.on_users(up, reason, venue)
             self._say(_users(venue), up, reason, Pauses.VENUE)
 
+    def spot_state(self, feed: SpotFeed, good: bool, why: str) -> None:
+        """A spot feed's prices may be relied on, or may not: it is down or stale."""
+        log.info("spot feed", feed=feed, good=good, why=why)
+        self._say(f"spot {feed}", good, why, Pauses.FEATURES)
+
     def user_event(self, event: UserEvent, raw: bytes) -> None:
         if self._recorder is not None:
             self._recorder.user(Venue.POLYMARKET, raw, wall_clock_us(), time.monotonic_ns())
@@ -265,7 +294,7 @@ class DecisionThread:
         if isinstance(news, (Resolved, TickChange)):
             self._home.call_soon_threadsafe(self._on_user_news, news)
 
-    def _dead(self, venue: Venue, raw: bytes, why: str, at: int) -> None:
+    def _dead(self, venue: str, raw: bytes, why: str, at: int) -> None:
         log.warning("a message could not be used and is kept", venue=venue, why=why, bytes=len(raw))
         metrics.DEAD_LETTERS.labels(venue).inc()
         self._dead_letters.keep(venue, raw, why, at)
@@ -316,6 +345,9 @@ class DecisionThread:
             frames = self.engine.counters.frames
             metrics.FRAMES.labels("book").inc(frames - self._counted)
             self._counted = frames
+            self._spot.look()
+            if tick % self._save_ticks == 0:
+                self._keep_warm()
             if time.monotonic() - self._last_frame > _QUIET_S:
                 standing = self.engine.standing()
                 if standing:

@@ -22,6 +22,7 @@ from domain.market import Venue
 from ingest.events import Resolved, TickChange
 from ingest.gates import Halts
 from ingest.readiness import Pauses
+from ingest.strategies.registry import instances
 from ingest.why import plain
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.hours import Pause, weekly_pause
@@ -39,6 +40,7 @@ from workers.starter import TradeStarter
 from workers.temporal_watch import TemporalWatch
 from workers.trading import Trading, trading
 from workers.user_channel import UserChannel
+from workers.warm_keeper import warm_keeper_of
 from workers.watch import Watched, watch
 
 log = structlog.get_logger(__name__)
@@ -49,7 +51,9 @@ _CLAIMS_S = 5.0
 
 
 async def run(stack: Stack) -> None:
-    """Runs until SIGTERM, or until the stream fails for good."""
+    """Runs until SIGTERM, or until the stream fails for good. Raises BadInput (`config`) before anything else for
+    strategies that cannot run: wrong parameters, or code that this version does not have."""
+    instances(stack.settings)
     host: IngestHost | None = None
     gate = StartGate(stack.settings.in_use)
     runtime = metrics.temporal_runtime(stack.metrics_ports["ingest_sdk"])
@@ -92,6 +96,7 @@ class IngestHost:
             "halts": (False, NOT_READ_YET.unread, Pauses.ALL),
             "temporal": (False, "not asked yet", Pauses.ALL),
         }
+        self._warm = warm_keeper_of(stack.settings)
         self._open: list[str] = []
         self._thread: DecisionThread | None = None
         self._pins: frozenset[str] = frozenset()
@@ -107,6 +112,7 @@ class IngestHost:
 
     async def run(self, stop: asyncio.Event, beats: asyncio.Task[None] | None = None) -> None:
         """Until `stop`, or until a stream or `beats`, the dead man's switch, ends by what no retry can cure."""
+        self._warm.start()
         self._open = await self._starter.find_open()
         await asyncio.gather(self._halts.look(), self._temporal.look())
         self._prune()
@@ -125,6 +131,7 @@ class IngestHost:
             for task in (*ends, asking, flushing, *self._tasks):
                 task.cancel()
             await self._stop_thread()
+            await asyncio.to_thread(self._warm.close)
             await asyncio.sleep(0)  # let the thread's last words arrive
             await self._write_suppressed()
             await self._starter.close()
@@ -174,7 +181,8 @@ class IngestHost:
         log.info(
             "watching",
             sets=[outcomes.name for outcomes in watched.sets],
-            claims=list(dict.fromkeys(strategy.pair for strategy in watched.strategies)),
+            claims=[record.pin for record in watched.claims],
+            strategies={strategy.name: strategy.version for strategy in watched.strategies},
         )
         self._thread = DecisionThread(
             self._stack,
@@ -187,6 +195,7 @@ class IngestHost:
             on_user_news=self._user_news,
             on_end=self._ended,
             pause_at=self._pause_at,
+            warm=self._warm,
         )
         self._thread.start()
 

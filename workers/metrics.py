@@ -76,7 +76,12 @@ RECORDER_BEHIND = Gauge("surefoot_recorder_behind_seconds", "Since all that was 
 RECORDER_DROPPED = Gauge("surefoot_recorder_dropped_frames", "Frames the disk was too slow for, of this session")
 SPOOLED = Gauge("surefoot_spooled_bytes", "What waits on the disk for a ledger that is away")
 SPOOL_DROPPED = Counter("surefoot_spool_dropped", "Suppressions that neither the ledger nor the disk took")
-DEAD_LETTERS = Counter("surefoot_dead_letters", "Messages of a venue that could not be used, and were kept", ["venue"])
+SPOT_UP = Gauge("surefoot_spot_up", "1 while a spot feed is up and brings new prices", ["feed"])
+SPOT_TICKS = Counter("surefoot_spot_ticks", "Prices that spot feeds brought", ["feed"])
+SPOT_AGE = Gauge("surefoot_spot_age_seconds", "Since a spot feed last brought a new price", ["feed"])
+DEAD_LETTERS = Counter(
+    "surefoot_dead_letters", "Messages of a venue or spot feed that could not be used, and were kept", ["venue"]
+)
 BEAT_SILENCE = Gauge("surefoot_heartbeat_silence_seconds", "Since Polymarket last took a beat of the dead man's switch")
 INTENTS = Counter("surefoot_intents", "Intents emitted", ["strategy"])
 SUPPRESSED = Counter("surefoot_suppressed", "Opportunities not taken, by the gate that was shut", ["gate"])
