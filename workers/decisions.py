@@ -24,6 +24,7 @@ from ingest.dead_letters import DeadLetters
 from ingest.engine import Engine
 from ingest.events import Doubt, News, Resolved, TickChange
 from ingest.gates import Halts
+from ingest.readiness import Pauses
 from venues.kalshi.hours import weekly_pause
 from venues.polymarket.user_stream import UserEvent
 from venues.wire import wall_clock_us
@@ -94,7 +95,10 @@ class DecisionThread:
         self._halts = halts
         self._streams = streams_of(stack, watched, self.engine, self, pause_at)
         self._spot = SpotStreams(settings, self.engine, self.spot_state)
+        for feed in self._spot.feeds:
+            self.engine.expect(f"spot {feed}", Pauses.FEATURES, feed=True)
         self._warm = warm if warm is not None and settings.spot else None
+        self._cold = ""  # why the warm cache did not answer, as it was said last
         self._save_ticks = settings.warm_cache.save_ms // round(_TICK_S * 1000)
         gates = {Venue.KALSHI: settings.gates, Venue.POLYMARKET: settings.gates_polymarket}
         self._hearing = {venue for venue in self._streams if gates[venue].users}
@@ -156,6 +160,7 @@ class DecisionThread:
         finally:
             for task in beside:
                 task.cancel()
+            await asyncio.wait(beside)  # sockets that are still open when the loop closes would keep it from closing
             self._spot.ended()
             self._keep_warm()
             self.engine.finish()
@@ -211,6 +216,7 @@ class DecisionThread:
     def spot_state(self, feed: SpotFeed, good: bool, why: str) -> None:
         """A spot feed's prices may be relied on, or may not: it is down or stale."""
         log.info("spot feed", feed=feed, good=good, why=why)
+        self.engine.on_condition(f"spot {feed}", good, why, wall_clock_us(), Pauses.FEATURES)
 
     def user_event(self, event: UserEvent) -> None:
         self._home.call_soon_threadsafe(self._on_user_news, event)
@@ -261,6 +267,9 @@ class DecisionThread:
             self._spot.look()
             if tick % self._save_ticks == 0:
                 self._keep_warm()
+            if self._warm is not None and self._warm.trouble != self._cold:
+                self._cold = self._warm.trouble
+                self.engine.on_condition("warm cache", not self._cold, self._cold, wall_clock_us(), Pauses.NOTHING)
             if time.monotonic() - self._last_frame > _QUIET_S:
                 standing = self.engine.standing()
                 if standing:

@@ -53,7 +53,7 @@ class _Kept:
 class SpotStreams:
     """Runs the feeds of `settings.spot` into `engine`; all of it belongs to the engine's loop.
 
-    `on_state` hears when a feed becomes good or bad, and each new reason it is bad for; before `run`, that none is up.
+    `on_state` hears when a feed becomes good or bad, and each new reason it is bad for; as `run` begins, that none is.
     Raises BadInput for Polymarket credentials that cannot be read, where its price topics are asked for.
     """
 
@@ -70,8 +70,6 @@ class SpotStreams:
         self._clock = clock
         now = clock()
         self._feeds = {each.source: _Kept(each, self._socket(each, settings), since=now) for each in settings.spot}
-        for feed in self._feeds:
-            self._judge(feed, now)
 
     @property
     def feeds(self) -> Sequence[SpotFeed]:
@@ -79,6 +77,8 @@ class SpotStreams:
 
     async def run(self) -> None:
         """Every feed, until cancelled. Raises nothing else: a feed that ends is down and the others go on."""
+        for feed in self._feeds:
+            self._judge(feed, self._clock())
         async with asyncio.TaskGroup() as tasks:
             for feed, kept in self._feeds.items():
                 tasks.create_task(self._keep(feed, kept))

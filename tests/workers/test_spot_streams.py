@@ -24,6 +24,7 @@ from domain.features.params import FeatureParams, Follow
 from domain.spot import SpotFeed, SpotSource
 from ingest.engine import Engine
 from ingest.gates import Halts
+from ingest.readiness import Pauses
 from ingest.sets import OutcomeSet
 from tests.ingest.spot_world import DOWN, PARAMS, SECOND, UP, setup_of, spec, venues
 from tests.venues.spot.world import Peer, World, world
@@ -52,12 +53,13 @@ async def binance(peer: Peer) -> None:
     await peer.stay()
 
 
-async def coinbase(peer: Peer) -> None:
+async def coinbase(peer: Peer, more: bytes = b"<<<<<<< HEAD") -> None:
+    """A heartbeat, a price, and `more`, which ends the connection if it cannot be read: it may have been of a book."""
     assert (await peer.hears())["product_ids"] == ["BTC-USD"]
     now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + "Z"
     await peer.say({"type": "heartbeat", "product_id": "BTC-USD", "last_trade_id": 1, "time": now})
     await peer.say({"type": "ticker", "product_id": "BTC-USD", "sequence": 1, "price": "60000", "time": now})
-    await peer.say(b"<<<<<<< HEAD")
+    await peer.say(more)
     await peer.stay()
 
 
@@ -87,7 +89,7 @@ class Told:
                 self._changed.clear()
 
     def last(self, feed: SpotFeed) -> tuple[bool, str]:
-        return next((good, why) for each, good, why in reversed(self.states) if each is feed)
+        return next(((good, why) for each, good, why in reversed(self.states) if each is feed), (False, ""))
 
 
 def engine() -> Engine:
@@ -109,8 +111,9 @@ async def test_a_feed_is_told_good_once_its_prices_flow_and_its_ticks_are_counte
         made = engine()
         before = metric("surefoot_spot_ticks_total", SpotFeed.BINANCE) or 0
         streams = SpotStreams(settings, made, told)
-        assert told.states == [(SpotFeed.BINANCE, False, "not connected yet")]
         running = asyncio.create_task(streams.run())
+        await told.until(lambda: told.states)
+        assert told.states[0] == (SpotFeed.BINANCE, False, "not connected yet")
         await told.until(lambda: told.last(SpotFeed.BINANCE) == (True, "") and made.spot.ticks.total() == 2)
         streams.look()
         assert metric("surefoot_spot_ticks_total", SpotFeed.BINANCE) == before + 2
@@ -138,7 +141,7 @@ async def test_a_feed_that_is_up_and_brings_nothing_new_is_stale_and_good_again_
         await told.until(lambda: told.last(SpotFeed.BINANCE) == stale, streams.look)
         assert (metric("surefoot_spot_age_seconds", SpotFeed.BINANCE) or 0) > 0.05
         more.set()
-        await told.until(lambda: told.states[-1][1], streams.look)
+        await told.until(lambda: told.last(SpotFeed.BINANCE)[0], streams.look)
         running.cancel()
         await asyncio.wait([running])
 
@@ -276,13 +279,17 @@ async def test_a_thread_begins_with_what_the_one_before_had_learned(tmp_path: Pa
         before.spot(now - second * SECOND)
     keeper = WarmKeeper(None, 60_000)
     keeper.keep(before.engine.warm_state(now))
-    async with world(coinbase) as venue:
+    async with world(lambda peer: coinbase(peer, b'{"type": "status"}')) as venue:
         thread, _ = threaded(tmp_path, venue, keeper)
         thread.start()
         try:
             await Told().until(lambda: thread.engine.spot.heard)
             vector = thread.engine.features(UP, thread.engine.spot.heard[SpotFeed.COINBASE])
             assert vector["sigma"].flaw is None
+            condition = thread.engine.readiness.conditions["spot coinbase"]
+            await Told().until(lambda: condition.ok)
+            assert (condition.pauses, condition.feed) == (Pauses.FEATURES, True)
+            assert "warm cache" not in thread.engine.readiness.conditions  # nothing to say of what is not there
         finally:
             await asyncio.to_thread(thread.stop)
         await asyncio.sleep(0)
