@@ -29,7 +29,7 @@ from venues.kalshi.hours import weekly_pause
 from venues.polymarket.user_stream import UserEvent
 from venues.wire import wall_clock_us
 from workers import metrics
-from workers.spot_streams import SpotStreams
+from workers.spot_streams import SpotStreams, made_up_url
 from workers.stack.layout import Stack
 from workers.streams import PauseAt, Stream, streams_of
 from workers.user_channel import is_user_frame
@@ -94,7 +94,7 @@ class DecisionThread:
             self.engine.trade_opened(pair)
         self._halts = halts
         self._streams = streams_of(stack, watched, self.engine, self, pause_at)
-        self._spot = SpotStreams(settings, self.engine, self.spot_state)
+        self._spot = SpotStreams(settings, self.engine, self.spot_state, made_up_url=made_up_url(stack))
         for feed in self._spot.feeds:
             self.engine.expect(f"spot {feed}", Pauses.FEATURES, feed=True)
         self._warm = warm if warm is not None and settings.spot else None

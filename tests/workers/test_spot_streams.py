@@ -29,9 +29,10 @@ from ingest.sets import OutcomeSet
 from tests.ingest.spot_world import DOWN, PARAMS, SECOND, UP, setup_of, spec, venues
 from tests.venues.spot.world import Peer, World, world
 from tests.workers.test_accounts import started
+from venues.paper.server import PaperConfig, start
 from venues.wire import wall_clock_us
 from workers.decisions import DecisionThread
-from workers.spot_streams import SpotStreams
+from workers.spot_streams import SpotStreams, made_up_url
 from workers.warm_keeper import WarmKeeper
 from workers.watch import Watched
 
@@ -293,6 +294,24 @@ async def test_a_thread_begins_with_what_the_one_before_had_learned(tmp_path: Pa
         finally:
             await asyncio.to_thread(thread.stop)
         await asyncio.sleep(0)
+
+
+async def test_made_up_prices_come_from_the_paper_exchange_and_from_nowhere_else(tmp_path: Path) -> None:
+    settings = load(environ=settings_of({"source": "coinbase", "symbols": ["BTC-USD"], "url": "paper"})).settings
+    with pytest.raises(BadInput, match="no paper exchange here"):
+        SpotStreams(settings, engine(), lambda feed, good, why: None)
+    stack = started(tmp_path, {})
+    assert stack.paper_admin_url is not None
+    assert made_up_url(stack) == f"ws://{stack.paper_admin_url.removeprefix('http://')}/spot/coinbase"
+    exchange, told, made = await start(PaperConfig(tmp_path / "paper", api_keys={})), Told(), engine()
+    try:
+        streams = SpotStreams(settings, made, told, made_up_url=exchange.spot_url)
+        running = asyncio.create_task(streams.run())
+        await told.until(lambda: told.last(SpotFeed.COINBASE)[0] and made.spot.ticks[SpotFeed.COINBASE])
+        running.cancel()
+        await asyncio.wait([running])
+    finally:
+        await exchange.stop()
 
 
 def test_spot_is_off_unless_configured() -> None:
