@@ -12,6 +12,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from config.ingest import Firewall, Readiness, Recording
 from config.section import Section
 from config.spot import SpotFeedSettings, WarmCache, trouble_with_spot
 from config.venues import Kalshi, Polymarket, missing_for_live
@@ -164,6 +165,9 @@ class Settings(Section):
     cross: CrossParams = CrossParams()
     gates: GateLimits = GateLimits()
     gates_polymarket: GateLimits = GateLimits()
+    readiness: Readiness = Readiness()
+    recording: Recording = Recording()
+    firewall: Firewall = Firewall()
     policy: LegPolicy = LegPolicy()
     spot: tuple[SpotFeedSettings, ...] = ()
     """The spot feeds that run; none by default."""

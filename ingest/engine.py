@@ -20,6 +20,7 @@ Everything created on the way is small, short-lived and mostly invisible to the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from domain.book import Book
 from domain.decisions import Gate, Suppression
@@ -44,7 +45,7 @@ from ingest.spot_side import SpotSide
 from ingest.strategies.basket import BasketStrategy
 from ingest.strategy import Strategy
 from ingest.warm import WarmState
-from ingest.why import ONLY_WITH_AN_EDGE, MarketState, Reason
+from ingest.why import ONLY_WITH_AN_EDGE, Answer, MarketState, Reason
 
 __all__ = ["Counters", "Engine"]
 
@@ -312,6 +313,10 @@ class Engine:
         a replay of frames alone, everything holds."""
         self.readiness.say(name, ok, why, at, pauses)
 
+    def on_time(self, at: int) -> None:
+        """It is `at` by our clock (µs): called now and then, so that phases change where nothing else happens."""
+        self.readiness.step(at)
+
     def on_stop(self, at: int) -> None:
         """The process was told to stop at `at` (our clock, µs): from now on nothing is taken."""
         self.readiness.stop(at)
@@ -378,6 +383,16 @@ class Engine:
     def reasons(self, now: int) -> tuple[Reason, ...]:
         """Why each strategy trades nothing at `now` (our clock, µs), or that it would; see `ingest.why`."""
         return tuple(self._reason(watch, now) for watch in self._watches)
+
+    def answer(self, now: int) -> Answer:
+        """The whole of it at `now`: the process, its conditions, what changed of late, and every strategy."""
+        ready = self.readiness
+        conditions = tuple(replace(condition) for condition in ready.conditions.values())
+        return Answer(now, ready.phase_at(now), conditions, tuple(ready.changes), self.reasons(now))
+
+    def books(self, venue: Venue) -> Iterable[Book]:
+        """The books of `venue` that are watched."""
+        return self._feeds[venue].books.values()
 
     def _reason(self, watch: _Watch, now: int) -> Reason:
         strategy, books = watch.strategy, watch.books

@@ -122,10 +122,10 @@ class Recorder:
         """One message of our own channel. Never dropped."""
         self._queue.append((_USER, venue, raw, received_at, received_ns, 0))
 
-    def control(self, type: EventType, said: object, *, venue: str = "", market: str = "") -> None:
-        """Something else that the engine was told, `said` as JSON. Never dropped."""
+    def control(self, type: EventType, said: object, *, venue: str = "", market: str = "", at: int = 0) -> None:
+        """Something else that the engine was told, `said` as JSON, `at` our clock where it says so. Never dropped."""
         body = msgspec.json.encode(said)
-        self._queue.append(envelope(type, body, venue=venue, market=market, source="engine"))
+        self._queue.append(envelope(type, body, venue=venue, market=market, received_at=at, source="engine"))
 
     def decision(self, decision: Intent | Suppression) -> None:
         """What the engine decided on the frame before. Never dropped."""

@@ -95,11 +95,15 @@ class TapedEngine(Engine):
 
     def on_condition(self, name: str, ok: bool, why: str, at: int, pauses: Pauses = Pauses.ALL) -> None:
         said = {"name": name, "ok": ok, "why": why, "at": at, "pauses": pauses}
-        self._recorder.control(EventType.CONDITION, said)
+        self._recorder.control(EventType.CONDITION, said, at=at)
         super().on_condition(name, ok, why, at, pauses)
 
+    def on_time(self, at: int) -> None:
+        self._recorder.control(EventType.CONDITION, {"time": at}, at=at)
+        super().on_time(at)
+
     def on_stop(self, at: int) -> None:
-        self._recorder.control(EventType.CONDITION, {"stopping": at})
+        self._recorder.control(EventType.CONDITION, {"stopping": at}, at=at)
         super().on_stop(at)
 
     def on_halts(self, halts: Halts) -> None:

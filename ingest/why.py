@@ -13,10 +13,11 @@ An answer is of one strategy and one trade it looks for. The first of these that
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from domain.decisions import Gate
 from domain.market import MarketSpec
-from domain.money import from_micros
+from domain.money import from_micros, from_picos
 from ingest.readiness import Change, Condition, Phase
 
 ONLY_WITH_AN_EDGE = frozenset({Gate.STALE, Gate.SKEWED, Gate.LAGGED, Gate.SHALLOW})
@@ -37,8 +38,8 @@ class MarketState:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`cost` of one share of every leg at the best prices and `payoff`, in micros; `edge` in dollars as its quote has
-    it, None where there is none."""
+    """`cost` of one share of every leg at the best prices and `payoff`, in micros; `edge` in picos, None where there is
+    none after fees."""
 
     strategy: str
     pair: str
@@ -46,7 +47,7 @@ class Reason:
     detail: str
     cost: int | None
     payoff: int
-    edge: object | None
+    edge: int | None
     markets: tuple[MarketState, ...]
 
     @property
@@ -77,3 +78,46 @@ class Answer:
     conditions: tuple[Condition, ...]
     changes: tuple[Change, ...]
     reasons: tuple[Reason, ...]
+
+
+def plain(answer: Answer) -> dict[str, Any]:
+    """As JSON takes it: prices and money as text, times in microseconds."""
+    return {
+        "at": answer.at,
+        "phase": answer.phase,
+        "conditions": [
+            {"name": c.name, "ok": c.ok, "why": c.why, "since": c.since, "pauses": c.pauses} for c in answer.conditions
+        ],
+        "changes": [{"before": c.before, "after": c.after, "at": c.at, "why": c.why} for c in answer.changes],
+        "strategies": [_plain_reason(reason) for reason in answer.reasons],
+    }
+
+
+def _plain_reason(reason: Reason) -> dict[str, Any]:
+    return {
+        "strategy": reason.strategy,
+        "pair": reason.pair,
+        "why": reason.words,
+        "gate": reason.gate,
+        "cost": _dollars(reason.cost),
+        "payoff": _dollars(reason.payoff),
+        "edge": None if reason.edge is None else str(from_picos(reason.edge)),
+        "markets": [
+            {
+                "venue": state.spec.venue,
+                "market": state.spec.market,
+                "event": state.spec.event,
+                "title": state.spec.title,
+                "phase": state.phase,
+                "why": state.why,
+                "bid": _dollars(state.best_bid),
+                "ask": _dollars(state.best_ask),
+                "changed_at": state.changed_at,
+            }
+            for state in reason.markets
+        ],
+    }
+
+
+def _dollars(micros: int | None) -> str | None:
+    return None if micros is None else str(from_micros(micros))

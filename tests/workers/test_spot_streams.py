@@ -244,7 +244,7 @@ def threaded(folder: Path, venue: World, warm: WarmKeeper | None = None) -> tupl
     stack = started(folder, settings_of(feed, features__follow=follow) | times)
     ended: list[object] = []
     thread = DecisionThread(
-        stack, Watched((OutcomeSet((spec(UP), spec(DOWN))),), ()), (), Halts(), on_intent=lambda intent: None,
+        stack, Watched((OutcomeSet((spec(UP), spec(DOWN))),), ()), (), Halts(), {}, on_intent=lambda intent: None,
         on_suppressed=lambda those: None, on_user_news=lambda news: None, on_end=ended.append, warm=warm,
     )  # fmt: skip
     return thread, ended
