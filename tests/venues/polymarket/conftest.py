@@ -8,11 +8,9 @@ import pytest
 from aiohttp import web
 
 from tests.venues.kalshi.fake import NOW
-from tests.venues.polymarket.scripted import CREDENTIALS, WALLET, Scripted
+from tests.venues.polymarket.scripted import CREDENTIALS, WALLET, DeadLetters, Scripted, ticket
 from venues.polymarket.client import PolymarketClient
 from venues.wire import Timeouts
-
-DeadLetters = list[tuple[str, bytes, str]]
 
 
 @pytest.fixture
@@ -46,3 +44,9 @@ async def client(venue: Scripted, dead: DeadLetters) -> AsyncIterator[Polymarket
         on_dead_letter=lambda kind, raw, why: dead.append((kind, raw, why)),
     ) as ours:
         yield ours
+
+
+@pytest.fixture
+async def order_id(client: PolymarketClient) -> str:
+    """The id the one ticket's order has."""
+    return (await client.prepare(ticket())).order_id

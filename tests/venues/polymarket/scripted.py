@@ -12,6 +12,7 @@ from aiohttp import web
 from domain.market import Venue
 from domain.orders import OrderTicket, Purpose, Side, TimeInForce
 from tests.venues.kalshi.fake import NOW, Reply, Seen, says
+from venues.polymarket.client import PolymarketClient
 from venues.polymarket.rest import Services
 from venues.polymarket.wallet import Credentials, Wallet
 
@@ -19,6 +20,8 @@ YES = str(int("a1" * 32, 16))
 NO = str(int("b2" * 32, 16))
 CONDITION = "0x" + "cd" * 32
 OWNER = "9180014b-33c8-9240-a14b-bdca11c0a465"
+TRADES, ORDERS = "/data/trades", "/data/orders"
+DeadLetters = list[tuple[str, bytes, str]]
 
 WALLET = Wallet.from_hex("11" * 32)
 CREDENTIALS = Credentials(OWNER, "c2VjcmV0IG9mIHRoZSB0ZXN0cyBvbmx5IQ==", "passphrase")
@@ -160,3 +163,24 @@ def trade(trade_id: str, order_id: str, **changes: Any) -> dict[str, Any]:
 
 def rows(*listed: dict[str, Any], cursor: str = "LTE=") -> dict[str, Any]:
     return {"limit": 500, "count": len(listed), "next_cursor": cursor, "data": list(listed)}
+
+
+def posted(order_id: str, **changes: Any) -> dict[str, Any]:
+    """The answer to an order sent, by default matched in full."""
+    answer = {"success": True, "errorMsg": "", "orderID": order_id, "status": "matched", "makingAmount": "5.6"}
+    return answer | {"takingAmount": "10"} | changes
+
+
+def tokens(yes: bool | None, no: bool | None) -> dict[str, Any]:
+    """The tokens of a market with who won."""
+    return {
+        "tokens": [
+            {"token_id": YES, "outcome": "Yes", "winner": yes},
+            {"token_id": NO, "outcome": "No", "winner": no},
+        ]
+    }
+
+
+async def asks(client: PolymarketClient, *, known: str | None = None, sent_at: int = NOW, grace_ms: int = 0) -> Any:
+    """Evidence of the one ticket."""
+    return await client.evidence(ticket(), order_id=known, sent_at=sent_at, grace_ms=grace_ms)
