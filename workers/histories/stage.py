@@ -136,6 +136,14 @@ class Stage:
 
     # ------------------------------------------------------------------ the trade
 
+    async def sticks(self, state: TradeState = TradeState.STUCK) -> None:
+        """Begin it so that leg A stands alone: leg B is gone, and leg A's bid is below what the budget allows."""
+        self.intent = replace(self.intent, policy=replace(self.intent.policy, loss_budget=Decimal("0.50")))
+        self.venue.set_book(B)
+        self.venue.set_book(A, bids=[("0.05", "10")], asks=[("0.40", "10")])
+        await self.start()
+        await self.until(state)
+
     async def until(self, *states: TradeState, told: str = "") -> TradeRecord:
         """Its record once it is in one of these states, or its story tells these words. Raises `TimeoutError`."""
         async with asyncio.timeout(_PATIENCE_S):
