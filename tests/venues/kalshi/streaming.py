@@ -30,7 +30,6 @@ class Peer:
     """The venue's end of one connection: acknowledges subscriptions, then does what its script says."""
 
     ws: ServerConnection
-    number: int
     commands: list[dict[str, Any]] = field(default_factory=list)
     sids: dict[str, int] = field(default_factory=dict)
 
@@ -81,8 +80,7 @@ async def venue(
     numbers = count()
 
     async def connection(ws: ServerConnection) -> None:
-        number = next(numbers)
-        await nth(scripts, number)(Peer(ws, number))
+        await nth(scripts, next(numbers))(Peer(ws))
 
     async with loopback(connection, refuse=refuse, words=words) as server:
         yield server.url, server.requests
