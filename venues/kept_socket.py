@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, TypedDict
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -83,6 +83,16 @@ class SocketTiming:
     settled_s: float = 60.0
 
 
+class SocketOptions(TypedDict, total=False):
+    """What every kept feed lets its caller say of its socket; each has the default of `KeptSocket`."""
+
+    on_frame: OnFrame
+    on_state: Callable[[bool, str], None]
+    clock: Callable[[], int]
+    timing: SocketTiming | None
+    rng: random.Random | None
+
+
 class KeptSocket:
     """`url` is wss (ws on loopback only), `name` the feed's in messages. `converse(link)` makes the conversation of
     connection number `link`. `on_state(up, reason)` at every change and after every failed attempt. What a callback
@@ -94,7 +104,7 @@ class KeptSocket:
         url: str,
         converse: Callable[[int], Conversation],
         *,
-        on_frame: OnFrame,
+        on_frame: OnFrame = lambda raw, at, ns, link: None,
         on_state: Callable[[bool, str], None] = lambda up, reason: None,
         clock: Callable[[], int] = wall_clock_us,
         timing: SocketTiming | None = None,
