@@ -77,7 +77,7 @@ class Stage:
                 Venue.KALSHI, leg.market, "GAME", leg.market, leg.fees, min_size=leg.min_size, set_id=self.intent.set_id
             )
             self.venue.specs.setdefault(leg.market, spec)
-            if leg.market not in self.venue._books:
+            if leg.market not in self.venue.books:
                 self.book(leg.market, limit=leg.limit, side=leg.side)
         self.handle = await self.client.start_workflow(
             names.TRADE_WORKFLOW,
