@@ -30,6 +30,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from domain.errors import BadInput
+from venues.reconnect import close_socket, full_jitter
 from venues.wire import LOOPBACK, wall_clock_us
 
 _FATAL = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS})
@@ -173,8 +174,8 @@ class KeptSocket:
         return link
 
     def _wait(self, failures: int) -> float:
-        ceiling = min(self._timing.backoff_cap_s, self._timing.backoff_s * 2.0 ** min(failures, 16))
-        return self._rng.uniform(0, ceiling)
+        timing = self._timing
+        return full_jitter(failures, first_s=timing.backoff_s, most_s=timing.backoff_cap_s, rng=self._rng)
 
 
 class _Link:
@@ -260,11 +261,7 @@ class _Link:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._ws is not None:
-            try:
-                await self._ws.close()
-            except asyncio.CancelledError:
-                self._ws.transport.abort()
-                raise
+            await close_socket(self._ws)
 
     def raise_failure(self) -> None:
         """What a callback raised is the caller's own."""
