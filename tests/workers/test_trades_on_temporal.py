@@ -21,6 +21,7 @@ from temporalio.worker import Worker
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
+from activities.trade import trade_activities
 from domain.errors import Denied
 from domain.halt import Halt, Rule, Scope
 from domain.intent import Intent
@@ -111,16 +112,7 @@ class Floor:
             self.client,
             task_queue=names.TRADE_QUEUE,
             workflows=[TradeWorkflow],
-            activities=[  # type: ignore[arg-type] # a list of callables of one argument each
-                orders.submit_order,
-                orders.find_evidence,
-                orders.take_quote,
-                orders.cancel_order,
-                settlement.settle_trade,
-                settlement.record_trade,
-                positions.read_resolution,
-                positions.look_up_order,
-            ],
+            activities=trade_activities(orders, settlement, positions),
             workflow_runner=TradeSandbox(self.recovery.task_completed),
         ):
             yield

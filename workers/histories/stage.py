@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +16,7 @@ from temporalio.worker import Worker
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
+from activities.trade import trade_activities
 from domain.evidence import Fill, FillStatus
 from domain.fees import FeeSchedule
 from domain.intent import BookEvidence, Intent, IntentLeg, LegPolicy
@@ -95,21 +96,11 @@ class Stage:
         orders = OrderActivities(venues, self.ledger, _RUN_ID, wall_clock_us)
         settlement = SettlementActivities(venues, self.ledger, _RUN_ID, wall_clock_us)
         positions = PositionActivities(venues, self.ledger)
-        activities: list[Callable[..., Any]] = [
-            orders.submit_order,
-            orders.find_evidence,
-            orders.take_quote,
-            orders.cancel_order,
-            settlement.settle_trade,
-            settlement.record_trade,
-            positions.read_resolution,
-            positions.look_up_order,
-        ]
         async with Worker(
             self.client,
             task_queue=self.queue,
             workflows=[TradeWorkflow],
-            activities=activities,
+            activities=trade_activities(orders, settlement, positions),
             workflow_runner=TradeSandbox(),
             deployment_config=worker_config(build) if build else None,
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
