@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
+from tests.served import served
 from tests.venues.kalshi.fake import NOW
 from tests.venues.polymarket.scripted import CREDENTIALS, WALLET, DeadLetters, Scripted, ticket
 from venues.polymarket.client import PolymarketClient
@@ -18,13 +19,9 @@ async def venue() -> AsyncIterator[Scripted]:
     scripted = Scripted()
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", scripted.handle)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    scripted.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    scripted.plays()
-    yield scripted
-    await runner.cleanup()
+    async with served(app) as scripted.base_url:
+        scripted.plays()
+        yield scripted
 
 
 @pytest.fixture
