@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 
 from tests.served import served
-from tests.venues.kalshi.fake import NOW, FakeKalshi
+from tests.venues.kalshi.fake import FakeKalshi
+from tests.venues.scripted import NOW
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.signing import Signer, generate_rsa_key
 from venues.wire import Timeouts

@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from tests.served import served
-from tests.venues.kalshi.fake import NOW
 from tests.venues.polymarket.scripted import CREDENTIALS, WALLET, DeadLetters, Scripted, ticket
+from tests.venues.scripted import NOW
 from venues.polymarket.client import PolymarketClient
 from venues.wire import Timeouts
 

@@ -9,7 +9,6 @@ import pytest
 
 from domain.errors import Unavailable
 from domain.evidence import OrderStatus
-from tests.venues.kalshi.fake import NOW, drops, hangs, says
 from tests.venues.polymarket.scripted import (
     ORDERS,
     TRADES,
@@ -18,6 +17,7 @@ from tests.venues.polymarket.scripted import (
     rows,
     trade,
 )
+from tests.venues.scripted import NOW, drops, hangs, says
 from venues.polymarket.client import PolymarketClient
 
 MINUTE = 60_000_000

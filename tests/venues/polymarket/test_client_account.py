@@ -11,7 +11,6 @@ import pytest
 from domain.errors import Unavailable
 from domain.evidence import FillStatus
 from domain.orders import Side
-from tests.venues.kalshi.fake import says
 from tests.venues.polymarket.scripted import (
     NO,
     ORDERS,
@@ -25,6 +24,7 @@ from tests.venues.polymarket.scripted import (
     tokens,
     trade,
 )
+from tests.venues.scripted import says
 from venues.polymarket.client import PolymarketClient
 
 

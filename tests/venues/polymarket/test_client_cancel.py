@@ -7,13 +7,13 @@ import json
 import pytest
 
 from domain.errors import Rejected, Unavailable
-from tests.venues.kalshi.fake import drops, says
 from tests.venues.polymarket.scripted import (
     CONDITION,
     CREDENTIALS,
     YES,
     Scripted,
 )
+from tests.venues.scripted import drops, says
 from venues.polymarket.auth import verify_l2
 from venues.polymarket.client import PolymarketClient
 

@@ -6,7 +6,6 @@ import pytest
 
 from domain.errors import BadInput, Unavailable
 from domain.orders import Verdict
-from tests.venues.kalshi.fake import NOW, says
 from tests.venues.polymarket.scripted import (
     CONDITION,
     CREDENTIALS,
@@ -15,6 +14,7 @@ from tests.venues.polymarket.scripted import (
     Scripted,
     ticket,
 )
+from tests.venues.scripted import NOW, says
 from venues.polymarket.client import PolymarketClient
 from venues.polymarket.rest import Services
 from venues.wire import Timeouts

@@ -11,7 +11,6 @@ import pytest
 from domain.errors import Rejected, Unavailable
 from domain.evidence import FillStatus, OrderEvidence, OrderStatus
 from domain.orders import Side, TimeInForce
-from tests.venues.kalshi.fake import NOW, drops, hangs, says
 from tests.venues.polymarket.scripted import (
     CONDITION,
     NO,
@@ -28,6 +27,7 @@ from tests.venues.polymarket.scripted import (
     ticket,
     trade,
 )
+from tests.venues.scripted import NOW, drops, hangs, says
 from venues.polymarket.client import PolymarketClient
 
 

@@ -12,7 +12,6 @@ import pytest
 from domain.errors import Rejected, Unavailable
 from domain.evidence import OrderStatus
 from domain.orders import Purpose, Side, Verdict
-from tests.venues.kalshi.fake import NOW, says
 from tests.venues.polymarket.scripted import (
     CONDITION,
     CREDENTIALS,
@@ -27,6 +26,7 @@ from tests.venues.polymarket.scripted import (
     tokens,
     trade,
 )
+from tests.venues.scripted import NOW, says
 from venues.polymarket.client import ChainAccess, PolymarketClient
 from venues.polymarket.fake_relayer import FakeRelayer
 from venues.polymarket.journal import ChainJournal

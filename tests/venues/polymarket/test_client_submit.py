@@ -10,7 +10,6 @@ import pytest
 
 from domain.errors import Denied
 from domain.orders import Verdict
-from tests.venues.kalshi.fake import NOW, says
 from tests.venues.polymarket.scripted import (
     CONDITION,
     CREDENTIALS,
@@ -21,6 +20,7 @@ from tests.venues.polymarket.scripted import (
     posted,
     ticket,
 )
+from tests.venues.scripted import NOW, says
 from venues.polymarket.auth import verify_l2
 from venues.polymarket.client import PolymarketClient
 

@@ -10,8 +10,8 @@ import pytest
 
 from domain.claims import rules_hash
 from domain.errors import Unavailable
-from tests.venues.kalshi.fake import drops, says
 from tests.venues.polymarket.scripted import CONDITION, NO, YES, DeadLetters, Scripted
+from tests.venues.scripted import drops, says
 from venues.polymarket.client import PolymarketClient
 from venues.polymarket.discovery import Discovery, condition_word, found_market
 from venues.polymarket.messages import GammaMarket, decode
