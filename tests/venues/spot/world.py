@@ -69,6 +69,11 @@ class Heard:
         self.states.append((up, reason))
         self.changed.set()
 
+    def ears(self) -> dict[str, Any]:
+        """What a feed is given so that all it tells comes here, and quickly."""
+        told = {"on_tick": self.tick, "on_frame": self.frame, "on_dead": self.buried, "on_state": self.state}
+        return told | {"timing": QUICK}
+
     async def until(self, condition: Callable[[], object]) -> None:
         """Until it holds; what a feed dies of is raised here."""
         async with asyncio.timeout(30):
