@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-import structlog
 
 from domain.market import Venue
 from ledger.memory import MemoryLedger
@@ -17,19 +15,14 @@ from ledger.reconciliations import Reconciliations
 from ledger.store import Ledger
 from tests.activities.reconciling import Desk
 from tests.ledger.samples import SECOND, START
+from tests.quiet import quiet
+
+__all__ = ["desk", "quiet"]
 
 _TABLES = (
     "runs, intents, suppressions, trades, reservations, steps, orders, sends, fills, cash, "
     "halts, commands, redemptions, capital, accounts, reconciliations, acknowledgements"
 )
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    yield
-    structlog.configure(**before)
 
 
 @pytest.fixture(params=["memory", "postgres"])
