@@ -18,7 +18,7 @@ from config.spot import SpotFeedSettings, WarmCache, trouble_with_spot
 from config.venues import Kalshi, Polymarket, missing_for_live
 from domain.features.params import FeatureParams
 from domain.intent import LegPolicy
-from domain.limits import CrossParams, GateLimits, SetParams
+from domain.limits import CrossParams, GateLimits, SetParams, StrategySpec
 from domain.market import Venue
 
 FROM_SESSION: Literal["from session"] = "from session"
@@ -163,6 +163,8 @@ class Settings(Section):
     sets: Literal["from session"] | tuple[tuple[str, ...], ...] = FROM_SESSION
     strategy: SetParams = SetParams()
     cross: CrossParams = CrossParams()
+    strategies: tuple[StrategySpec, ...] = ()
+    """The strategies to run, in this order; none: one on sets by `strategy`, one on claims by `cross`."""
     gates: GateLimits = GateLimits()
     gates_polymarket: GateLimits = GateLimits()
     readiness: Readiness = Readiness()
@@ -212,15 +214,10 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _sane(self) -> Self:
-        strategy, policy, gates = self.strategy, self.policy, self.gates
+        policy, gates = self.policy, self.gates
         if not self.venues or len(set(self.venues)) < len(self.venues):
             raise ValueError(
                 f"venues: [{', '.join(self.venues)}]; expected one or more of kalshi, polymarket, each once"
-            )
-        if not Decimal(0) < strategy.min_size <= strategy.max_size:
-            raise ValueError(
-                f"strategy sizes {strategy.min_size} to {strategy.max_size} shares: "
-                "min_size must be above 0 and not above max_size"
             )
         for section, unit in (("paper", self.paper.member_unit), ("kalshi", self.kalshi.member_unit)):
             if unit not in (Decimal("0.0001"), Decimal("0.01")):
@@ -228,7 +225,6 @@ class Settings(Section):
         negative = [
             name
             for name, value in (
-                ("strategy.ttl_ms", strategy.ttl_ms - 1),
                 ("policy.leg_b_slack", policy.leg_b_slack),
                 ("policy.loss_budget", policy.loss_budget),
                 ("policy.dust", policy.dust),

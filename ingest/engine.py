@@ -42,8 +42,9 @@ from ingest.opportunity import Episode, Refusal
 from ingest.readiness import Change, Pauses, Phase, Readiness, market_phase
 from ingest.sets import OutcomeSet
 from ingest.spot_side import SpotSide
-from ingest.strategies.basket import BasketStrategy
-from ingest.strategy import Strategy
+from ingest.strategies import basket
+from ingest.strategy import Ground, Strategy
+from ingest.view import View
 from ingest.warm import WarmState
 from ingest.why import ONLY_WITH_AN_EDGE, Answer, MarketState, Reason
 
@@ -63,17 +64,21 @@ class _Open:
 class _Watch:
     """One strategy: its books, the opportunity that stands, and the pair's open trades."""
 
-    __slots__ = ("books", "bounds", "buys", "episode", "feeds", "halt", "open", "payoff", "sells", "strategy")
+    __slots__ = (
+        "books", "bounds", "buys", "ceiling", "episode", "featured", "feeds", "halt", "open", "sells", "strategy",
+        "view",
+    )  # fmt: skip
 
-    def __init__(
-        self, strategy: Strategy, books: tuple[Book, ...], feeds: tuple[Feed, ...], opened: _Open, bounds: Bounds
-    ) -> None:
+    def __init__(self, strategy: Strategy, view: View, feeds: tuple[Feed, ...], opened: _Open, bounds: Bounds) -> None:
         self.strategy = strategy
-        self.books = books
-        sides = list(zip(books, strategy.sides, strict=True))
+        self.view = view
+        self.featured = bool(strategy.features)
+        self.books = books = tuple(view.books)
+        # Without a ceiling nothing is compared: no price costs 0, which is always below 1.
+        sides = [] if strategy.ceiling is None else list(zip(books, strategy.sides, strict=True))
         self.buys = tuple(book for book, side in sides if side is Side.BUY)
         self.sells = tuple(book for book, side in sides if side is Side.SELL)
-        self.payoff = strategy.terms.payoff
+        self.ceiling = 1 if strategy.ceiling is None else strategy.ceiling
         self.feeds = feeds
         self.open = opened
         self.bounds = bounds
@@ -133,8 +138,7 @@ class Engine:
         self._watches: list[_Watch] = []
         self._by_book: dict[Book, list[_Watch]] = {}
         self._open: dict[str, _Open] = {}
-        sides = (Side.BUY, Side.SELL) if params.sell else (Side.BUY,)
-        baskets = [BasketStrategy(outcomes, params, limits, policy, side) for outcomes in sets for side in sides]
+        baskets = basket.make(params, "", Ground(tuple(sets), (), (), limits, policy))
         for strategy in (*baskets, *strategies):
             self._watch(strategy, venue_limits or {})
 
@@ -154,11 +158,17 @@ class Engine:
 
     def _watch(self, strategy: Strategy, venue_limits: Mapping[Venue, GateLimits]) -> None:
         specs = strategy.markets
+        for other in self._watches:
+            known = other.strategy
+            if (known.name, known.pair, known.markets, known.sides) == (
+                strategy.name, strategy.pair, specs, strategy.sides,
+            ):  # fmt: skip
+                raise ValueError(f"strategy {strategy.name} on {strategy.pair} is given twice; expected each once")
         books = tuple(self._feeds[spec.venue].watch(spec.market) for spec in specs)
         feeds = tuple(self._feeds[venue] for venue in dict.fromkeys(spec.venue for spec in specs))
         opened = self._open.setdefault(strategy.pair, _Open())
         bounds = bounds_of(specs, self.limits, venue_limits, self.readiness.settle)
-        watch = _Watch(strategy, books, feeds, opened, bounds)
+        watch = _Watch(strategy, View(books, features=self.features), feeds, opened, bounds)
         self._watches.append(watch)
         for spec, book in zip(specs, books, strict=True):
             self._by_book.setdefault(book, []).append(watch)
@@ -187,7 +197,7 @@ class Engine:
             for watch in self._by_book[touching]:
                 if touching is not touched[0] and touched[0] in watch.books:
                     continue  # looked at already, with the whole frame applied
-                # Whether the best prices alone cost less than the payoff: the check nearly every frame ends with.
+                # Whether the best prices alone cost less than the ceiling: the check nearly every frame ends with.
                 cost = 0
                 for book in watch.buys:
                     if book.best_ask is None:
@@ -199,7 +209,7 @@ class Engine:
                             break
                         cost -= book.best_bid
                     else:
-                        if cost < watch.payoff:
+                        if cost < watch.ceiling:
                             self._look(watch, feed, received_at)
                             continue
                 if watch.episode is not None:
@@ -324,26 +334,30 @@ class Engine:
     # -- opportunities ------------------------------------------------------------------------------------------
 
     def _look(self, watch: _Watch, feed: Feed, received_at: int) -> None:
-        books, at = watch.books, feed.at
-        quote = watch.strategy.quote(books, at)
+        view, at = watch.view, feed.at
+        view.at = at
+        proposal = watch.strategy.on_event(view)
         episode = watch.episode
-        if quote is None:
+        if proposal is None:
             if episode is not None:
                 self._close(watch)
             return
         if episode is None:
             episode = watch.episode = Episode(at)
-        moment = self._moment(watch, feed.venue, quote.size, at, received_at)
+        quote = proposal.quote
+        moment = self._moment(watch, feed.venue, quote.size, at, received_at, proposal.against)
         gate = shut_gate(moment, watch.bounds)
         if gate is None:
             episode.taken = True
             watch.open.announced += 1
             self.counters.intents += 1
-            self._on_intent(watch.strategy.intent(books, quote, at))
+            self._on_intent(watch.strategy.intent(view, proposal))
         elif not episode.taken:
             _note(episode, gate, quote, moment, watch.bounds)
 
-    def _moment(self, watch: _Watch, venue: Venue, size: int, at: int, received_at: int) -> Moment:
+    def _moment(  # noqa: PLR0917 - one event, and what the strategy said
+        self, watch: _Watch, venue: Venue, size: int, at: int, received_at: int, against: str = ""
+    ) -> Moment:
         books = watch.books
         return Moment(
             books=books,
@@ -357,7 +371,8 @@ class Engine:
             halt=watch.halt,
             unheard=next((each.unheard for each in watch.feeds if each.unheard), ""),
             refused=self._guard.refused(books, at),
-            paused=self.readiness.obstacle(received_at, features=False),
+            against=(_flaw(watch) or against) if watch.featured else against,
+            paused=self.readiness.obstacle(received_at, features=watch.featured),
         )
 
     def _close(self, watch: _Watch) -> None:
@@ -404,16 +419,18 @@ class Engine:
             book.best_bid is not None for book in watch.sells
         )
         cost = sum(b.best_ask or 0 for b in watch.buys) - sum(b.best_bid or 0 for b in watch.sells) if whole else None
-        quote = strategy.quote(books, now) if cost is not None and cost < watch.payoff else None
+        watch.view.at = now
+        proposal = strategy.on_event(watch.view) if cost is not None and cost < watch.ceiling else None
+        quote, against = (proposal.quote, proposal.against) if proposal is not None else (None, "")
         moment = self._moment(
-            watch, strategy.markets[0].venue, quote.size if quote is not None else strategy.min_size, now, now
+            watch, strategy.markets[0].venue, quote.size if quote is not None else strategy.min_size, now, now, against
         )
         gate = shut_gate(moment, watch.bounds)
         if quote is None and gate in ONLY_WITH_AN_EDGE:
             gate = None
         detail = explain(gate, moment, watch.bounds) if gate is not None else ""
         return Reason(
-            strategy.name, strategy.pair, gate, detail, cost, watch.payoff, quote.edge if quote else None, states
+            strategy.name, strategy.pair, gate, detail, cost, strategy.ceiling, quote.edge if quote else None, states
         )
 
     def _phase(self, spec: MarketSpec, book: Book, now: int) -> tuple[Phase, str]:
@@ -430,6 +447,16 @@ class Engine:
         """Markets whose book has no snapshot, is not believed, or has resolved: none of their edges is taken."""
         books = (book for feed in self._feeds.values() for book in feed.books.values())
         return tuple(book.market for book in books if book.gapped or not book.ready)
+
+
+def _flaw(watch: _Watch) -> str:
+    """Which feature that the strategy stands on is not valid, and why; empty if none."""
+    strategy = watch.strategy
+    flawed = watch.view.features(strategy.markets[0].market).first_flaw(*strategy.features)
+    if flawed is None:
+        return ""
+    name, feature = flawed
+    return f"{name} is {feature.flaw}" + (f": {feature.detail}" if feature.detail else "")
 
 
 def _note(episode: Episode, gate: Gate, quote: SetQuote, moment: Moment, bounds: Bounds) -> None:

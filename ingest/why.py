@@ -24,6 +24,9 @@ ONLY_WITH_AN_EDGE = frozenset({Gate.STALE, Gate.SKEWED, Gate.LAGGED, Gate.SHALLO
 """Gates that speak of the deciding event and of what it offers: without an edge there is no such event."""
 
 
+_NOTHING = "nothing: it trades at the next change of one of its books"
+
+
 @dataclass(frozen=True, slots=True)
 class MarketState:
     """One leg's market: prices in micros of a dollar, None for a side that is empty; `changed_at` exchange time, µs."""
@@ -38,15 +41,15 @@ class MarketState:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`cost` of one share of every leg at the best prices and `payoff`, in micros; `edge` in picos, None where there is
-    none after fees."""
+    """`cost` of one share of every leg at the best prices and `payoff`, in micros, the latter None where the strategy
+    decides without them; `edge` in picos, None where there is none after fees."""
 
     strategy: str
     pair: str
     gate: Gate | None
     detail: str
     cost: int | None
-    payoff: int
+    payoff: int | None
     edge: int | None
     markets: tuple[MarketState, ...]
 
@@ -56,12 +59,14 @@ class Reason:
             return f"{self.gate}: {self.detail}"
         if self.cost is None:
             return "a side that it needs is empty"
+        if self.payoff is None:
+            return "it finds nothing to take" if self.edge is None else _NOTHING
         cost, pays = from_micros(self.cost), from_micros(self.payoff)
         if self.edge is None:
             if self.cost >= self.payoff:
                 return f"no edge: a share of each costs ${cost} and pays ${pays}"
             return f"no edge after fees: a share of each costs ${cost} before fees and pays ${pays}"
-        return "nothing: it trades at the next change of one of its books"
+        return _NOTHING
 
     def names(self, market: str) -> bool:
         """Whether the answer is about `market`: a market, its event or the pair, whole or how it begins."""

@@ -22,6 +22,7 @@ from domain.market import Venue
 from ingest.events import Resolved, TickChange
 from ingest.gates import Halts
 from ingest.readiness import Pauses
+from ingest.strategies.registry import instances
 from ingest.why import plain
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.hours import Pause, weekly_pause
@@ -50,7 +51,9 @@ _CLAIMS_S = 5.0
 
 
 async def run(stack: Stack) -> None:
-    """Runs until SIGTERM, or until the stream fails for good."""
+    """Runs until SIGTERM, or until the stream fails for good. Raises BadInput (`config`) before anything else for
+    strategies that cannot run: wrong parameters, or code that this version does not have."""
+    instances(stack.settings)
     host: IngestHost | None = None
     gate = StartGate(stack.settings.in_use)
     runtime = metrics.temporal_runtime(stack.metrics_ports["ingest_sdk"])
@@ -178,7 +181,8 @@ class IngestHost:
         log.info(
             "watching",
             sets=[outcomes.name for outcomes in watched.sets],
-            claims=list(dict.fromkeys(strategy.pair for strategy in watched.strategies)),
+            claims=[record.pin for record in watched.claims],
+            strategies={strategy.name: strategy.version for strategy in watched.strategies},
         )
         self._thread = DecisionThread(
             self._stack,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from config.ingest import Firewall
@@ -26,9 +27,10 @@ def rules_of(settings: Settings) -> Rules:
         gates=settings.gates,
         venue_gates={Venue.POLYMARKET: settings.gates_polymarket},
         policy=settings.policy,
-        features=settings.features,
         settle_ms=settings.readiness.settle_ms,
         firewall=firewall_of(settings.firewall),
+        strategies=tuple(replace(spec, source="") for spec in settings.strategies),
+        features=settings.features,
     )
 
 

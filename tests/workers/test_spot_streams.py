@@ -26,6 +26,7 @@ from ingest.engine import Engine
 from ingest.gates import Halts
 from ingest.readiness import Pauses
 from ingest.sets import OutcomeSet
+from ingest.strategies.registry import strategies_of
 from tests.ingest.spot_world import DOWN, PARAMS, SECOND, UP, setup_of, spec, venues
 from tests.venues.spot.world import Peer, World, world
 from tests.workers.test_accounts import started
@@ -33,6 +34,7 @@ from venues.paper.server import PaperConfig, start
 from venues.wire import wall_clock_us
 from workers.decisions import DecisionThread
 from workers.spot_streams import SpotStreams, made_up_url
+from workers.stack.layout import Stack
 from workers.warm_keeper import WarmKeeper
 from workers.watch import Watched
 
@@ -236,6 +238,12 @@ def test_price_topics_need_credentials_that_can_be_read(tmp_path: Path) -> None:
     assert "never-shown" not in repr(vars(streams))
 
 
+def watched(stack: Stack) -> Watched:
+    """Two markets of one event, and the strategies of the settings on them."""
+    pair = OutcomeSet((spec(UP), spec(DOWN)))
+    return Watched((pair,), strategies_of(stack.settings, (pair,), pair.markets))
+
+
 def threaded(folder: Path, venue: World, warm: WarmKeeper | None = None) -> tuple[DecisionThread, list[object]]:
     """A decision thread that watches two markets at a venue that is not there, and a spot feed that is."""
     feed = {"source": "coinbase", "symbols": ["BTC-USD"], "url": venue.url}
@@ -244,7 +252,7 @@ def threaded(folder: Path, venue: World, warm: WarmKeeper | None = None) -> tupl
     stack = started(folder, settings_of(feed, features__follow=follow) | times)
     ended: list[object] = []
     thread = DecisionThread(
-        stack, Watched((OutcomeSet((spec(UP), spec(DOWN))),), ()), (), Halts(), {}, on_intent=lambda intent: None,
+        stack, watched(stack), (), Halts(), {}, on_intent=lambda intent: None,
         on_suppressed=lambda those: None, on_user_news=lambda news: None, on_end=ended.append, warm=warm,
     )  # fmt: skip
     return thread, ended

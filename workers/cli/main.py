@@ -30,6 +30,7 @@ from workers.cli import (
     settings,
     simulate,
     stack,
+    strategies,
     trades,
     versions,
     why,
@@ -67,12 +68,12 @@ def root(
 
 for module in (
     stack, demo, exchange, offline, recordings, trades, operate, reconcile, halts, match, claims, capital, report,
-    doctor, settings, simulate, versions, why,
+    doctor, settings, simulate, versions, strategies, why,
 ):  # fmt: skip
     module.register(app)
 
 _PANELS = {
-    "Run": ("up", "down", "status", "doctor", "config", "demo", "versions"),
+    "Run": ("up", "down", "status", "doctor", "config", "strategies", "demo", "versions"),
     "Look": ("why", "trades", "trade", "report", "capital"),
     "Trades, by a person": ("unwind", "hold", "retry", "accept", "adopt", "flat"),
     "Halts and agreement with the venues": ("halt", "resume", "halts", "reconcile", "acknowledge"),
