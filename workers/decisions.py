@@ -62,9 +62,9 @@ class DecisionThread:
     """Watches what it is given until `stop`. All callbacks are called on `home`, the loop that made this object.
 
     `said` is what the trading side says of itself, read when the thread begins; `condition` brings what changes.
-    `on_end` is called once, with the exception if a stream ended by what no reconnect can cure (a wrong key). Raises
-    `BadInput` or OSError where the session cannot be recorded. `warm` keeps what features have learned for the thread
-    after this one.
+    `on_end` is called once, with the exception if a stream ended by what no reconnect can cure (a wrong key). `warm`
+    keeps what features have learned for the thread after this one. Raises `BadInput` or OSError where the session
+    cannot be recorded.
     """
 
     def __init__(
@@ -106,10 +106,10 @@ class DecisionThread:
             on_gapped=self._gapped,
             on_news=self._news,
             on_dead=self._dead,
-            features=settings.features,
             settle=settings.readiness.settle_ms * 1000,
             firewall=firewall_of(settings.firewall),
             on_phase=self._phase,
+            features=settings.features,
         )
         for pair in open_pairs:
             self.engine.trade_opened(pair)
