@@ -177,7 +177,11 @@ def _targets(residual: Residual, lowest: Decimal, highest: Decimal) -> list[tupl
 
 def _first(residual: Residual, target: Decimal, expected: Decimal) -> Repair | None:
     """The next order towards `target`: what was given back too often, then the scarcest side missing, then the
-    largest that stands. None if there is none that its book, the venue's minimum and the budget allow."""
+    largest that stands. None if there is none that its book, the venue's minimum and the budget allow.
+
+    A side is taken only as far as every other side missing can follow: one that stays behind leaves more standing alone
+    than before, to be given back again, and so round and round at the cost of a spread each time.
+    """
 
     def urgency(leg: Stand) -> tuple[int, Decimal]:
         need = target - leg.shares
@@ -185,28 +189,47 @@ def _first(residual: Residual, target: Decimal, expected: Decimal) -> Repair | N
             return 0, leg.shares
         return (1, _depth(leg.take) - need) if need > 0 else (2, need)
 
+    missing = [leg for leg in residual.legs if leg.shares < target]
+    reach = min((leg.shares + _reach(residual, leg, target)[0] for leg in missing), default=target)
     for leg in sorted((leg for leg in residual.legs if leg.shares != target), key=urgency):
-        order = _order(residual, leg, target, expected)
+        until = target
+        if leg.shares < target:
+            until = max(reach, _ZERO) if leg.shares < 0 else reach
+        order = _order(residual, leg, target, until, expected)
         if order is not None:
             return order
     return None
 
 
-def _order(residual: Residual, leg: Stand, target: Decimal, expected: Decimal) -> Repair | None:
+def _reach(residual: Residual, leg: Stand, target: Decimal) -> tuple[Decimal, Decimal | None]:
+    """How much of the way to `target` the leg's book holds within the budget, in whole lots and not below the venue's
+    minimum, and the worst price of it."""
     need, taking = abs(target - leg.shares), target > leg.shares
     side = leg.side if taking else leg.side.opposite
-    levels = leg.take if taking else leg.give
     bounds = _Bounds(residual.floor, _project(residual, target, without=leg), leg.fees, side, need)
     taken = _ZERO
     limit: Decimal | None = None
-    for n, (price, size) in enumerate(levels, start=1):
+    for n, (price, size) in enumerate(leg.take if taking else leg.give, start=1):
         if taken >= need or not bounds.allow(price, fills=n):
             break
         taken += min(size, need - taken)
         limit = price
     size = whole_lots(taken, leg.lot)
+    return (size, limit) if size >= leg.min_size else (_ZERO, None)
+
+
+def _order(residual: Residual, leg: Stand, target: Decimal, until: Decimal, expected: Decimal) -> Repair | None:
+    """The leg's order of a plan for `target`, for no more than brings the leg to `until`."""
+    taking = target > leg.shares
+    side = leg.side if taking else leg.side.opposite
+    size, limit = _reach(residual, leg, target)
+    if taking:
+        size = whole_lots(min(size, max(until - leg.shares, _ZERO)), leg.lot)
     if limit is None or size <= 0 or size < leg.min_size:
         return None
+    levels = leg.take if taking else leg.give
+    need = abs(target - leg.shares)
+    bounds = _Bounds(residual.floor, _project(residual, target, without=leg), leg.fees, side, need)
     for n in range(1, residual.extra_ticks + 1):
         wider = leg.wider(limit, side)
         if wider is None or wider == limit:
