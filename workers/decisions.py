@@ -1,7 +1,9 @@
 """The decision side as a thread: the venues' streams and the engine on an event loop that shares nothing.
 
 The order path (Temporal, ledger, signing) lives on another thread's loop; a long garbage collection or a burst there
-delays no frame by more than the interpreter's switch interval. Everything crosses by `call_soon_threadsafe`.
+delays no frame by more than the interpreter's switch interval. What is said crosses on a bus (`workers.bus`): what the
+caller is told is put on its own by its callbacks; what it tells waits on the `control` topic here. While one of the two
+cannot keep up with what must not be lost, everything counts as halted.
 """
 
 from __future__ import annotations
@@ -19,16 +21,20 @@ import uvloop
 from domain.decisions import Suppression
 from domain.intent import Intent
 from domain.market import Venue
-from ingest.dead_letters import DeadLetters
 from ingest.engine import Engine
-from ingest.events import Doubt, News, Resolved, TickChange
+from ingest.events import Doubt, Resolved, TickChange
+from ingest.events import News as FeedNews
+from ingest.feed import Feed
 from ingest.gates import Halts
 from venues.kalshi.hours import weekly_pause
 from venues.polymarket.user_stream import UserEvent
 from venues.wire import wall_clock_us
 from workers import metrics
+from workers.bus import Bus, Consumer, GivenUp
+from workers.news import News
 from workers.stack.layout import Stack
 from workers.streams import PauseAt, Stream, streams_of
+from workers.topics import CONTROL
 from workers.user_channel import is_user_frame
 from workers.watch import Watched
 
@@ -40,16 +46,18 @@ _QUIET_S = 1.5  # without a frame for so long, opportunities that stand are repo
 
 OnIntent = Callable[[Intent], None]
 OnSuppressed = Callable[[Sequence[Suppression]], None]
-OnUserNews = Callable[[bytes | UserEvent | Resolved | TickChange], None]
-"""Told of the account's business: a frame of Kalshi's, an event of Polymarket's, that a market has a result or another
-grid."""
+OnUserNews = Callable[[News], None]
+OnDead = Callable[[str, bytes, str, int], None]
+"""Takes what could not be used: whose it is, the message, why, our wall clock in µs."""
 OnEnd = Callable[[BaseException | None], None]
 
 
 class DecisionThread:
-    """Watches what it is given until `stop`. All callbacks are called on `home`, the loop that made this object.
+    """Watches what it is given until `stop`. Callbacks are called on the thread: they put what they are told on a bus
+    and return. `halting` says why that bus cannot keep up, or "".
 
-    `on_end` is called once, with the exception if a stream ended by what no reconnect can cure (a wrong key).
+    `on_end` is called once, on the loop that made this object, with the exception if a stream ended by what no
+    reconnect can cure (a wrong key); `on_given_up` with what the engine could not be told.
     """
 
     def __init__(
@@ -62,14 +70,18 @@ class DecisionThread:
         on_intent: OnIntent,
         on_suppressed: OnSuppressed,
         on_user_news: OnUserNews,
+        on_dead: OnDead,
+        on_given_up: Callable[[GivenUp], None],
         on_end: OnEnd,
+        halting: Callable[[], str] = lambda: "",
         pause_at: PauseAt = weekly_pause,
     ) -> None:
         settings = stack.settings
         self._home = asyncio.get_running_loop()
         self._on_intent, self._on_suppressed = on_intent, on_suppressed
-        self._on_user_news, self._on_end = on_user_news, on_end
-        self._dead_letters = DeadLetters(stack.layout.dead_letters)
+        self._on_user_news, self._on_dead, self._on_end = on_user_news, on_dead, on_end
+        self._home_halting, self._halting = halting, ""
+        self._control = Bus([Consumer(CONTROL, "engine", self._obey)], on_dead=on_given_up)
         self.engine = Engine(
             watched.sets,
             settings.strategy,
@@ -94,6 +106,8 @@ class DecisionThread:
         self.up: dict[Venue, bool] = dict.fromkeys(self._streams, False)
         self._last_frame = time.monotonic()
         self._counted = 0
+        self._feeds: dict[Venue, Feed] = {Venue.KALSHI: self.engine.kalshi, Venue.POLYMARKET: self.engine.polymarket}
+        self._lag: dict[Venue, int] = {}  # the least of the last second, µs: an old snapshot is not a late frame
         self._snapshots: set[asyncio.Task[bool]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -112,14 +126,11 @@ class DecisionThread:
 
     def trade_closed(self, pair: str) -> None:
         """From the trading side: a trade of `pair` is over."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.engine.trade_closed, pair)
+        self._control.put(CONTROL, pair)
 
     def halts_changed(self, halts: Halts) -> None:
         """From the trading side: other halts are in force, or nobody can say which are."""
-        self._halts = halts  # before the loop is looked at: a thread that only begins reads it as it does
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.engine.on_halts, halts)
+        self._control.put(CONTROL, halts)
 
     # ------------------------------------------------------------------ on the thread
 
@@ -140,11 +151,13 @@ class DecisionThread:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self.engine.on_halts(self._halts)
+        self._control.attach()
         ticking = asyncio.create_task(self._tick())
         try:
             await self._stay()
         finally:
             ticking.cancel()
+            await self._control.close(0)
             self.engine.finish()
             for venue in self._streams:
                 metrics.FEED_UP.labels(venue).set(0)
@@ -164,10 +177,18 @@ class DecisionThread:
 
     def frame(self, venue: Venue, raw: bytes, received_at_us: int, received_ns: int, link: int = 0) -> None:
         if venue is Venue.KALSHI and is_user_frame(raw):
-            self._home.call_soon_threadsafe(self._on_user_news, raw)
+            self._on_user_news(raw)
             return
         self._last_frame = time.monotonic()
+        if self._halting or self._control.halting or self._home_halting():
+            self._mind_the_bus()
+        feed = self._feeds[venue]
+        before = feed.at
         self.engine.on_frame(raw, received_at_us, venue, link)
+        if feed.at != before:
+            lag = received_at_us - feed.at
+            if lag < self._lag.get(venue, lag + 1):
+                self._lag[venue] = lag
         metrics.DECISION.observe((time.monotonic_ns() - received_ns) / 1e9)
 
     def state(self, venue: Venue, up: bool, reason: str) -> None:
@@ -185,29 +206,49 @@ class DecisionThread:
             self.engine.on_users(up, reason, venue)
 
     def user_event(self, event: UserEvent) -> None:
-        self._home.call_soon_threadsafe(self._on_user_news, event)
+        self._on_user_news(event)
 
     def dead(self, venue: Venue, raw: bytes, why: str) -> None:
         self._dead(venue, raw, why, wall_clock_us())
 
+    # ------------------------------------------------------------------ what the trading side says
+
+    def _obey(self, told: Halts | str) -> None:
+        """Other halts, or the pair of a trade that is over."""
+        if isinstance(told, str):
+            self.engine.trade_closed(told)
+        else:
+            self._halts = told
+            self.engine.on_halts(self._in_force())
+
+    def _mind_the_bus(self) -> None:
+        halting = self._control.halting or self._home_halting()
+        if halting == self._halting:
+            return
+        self._halting = halting
+        log.warning("nothing is opened: the bus does not keep up" if halting else "the bus keeps up", why=halting)
+        self.engine.on_halts(self._in_force())
+
+    def _in_force(self) -> Halts:
+        return Halts(self._halts.standing, self._halts.unread or self._halting)
+
     # ------------------------------------------------------------------ what the engine says
 
-    def _news(self, news: News) -> None:
+    def _news(self, news: FeedNews) -> None:
         if isinstance(news, (Resolved, TickChange)):
-            self._home.call_soon_threadsafe(self._on_user_news, news)
+            self._on_user_news(news)
 
     def _dead(self, venue: Venue, raw: bytes, why: str, at: int) -> None:
-        log.warning("a message could not be used and is kept", venue=venue, why=why, bytes=len(raw))
         metrics.DEAD_LETTERS.labels(venue).inc()
-        self._dead_letters.keep(venue, raw, why, at)
+        self._on_dead(venue, raw, why, at)
 
     def _intent(self, intent: Intent) -> None:
         metrics.INTENTS.labels(intent.strategy).inc()
-        self._home.call_soon_threadsafe(self._on_intent, intent)
+        self._on_intent(intent)
 
     def _suppressed(self, suppression: Suppression) -> None:
         metrics.SUPPRESSED.labels(suppression.gate).inc()
-        self._home.call_soon_threadsafe(self._on_suppressed, (suppression,))
+        self._on_suppressed((suppression,))
 
     def _gapped(self, venue: Venue, markets: tuple[str, ...], doubt: Doubt) -> None:
         log.warning("books are not believed; asking for snapshots", venue=venue, markets=markets, doubt=doubt)
@@ -230,7 +271,12 @@ class DecisionThread:
             frames = self.engine.counters.frames
             metrics.FRAMES.labels("book").inc(frames - self._counted)
             self._counted = frames
+            self._mind_the_bus()
+            self._control.measure()
+            for venue in self._streams:
+                metrics.FRAME_LAG.labels(venue).set(max(self._lag.get(venue, 0), 0) / 1e6)
+            self._lag.clear()
             if time.monotonic() - self._last_frame > _QUIET_S:
                 standing = self.engine.standing()
                 if standing:
-                    self._home.call_soon_threadsafe(self._on_suppressed, standing)
+                    self._on_suppressed(standing)
