@@ -17,6 +17,7 @@ from workers.cli import (
     capital,
     claims,
     demo,
+    dlq,
     doctor,
     exchange,
     exits,
@@ -66,7 +67,7 @@ def root(
 
 for module in (
     stack, demo, exchange, offline, recordings, trades, operate, reconcile, halts, match, claims, capital, report,
-    doctor, settings, simulate, versions,
+    doctor, settings, simulate, versions, dlq,
 ):  # fmt: skip
     module.register(app)
 
@@ -75,6 +76,7 @@ _PANELS = {
     "Look": ("trades", "trade", "report", "capital"),
     "Trades, by a person": ("unwind", "hold", "retry", "accept", "adopt", "flat"),
     "Halts and agreement with the venues": ("halt", "resume", "halts", "reconcile", "acknowledge"),
+    "Dead letters": ("dlq",),
     "Claims on two venues": ("match", "claims"),
     "Paper exchange": ("paper", "play", "resolve"),
     "Recordings and proof": ("synth", "replay", "import", "export", "simulate"),
