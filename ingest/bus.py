@@ -95,6 +95,7 @@ class TopicQueue:
         self._ready: deque[str] = deque()
         self._numbers = count()
         self._given_up = ""
+        self._trying = 0  # messages in work whose handler failed at least once
 
     def put(self, message: Message) -> None:
         """A message begins to wait."""
@@ -139,6 +140,7 @@ class TopicQueue:
 
     def failed(self, message: Message) -> None:
         """Its handler failed and will try again; its market waits."""
+        self._trying += not message.attempts
         message.attempts += 1
         self.counted.retried += 1
         self._judge()
@@ -179,6 +181,7 @@ class TopicQueue:
     def _release(self, message: Message) -> None:
         partition = self._partitions[message.market]
         partition.in_work = None
+        self._trying -= message.attempts > 0
         if partition.waiting:
             self._ready.append(message.market)
         else:
@@ -190,10 +193,9 @@ class TopicQueue:
     def _judge(self) -> None:
         if self.topic.policy is not Policy.HALT:
             return
-        trying = next((one.in_work for one in self._partitions.values() if one.in_work and one.in_work.attempts), None)
         if self._given_up:
             self.halting = f"a message of {self.topic.name} could not be handled: {self._given_up}; restart ingest"
-        elif trying is not None:
+        elif self._trying:
             self.halting = f"a message of {self.topic.name} is being tried again"
         elif self.overflowed:
             self.halting = f"more than {self.topic.most} messages of {self.topic.name} wait"

@@ -108,6 +108,15 @@ class Bus:
         with suppress(RuntimeError):  # the loop is over, and with it whoever would have listened
             loop.call_soon_threadsafe(self._wake)
 
+    @property
+    def pending(self) -> bool:
+        """Whether something was put that the loop has not seen yet. Costs nothing to ask."""
+        return self._woken
+
+    def handle_now(self) -> None:
+        """Begin with what is pending before the loop comes to it. On the loop."""
+        self._wake()
+
     def depths(self) -> tuple[Depth, ...]:
         """Every topic now. From any thread."""
         now = self._clock()

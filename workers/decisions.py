@@ -180,6 +180,8 @@ class DecisionThread:
             self._on_user_news(raw)
             return
         self._last_frame = time.monotonic()
+        if self._control.pending:
+            self._control.handle_now()  # a halt does not wait behind a backlog of frames
         if self._halting or self._control.halting or self._home_halting():
             self._mind_the_bus()
         feed = self._feeds[venue]

@@ -190,6 +190,18 @@ async def test_a_control_message_that_cannot_be_obeyed_halts_for_good() -> None:
     await bus.close()
 
 
+async def test_what_is_pending_can_be_handled_by_a_loop_that_is_busy_with_something_else() -> None:
+    heard: list[int] = []
+    bus = Bus([Consumer(CONTROL, "obey", heard.append)], on_dead=nobody_dies)
+    bus.attach()
+    await until(lambda: not bus.pending)
+    bus.put(CONTROL, 1)
+    assert (bus.pending, heard) == (True, [])
+    bus.handle_now()  # without a turn of the loop in between
+    assert (bus.pending, heard) == (False, [1])
+    await bus.close()
+
+
 async def test_earlier_consumers_go_first() -> None:
     heard: list[str] = []
     bus = Bus([Consumer(CONTROL, "obey", heard.append), Consumer(NEWS, "hear", heard.append)], on_dead=nobody_dies)
