@@ -245,7 +245,7 @@ class Bus:
     def _tell_dead(self, given_up: GivenUp) -> None:
         message = given_up.message
         log.error(
-            "a message was given up and is kept as a dead letter",
+            "a dead letter failed again" if message.letter else "a message was given up and is kept as a dead letter",
             topic=message.topic.name, handler=given_up.handler, market=message.market, attempts=given_up.attempts,
             error=given_up.error,
         )  # fmt: skip

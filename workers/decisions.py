@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
+from typing import Protocol
 
 import structlog
 import uvloop
@@ -52,9 +53,26 @@ OnDead = Callable[[str, bytes, str, int], None]
 OnEnd = Callable[[BaseException | None], None]
 
 
+class Halting(Protocol):
+    """A bus as far as deciding is concerned: why nothing may be opened, "" if it may."""
+
+    halting: str
+
+
+class _Lag:
+    """The least that a frame of a venue's feed was late since this was last reset, in µs; -1 before any. A snapshot
+    may carry an old time and be no late frame, hence the least."""
+
+    __slots__ = ("feed", "least")
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self.least = -1
+
+
 class DecisionThread:
     """Watches what it is given until `stop`. Callbacks are called on the thread: they put what they are told on a bus
-    and return. `halting` says why that bus cannot keep up, or "".
+    and return. `home` is that bus, asked before every frame whether it keeps up.
 
     `on_end` is called once, on the loop that made this object, with the exception if a stream ended by what no
     reconnect can cure (a wrong key); `on_given_up` with what the engine could not be told.
@@ -73,14 +91,14 @@ class DecisionThread:
         on_dead: OnDead,
         on_given_up: Callable[[GivenUp], None],
         on_end: OnEnd,
-        halting: Callable[[], str] = lambda: "",
+        home: Halting,
         pause_at: PauseAt = weekly_pause,
     ) -> None:
         settings = stack.settings
         self._home = asyncio.get_running_loop()
         self._on_intent, self._on_suppressed = on_intent, on_suppressed
         self._on_user_news, self._on_dead, self._on_end = on_user_news, on_dead, on_end
-        self._home_halting, self._halting = halting, ""
+        self._bus, self._halting = home, ""
         self._control = Bus([Consumer(CONTROL, "engine", self._obey)], on_dead=on_given_up)
         self.engine = Engine(
             watched.sets,
@@ -106,8 +124,7 @@ class DecisionThread:
         self.up: dict[Venue, bool] = dict.fromkeys(self._streams, False)
         self._last_frame = time.monotonic()
         self._counted = 0
-        self._feeds: dict[Venue, Feed] = {Venue.KALSHI: self.engine.kalshi, Venue.POLYMARKET: self.engine.polymarket}
-        self._lag: dict[Venue, int] = {}  # the least of the last second, µs: an old snapshot is not a late frame
+        self._kalshi, self._polymarket = _Lag(self.engine.kalshi), _Lag(self.engine.polymarket)
         self._snapshots: set[asyncio.Task[bool]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -182,15 +199,14 @@ class DecisionThread:
         self._last_frame = time.monotonic()
         if self._control.pending:
             self._control.handle_now()  # a halt does not wait behind a backlog of frames
-        if self._halting or self._control.halting or self._home_halting():
+        if self._halting or self._control.halting or self._bus.halting:
             self._mind_the_bus()
-        feed = self._feeds[venue]
-        before = feed.at
+        lag = self._kalshi if venue is Venue.KALSHI else self._polymarket
+        before = lag.feed.at
         self.engine.on_frame(raw, received_at_us, venue, link)
-        if feed.at != before:
-            lag = received_at_us - feed.at
-            if lag < self._lag.get(venue, lag + 1):
-                self._lag[venue] = lag
+        at = lag.feed.at
+        if at != before and (lag.least < 0 or received_at_us - at < lag.least):
+            lag.least = max(received_at_us - at, 0)
         metrics.DECISION.observe((time.monotonic_ns() - received_ns) / 1e9)
 
     def state(self, venue: Venue, up: bool, reason: str) -> None:
@@ -224,7 +240,7 @@ class DecisionThread:
             self.engine.on_halts(self._in_force())
 
     def _mind_the_bus(self) -> None:
-        halting = self._control.halting or self._home_halting()
+        halting = self._control.halting or self._bus.halting
         if halting == self._halting:
             return
         self._halting = halting
@@ -275,9 +291,9 @@ class DecisionThread:
             self._counted = frames
             self._mind_the_bus()
             self._control.measure()
-            for venue in self._streams:
-                metrics.FRAME_LAG.labels(venue).set(max(self._lag.get(venue, 0), 0) / 1e6)
-            self._lag.clear()
+            for lag in (self._kalshi, self._polymarket):
+                metrics.FRAME_LAG.labels(lag.feed.venue).set(max(lag.least, 0) / 1e6)
+                lag.least = -1
             if time.monotonic() - self._last_frame > _QUIET_S:
                 standing = self.engine.standing()
                 if standing:

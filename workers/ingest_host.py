@@ -185,7 +185,7 @@ class IngestHost:
             on_dead=self._dead,
             on_given_up=self._letters.given_up,
             on_end=self._ended,
-            halting=lambda: self._bus.halting,
+            home=self._bus,
             pause_at=self._pause_at,
         )
         self._thread.start()

@@ -56,7 +56,7 @@ class Floor:
             on_dead=lambda *report: put(topics["dead"], report),
             on_given_up=lambda given_up: None,
             on_end=lambda failure: None,
-            halting=lambda: self.halting,
+            home=self,
         )
 
     def _took(self, name: str) -> Callable[[Any], None]:
