@@ -39,6 +39,7 @@ class _Frame(msgspec.Struct):
     msg: _Market = msgspec.field(default_factory=_Market)
 
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _market = msgspec.json.Decoder(_Frame)
 _FRAME = "kalshi"
 _FORMS: dict[str, type[Any]] = {
@@ -53,7 +54,7 @@ def market_of(news: News) -> str:
         case bytes():
             try:
                 return _market.decode(news).msg.market_ticker
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except _UNREADABLE:
                 return ""
         case Resolved():
             return news.group
@@ -88,5 +89,5 @@ def unpack(form: str, content: bytes) -> News | Look:
         )
     try:
         return msgspec.json.decode(content, type=_FORMS[form])  # type: ignore[no-any-return]
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+    except _UNREADABLE as wrong:
         raise BadInput(f"a dead letter of form {form} that cannot be read: {wrong}", "form") from None

@@ -141,7 +141,7 @@ class UserChannel:
                     news = self._lifecycles.decode(raw).msg
                 case _:
                     return
-        except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
             raise BadInput(f"a frame of the user channel that cannot be read: {wrong}", "user_frame") from None
         if isinstance(news, FillMessage):
             await self._fill(news)
@@ -227,5 +227,5 @@ def is_user_frame(raw: bytes) -> bool:
         return False
     try:
         return _OUTSIDE.decode(raw).type in ("fill", "user_order", "market_lifecycle_v2")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False

@@ -58,6 +58,7 @@ def test_content_that_is_none_is_refused_in_words() -> None:
         (lifecycle_frame("settled", "KX-B"), "KX-B"),
         (b"{", ""),
         (b"[]", ""),
+        (b'{"msg":' * 100_000, ""),
         (user_order(), "0xc"),
         (user_trade("MATCHED"), "0xc"),
         (RESOLVED, "0xc"),

@@ -190,7 +190,7 @@ async def test_other_news_of_a_market_wakes_nobody() -> None:
     assert temporal.signals == []
 
 
-@pytest.mark.parametrize("raw", [b"{", fill_frame(yes_price_dollars="dear")])
+@pytest.mark.parametrize("raw", [b"{", b"[" * 100_000, fill_frame(yes_price_dollars="dear")])
 async def test_a_frame_that_cannot_be_read_is_nobodys_fill_and_says_why(raw: bytes) -> None:
     temporal, ledger = FakeTemporal(), await begun(None)
     with pytest.raises(BadInput, match="cannot be read"):
