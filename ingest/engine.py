@@ -5,7 +5,8 @@ it returns; callbacks are called from inside `on_frame`. So a recorded order of 
 
 The host calls `on_frame` for every frame of a venue's order-book feed, `on_state` when a venue's feed goes down or
 comes up, `on_users` when its private channel does, `on_link_lost` when one of several connections is gone, `on_halts`
-when the halts in force change, and `trade_closed` when a trade of a set is over. When a market's book can no longer be
+when the halts in force change, `on_condition` when anything else begins or ceases to hold that trading rests on
+(`ingest.readiness`), and `trade_closed` when a trade of a set is over. When a market's book can no longer be
 believed (`ingest.events.Doubt`: a message missing, a frame that cannot be read, best prices that contradict the
 venue's) the market is *gapped* and `on_gapped` names it: ask the venue for a snapshot. Until one comes its
 opportunities are seen, counted and not taken.
@@ -25,17 +26,20 @@ from domain.decisions import Gate, Suppression
 from domain.depth import SetQuote
 from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
-from domain.market import Venue
+from domain.market import MarketSpec, Venue
 from domain.orders import Side
-from ingest.events import Doubt, Malformed, News
+from ingest.events import Doubt, Malformed, News, TickChange
 from ingest.feed import Counters, Feed, Told
 from ingest.feed_kalshi import KalshiFeed
 from ingest.feed_polymarket import PolymarketFeed
 from ingest.gates import Bounds, Halts, Moment, bounds_of, explain, shut_gate
+from ingest.guard import FirewallRules, Guard
 from ingest.opportunity import Episode, Refusal
+from ingest.readiness import Change, Pauses, Phase, Readiness, market_phase
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import BasketStrategy
 from ingest.strategy import Strategy
+from ingest.why import ONLY_WITH_AN_EDGE, MarketState, Reason
 
 __all__ = ["Counters", "Engine"]
 
@@ -78,7 +82,9 @@ class Engine:
     `on_intent` gets each decision to trade, `on_suppressed` each opportunity that ended without one, once for every
     gate that was shut meanwhile. `on_gapped` gets the markets of a venue that need a snapshot and why, each time they
     lose one's belief; `on_news` what a feed says besides books; `on_dead` each message that could not be used and why.
-    `yes_price` says how Kalshi's feed writes NO levels (see `ingest.decode_kalshi`).
+    `yes_price` says how Kalshi's feed writes NO levels (see `ingest.decode_kalshi`). `settle` is for how many
+    microseconds of our clock everything that trading rests on must have held, a book among it, before it is traded on.
+    `firewall` says which books stand behind the quote firewall, `on_phase` hears of each change of the process's phase.
     """
 
     def __init__(  # noqa: PLR0917 - what it watches, four rules, and where its two kinds of answer go
@@ -96,8 +102,12 @@ class Engine:
         on_news: Callable[[News], None] = lambda news: None,
         on_dead: Callable[[Venue, bytes, str, int], None] = lambda venue, raw, why, at: None,
         yes_price: bool = True,
+        settle: int = 0,
+        firewall: FirewallRules = FirewallRules(),  # noqa: B008 - frozen
+        on_phase: Callable[[Change], None] = lambda change: None,
     ) -> None:
         self.limits = limits
+        self.readiness = Readiness(settle, on_phase)
         self.counters = Counters()
         self.last_malformed = ""
         self._on_intent = on_intent
@@ -105,6 +115,7 @@ class Engine:
         self._on_gapped = on_gapped
         self._on_dead = on_dead
         self._now = 0
+        self._guard = Guard(firewall)
         kalshi = KalshiFeed(self.counters, self._told(Venue.KALSHI, on_news), yes_price=yes_price)
         polymarket = PolymarketFeed(self.counters, self._told(Venue.POLYMARKET, on_news))
         self.kalshi, self.polymarket = kalshi, polymarket
@@ -124,17 +135,24 @@ class Engine:
         def doubt(markets: Iterable[str], venue: Venue, why: Doubt) -> None:
             self.on_gap(markets, venue, why)
 
-        return Told(doubt=doubt, news=on_news, dead=dead)
+        def news(said: News) -> None:
+            if isinstance(said, TickChange):
+                self._guard.regrid(said)
+            on_news(said)
+
+        return Told(doubt=doubt, news=news, dead=dead)
 
     def _watch(self, strategy: Strategy, venue_limits: Mapping[Venue, GateLimits]) -> None:
         specs = strategy.markets
         books = tuple(self._feeds[spec.venue].watch(spec.market) for spec in specs)
         feeds = tuple(self._feeds[venue] for venue in dict.fromkeys(spec.venue for spec in specs))
         opened = self._open.setdefault(strategy.pair, _Open())
-        watch = _Watch(strategy, books, feeds, opened, bounds_of(specs, self.limits, venue_limits))
+        bounds = bounds_of(specs, self.limits, venue_limits, self.readiness.settle)
+        watch = _Watch(strategy, books, feeds, opened, bounds)
         self._watches.append(watch)
-        for book in books:
+        for spec, book in zip(specs, books, strict=True):
             self._by_book.setdefault(book, []).append(watch)
+            self._guard.watch(spec, book)
 
     # -- the feeds ----------------------------------------------------------------------------------------------
 
@@ -149,6 +167,8 @@ class Engine:
         except Malformed as wrong:
             self._malformed(feed, raw, str(wrong), link)
             return
+        if self._guard:
+            self._guard.touched(touched)
         for touching in touched:
             for watch in self._by_book[touching]:
                 if touching is not touched[0] and touched[0] in watch.books:
@@ -182,6 +202,8 @@ class Engine:
         for market in gapped:
             books[market].gapped = True
             books[market].doubt = doubt.words
+        if self._guard:
+            self._guard.lost(books[market] for market in gapped)
         self._on_gapped(venue, gapped, doubt)
 
     def on_link_lost(self, link: int) -> None:
@@ -201,6 +223,7 @@ class Engine:
                 watch.episode.refusals.setdefault(Gate.NOT_READY, Refusal(at, reason, 0, 0))
                 self._close(watch)
         feed.down()
+        self._guard.lost(feed.books.values())
 
     def on_users(self, up: bool, reason: str, venue: Venue) -> None:
         """A venue's private channel, which tells of our fills, is acknowledged or gone. While it is gone, opportunities
@@ -243,6 +266,21 @@ class Engine:
         for watch in self._watches:
             watch.halt = halts.over(watch.strategy.markets, watch.strategy.name)
 
+    # -- readiness ----------------------------------------------------------------------------------------------
+
+    def expect(self, name: str, pauses: Pauses = Pauses.ALL, *, feed: bool = False) -> None:
+        """Nothing is taken before `name` has been said to hold. Before the first frame."""
+        self.readiness.expect(name, pauses, feed=feed)
+
+    def on_condition(self, name: str, ok: bool, why: str, at: int, pauses: Pauses = Pauses.ALL) -> None:
+        """Something that trading rests on holds or does not, at `at` (our clock, µs), and why not. Never called, as in
+        a replay of frames alone, everything holds."""
+        self.readiness.say(name, ok, why, at, pauses)
+
+    def on_stop(self, at: int) -> None:
+        """The process was told to stop at `at` (our clock, µs): from now on nothing is taken."""
+        self.readiness.stop(at)
+
     # -- opportunities ------------------------------------------------------------------------------------------
 
     def _look(self, watch: _Watch, feed: Feed, received_at: int) -> None:
@@ -255,18 +293,7 @@ class Engine:
             return
         if episode is None:
             episode = watch.episode = Episode(at)
-        moment = Moment(
-            books=books,
-            venue=feed.venue,
-            at=at,
-            received_at=received_at,
-            feed_up=all(each.up for each in watch.feeds),
-            size=quote.size,
-            min_size=watch.strategy.min_size,
-            open_trades=watch.open.announced + watch.open.opened,
-            halt=watch.halt,
-            unheard=next((each.unheard for each in watch.feeds if each.unheard), ""),
-        )
+        moment = self._moment(watch, feed.venue, quote.size, at, received_at)
         gate = shut_gate(moment, watch.bounds)
         if gate is None:
             episode.taken = True
@@ -275,6 +302,23 @@ class Engine:
             self._on_intent(watch.strategy.intent(books, quote, at))
         elif not episode.taken:
             _note(episode, gate, quote, moment, watch.bounds)
+
+    def _moment(self, watch: _Watch, venue: Venue, size: int, at: int, received_at: int) -> Moment:
+        books = watch.books
+        return Moment(
+            books=books,
+            venue=venue,
+            at=at,
+            received_at=received_at,
+            feed_up=all(each.up for each in watch.feeds),
+            size=size,
+            min_size=watch.strategy.min_size,
+            open_trades=watch.open.announced + watch.open.opened,
+            halt=watch.halt,
+            unheard=next((each.unheard for each in watch.feeds if each.unheard), ""),
+            refused=self._guard.refused(books, at),
+            paused=self.readiness.obstacle(received_at, features=False),
+        )
 
     def _close(self, watch: _Watch) -> None:
         episode, watch.episode = watch.episode, None
@@ -295,6 +339,36 @@ class Engine:
             if watch.episode is not None
             for suppression in watch.episode.suppressions(watch.strategy.name, watch.strategy.pair)
         )
+
+    def reasons(self, now: int) -> tuple[Reason, ...]:
+        """Why each strategy trades nothing at `now` (our clock, µs), or that it would; see `ingest.why`."""
+        return tuple(self._reason(watch, now) for watch in self._watches)
+
+    def _reason(self, watch: _Watch, now: int) -> Reason:
+        strategy, books = watch.strategy, watch.books
+        states = tuple(
+            MarketState(spec, book.best_bid, book.best_ask, book.exchange_at, *self._phase(spec, book, now))
+            for spec, book in zip(strategy.markets, books, strict=True)
+        )
+        whole = all(book.best_ask is not None for book in watch.buys) and all(
+            book.best_bid is not None for book in watch.sells
+        )
+        cost = sum(b.best_ask or 0 for b in watch.buys) - sum(b.best_bid or 0 for b in watch.sells) if whole else None
+        quote = strategy.quote(books, now) if cost is not None and cost < watch.payoff else None
+        moment = self._moment(
+            watch, strategy.markets[0].venue, quote.size if quote is not None else strategy.min_size, now, now
+        )
+        gate = shut_gate(moment, watch.bounds)
+        if quote is None and gate in ONLY_WITH_AN_EDGE:
+            gate = None
+        detail = explain(gate, moment, watch.bounds) if gate is not None else ""
+        return Reason(
+            strategy.name, strategy.pair, gate, detail, cost, watch.payoff, quote.edge if quote else None, states
+        )
+
+    def _phase(self, spec: MarketSpec, book: Book, now: int) -> tuple[Phase, str]:
+        stopping = self.readiness.phase is Phase.STOPPING
+        return market_phase(book, self._feeds[spec.venue], self.readiness.settle, now, stopping=stopping)
 
     def doubted(self, venue: Venue) -> tuple[str, ...]:
         """Markets of `venue` that wait for a snapshot because they are not believed. `on_gapped` names each once; a

@@ -22,6 +22,7 @@ from ingest.envelope import CONTROLS, DECISIONS, Envelope, EventType
 from ingest.events import Doubt
 from ingest.fingerprint import Fingerprint
 from ingest.gates import Halts
+from ingest.readiness import Pauses
 from ingest.recorder import decided
 from ingest.session_reader import RecordedEvents
 from ingest.session_setup import engine_of
@@ -126,7 +127,21 @@ class _Gap(msgspec.Struct):
     doubt: Doubt
 
 
+class _Condition(msgspec.Struct):
+    """What was said of a condition, or that one was expected, or that the process was told to stop."""
+
+    name: str = ""
+    ok: bool = False
+    why: str = ""
+    at: int = 0
+    pauses: Pauses = Pauses.ALL
+    expected: str = ""
+    feed: bool = False
+    stopping: int = 0
+
+
 _link = msgspec.json.Decoder(_Link)
+_condition = msgspec.json.Decoder(_Condition)
 _state = msgspec.json.Decoder(_State)
 _gap = msgspec.json.Decoder(_Gap)
 _halts = msgspec.json.Decoder(Halts)
@@ -147,6 +162,11 @@ def apply(engine: Engine, event: Envelope) -> None:
             case EventType.STATE:
                 state = _state.decode(event.text)
                 engine.on_state(state.up, state.reason, Venue(event.venue))
+            case EventType.USERS:
+                users = _state.decode(event.text)
+                engine.on_users(users.up, users.reason, Venue(event.venue))
+            case EventType.CONDITION:
+                _say(engine, _condition.decode(event.text))
             case EventType.GAP:
                 gap = _gap.decode(event.text)
                 engine.on_gap(gap.markets, Venue(event.venue), gap.doubt)
@@ -160,6 +180,15 @@ def apply(engine: Engine, event: Envelope) -> None:
                 pass
     except (msgspec.DecodeError, ValueError) as wrong:
         raise BadInput(f"a {event.type} event of {event.venue or 'no venue'}: {wrong}", "bad_event") from None
+
+
+def _say(engine: Engine, said: _Condition) -> None:
+    if said.expected:
+        engine.expect(said.expected, said.pauses, feed=said.feed)
+    elif said.stopping:
+        engine.on_stop(said.stopping)
+    else:
+        engine.on_condition(said.name, said.ok, said.why, said.at, said.pauses)
 
 
 def rerun(session: RecordedEvents, make: Callable[..., Engine] = Engine) -> Rerun:

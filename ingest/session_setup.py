@@ -15,6 +15,7 @@ from domain.intent import Intent, LegPolicy
 from domain.limits import CrossParams, GateLimits, SetParams
 from domain.market import MarketSpec, Venue
 from ingest.engine import Engine
+from ingest.guard import FirewallRules
 from ingest.sets import MOST, OutcomeSet
 from ingest.strategies.cross import cross_strategies
 
@@ -30,6 +31,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     gates: GateLimits = GateLimits()
     venue_gates: dict[Venue, GateLimits] = {}
     policy: LegPolicy = LegPolicy()
+    settle_ms: int = 0
+    firewall: FirewallRules = FirewallRules()
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,6 +147,8 @@ def engine_of(
         ),
         venue_limits=rules.venue_gates,
         yes_price=setup.yes_price,
+        settle=rules.settle_ms * 1000,
+        firewall=rules.firewall,
     )
 
 

@@ -14,6 +14,7 @@ from ingest.engine import Engine
 from ingest.envelope import EventType
 from ingest.events import Doubt
 from ingest.gates import Halts
+from ingest.readiness import Pauses
 from ingest.recorder import Recorder
 from ingest.sets import OutcomeSet
 
@@ -73,6 +74,23 @@ class TapedEngine(Engine):
     def on_state(self, up: bool, reason: str, venue: Venue = Venue.KALSHI) -> None:
         self._recorder.control(EventType.STATE, {"up": up, "reason": reason}, venue=venue)
         super().on_state(up, reason, venue)
+
+    def on_users(self, up: bool, reason: str, venue: Venue) -> None:
+        self._recorder.control(EventType.USERS, {"up": up, "reason": reason}, venue=venue)
+        super().on_users(up, reason, venue)
+
+    def expect(self, name: str, pauses: Pauses = Pauses.ALL, *, feed: bool = False) -> None:
+        self._recorder.control(EventType.CONDITION, {"expected": name, "pauses": pauses, "feed": feed})
+        super().expect(name, pauses, feed=feed)
+
+    def on_condition(self, name: str, ok: bool, why: str, at: int, pauses: Pauses = Pauses.ALL) -> None:
+        said = {"name": name, "ok": ok, "why": why, "at": at, "pauses": pauses}
+        self._recorder.control(EventType.CONDITION, said)
+        super().on_condition(name, ok, why, at, pauses)
+
+    def on_stop(self, at: int) -> None:
+        self._recorder.control(EventType.CONDITION, {"stopping": at})
+        super().on_stop(at)
 
     def on_halts(self, halts: Halts) -> None:
         self._recorder.control(EventType.HALTS, halts)
