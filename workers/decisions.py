@@ -3,7 +3,7 @@
 The order path (Temporal, ledger, signing) lives on another thread's loop; a long garbage collection or a burst there
 delays no frame by more than the interpreter's switch interval. What is said crosses on a bus (`workers.bus`): what the
 caller is told is put on its own by its callbacks; what it tells waits on the `control` topic here. While one of the two
-cannot keep up with what must not be lost, everything counts as halted.
+cannot keep up with what must not be lost, the condition `bus` does not hold and nothing is taken.
 """
 
 from __future__ import annotations
@@ -236,8 +236,7 @@ class DecisionThread:
         if isinstance(told, str):
             self.engine.trade_closed(told)
         else:
-            self._halts = told
-            self.engine.on_halts(self._in_force())
+            self.engine.on_halts(told)
 
     def _mind_the_bus(self) -> None:
         halting = self._control.halting or self._bus.halting
@@ -245,10 +244,7 @@ class DecisionThread:
             return
         self._halting = halting
         log.warning("nothing is opened: the bus does not keep up" if halting else "the bus keeps up", why=halting)
-        self.engine.on_halts(self._in_force())
-
-    def _in_force(self) -> Halts:
-        return Halts(self._halts.standing, self._halts.unread or self._halting)
+        self.engine.on_condition("bus", not halting, halting, wall_clock_us())
 
     # ------------------------------------------------------------------ what the engine says
 

@@ -138,7 +138,7 @@ async def test_nothing_is_opened_while_the_bus_does_not_keep_up_and_the_reason_i
     floor.books()
     (suppression,) = await floor.until("suppressed")
     assert isinstance(suppression, Suppression)
-    assert (suppression.gate, floor.halting in suppression.detail) == (Gate.HALTED, True)
+    assert (suppression.gate, floor.halting in suppression.detail) == (Gate.PAUSED, True)
     assert floor.came["intents"] == []
     floor.halting = ""
     floor.books()
