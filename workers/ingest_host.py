@@ -236,7 +236,7 @@ class IngestHost:
         self._bus.put(TELEMETRY, (source, raw, why, at), market=source)
 
     def _look_later(self, look: Look) -> None:
-        self._bus.put(LOOKS, look, market=look.order_id)
+        self._bus.put(LOOKS, look, market=look.order_id, key=look.key)
 
     def _begin(self, intent: Intent) -> None:
         self._open.append(intent.pair)

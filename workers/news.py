@@ -9,7 +9,7 @@ import msgspec
 
 from domain.decisions import Suppression
 from domain.errors import BadInput
-from domain.evidence import Fill
+from domain.evidence import Fill, FillStatus
 from domain.intent import Intent, canonical
 from domain.market import Venue
 from ingest.events import Resolved, TickChange
@@ -29,6 +29,13 @@ class Look:
     order_id: str
     fill: Fill | None = None
     at_once: bool = False
+
+    @property
+    def key(self) -> tuple[bool, str]:
+        """Of two looks with one key that wait, the later will do: an order's later fills are later than its answer if
+        earlier ones were. A fill that was voided is news by itself."""
+        void = self.fill is not None and self.fill.status is FillStatus.VOID
+        return self.at_once, self.fill.trade_id if void and self.fill is not None else ""
 
 
 class _Market(msgspec.Struct):

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from domain.errors import BadInput
-from domain.evidence import Fill
+from domain.evidence import Fill, FillStatus
 from domain.market import Venue
 from ingest.events import Resolved, TickChange
 from tests.ledger.samples import START, intent
@@ -67,3 +67,10 @@ def test_content_that_is_none_is_refused_in_words() -> None:
 )
 def test_news_is_in_order_with_news_of_its_market(news: News, market: str) -> None:
     assert market_of(news) == market
+
+
+def test_of_two_looks_at_an_order_that_wait_one_will_do_unless_a_fill_was_voided() -> None:
+    void = replace(FILL, status=FillStatus.VOID)
+    first, second = (Look(Venue.KALSHI, "c-1", fill) for fill in (FILL, replace(FILL, trade_id="t2")))
+    assert first.key == second.key
+    assert Look(Venue.KALSHI, "c-1", void).key not in (first.key, Look(Venue.KALSHI, "c-1", FILL, True).key)
