@@ -22,6 +22,7 @@ class Gate(StrEnum):
     STALE = "stale"  # a book last changed too long before the deciding event
     SKEWED = "skewed"  # the two books are of different instants
     LAGGED = "lagged"  # the frame was under way for too long
+    FEATURES = "features"  # a feature that the strategy stands on is not valid, or speaks against the trade
     SHALLOW = "shallow"  # depth runs out before the smallest size
     USERS = "users"  # a venue's private channel is not acknowledged: fills there would be heard of late
     HALTED = "halted"  # a halt in force covers a market or the strategy, or halts could not be read

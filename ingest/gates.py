@@ -15,6 +15,7 @@ makes them old, that before what makes the trade impossible, that before what ma
     STALE       a book last changed more than its venue's max_book_age before the deciding event
     SKEWED      the books' last changes are more than max_skew apart
     LAGGED      the deciding frame was under way for more than max_lag (receive minus exchange time)
+    FEATURES    a feature that the strategy stands on is not valid, or speaks against the trade
     SHALLOW     depth runs out before the smallest size
     USERS       a venue's private channel is not acknowledged: fills there would be heard of late
     HALTED      a halt in force covers one of the markets or the strategy, or nobody can say whether one does
@@ -86,7 +87,8 @@ class Moment:
 
     `unheard` says why the account would not be heard of at one of the venues; empty if it is at all of them.
     `halt` names the halt in force, or why none can be ruled out; empty when the pair may be opened. `refused` is what
-    the quote firewall says of the books, `paused` why the process trades nothing now; empty while it is RUNNING.
+    the quote firewall says of the books, `against` what the strategy's features say against the trade, `paused` why the
+    process trades nothing now; empty while it is RUNNING.
     """
 
     books: Sequence[Book]
@@ -100,6 +102,7 @@ class Moment:
     halt: str = ""
     unheard: str = ""
     refused: Refused | None = None
+    against: str = ""
     paused: str = ""
 
 
@@ -143,6 +146,8 @@ def shut_gate(moment: Moment, bounds: Bounds) -> Gate | None:
         return Gate.SKEWED
     if moment.received_at - moment.at > bounds.lags[moment.venue]:
         return Gate.LAGGED
+    if moment.against:
+        return Gate.FEATURES
     if moment.size < moment.min_size:
         return Gate.SHALLOW
     if moment.unheard:
@@ -189,6 +194,8 @@ def explain(gate: Gate, moment: Moment, bounds: Bounds) -> str:
         case Gate.LAGGED:
             late, limit = moment.received_at - moment.at, bounds.lags[moment.venue]
             return f"the frame was under way for {_seconds(late)}; limit {limit / 1e6:g} s"
+        case Gate.FEATURES:
+            return moment.against
         case Gate.SHALLOW:
             return f"{from_micros(moment.size)} shares on offer; smallest size {from_micros(moment.min_size)}"
         case Gate.USERS:

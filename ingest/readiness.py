@@ -16,12 +16,15 @@ own state rests on its book, not on words: `market_phase`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.book import Book
 from ingest.feed import Feed
+
+_KEPT = 32
 
 
 class Phase(StrEnum):
@@ -75,6 +78,7 @@ class Readiness:
         self.settle = settle
         self.phase = Phase.RUNNING
         self.conditions: dict[str, Condition] = {}
+        self.changes: deque[Change] = deque(maxlen=_KEPT)
         self._on_change = on_change
         self._whole_since = 0  # when the last of the conditions began to hold
 
@@ -102,24 +106,37 @@ class Readiness:
         self.step(at)
 
     def stop(self, at: int) -> None:
-        self._enter(Phase.STOPPING, at, "told to stop")
+        self._enter(Phase.STOPPING, "told to stop", at)
 
     def step(self, at: int) -> Phase:
-        """The phase at `at`, after what time and words have brought about. The only place where it changes."""
+        """Bring the phase up to `at`: what time alone changes is only noted here and in `say`."""
+        while (change := self._next(self.phase, at)) is not None:
+            self._enter(*change, at)
+        return self.phase
+
+    def _next(self, phase: Phase, at: int) -> tuple[Phase, str] | None:
+        """The one transition that `phase` allows at `at`, and why; None to stay. The whole machine is here."""
         conditions = self.conditions.values()
         broken = next((c for c in conditions if not c.ok and c.pauses is not Pauses.NOTHING), None)
-        if self.phase is Phase.STARTING and all(c.ever for c in conditions if c.feed):
-            self._enter(Phase.WARMING, at, "every feed has come")
-        if self.phase is Phase.RUNNING and broken is not None:
-            self._enter(Phase.DEGRADED, at, f"{broken.name}: {broken.why}")
-        elif self.phase in (Phase.WARMING, Phase.DEGRADED) and broken is None and self._steady(at):
-            self._enter(Phase.RUNNING, at, "everything holds")
-        return self.phase
+        if phase is Phase.STARTING and all(c.ever for c in conditions if c.feed):
+            return Phase.WARMING, "every feed has come"
+        if phase is Phase.RUNNING and broken is not None:
+            return Phase.DEGRADED, f"{broken.name}: {broken.why}"
+        if phase in (Phase.WARMING, Phase.DEGRADED) and broken is None and self._steady(at):
+            return Phase.RUNNING, "everything holds"
+        return None
+
+    def phase_at(self, at: int) -> Phase:
+        """The phase as `step` would bring it about. Changes nothing."""
+        phase = self.phase
+        while (change := self._next(phase, at)) is not None:
+            phase = change[0]
+        return phase
 
     def obstacle(self, at: int, *, features: bool) -> str:
         """Why nothing may be taken at `at` by a strategy that looks at features, or by one that does not; empty if it
-        may be."""
-        phase = self.step(at)
+        may be. Changes nothing, so asking leaves no trace in what is decided later."""
+        phase = self.phase_at(at)
         if phase is Phase.RUNNING:
             return ""
         if phase is Phase.STOPPING:
@@ -135,10 +152,11 @@ class Readiness:
     def _steady(self, at: int) -> bool:
         return at - self._whole_since >= self.settle
 
-    def _enter(self, phase: Phase, at: int, why: str) -> None:
+    def _enter(self, phase: Phase, why: str, at: int) -> None:
         if phase is not self.phase:
             change = Change(self.phase, phase, at, why)
             self.phase = phase
+            self.changes.append(change)
             self._on_change(change)
 
 

@@ -17,6 +17,7 @@ from domain.decisions import Suppression
 from domain.errors import BadInput
 from domain.intent import Intent
 from domain.market import Venue
+from domain.spot import SpotFeed
 from ingest.engine import Engine
 from ingest.envelope import CONTROLS, DECISIONS, Envelope, EventType
 from ingest.events import Doubt
@@ -26,6 +27,11 @@ from ingest.readiness import Pauses
 from ingest.recorder import decided
 from ingest.session_reader import RecordedEvents
 from ingest.session_setup import engine_of
+from ingest.warm import decode as decode_warm
+from ingest.why import Answer
+
+_ENDED_US = 60_000_000
+"""How long after its last event a recording may still be asked: a quiet market, or what the disk had not taken yet."""
 
 
 class Verdict(StrEnum):
@@ -128,7 +134,7 @@ class _Gap(msgspec.Struct):
 
 
 class _Condition(msgspec.Struct):
-    """What was said of a condition, or that one was expected, or that the process was told to stop."""
+    """What was said of a condition, that one was expected, how late it was, or that the process was told to stop."""
 
     name: str = ""
     ok: bool = False
@@ -137,9 +143,11 @@ class _Condition(msgspec.Struct):
     pauses: Pauses = Pauses.ALL
     expected: str = ""
     feed: bool = False
+    time: int = 0
     stopping: int = 0
 
 
+_SPOT = frozenset(feed.value for feed in SpotFeed)
 _link = msgspec.json.Decoder(_Link)
 _condition = msgspec.json.Decoder(_Condition)
 _state = msgspec.json.Decoder(_State)
@@ -153,6 +161,8 @@ def apply(engine: Engine, event: Envelope) -> None:
     Raises BadInput (`bad_event`) for one that no recorder wrote."""
     try:
         match event.type:
+            case EventType.FRAME if event.venue in _SPOT:
+                engine.on_spot(SpotFeed(event.venue), event.body, event.received_at, event.link)
             case EventType.FRAME:
                 engine.on_frame(event.body, event.received_at, Venue(event.venue), event.link)
             case EventType.TRADE_CLOSED:
@@ -174,6 +184,8 @@ def apply(engine: Engine, event: Envelope) -> None:
                 engine.on_link_lost(_link.decode(event.text).link)
             case EventType.HALTS:
                 engine.on_halts(_halts.decode(event.text))
+            case EventType.WARM:
+                engine.on_warm(decode_warm(event.text))
             case EventType.FINISH:
                 engine.finish()
             case _:
@@ -187,8 +199,31 @@ def _say(engine: Engine, said: _Condition) -> None:
         engine.expect(said.expected, said.pauses, feed=said.feed)
     elif said.stopping:
         engine.on_stop(said.stopping)
+    elif said.time:
+        engine.on_time(said.time)
     else:
         engine.on_condition(said.name, said.ok, said.why, said.at, said.pauses)
+
+
+def until(session: RecordedEvents, moment: int) -> Answer:
+    """What the engine of `session` would have answered at `moment` (our clock, µs) to why it trades nothing.
+
+    Raises BadInput as `rerun` does, and (`not_recorded`) where the session ends before."""
+    engine = engine_of(session.setup, lambda intent: None, lambda suppression: None)
+    last = 0
+    for event in session.events():
+        if event.type in DECISIONS:
+            continue
+        if event.at > moment:
+            return engine.answer(moment)
+        last = max(last, event.at)
+        apply(engine, event)
+    if moment - last > _ENDED_US:
+        raise BadInput(
+            f"{session.path.name} ends {(moment - last) / 1e6:.0f} s before; expected a time within the recording",
+            "not_recorded",
+        )
+    return engine.answer(moment)
 
 
 def rerun(session: RecordedEvents, make: Callable[..., Engine] = Engine) -> Rerun:

@@ -13,14 +13,18 @@ An answer is of one strategy and one trade it looks for. The first of these that
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from domain.decisions import Gate
 from domain.market import MarketSpec
-from domain.money import from_micros
+from domain.money import from_micros, from_picos
 from ingest.readiness import Change, Condition, Phase
 
 ONLY_WITH_AN_EDGE = frozenset({Gate.STALE, Gate.SKEWED, Gate.LAGGED, Gate.SHALLOW})
 """Gates that speak of the deciding event and of what it offers: without an edge there is no such event."""
+
+
+_NOTHING = "nothing: it trades at the next change of one of its books"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +41,16 @@ class MarketState:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`cost` of one share of every leg at the best prices and `payoff`, in micros; `edge` in dollars as its quote has
-    it, None where there is none."""
+    """`cost` of one share of every leg at the best prices and `payoff`, in micros, the latter None where the strategy
+    decides without them; `edge` in picos, None where there is none after fees."""
 
     strategy: str
     pair: str
     gate: Gate | None
     detail: str
     cost: int | None
-    payoff: int
-    edge: object | None
+    payoff: int | None
+    edge: int | None
     markets: tuple[MarketState, ...]
 
     @property
@@ -55,12 +59,14 @@ class Reason:
             return f"{self.gate}: {self.detail}"
         if self.cost is None:
             return "a side that it needs is empty"
+        if self.payoff is None:
+            return "it finds nothing to take" if self.edge is None else _NOTHING
         cost, pays = from_micros(self.cost), from_micros(self.payoff)
         if self.edge is None:
             if self.cost >= self.payoff:
                 return f"no edge: a share of each costs ${cost} and pays ${pays}"
             return f"no edge after fees: a share of each costs ${cost} before fees and pays ${pays}"
-        return "nothing: it trades at the next change of one of its books"
+        return _NOTHING
 
     def names(self, market: str) -> bool:
         """Whether the answer is about `market`: a market, its event or the pair, whole or how it begins."""
@@ -77,3 +83,46 @@ class Answer:
     conditions: tuple[Condition, ...]
     changes: tuple[Change, ...]
     reasons: tuple[Reason, ...]
+
+
+def plain(answer: Answer) -> dict[str, Any]:
+    """As JSON takes it: prices and money as text, times in microseconds."""
+    return {
+        "at": answer.at,
+        "phase": answer.phase,
+        "conditions": [
+            {"name": c.name, "ok": c.ok, "why": c.why, "since": c.since, "pauses": c.pauses} for c in answer.conditions
+        ],
+        "changes": [{"before": c.before, "after": c.after, "at": c.at, "why": c.why} for c in answer.changes],
+        "strategies": [_plain_reason(reason) for reason in answer.reasons],
+    }
+
+
+def _plain_reason(reason: Reason) -> dict[str, Any]:
+    return {
+        "strategy": reason.strategy,
+        "pair": reason.pair,
+        "why": reason.words,
+        "gate": reason.gate,
+        "cost": _dollars(reason.cost),
+        "payoff": _dollars(reason.payoff),
+        "edge": None if reason.edge is None else str(from_picos(reason.edge)),
+        "markets": [
+            {
+                "venue": state.spec.venue,
+                "market": state.spec.market,
+                "event": state.spec.event,
+                "title": state.spec.title,
+                "phase": state.phase,
+                "why": state.why,
+                "bid": _dollars(state.best_bid),
+                "ask": _dollars(state.best_ask),
+                "changed_at": state.changed_at,
+            }
+            for state in reason.markets
+        ],
+    }
+
+
+def _dollars(micros: int | None) -> str | None:
+    return None if micros is None else str(from_micros(micros))

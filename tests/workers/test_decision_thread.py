@@ -17,6 +17,7 @@ from domain.intent import Intent
 from ingest.bus import Policy, Topic
 from ingest.gates import Halts
 from ingest.sets import sets_of
+from ingest.strategies.registry import strategies_of
 from tests.ledger.samples import D
 from tests.workers.test_accounts import started
 from tests.workers.test_rules_changed import A, B, spec
@@ -35,7 +36,7 @@ class Floor:
     """A venue that says what it is told to, the thread that listens to it, and what came over the bus."""
 
     def __init__(self, folder: Path) -> None:
-        self.stack = started(folder, {"SUREFOOT_SETS": f'[["{A}", "{B}"]]'})
+        self.stack = started(folder, {"SUREFOOT_SETS": f'[["{A}", "{B}"]]', "SUREFOOT_READINESS__SETTLE_MS": "0"})
         self.said: asyncio.Queue[bytes] = asyncio.Queue()
         self.came: dict[str, list[Any]] = {name: [] for name in ("intents", "suppressed", "news", "dead")}
         self.threads: set[int] = set()
@@ -45,11 +46,14 @@ class Floor:
         self.bus = Bus([Consumer(topics[name], name, self._took(name)) for name in self.came], on_dead=print)
         self.bus.attach()
         put = self.bus.put
+        specs = [spec(A, "0.01"), spec(B, "0.01")]
+        sets = sets_of(specs)
         self.thread = DecisionThread(
             self.stack,
-            Watched(sets_of([spec(A, "0.01"), spec(B, "0.01")]), ()),
+            Watched(sets, strategies_of(self.stack.settings, sets, specs)),
             [],
             Halts(),
+            {},
             on_intent=lambda intent: put(topics["intents"], intent),
             on_suppressed=lambda many: [put(topics["suppressed"], one) for one in many] and None,
             on_user_news=lambda news: put(topics["news"], news),
