@@ -1,7 +1,9 @@
 """The decision side as a thread: the venues' streams and the engine on an event loop that shares nothing.
 
 The order path (Temporal, ledger, signing) lives on another thread's loop; a long garbage collection or a burst there
-delays no frame by more than the interpreter's switch interval. Everything crosses by `call_soon_threadsafe`.
+delays no frame by more than the interpreter's switch interval. What is said crosses on a bus (`workers.bus`): what the
+caller is told is put on its own by its callbacks; what it tells waits on the `control` topic here. While one of the two
+cannot keep up with what must not be lost, the condition `bus` does not hold and nothing is taken.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import TimeoutError as TookTooLong
 from functools import partial
 from itertools import count
+from typing import Protocol
 
 import structlog
 import uvloop
@@ -23,9 +26,10 @@ from domain.intent import Intent
 from domain.market import Venue
 from domain.spot import SpotFeed
 from ingest.clock_watch import ClockWatch
-from ingest.dead_letters import DeadLetters
 from ingest.engine import Engine
-from ingest.events import Doubt, News, Resolved, TickChange
+from ingest.events import Doubt, Resolved, TickChange
+from ingest.events import News as FeedNews
+from ingest.feed import Feed
 from ingest.gates import Halts
 from ingest.readiness import Change, Pauses, Phase
 from ingest.taped import TapedEngine
@@ -34,10 +38,13 @@ from venues.kalshi.hours import weekly_pause
 from venues.polymarket.user_stream import UserEvent
 from venues.wire import wall_clock_us
 from workers import metrics
+from workers.bus import Bus, Consumer, GivenUp
+from workers.news import News
 from workers.recording import firewall_of, recorder_of
 from workers.spot_streams import SpotStreams, made_up_url
 from workers.stack.layout import Stack
 from workers.streams import PauseAt, Stream, streams_of
+from workers.topics import CONTROL
 from workers.user_channel import is_user_frame
 from workers.warm_keeper import WarmKeeper
 from workers.watch import Watched
@@ -50,21 +57,39 @@ _QUIET_S = 1.5  # without a frame for so long, opportunities that stand are repo
 
 OnIntent = Callable[[Intent], None]
 OnSuppressed = Callable[[Sequence[Suppression]], None]
-OnUserNews = Callable[[bytes | UserEvent | Resolved | TickChange], None]
-"""Told of the account's business: a frame of Kalshi's, an event of Polymarket's, that a market has a result or another
-grid."""
+OnUserNews = Callable[[News], None]
+OnDead = Callable[[str, bytes, str, int], None]
+"""Takes what could not be used: whose it is, the message, why, our wall clock in µs."""
 OnEnd = Callable[[BaseException | None], None]
 Said = Mapping[str, tuple[bool, str, Pauses]]
 """Conditions of the trading side by name: whether each holds, why not, and what it pauses."""
 
 
+class Halting(Protocol):
+    """A bus as far as deciding is concerned: why nothing may be opened, "" if it may."""
+
+    halting: str
+
+
+class _Lag:
+    """The least that a frame of a venue's feed was late since this was last reset, in µs; -1 before any. A snapshot
+    may carry an old time and be no late frame, hence the least."""
+
+    __slots__ = ("feed", "least")
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self.least = -1
+
+
 class DecisionThread:
-    """Watches what it is given until `stop`. All callbacks are called on `home`, the loop that made this object.
+    """Watches what it is given until `stop`. Callbacks are called on the thread: they put what they are told on a bus
+    and return. `home` is that bus, asked before every frame whether it keeps up.
 
     `said` is what the trading side says of itself, read when the thread begins; `condition` brings what changes.
-    `on_end` is called once, with the exception if a stream ended by what no reconnect can cure (a wrong key). `warm`
-    keeps what features have learned for the thread after this one. Raises `BadInput` or OSError where the session
-    cannot be recorded.
+    `on_end` is called once, on the loop that made this object, with the exception if a stream ended by what no
+    reconnect can cure (a wrong key); `on_given_up` with what the engine could not be told. `warm` keeps what features
+    have learned for the thread after this one. Raises `BadInput` or OSError where the session cannot be recorded.
     """
 
     def __init__(
@@ -78,15 +103,19 @@ class DecisionThread:
         on_intent: OnIntent,
         on_suppressed: OnSuppressed,
         on_user_news: OnUserNews,
+        on_dead: OnDead,
+        on_given_up: Callable[[GivenUp], None],
         on_end: OnEnd,
+        home: Halting,
         pause_at: PauseAt = weekly_pause,
         warm: WarmKeeper | None = None,
     ) -> None:
         settings = stack.settings
         self._home = asyncio.get_running_loop()
         self._on_intent, self._on_suppressed = on_intent, on_suppressed
-        self._on_user_news, self._on_end = on_user_news, on_end
-        self._dead_letters = DeadLetters(stack.layout.dead_letters)
+        self._on_user_news, self._on_dead, self._on_end = on_user_news, on_dead, on_end
+        self._bus, self._halting = home, ""
+        self._control = Bus([Consumer(CONTROL, "engine", self._obey)], on_dead=on_given_up)
         self._behind_s = settings.recording.behind_s
         self._recorder = (
             recorder_of(stack.layout.recordings, settings, watched, on_trouble=self._disk)
@@ -129,6 +158,7 @@ class DecisionThread:
         self.up: dict[Venue, bool] = dict.fromkeys(self._streams, False)
         self._last_frame = time.monotonic()
         self._counted = 0
+        self._kalshi, self._polymarket = _Lag(self.engine.kalshi), _Lag(self.engine.polymarket)
         self._snapshots: set[asyncio.Task[bool]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -163,8 +193,7 @@ class DecisionThread:
 
     def condition(self, name: str, ok: bool, why: str, pauses: Pauses) -> None:
         """From the trading side: a condition of its own holds or does not."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._say, name, ok, why, pauses)
+        self._control.put(CONTROL, (name, ok, why, pauses))
 
     def answer(self, patience_s: float = 2.0) -> Answer | None:
         """From any other thread: why what is not traded is not. None while the decisions do not answer."""
@@ -183,14 +212,11 @@ class DecisionThread:
 
     def trade_closed(self, pair: str) -> None:
         """From the trading side: a trade of `pair` is over."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.engine.trade_closed, pair)
+        self._control.put(CONTROL, pair)
 
     def halts_changed(self, halts: Halts) -> None:
         """From the trading side: other halts are in force, or nobody can say which are."""
-        self._halts = halts  # before the loop is looked at: a thread that only begins reads it as it does
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.engine.on_halts, halts)
+        self._control.put(CONTROL, halts)
 
     # ------------------------------------------------------------------ on the thread
 
@@ -214,6 +240,7 @@ class DecisionThread:
         await self._warm_up()
         for name, (ok, why, pauses) in dict(self._said).items():  # what changed before this loop could be told
             self._watch_over(name, ok, why, pauses)
+        self._control.attach()
         beside = [asyncio.create_task(self._tick()), asyncio.create_task(self._spot.run())]
         try:
             await self._stay()
@@ -223,6 +250,7 @@ class DecisionThread:
             await asyncio.wait(beside)  # sockets that are still open when the loop closes would keep it from closing
             self._spot.ended()
             self._keep_warm()
+            await self._control.close(0)
             self.engine.on_stop(wall_clock_us())
             self.engine.finish()
             for venue in self._streams:
@@ -256,10 +284,19 @@ class DecisionThread:
         if venue is Venue.KALSHI and is_user_frame(raw):
             if self._recorder is not None:
                 self._recorder.user(venue, raw, received_at_us, received_ns)
-            self._home.call_soon_threadsafe(self._on_user_news, raw)
+            self._on_user_news(raw)
             return
         self._last_frame = time.monotonic()
+        if self._control.pending:
+            self._control.handle_now()  # a halt does not wait behind a backlog of frames
+        if self._halting or self._control.halting or self._bus.halting:
+            self._mind_the_bus()
+        lag = self._kalshi if venue is Venue.KALSHI else self._polymarket
+        before = lag.feed.at
         self.engine.on_frame(raw, received_at_us, venue, link)
+        at = lag.feed.at
+        if at != before and (lag.least < 0 or received_at_us - at < lag.least):
+            lag.least = max(received_at_us - at, 0)
         metrics.DECISION.observe((time.monotonic_ns() - received_ns) / 1e9)
 
     def state(self, venue: Venue, up: bool, reason: str) -> None:
@@ -286,29 +323,47 @@ class DecisionThread:
     def user_event(self, event: UserEvent, raw: bytes) -> None:
         if self._recorder is not None:
             self._recorder.user(Venue.POLYMARKET, raw, wall_clock_us(), time.monotonic_ns())
-        self._home.call_soon_threadsafe(self._on_user_news, event)
+        self._on_user_news(event)
 
     def dead(self, venue: Venue, raw: bytes, why: str) -> None:
         self._dead(venue, raw, why, wall_clock_us())
 
+    # ------------------------------------------------------------------ what the trading side says
+
+    def _obey(self, told: Halts | str | tuple[str, bool, str, Pauses]) -> None:
+        """Other halts, the pair of a trade that is over, or a condition."""
+        if isinstance(told, str):
+            self.engine.trade_closed(told)
+        elif isinstance(told, Halts):
+            self.engine.on_halts(told)
+        else:
+            self._say(*told)
+
+    def _mind_the_bus(self) -> None:
+        halting = self._control.halting or self._bus.halting
+        if halting == self._halting:
+            return
+        self._halting = halting
+        log.warning("nothing is opened: the bus does not keep up" if halting else "the bus keeps up", why=halting)
+        self._say("bus", not halting, halting)
+
     # ------------------------------------------------------------------ what the engine says
 
-    def _news(self, news: News) -> None:
+    def _news(self, news: FeedNews) -> None:
         if isinstance(news, (Resolved, TickChange)):
-            self._home.call_soon_threadsafe(self._on_user_news, news)
+            self._on_user_news(news)
 
     def _dead(self, venue: str, raw: bytes, why: str, at: int) -> None:
-        log.warning("a message could not be used and is kept", venue=venue, why=why, bytes=len(raw))
         metrics.DEAD_LETTERS.labels(venue).inc()
-        self._dead_letters.keep(venue, raw, why, at)
+        self._on_dead(venue, raw, why, at)
 
     def _intent(self, intent: Intent) -> None:
         metrics.INTENTS.labels(intent.strategy).inc()
-        self._home.call_soon_threadsafe(self._on_intent, intent)
+        self._on_intent(intent)
 
     def _suppressed(self, suppression: Suppression) -> None:
         metrics.SUPPRESSED.labels(suppression.gate).inc()
-        self._home.call_soon_threadsafe(self._on_suppressed, (suppression,))
+        self._on_suppressed((suppression,))
 
     def _say(self, name: str, ok: bool, why: str, pauses: Pauses = Pauses.ALL) -> None:
         metrics.CONDITION.labels(name).set(1 if ok else 0)
@@ -348,13 +403,18 @@ class DecisionThread:
             frames = self.engine.counters.frames
             metrics.FRAMES.labels("book").inc(frames - self._counted)
             self._counted = frames
+            self._mind_the_bus()
+            self._control.measure()
+            for lag in (self._kalshi, self._polymarket):
+                metrics.FRAME_LAG.labels(lag.feed.venue).set(max(lag.least, 0) / 1e6)
+                lag.least = -1
             self._spot.look()
             if tick % self._save_ticks == 0:
                 self._keep_warm()
             if time.monotonic() - self._last_frame > _QUIET_S:
                 standing = self.engine.standing()
                 if standing:
-                    self._home.call_soon_threadsafe(self._on_suppressed, standing)
+                    self._on_suppressed(standing)
 
     def _look_around(self, now: int) -> None:
         """What nobody says and time brings about: clocks, the disk, the warm cache, the phase."""

@@ -19,18 +19,19 @@ from domain.decisions import Gate, Suppression
 from domain.errors import SurefootError, Unavailable
 from domain.intent import Intent
 from domain.market import Venue
-from ingest.events import Resolved, TickChange
 from ingest.gates import Halts
 from ingest.readiness import Pauses
 from ingest.strategies.registry import instances
 from ingest.why import plain
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.hours import Pause, weekly_pause
-from venues.polymarket.user_stream import UserEvent
 from workers import metrics
+from workers.bus import Bus, Consumer, GivenUp
 from workers.dead_mans_switch import beating
 from workers.decisions import DecisionThread
 from workers.halt_watch import NOT_READ_YET, HaltWatch
+from workers.letters import Letters
+from workers.news import Look, News, market_of
 from workers.process import child_main, until_told_to_stop
 from workers.reconciler import StartGate
 from workers.recording import prune
@@ -38,6 +39,7 @@ from workers.spool import Spool
 from workers.stack.layout import Stack
 from workers.starter import TradeStarter
 from workers.temporal_watch import TemporalWatch
+from workers.topics import INTENTS, LOOKS, SUPPRESSIONS, TELEMETRY, USER_NEWS
 from workers.trading import Trading, trading
 from workers.user_channel import UserChannel
 from workers.warm_keeper import warm_keeper_of
@@ -86,7 +88,21 @@ class IngestHost:
             done=self._done,
             failed=self._not_started,
         )
-        self._users = UserChannel(desk.client, desk.ledger, self._rules_changed)
+        self._letters = Letters(stack.layout.dead_letters, (USER_NEWS, LOOKS))
+        self._users = UserChannel(desk.client, desk.ledger, self._rules_changed, self._look_later)
+        self._suppressed: list[Suppression] = []
+        self._bus = Bus(
+            [
+                Consumer(INTENTS, "starter", self._begin, backoff_s=()),
+                Consumer(USER_NEWS, "user_channel", self._users.hear),
+                Consumer(LOOKS, "user_channel.look", self._users.look),
+                Consumer(SUPPRESSIONS, "suppressions", self._suppressed.append),
+                Consumer(TELEMETRY, "letters", self._letters.frame, backoff_s=()),
+            ],
+            on_dead=self._given_up,
+            on_handled=self._letters.handled,
+        )
+        self._bus.attach()
         limits = stack.settings.readiness
         self._halts = HaltWatch(desk.ledger, self._halts_changed, patience_s=limits.ledger_s, away=self._ledger_away)
         self._warm = warm_keeper_of(stack.settings)
@@ -101,10 +117,8 @@ class IngestHost:
         self._thread: DecisionThread | None = None
         self._pins: frozenset[str] = frozenset()
         self._anew = asyncio.Event()  # rules changed: what is watched is built again
-        self._suppressed: list[Suppression] = []
         self._failure: BaseException | None = None
         self._failed = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def trouble(self) -> str | None:
         """For `/healthz`: waiting for a session is health; a feed that is down shows in `surefoot_feed_up`."""
@@ -120,6 +134,7 @@ class IngestHost:
         asking = asyncio.create_task(self._temporal.run())
         watching = asyncio.create_task(self._watch())
         flushing = asyncio.create_task(self._flush())
+        again = asyncio.create_task(self._letters.run(self._bus))
         ends = [asyncio.create_task(stop.wait()), asyncio.create_task(self._failed.wait()), watching, halting]
         dying = [beats] if beats is not None else []
         try:
@@ -128,11 +143,11 @@ class IngestHost:
                 if watch.done():
                     await watch
         finally:
-            for task in (*ends, asking, flushing, *self._tasks):
+            for task in (*ends, asking, flushing, again):
                 task.cancel()
             await self._stop_thread()
             await asyncio.to_thread(self._warm.close)
-            await asyncio.sleep(0)  # let the thread's last words arrive
+            await self._bus.close()  # the thread's last words arrive
             await self._write_suppressed()
             await self._starter.close()
         if self._failure is not None:
@@ -191,9 +206,12 @@ class IngestHost:
             self._halts.known,
             self._said,
             on_intent=self._intent,
-            on_suppressed=self._suppressed.extend,
+            on_suppressed=self._report,
             on_user_news=self._user_news,
+            on_dead=self._dead,
+            on_given_up=self._letters.given_up,
             on_end=self._ended,
+            home=self._bus,
             pause_at=self._pause_at,
             warm=self._warm,
         )
@@ -229,9 +247,32 @@ class IngestHost:
 
     # ------------------------------------------------------------------ what is said
 
+    # The first four on the thread of the decisions.
+
     def _intent(self, intent: Intent) -> None:
+        self._bus.put(INTENTS, intent, market=intent.pair)
+
+    def _report(self, suppressions: Sequence[Suppression]) -> None:
+        for one in suppressions:
+            self._bus.put(SUPPRESSIONS, one, market=one.pair, key=(one.strategy, one.gate, one.at))
+
+    def _user_news(self, news: News) -> None:
+        self._bus.put(USER_NEWS, news, market=market_of(news))
+
+    def _dead(self, source: str, raw: bytes, why: str, at: int) -> None:
+        self._bus.put(TELEMETRY, (source, raw, why, at), market=source)
+
+    def _look_later(self, look: Look) -> None:
+        self._bus.put(LOOKS, look, market=look.order_id, key=look.key)
+
+    def _begin(self, intent: Intent) -> None:
         self._open.append(intent.pair)
         self._starter.submit(intent)
+
+    def _given_up(self, given_up: GivenUp) -> None:
+        self._letters.given_up(given_up)
+        if isinstance(given_up.message.body, Intent):
+            self._not_started(given_up.message.body, given_up.error)
 
     def _done(self, pair: str) -> None:
         if pair in self._open:
@@ -295,11 +336,6 @@ class IngestHost:
             client.forget_rules(market)
             self._anew.set()
 
-    def _user_news(self, news: bytes | UserEvent | Resolved | TickChange) -> None:
-        task = asyncio.get_running_loop().create_task(self._users.hear(news))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     def _ended(self, failure: BaseException | None) -> None:
         if failure is not None:
             self._failure = failure
@@ -308,6 +344,7 @@ class IngestHost:
     async def _flush(self) -> None:
         while True:
             await asyncio.sleep(_FLUSH_S)
+            self._bus.measure()
             await self._write_suppressed()
 
     async def _write_suppressed(self) -> None:

@@ -35,7 +35,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.errors import SurefootError
+from domain.errors import BadInput
 from domain.evidence import Fill, FillStatus
 from domain.market import Venue
 from domain.orders import Verdict
@@ -45,6 +45,7 @@ from ledger.port import OrderLedger
 from venues.kalshi.messages import FillMessage, LifecycleMessage, UserOrderMessage
 from venues.kalshi.translate import fill_from_stream
 from venues.polymarket.user_stream import UserEvent, UserOrder
+from workers.news import Look, News
 from workflows import names
 
 log = structlog.get_logger(__name__)
@@ -80,41 +81,45 @@ class _Lifecycle(msgspec.Struct):
 class UserChannel:
     """Takes what the streams say of the account, on the trading side's loop: Kalshi's `fill`, `user_order` and
     `market_lifecycle_v2` frames, Polymarket's user events, and markets that have a result or another grid, of which
-    `on_rules(venue, market)` is told."""
+    `on_rules(venue, market)` is told.
+
+    `later` is given what `look` should be called with: most looks wait for half a second, and the next news of the
+    market should not. Without one they are looked at before `hear` returns. Both may be called again with the same:
+    fills have keys, and a nudge only makes a trade look once more.
+    """
 
     def __init__(
         self,
         client: Client,
         ledger: OrderLedger,
         on_rules: Callable[[Venue, str], None] = lambda venue, market: None,
+        later: Callable[[Look], None] | None = None,
     ) -> None:
         self._client = client
         self._ledger = ledger
         self._on_rules = on_rules
+        self._later = later
         self._fills = msgspec.json.Decoder(_Fill)
         self._orders = msgspec.json.Decoder(_Order)
         self._lifecycles = msgspec.json.Decoder(_Lifecycle)
 
-    async def hear(self, news: bytes | UserEvent | Resolved | TickChange) -> None:
-        """Whatever it is. Never raises for what a venue says."""
+    async def hear(self, news: News) -> None:
+        """Whatever it is. Raises BadInput for what cannot be read, and what ledger and Temporal raise when they are
+        away."""
         if isinstance(news, bytes):
             await self.take(news)
-            return
-        try:
-            if isinstance(news, Resolved):
-                for market in news.markets:
-                    await self._resolved(market, "resolved")
-            elif isinstance(news, TickChange):
-                self._on_rules(news.venue, news.market)
-            else:
-                await self._event(news)
-        except (SurefootError, RPCError) as trouble:
-            log.warning("user event not taken", error=str(trouble))
+        elif isinstance(news, Resolved):
+            for market in news.markets:
+                await self._resolved(market, "resolved")
+        elif isinstance(news, TickChange):
+            self._on_rules(news.venue, news.market)
+        else:
+            await self._event(news)
 
     async def _event(self, event: UserEvent) -> None:
         """See the second table above."""
         if isinstance(event, UserOrder):
-            await self._look(event.order_id, at_once=False)
+            await self._look_later(Look(Venue.POLYMARKET, event.order_id))
         elif event.status in _FINAL_WORDS:
             for order_id in event.order_ids:
                 order = await self._ledger.order_at(Venue.POLYMARKET, order_id)
@@ -122,34 +127,30 @@ class UserChannel:
                     await self._signal(order.ticket.intent_id, order.client_order_id, late=True)
         elif event.status not in _NO_NEWS:
             for order_id in event.order_ids:
-                await self._look(order_id, at_once=order_id != event.taker_order_id)
-
-    async def _look(self, order_id: str, *, at_once: bool) -> None:
-        """Nudge the trade of one of our orders while its answer has not told what became of it."""
-        if await self._ledger.order_at(Venue.POLYMARKET, order_id) is None:
-            return  # somebody else's side of a trade, or an order that nobody here sent
-        if not at_once:
-            await asyncio.sleep(_ANSWER_TIME_S)
-        order = await self._ledger.order_at(Venue.POLYMARKET, order_id)
-        if order is not None and _is_news(order, None):
-            await self._signal(order.ticket.intent_id, order.client_order_id)
+                await self._look_later(Look(Venue.POLYMARKET, order_id, at_once=order_id != event.taker_order_id))
 
     async def take(self, raw: bytes) -> None:
-        """One frame. What cannot be read or stored is logged: the trade's own settling reads every fill again."""
+        """One frame of Kalshi's. Raises as `hear`."""
         try:
             match _OUTSIDE.decode(raw).type:
                 case "fill":
-                    await self._fill(self._fills.decode(raw).msg)
+                    news: FillMessage | UserOrderMessage | LifecycleMessage = self._fills.decode(raw).msg
                 case "user_order":
-                    await self._wake(self._orders.decode(raw).msg.client_order_id or "", None)
+                    news = self._orders.decode(raw).msg
                 case "market_lifecycle_v2":
                     news = self._lifecycles.decode(raw).msg
-                    if news.event_type in _PAYING:
-                        await self._resolved(news.market_ticker, news.event_type)
-                    elif news.event_type == _NEW_GRID:
-                        self._on_rules(Venue.KALSHI, news.market_ticker)
-        except (SurefootError, msgspec.DecodeError, UnicodeDecodeError, RPCError) as trouble:
-            log.warning("user channel frame not taken", error=str(trouble))
+                case _:
+                    return
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+            raise BadInput(f"a frame of the user channel that cannot be read: {wrong}", "user_frame") from None
+        if isinstance(news, FillMessage):
+            await self._fill(news)
+        elif isinstance(news, UserOrderMessage):
+            await self._wake(news.client_order_id or "", None)
+        elif news.event_type in _PAYING:
+            await self._resolved(news.market_ticker, news.event_type)
+        elif news.event_type == _NEW_GRID:
+            self._on_rules(Venue.KALSHI, news.market_ticker)
 
     async def _fill(self, message: FillMessage) -> None:
         fill = fill_from_stream(message)
@@ -158,14 +159,31 @@ class UserChannel:
         await self._wake(message.client_order_id or "", fill)
 
     async def _wake(self, client_order_id: str, fill: Fill | None) -> None:
-        """Nudge the order's trade if what came is news to it. See the table above."""
-        if not client_order_id:
+        if client_order_id:
+            at_once = fill is not None and not fill.taker
+            await self._look_later(Look(Venue.KALSHI, client_order_id, fill, at_once))
+
+    async def _look_later(self, look: Look) -> None:
+        if self._later is None:
+            await self.look(look)
+        else:
+            self._later(look)
+
+    async def look(self, look: Look) -> None:
+        """Nudge the trade of one of our orders if what came is news to it (see the tables above); nothing for an order
+        that nobody here sent. Raises as `hear`."""
+        if await self._order(look) is None:
             return
-        if fill is None or fill.taker:
+        if not look.at_once:
             await asyncio.sleep(_ANSWER_TIME_S)
-        order = await self._ledger.order_outcome(client_order_id)
-        if order is not None and _is_news(order, fill):
-            await self._signal(order.ticket.intent_id, client_order_id)
+        order = await self._order(look)
+        if order is not None and _is_news(order, look.fill):
+            await self._signal(order.ticket.intent_id, order.client_order_id)
+
+    async def _order(self, look: Look) -> OrderFacts | None:
+        if look.venue is Venue.POLYMARKET:
+            return await self._ledger.order_at(look.venue, look.order_id)
+        return await self._ledger.order_outcome(look.order_id)
 
     async def _resolved(self, market: str, what: str) -> None:
         """Wake the open trades that hold this market: it has a result, or has paid."""
@@ -181,7 +199,7 @@ class UserChannel:
             log.info("market resolved; its trades look", market=market, what=what, trades=woken)
 
     async def _signal(self, trade: str, about: str, *, late: bool = False) -> None:
-        """`late` news may well find the trade over."""
+        """`late` news may well find the trade over. Raises RPCError while Temporal is away."""
         try:
             await self._client.get_workflow_handle(trade).signal(names.SIGNAL_ORDER_UPDATE, about)
         except RPCError as error:
@@ -190,7 +208,7 @@ class UserChannel:
             elif error.status is RPCStatusCode.NOT_FOUND:  # reconciliation compares what closed trades left behind
                 log.warning("news for a trade that has ended", trade=trade, about=about)
             else:
-                log.info("trade not nudged; it asks again by itself", trade=trade, about=about, error=error.message)
+                raise
 
 
 def _is_news(order: OrderFacts, fill: Fill | None) -> bool:
@@ -209,5 +227,5 @@ def is_user_frame(raw: bytes) -> bool:
         return False
     try:
         return _OUTSIDE.decode(raw).type in ("fill", "user_order", "market_lifecycle_v2")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from domain.errors import BadInput
 from domain.features.feature import Flaw
 from domain.features.params import FeatureParams, Follow
 from domain.spot import SpotFeed, SpotSource
+from ingest.dead_letters import DeadLetters
 from ingest.engine import Engine
 from ingest.gates import Halts
 from ingest.readiness import Pauses
@@ -253,7 +255,9 @@ def threaded(folder: Path, venue: World, warm: WarmKeeper | None = None) -> tupl
     ended: list[object] = []
     thread = DecisionThread(
         stack, watched(stack), (), Halts(), {}, on_intent=lambda intent: None,
-        on_suppressed=lambda those: None, on_user_news=lambda news: None, on_end=ended.append, warm=warm,
+        on_suppressed=lambda those: None, on_user_news=lambda news: None,
+        on_dead=DeadLetters(stack.layout.dead_letters).keep, on_given_up=lambda given_up: None,
+        on_end=ended.append, home=SimpleNamespace(halting=""), warm=warm,
     )  # fmt: skip
     return thread, ended
 

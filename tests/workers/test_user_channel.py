@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain.errors import BadInput
 from domain.market import Venue
 from domain.orders import OrderTicket, SubmitResult, TimeInForce, Verdict
 from domain.trade import OrderRecord, TradeRecord, TradeState
@@ -33,6 +34,7 @@ class FakeTemporal:
     def __init__(self, holding: dict[str, list[str]] | None = None) -> None:
         self.signals: list[tuple[str, str, str]] = []
         self.gone: set[str] = set()
+        self.away = False
         self.holding = holding or {}
 
     async def list_workflows(self, query: str) -> AsyncIterator[Any]:
@@ -46,6 +48,8 @@ class FakeTemporal:
 
         class Handle:
             async def signal(self, name: str, argument: str) -> None:
+                if temporal.away:
+                    raise RPCError("Temporal is away", RPCStatusCode.UNAVAILABLE, b"")
                 if workflow_id in temporal.gone:
                     raise RPCError("workflow execution already completed", RPCStatusCode.NOT_FOUND, b"")
                 temporal.signals.append((workflow_id, name, argument))
@@ -186,12 +190,39 @@ async def test_other_news_of_a_market_wakes_nobody() -> None:
     assert temporal.signals == []
 
 
-@pytest.mark.parametrize("raw", [b"{", fill_frame(yes_price_dollars="dear"), fill_frame(client_order_id=None)])
-async def test_a_frame_that_cannot_be_used_disturbs_nobody(raw: bytes) -> None:
+@pytest.mark.parametrize("raw", [b"{", b"[" * 100_000, fill_frame(yes_price_dollars="dear")])
+async def test_a_frame_that_cannot_be_read_is_nobodys_fill_and_says_why(raw: bytes) -> None:
     temporal, ledger = FakeTemporal(), await begun(None)
-    await UserChannel(temporal, ledger).take(raw)  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="cannot be read"):
+        await UserChannel(temporal, ledger).take(raw)  # type: ignore[arg-type]
     assert temporal.signals == []
     assert not (await ledger.trade(PLANNED.id)).fills
+
+
+async def test_a_fill_of_an_order_that_is_not_ours_disturbs_nobody() -> None:
+    temporal, ledger = FakeTemporal(), await begun(None)
+    await UserChannel(temporal, ledger).take(fill_frame(client_order_id=None))  # type: ignore[arg-type]
+    assert temporal.signals == []
+    assert not (await ledger.trade(PLANNED.id)).fills
+
+
+async def test_a_look_is_handed_on_where_somebody_takes_it_and_the_fill_is_on_record_at_once() -> None:
+    temporal, ledger, looks = FakeTemporal(), await begun(None), []
+    channel = UserChannel(temporal, ledger, later=looks.append)  # type: ignore[arg-type]
+    await channel.take(fill_frame())
+    assert len((await ledger.trade(PLANNED.id)).fills) == 1
+    assert temporal.signals == []
+    (look,) = looks
+    assert (look.venue, look.order_id, look.at_once) == (Venue.KALSHI, ORDER.client_order_id, False)
+    await channel.look(look)
+    assert len(temporal.signals) == 1
+
+
+async def test_a_temporal_that_is_away_is_told_to_whoever_tries_again() -> None:
+    temporal = FakeTemporal()
+    temporal.away = True
+    with pytest.raises(RPCError, match="away"):
+        await UserChannel(temporal, await begun(None)).take(fill_frame())  # type: ignore[arg-type]
 
 
 def test_frames_of_the_book_are_not_the_user_channels() -> None:

@@ -15,11 +15,11 @@ import uvloop
 
 from domain.errors import SurefootError
 from workers import logs
-from workers.bench import decision, feed, memory, parts, polymarket, sign, trades
+from workers.bench import burst, decision, feed, memory, parts, polymarket, sign, trades
 from workers.bench.sessions import deep
 from workers.bench.stand import play, stand
 
-_ALL = ("decision", "polymarket", "sign", "trades", "feed")
+_ALL = ("decision", "burst", "polymarket", "sign", "trades", "feed")
 _RECORDING = Path(__file__).parents[2].parent / "shared/data/kalshi_nba_winners"
 
 
@@ -28,6 +28,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which figures: {', '.join(_ALL)}; all if none")
     parser.add_argument("--recording", default=str(_RECORDING), help="a folder of recorded books, if there is one")
     parser.add_argument("--game", default="TOR-CHA")
+    parser.add_argument(
+        "--rates", type=int, nargs="*", default=[1000, 2000, 4000], help="frames a second before a burst"
+    )
     parser.add_argument("--sequential", type=int, default=400, help="trades one after the other")
     parser.add_argument("--concurrent", type=int, default=640, help="trades with --at-once in flight")
     parser.add_argument("--at-once", type=int, default=32)
@@ -42,6 +45,8 @@ def main() -> int:
     try:
         if "decision" in chosen:
             decision.run(command, arguments.recording, arguments.game)
+        if "burst" in chosen:
+            burst.run(command, arguments.rates)
         if "polymarket" in chosen:
             polymarket.run(command, Path(arguments.recording).parent)
         if "sign" in chosen:

@@ -17,6 +17,7 @@ from workers.cli import (
     capital,
     claims,
     demo,
+    dlq,
     doctor,
     exchange,
     exits,
@@ -68,7 +69,7 @@ def root(
 
 for module in (
     stack, demo, exchange, offline, recordings, trades, operate, reconcile, halts, match, claims, capital, report,
-    doctor, settings, simulate, versions, strategies, why,
+    doctor, settings, simulate, versions, strategies, why, dlq,
 ):  # fmt: skip
     module.register(app)
 
@@ -77,6 +78,7 @@ _PANELS = {
     "Look": ("why", "trades", "trade", "report", "capital"),
     "Trades, by a person": ("unwind", "hold", "retry", "accept", "adopt", "flat"),
     "Halts and agreement with the venues": ("halt", "resume", "halts", "reconcile", "acknowledge"),
+    "Dead letters": ("dlq",),
     "Claims on two venues": ("match", "claims"),
     "Paper exchange": ("paper", "play", "resolve"),
     "Recordings and proof": ("synth", "replay", "import", "export", "simulate"),
