@@ -16,6 +16,8 @@ from domain.money import MICRO
 from ingest.events import Malformed
 
 _PLACES = 6
+_LONGEST = 24
+"""Characters of a number. No price or size of a venue comes near, and Python refuses numerals without end."""
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """Everything the decoder raises for bytes: wrong JSON or types, text that is not UTF-8, brackets without end."""
 
@@ -42,6 +44,15 @@ class Delta(msgspec.Struct, frozen=True, gc=False):
     at: int
 
 
+class Lifecycle(msgspec.Struct, frozen=True, gc=False):
+    """`market` changed its state: `said` is the venue's word, such as `determined`."""
+
+    sid: int
+    seq: int
+    market: str
+    said: str
+
+
 class Other(msgspec.Struct, frozen=True, gc=False):
     """Any other message of the feed. `seq` is 0 where the message has none."""
 
@@ -55,6 +66,7 @@ class _Body(msgspec.Struct, gc=False):
     price_dollars: str = ""
     delta_fp: str = ""
     side: str = ""
+    event_type: str = ""
     ts: str | int = ""
     ts_ms: int = 0
     yes_dollars_fp: tuple[tuple[str, str], ...] = ()
@@ -78,10 +90,11 @@ _frame = msgspec.json.Decoder(_Frame)
 _head = msgspec.json.Decoder(_Head)
 
 
-def decode(raw: bytes, *, yes_price: bool) -> Delta | Snapshot | Other:
+def decode(raw: bytes, *, yes_price: bool) -> Delta | Snapshot | Lifecycle | Other:
     """One frame. `yes_price` says how NO levels are written: at the YES price, or (False) on their own side.
 
-    Raises Malformed for bytes that are no JSON object, and for an order-book message with a missing or absurd field.
+    Raises Malformed for bytes that are no JSON object, and for an order-book message with a missing or absurd field; a
+    change without its number is one, since nothing else shows that it came twice.
     """
     try:
         frame = _frame.decode(raw)
@@ -101,18 +114,33 @@ def decode(raw: bytes, *, yes_price: bool) -> Delta | Snapshot | Other:
         at = time_micros(body.ts) if isinstance(body.ts, str) and body.ts else body.ts_ms * 1000
         if at <= 0 or not body.market_ticker:
             raise Malformed("an orderbook_delta without market_ticker or ts")
+        if frame.sid <= 0 or frame.seq <= 0:
+            raise Malformed(f"an orderbook_delta numbered {frame.seq} of subscription {frame.sid}; expected both")
         return Delta(frame.sid, frame.seq, body.market_ticker, bid, price, size_micros(body.delta_fp), at)
     if frame.type == "orderbook_snapshot" and body is not None:
         if not body.market_ticker:
             raise Malformed("an orderbook_snapshot without market_ticker")
         yes = tuple((price_micros(price), _standing(size)) for price, size in body.yes_dollars_fp)
         no = tuple((price_micros(price), _standing(size)) for price, size in body.no_dollars_fp)
+        if len(dict(yes)) < len(yes) or len(dict(no)) < len(no):
+            raise Malformed("an orderbook_snapshot with two levels at one price")
         if yes_price:
             no = tuple((MICRO - price, size) for price, size in no)
         return Snapshot(frame.sid, frame.seq, body.market_ticker, yes, no)
+    if frame.type == "market_lifecycle_v2" and body is not None:
+        return Lifecycle(frame.sid, frame.seq, body.market_ticker, body.event_type)
     if frame.type in ("", "orderbook_delta", "orderbook_snapshot"):
         raise Malformed(f"a message {frame.type!r} without type or msg")
     return Other(frame.sid, frame.seq, frame.type)
+
+
+def numbered(raw: bytes) -> tuple[int, int] | None:
+    """Subscription and number of a frame whose outside can be read, 0 for what it does not say; None for any other."""
+    try:
+        head = _head.decode(raw)
+    except _UNREADABLE:
+        return None
+    return head.sid, head.seq
 
 
 def _other(raw: bytes, wrong: Exception) -> Other:
@@ -153,7 +181,13 @@ def _standing(text: str) -> int:
 
 def _micros(text: str) -> int:
     whole, _, fraction = text.partition(".")
-    if not (whole + fraction).isdecimal() or not whole or len(fraction) > _PLACES or not text.isascii():
+    if (
+        not (whole + fraction).isdecimal()
+        or not whole
+        or len(fraction) > _PLACES
+        or len(text) > _LONGEST
+        or not text.isascii()
+    ):
         raise Malformed(f"number {text!r}; expected a plain decimal with at most six places")
     return int(whole) * MICRO + int(fraction.ljust(_PLACES, "0"))
 
@@ -161,7 +195,7 @@ def _micros(text: str) -> int:
 def time_micros(text: str) -> int:
     """`2026-06-11T06:31:29.957081Z` → microseconds since the epoch; up to six places of a second, always UTC."""
     fraction = text[20:-1]
-    if text[-1:] != "Z" or (fraction and (text[19] != "." or not fraction.isdecimal() or len(fraction) > _PLACES)):
+    if text[-1:] != "Z" or not text.isascii() or (fraction and (text[19] != "." or not fraction.isdecimal() or len(fraction) > _PLACES)):
         raise Malformed(f"time {text!r}; expected 2026-06-11T06:31:29.957081Z")
     return _second(text[:19]) + (int(fraction.ljust(_PLACES, "0")) if fraction else 0)
 

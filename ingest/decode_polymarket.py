@@ -19,6 +19,8 @@ from domain.money import MICRO
 from ingest.events import Listed, Malformed, Resolved, TickChange, TradePrint
 
 _PLACES = 6
+_LONGEST = 24
+"""Characters of a number. No price, size or time of the venue comes near, and Python refuses numerals without end."""
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _LARGEST = 10**12 * MICRO
 NOT_CARRIED = -1
@@ -73,14 +75,15 @@ class WireLevel(msgspec.Struct, gc=False):
 
 
 class WireBook(msgspec.Struct, gc=False):
-    """A book as the venue writes it, over REST and in the stream; texts as they came. Fields it left out are None."""
+    """A book as the venue writes it, over REST and in the stream; texts as they came. Fields it left out are None. Both
+    sides are always there, an empty one as an empty list."""
 
+    bids: tuple[WireLevel, ...]
+    asks: tuple[WireLevel, ...]
     market: str = ""
     asset_id: str = ""
     timestamp: str = ""
     hash: str = ""
-    bids: tuple[WireLevel, ...] = ()
-    asks: tuple[WireLevel, ...] = ()
     min_order_size: str | None = None
     tick_size: str | None = None
     neg_risk: bool | None = None
@@ -234,12 +237,14 @@ def _rare(raw: bytes, kind: str) -> Sequence[Event]:
 
 
 def image(wire: WireBook) -> BookImage:
-    """A book in scaled integers. Raises Malformed for one without an asset, with a level off the scale, or without a
-    time."""
+    """A book in scaled integers. Raises Malformed for one without an asset, with a level off the scale or two at
+    one price, or without a time."""
     if not wire.asset_id:
         raise Malformed("a book without asset_id")
     bids = tuple((price_micros(level.price), size_micros(level.size)) for level in wire.bids)
     asks = tuple((price_micros(level.price), size_micros(level.size)) for level in wire.asks)
+    if len(dict(bids)) < len(bids) or len(dict(asks)) < len(asks):
+        raise Malformed("a book with two levels at one price")
     return BookImage(wire.asset_id, bids, asks, time_micros(wire.timestamp), wire)
 
 
@@ -302,14 +307,14 @@ def _best_ask(text: str) -> int:
 def _micros(text: str) -> int:
     whole, _, fraction = text.partition(".")
     digits = whole + fraction
-    if not digits.isdecimal() or len(fraction) > _PLACES or not text.isascii():
+    if not digits.isdecimal() or len(fraction) > _PLACES or len(text) > _LONGEST or not text.isascii():
         raise Malformed(f"number {text!r}; expected a plain decimal with at most six places")
     return int(whole or "0") * MICRO + int(fraction.ljust(_PLACES, "0"))
 
 
 def time_micros(text: str | int) -> int:
     """Milliseconds, or seconds where the number is too small for those, to microseconds since the epoch."""
-    if isinstance(text, str) and not (text.isascii() and text.isdecimal()):
+    if isinstance(text, str) and not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST):
         raise Malformed(f"timestamp {text!r}; expected milliseconds since 1970 such as 1729084877448")
     value = int(text)
     if value < 0 or value > 10**15:
