@@ -148,7 +148,7 @@ class UserChannel:
                         await self._resolved(news.market_ticker, news.event_type)
                     elif news.event_type == _NEW_GRID:
                         self._on_rules(Venue.KALSHI, news.market_ticker)
-        except (SurefootError, msgspec.DecodeError, UnicodeDecodeError, RPCError) as trouble:
+        except (SurefootError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, RPCError) as trouble:
             log.warning("user channel frame not taken", error=str(trouble))
 
     async def _fill(self, message: FillMessage) -> None:
@@ -209,5 +209,5 @@ def is_user_frame(raw: bytes) -> bool:
         return False
     try:
         return _OUTSIDE.decode(raw).type in ("fill", "user_order", "market_lifecycle_v2")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
