@@ -94,15 +94,15 @@ def read(folder: Path) -> Iterator[DeadLetter]:
                 said = msgspec.json.decode(line, type=_Line)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
-            yield DeadLetter(said.at, said.venue, said.why, base64.b64decode(said.frame), said.bytes)
+            yield DeadLetter(said.at, said.venue, said.why, said.frame, said.size)
 
 
 class _Line(msgspec.Struct):
     at: int
     venue: str
     why: str
-    bytes: int
-    frame: str
+    size: int = msgspec.field(name="bytes")
+    frame: bytes = b""  # written and read as base64
 
 
 def _path(folder: Path, number: int) -> Path:

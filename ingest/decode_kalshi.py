@@ -66,7 +66,6 @@ class _Body(msgspec.Struct, gc=False):
     price_dollars: str = ""
     delta_fp: str = ""
     side: str = ""
-    event_type: str = ""
     ts: str | int = ""
     ts_ms: int = 0
     yes_dollars_fp: tuple[tuple[str, str], ...] = ()
@@ -86,8 +85,19 @@ class _Head(msgspec.Struct, gc=False):
     seq: int = 0
 
 
+class _State(msgspec.Struct, gc=False):
+    market_ticker: str
+    event_type: str
+
+
+class _Changed(msgspec.Struct, gc=False):
+    msg: _State
+
+
+_LIFECYCLE = "market_lifecycle_v2"
 _frame = msgspec.json.Decoder(_Frame)
 _head = msgspec.json.Decoder(_Head)
+_lifecycle = msgspec.json.Decoder(_Changed)
 
 
 def decode(raw: bytes, *, yes_price: bool) -> Delta | Snapshot | Lifecycle | Other:
@@ -97,6 +107,8 @@ def decode(raw: bytes, *, yes_price: bool) -> Delta | Snapshot | Lifecycle | Oth
     change without its number is one, since nothing else shows that it came twice.
     """
     try:
+        if not raw.isascii():
+            raw.decode()  # msgspec looks at the texts it returns, and at no others
         frame = _frame.decode(raw)
     except _UNREADABLE as wrong:
         return _other(raw, wrong)
@@ -127,8 +139,8 @@ def decode(raw: bytes, *, yes_price: bool) -> Delta | Snapshot | Lifecycle | Oth
         if yes_price:
             no = tuple((MICRO - price, size) for price, size in no)
         return Snapshot(frame.sid, frame.seq, body.market_ticker, yes, no)
-    if frame.type == "market_lifecycle_v2" and body is not None:
-        return Lifecycle(frame.sid, frame.seq, body.market_ticker, body.event_type)
+    if frame.type == _LIFECYCLE:
+        return _changed(raw, frame.sid, frame.seq)
     if frame.type in ("", "orderbook_delta", "orderbook_snapshot"):
         raise Malformed(f"a message {frame.type!r} without type or msg")
     return Other(frame.sid, frame.seq, frame.type)
@@ -143,15 +155,27 @@ def numbered(raw: bytes) -> tuple[int, int] | None:
     return head.sid, head.seq
 
 
-def _other(raw: bytes, wrong: Exception) -> Other:
+def _other(raw: bytes, wrong: Exception) -> Lifecycle | Other:
     """A frame of another channel may use our field names with other types; only its head matters here."""
     try:
+        if not raw.isascii():
+            raw.decode()
         head = _head.decode(raw)
     except _UNREADABLE:
         raise Malformed(f"not a message: {wrong}") from None
     if head.type in ("orderbook_delta", "orderbook_snapshot"):
         raise Malformed(f"{head.type}: {wrong}") from None
+    if head.type == _LIFECYCLE:
+        return _changed(raw, head.sid, head.seq)
     return Other(head.sid, head.seq, head.type)
+
+
+def _changed(raw: bytes, sid: int, seq: int) -> Lifecycle | Other:
+    try:
+        said = _lifecycle.decode(raw).msg
+    except _UNREADABLE:
+        return Other(sid, seq, _LIFECYCLE)
+    return Lifecycle(sid, seq, said.market_ticker, said.event_type)
 
 
 @lru_cache(maxsize=32_768)

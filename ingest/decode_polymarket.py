@@ -159,6 +159,8 @@ _array = msgspec.json.Decoder(tuple[msgspec.Raw, ...])
 
 def decode(raw: bytes) -> Sequence[Event]:
     """All events of a frame, in order. Raises Malformed for the frame as a whole if any part cannot be believed."""
+    if not raw.isascii():
+        _must_be_text(raw)
     if raw[:1] == b"{":
         return _one(raw)
     try:
@@ -166,6 +168,14 @@ def decode(raw: bytes) -> Sequence[Event]:
     except _UNREADABLE as wrong:
         raise Malformed(f"not a message or an array of messages: {wrong}") from None
     return [event for part in parts for event in _one(bytes(part))]
+
+
+def _must_be_text(raw: bytes) -> None:
+    """msgspec looks at the texts it returns and at no others: a damaged name of a field would be one we do not know."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as wrong:
+        raise Malformed(f"not a message: {wrong}") from None
 
 
 def _one(raw: bytes) -> Sequence[Event]:

@@ -81,6 +81,7 @@ def named_in(raw: bytes, markets: Iterable[str]) -> list[str]:
     if b"\\" in raw:
         return []
     try:
+        raw.decode()
         msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []

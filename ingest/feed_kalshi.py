@@ -11,7 +11,7 @@ from ingest.events import Doubt, Malformed
 from ingest.feed import Counters, Feed, Told
 from venues.spot import AHEAD_US
 
-_KNOWN = frozenset(
+PASSED_OVER = frozenset(
     {"subscribed", "unsubscribed", "ok", "error", "list_subscriptions", "ticker", "trade", "fill", "user_order"}
     | {"market_position", "market_positions", "market_lifecycle_v2", "multivariate_market_lifecycle", "communications"}
     | {"order_group_updates", "cfbenchmarks_value", "cfbenchmarks_value_5hz", "pyth_value"}
@@ -93,7 +93,7 @@ class KalshiFeed(Feed):
             counters.passed_over += 1
             if event.said in _OVER and (book := self.books.get(event.market)) is not None:
                 book.ready = False
-        elif event.kind in _KNOWN:
+        elif event.kind in PASSED_OVER:
             counters.passed_over += 1
         else:
             counters.unknown += 1

@@ -246,8 +246,10 @@ class PolymarketFeed(Feed):
         self.told.doubt(orphans, self.venue, Doubt.LINK)
 
     def damaged(self, raw: bytes, link: int) -> list[str]:
-        """The tokens the frame names, or else all that follow this connection: it carries no others."""
-        return named_in(raw, self._assets) or [market for market, asset in self._assets.items() if asset.link == link]
+        """Of the tokens that follow this connection those the frame names, or else all; what it says of others is not
+        looked at anyway."""
+        carried = [market for market, asset in self._assets.items() if asset.link == link]
+        return named_in(raw, carried) or carried
 
     def down(self) -> None:
         super().down()

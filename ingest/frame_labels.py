@@ -57,10 +57,10 @@ def label(venue: Venue, raw: bytes) -> Label:
         if venue is Venue.KALSHI:
             said = _kalshi.decode(raw)
             if said.msg is None:
-                return Label(seq=said.seq)
+                return Label(seq=_number(said.seq))
             ts = said.msg.ts
             at = time_micros(ts) if isinstance(ts, str) and ts else said.msg.ts_ms * 1000
-            return Label(said.msg.market_ticker, at, said.seq)
+            return Label(said.msg.market_ticker, _number(at), _number(said.seq))
         decoded = _polymarket.decode(raw)
         messages = decoded if isinstance(decoded, list) else [decoded]
         assets: dict[str, None] = {}  # a set in order of arrival
@@ -73,6 +73,11 @@ def label(venue: Venue, raw: bytes) -> Label:
         return Label(",".join(assets), at)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError):
         return _NONE
+
+
+def _number(said: int) -> int:
+    """0 for what no envelope can carry: a frame may say anything."""
+    return said if 0 <= said < 1 << 63 else 0
 
 
 def _millis(said: str | int) -> int:
