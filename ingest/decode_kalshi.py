@@ -198,7 +198,7 @@ def size_micros(text: str) -> int:
 
 def _standing(text: str) -> int:
     size = size_micros(text)
-    if size < 0:
+    if size < 0 or text.startswith("-"):
         raise Malformed(f"level of size {text!r}; expected contracts such as 3.00")
     return size
 

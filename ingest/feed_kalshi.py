@@ -75,7 +75,7 @@ class KalshiFeed(Feed):
             return (book,)
         # The answer to a request of ours may repeat the number of the message before it: whether it is counted is
         # nowhere said. One with an older number is an old snapshot.
-        in_step = not (sid and seq) or self._seqs.get(sid) == seq or self._out_of_step(sid, seq)
+        in_step = sid <= 0 or seq <= 0 or self._seqs.get(sid) == seq or self._out_of_step(sid, seq)
         if isinstance(event, Snapshot):
             counters.snapshots += 1
             book = self.books.get(event.market)
@@ -120,7 +120,7 @@ class KalshiFeed(Feed):
     def damaged(self, raw: bytes, link: int) -> list[str]:
         # A frame whose number can be read counts; the number of any other shows as missing at the next.
         said = numbered(raw)
-        if said is not None and said[0] and said[1]:
+        if said is not None and min(said) > 0:
             self._out_of_step(*said)
         return super().damaged(raw, link)
 

@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from types import FunctionType
 
 from workers.fuzz.mutate import mutated
 from workers.fuzz.targets import TARGETS
@@ -89,10 +90,8 @@ def _guided(name: str, seconds: int, corpus: Path, finds: Path) -> None:
     target = TARGETS[name]
     for content in target.seeds():
         (held / hashlib.sha256(content).hexdigest()[:16]).write_bytes(content)
-    for module in [module for named, module in sys.modules.items() if named.startswith(("ingest.", "venues."))]:
-        for thing in vars(module).values():
-            if getattr(thing, "__module__", "") == module.__name__ and callable(thing) and hasattr(thing, "__code__"):
-                atheris.instrument_func(thing)
+    for function in _ours():
+        atheris.instrument_func(function)
 
     def change(content: bytes, most: int, seed: int) -> bytes:
         rng = random.Random(seed)  # noqa: S311 - libFuzzer's own seed
@@ -104,6 +103,21 @@ def _guided(name: str, seconds: int, corpus: Path, finds: Path) -> None:
     options = [f"-max_total_time={seconds}", f"-max_len={LONGEST}", f"-artifact_prefix={failed}/", "-timeout=20"]
     atheris.Setup([sys.argv[0], str(held), *options, "-print_final_stats=1", "-verbosity=1"], target.run, custom_mutator=change)
     atheris.Fuzz()
+
+
+def _ours() -> list[FunctionType]:
+    """Every function and method of the rooms that read what comes in."""
+    found: list[FunctionType] = []
+    for named, module in list(sys.modules.items()):
+        if not named.startswith(("domain.", "ingest.", "venues.")):
+            continue
+        for thing in list(vars(module).values()):
+            if getattr(thing, "__module__", "") != named:
+                continue
+            thing = getattr(thing, "__wrapped__", thing)  # behind a cache
+            inside = list(vars(thing).values()) if isinstance(thing, type) else [thing]
+            found += [function for function in inside if isinstance(function, FunctionType)]
+    return found
 
 
 if __name__ == "__main__":

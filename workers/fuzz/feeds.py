@@ -110,6 +110,9 @@ def polymarket(session: bytes) -> None:
             run.engine.on_link_lost(int(line[1:]))
         else:
             link, frame = (int(line[:1]), line[1:]) if line[:1] in (b"1", b"2") else (1, line)
+            refused = run.engine.counters.malformed
             slow.take(frame, at, link)
             run.engine.on_frame(frame, at, Venue.POLYMARKET, link)
+            if run.engine.counters.malformed > refused:
+                slow.refuse(frame, link)  # it may be stricter than the slow reading, and takes a frame whole too
         run.agree(Venue.POLYMARKET, line)

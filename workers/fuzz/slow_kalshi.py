@@ -41,7 +41,7 @@ class SlowKalshi:
         kind, sid, seq = text(said.get("type", "")), whole(said.get("sid", 0)), whole(said.get("seq", 0))
         last = self._last.get(sid)
         seen_before = False
-        if sid and seq:
+        if sid > 0 and seq > 0:
             self._last[sid] = max(seq, last or seq)
             if last is not None and seq != last + 1 and not (seq == last and kind != "orderbook_delta"):
                 self._doubt_subscription(sid)

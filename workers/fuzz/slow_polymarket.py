@@ -16,23 +16,27 @@ _Carried = tuple[int | None, int | None]
 class SlowPolymarket:
     def __init__(self, tokens: tuple[str, ...]) -> None:
         self.books = {token: SlowBook(token, source=-1) for token in tokens}
+        self._before = copy.deepcopy(self.books)
 
     def take(self, raw: bytes, received_at: int, link: int) -> None:
-        carried = [book for book in self.books.values() if book.source == link]
+        """A frame is taken whole or not at all."""
+        self._before = copy.deepcopy(self.books)
         try:
             said = parsed(raw)
-        except NoText:
-            self._doubt(carried)
-            return
-        before = copy.deepcopy(self.books)
-        try:
             self._read(said if isinstance(said, list) else [said], received_at, link)
         except (Unsure, TypeError, ValueError, AttributeError, LookupError, OverflowError):
-            for token, book in before.items():  # a frame is taken whole or not at all
-                self.books[token].become(book)
-            carried = [book for book in self.books.values() if book.source == link]
-            named = set(names(said, self.books))
-            self._doubt([book for book in carried if book.market in named] or carried)
+            self.refuse(raw, link)
+
+    def refuse(self, raw: bytes, link: int) -> None:
+        """Nothing of the last frame is believed, for whatever reason: as before it, but in doubt."""
+        for token, book in self._before.items():
+            self.books[token].become(book)
+        carried = [book for book in self.books.values() if book.source == link]
+        try:
+            named = set(names(parsed(raw), self.books))
+        except NoText:
+            named = set()
+        self._doubt([book for book in carried if book.market in named] or carried)
 
     def lost(self, link: int) -> None:
         for book in self.books.values():
@@ -51,7 +55,7 @@ class SlowPolymarket:
     def _read(self, messages: list[Any], received_at: int, link: int) -> None:
         carried: dict[str, _Carried] = {}
         for said in messages:
-            kind = text(said.get("event_type", ""))
+            kind = text(said["event_type"])
             if kind == "price_change":
                 self._changes(said, received_at, link, carried)
             elif kind == "book":
