@@ -130,8 +130,8 @@ def decode(raw: bytes, *, yes_price: bool) -> Delta | Snapshot | Lifecycle | Oth
             raise Malformed(f"an orderbook_delta numbered {frame.seq} of subscription {frame.sid}; expected both")
         return Delta(frame.sid, frame.seq, body.market_ticker, bid, price, size_micros(body.delta_fp), at)
     if frame.type == "orderbook_snapshot" and body is not None:
-        if not body.market_ticker:
-            raise Malformed("an orderbook_snapshot without market_ticker")
+        if not body.market_ticker or frame.sid <= 0:
+            raise Malformed("an orderbook_snapshot without market_ticker or sid")
         yes = tuple((price_micros(price), _standing(size)) for price, size in body.yes_dollars_fp)
         no = tuple((price_micros(price), _standing(size)) for price, size in body.no_dollars_fp)
         if len(dict(yes)) < len(yes) or len(dict(no)) < len(no):

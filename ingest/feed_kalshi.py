@@ -84,8 +84,7 @@ class KalshiFeed(Feed):
                 return ()
             if not in_step:
                 return ()
-            if sid or event.market not in self._sids:
-                self._sids[event.market] = sid
+            self._sids[event.market] = sid
             self.at = received_at  # a snapshot carries no time; it is what the exchange shows as it is sent
             book.reset(event.yes, event.no, received_at, received_at)
             return (book,)

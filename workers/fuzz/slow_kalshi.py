@@ -28,7 +28,7 @@ class SlowKalshi:
     def down(self) -> None:
         self._last.clear()
         for book in self.books.values():
-            book.ready = False
+            book.ready, book.source = False, 0
 
     def _doubt(self, markets: Any) -> None:
         for market in markets:
@@ -82,11 +82,13 @@ class SlowKalshi:
             if not isinstance(rows, list) or len(levels) < len(rows) or any(len(row) != 2 for row in rows):
                 raise Unsure
             sides.append(levels)
-        book = self.books.get(text(said["market_ticker"]))
+        if sid <= 0 or not text(said["market_ticker"]):
+            raise Unsure
+        book = self.books.get(said["market_ticker"])
         if book is None or seen_before:
             return
         book.replace(*sides, received_at)
-        book.source = sid or book.source
+        book.source = sid
 
     def _lifecycle(self, said: Any) -> None:
         if isinstance(said, dict) and said.get("event_type") in ("determined", "settled"):

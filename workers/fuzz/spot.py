@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from domain.spot import SpotKind, SpotTick
@@ -35,7 +36,7 @@ def prices(session: bytes) -> None:
     _run(PriceTicks(), session)
 
 
-def _run(decoder: SpotDecoder, session: bytes, apply: Callable[[Any, _Levels], None] | None = None) -> None:
+def _run(decoder: SpotDecoder, session: bytes, apply: Callable[[Any, _Levels], Iterator[str]] | None = None) -> None:
     """A feed gives its connection up at the first frame that is out of step, and one with a book at any unreadable."""
     books: _Levels = {}
     for line in session.split(b"\n")[:MOST_FRAMES]:
@@ -53,12 +54,12 @@ def _run(decoder: SpotDecoder, session: bytes, apply: Callable[[Any, _Levels], N
         if apply is None:
             continue
         try:
-            apply(parsed(line), books)
+            touches = [_touch(product, books) for product in apply(parsed(line), books)]
         except NoText:
             raise Wrong(f"{line[:200]!r} was read, and is no JSON") from None
         for tick in ticks:
-            if tick.kind is SpotKind.QUOTE:
-                _touch(tick, books)
+            if tick.kind is SpotKind.QUOTE and (tick.symbol, tick.bid, tick.ask) not in touches:
+                raise Wrong(f"{tick} is not the touch of {books} at any moment of {line[:200]!r}")
 
 
 def _sound(ticks: Sequence[SpotTick], line: bytes) -> None:
@@ -69,15 +70,12 @@ def _sound(ticks: Sequence[SpotTick], line: bytes) -> None:
             raise Wrong(f"{tick} is not of now; {line[:200]!r}")
 
 
-def _touch(tick: SpotTick, books: _Levels) -> None:
-    bids, asks = ([_attos(price) for price in levels] for levels in books[tick.symbol])
-    if (tick.bid, tick.ask) != (max(bids), min(asks)):
-        raise Wrong(f"{tick} is not the touch of {books[tick.symbol]}")
+def _touch(product: str, books: _Levels) -> tuple[str, int, int]:
+    bids, asks = ([_attos(price) for price in levels] for levels in books[product])
+    return product, max(bids, default=0), min(asks, default=0)
 
 
 def _attos(text: str) -> int:
-    from decimal import Decimal
-
     return int(Decimal(text).scaleb(18))
 
 
@@ -88,23 +86,29 @@ def _put(levels: dict[str, str], price: str, size: str) -> None:
         levels[price] = size
 
 
-def _exchange_levels(said: Any, books: _Levels) -> None:
+def _exchange_levels(said: Any, books: _Levels) -> Iterator[str]:
+    """The product whose levels a frame changed, once they are."""
+    product = said.get("product_id")
     if said["type"] == "snapshot":
-        books[said["product_id"]] = sides = ({}, {})
+        books[product] = sides = ({}, {})
         for levels, rows in zip(sides, (said.get("bids", []), said.get("asks", [])), strict=True):
             for price, size in rows:
                 _put(levels, price, size)
-    elif said["type"] == "l2update" and said.get("product_id") in books:
+        yield product
+    elif said["type"] == "l2update" and product in books:
         for side, price, size in said.get("changes", []):
-            _put(books[said["product_id"]][side == "sell"], price, size)
+            _put(books[product][side == "sell"], price, size)
+        yield product
 
 
-def _advanced_levels(said: Any, books: _Levels) -> None:
-    if said.get("channel") != "l2_data":
-        return
-    for event in said.get("events", []):
+def _advanced_levels(said: Any, books: _Levels) -> Iterator[str]:
+    """The same; a frame may hold several changes one after the other."""
+    for event in said.get("events", []) if said.get("channel") == "l2_data" else ():
         product = event["product_id"]
         if event.get("type") == "snapshot":
             books[product] = ({}, {})
-        for level in event.get("updates", []) if product in books else ():
+        if product not in books:
+            continue
+        for level in event.get("updates", []):
             _put(books[product][level["side"] == "offer"], level["price_level"], level["new_quantity"])
+        yield product
