@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Literal
 
 import msgspec
 
@@ -94,7 +95,7 @@ class WireBook(msgspec.Struct, gc=False):
 class _Change(msgspec.Struct, gc=False):
     asset_id: str
     price: str
-    side: str
+    side: Literal["BUY", "SELL"]
     size: str
     best_bid: str = ""
     best_ask: str = ""
@@ -118,7 +119,7 @@ class _Head(msgspec.Struct, gc=False):
 class _Trade(msgspec.Struct, gc=False):
     asset_id: str
     price: str
-    side: str
+    side: Literal["BUY", "SELL"]
     size: str
     timestamp: str | int
 
@@ -189,7 +190,7 @@ def _one(raw: bytes) -> Sequence[Event]:
         return [
             Change(
                 change.asset_id,
-                _bid(change.side),
+                change.side == "BUY",
                 price_micros(change.price),
                 size_micros(change.size),
                 _best_bid(change.best_bid),
@@ -224,7 +225,7 @@ def _rare(raw: bytes, kind: str) -> Sequence[Event]:
                 trade = _trade.decode(raw)
                 price, size = price_micros(trade.price), size_micros(trade.size)
                 at = time_micros(trade.timestamp)
-                return (TradePrint(Venue.POLYMARKET, trade.asset_id, price, size, _bid(trade.side), at),)
+                return (TradePrint(Venue.POLYMARKET, trade.asset_id, price, size, trade.side == "BUY", at),)
             case "tick_size_change":
                 tick = _tick.decode(raw)
                 old, new = price_micros(tick.old_tick_size), price_micros(tick.new_tick_size)
@@ -264,14 +265,6 @@ def read_books(raw: bytes) -> list[BookImage]:
         return [image(wire) for wire in _books.decode(raw)]
     except _UNREADABLE as wrong:
         raise Malformed(f"books: {wrong}") from None
-
-
-def _bid(side: str) -> bool:
-    if side == "BUY":
-        return True
-    if side == "SELL":
-        return False
-    raise Malformed(f"side {side!r}; expected BUY or SELL")
 
 
 @lru_cache(maxsize=32_768)
