@@ -218,10 +218,20 @@ def _micros(text: str) -> int:
 
 def time_micros(text: str) -> int:
     """`2026-06-11T06:31:29.957081Z` → microseconds since the epoch; up to six places of a second, always UTC."""
-    if len(text) == 27 and text[26] == "Z" and text[19] == "." and text.isascii() and (micros := text[20:26]).isdecimal():
+    if (
+        len(text) == 27
+        and text[26] == "Z"
+        and text[19] == "."
+        and text.isascii()
+        and (micros := text[20:26]).isdecimal()
+    ):
         return _second(text[:19]) + int(micros)  # as the venue writes it, nearly always
     fraction = text[20:-1]
-    if text[-1:] != "Z" or not text.isascii() or (fraction and (text[19] != "." or not fraction.isdecimal() or len(fraction) > _PLACES)):
+    if (
+        text[-1:] != "Z"
+        or not text.isascii()
+        or (fraction and (text[19] != "." or not fraction.isdecimal() or len(fraction) > _PLACES))
+    ):
         raise Malformed(f"time {text!r}; expected 2026-06-11T06:31:29.957081Z")
     return _second(text[:19]) + (int(fraction.ljust(_PLACES, "0")) if fraction else 0)
 

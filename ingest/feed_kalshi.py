@@ -46,7 +46,7 @@ class KalshiFeed(Feed):
         counters = self.counters
         event = decode(raw, yes_price=self._yes_price)
         sid, seq = event.sid, event.seq
-        if type(event) is Delta:
+        if isinstance(event, Delta):
             at = event.at
             if at > received_at + AHEAD_US:
                 raise Malformed(

@@ -115,7 +115,7 @@ class PolymarketFeed(Feed):
         """Anything but a change; the asset it touched, if it touched a book."""
         counters = self.counters
         match event:
-            case (BookImage() | Best()) if event.at > received_at + AHEAD_US:
+            case BookImage() | Best() if event.at > received_at + AHEAD_US:
                 raise _ahead(event.at, received_at)
             case BookImage():
                 return self._snapshot(event, received_at, link)

@@ -46,9 +46,7 @@ class TrueVenue:
         if (book.change_bid if bid else book.change_ask)(price, contracts * 1_000_000, at, at):
             side = "yes" if bid else "no"
             self._send(
-                frames.delta(
-                    1, self._seq, book.market, side, cents * 10_000, contracts * 1_000_000, at, yes_price=True
-                )
+                frames.delta(1, self._seq, book.market, side, cents * 10_000, contracts * 1_000_000, at, yes_price=True)
             )
 
     @property

@@ -78,9 +78,7 @@ def test_a_feed_that_books_another_size_than_it_was_told_is_noticed(venue: str, 
 
 def test_equal_seeds_change_input_equally_and_every_way_is_taken() -> None:
     content = seeds.kalshi()[0]
-    one, other = (
-        [mutate.mutated(content, random.Random(seed), 2) for seed in range(200)] for _ in range(2)
-    )
+    one, other = ([mutate.mutated(content, random.Random(seed), 2) for seed in range(200)] for _ in range(2))
     assert one == other
     assert len(set(one)) > 150
     assert any(json_lines(changed) == json_lines(content) for changed in one)

@@ -102,7 +102,9 @@ def test_a_file_that_is_none_is_refused_by_name(tmp_path: Path, content: bytes, 
 
 def test_bytes_that_are_no_text_cost_an_import_their_line_only(tmp_path: Path) -> None:
     log = tmp_path / "kalshi_feed_2026-03-25.log.gz"
-    good = "2026-03-25 22:21:29,243 | INFO | Loaded snapshot for Asset ID: KX-A | Best Bid: (0.16, 9.0) | Best Ask: None"
+    good = (
+        "2026-03-25 22:21:29,243 | INFO | Loaded snapshot for Asset ID: KX-A | Best Bid: (0.16, 9.0) | Best Ask: None"
+    )
     bad = good.replace("0.16", "0.1\xb2").encode("latin-1")
     log.write_bytes(gzip.compress(b"\n".join([good.encode(), bad, good.encode()])))
     intake = Intake(tmp_path / "aside.jsonl")

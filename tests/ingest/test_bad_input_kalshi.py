@@ -33,7 +33,9 @@ class Stream:
         self.gapped: list[tuple[tuple[str, ...], Doubt]] = []
         self.intents: list[Intent] = []
         self.suppressed: list[Suppression] = []
-        specs = tuple(MarketSpec(Venue.KALSHI, ticker, "KXCUP-26", ticker, FeeSchedule(), outcomes=2) for ticker in (A, B))
+        specs = tuple(
+            MarketSpec(Venue.KALSHI, ticker, "KXCUP-26", ticker, FeeSchedule(), outcomes=2) for ticker in (A, B)
+        )
         self.engine = Engine(
             [OutcomeSet(specs)],
             SetParams(),
@@ -59,7 +61,9 @@ class Stream:
         self.send(raw, at)
         return raw
 
-    def delta(self, market: str = A, cents: int = 40, change: int = 5, at: int = T0 + MS, *, side: str = "yes") -> bytes:
+    def delta(
+        self, market: str = A, cents: int = 40, change: int = 5, at: int = T0 + MS, *, side: str = "yes"
+    ) -> bytes:
         """The next change of a bid, not sent."""
         self.seq += 1
         price = cents if side == "yes" else 100 - cents

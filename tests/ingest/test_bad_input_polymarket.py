@@ -1,4 +1,4 @@
-"""What may be wrong with Polymarket's stream, sent through the real engine: no exception, no wrong book, nothing lost."""
+"""What may be wrong with Polymarket's stream, sent through the real engine: no error, no wrong book, nothing lost."""
 
 from __future__ import annotations
 
@@ -109,7 +109,9 @@ NAMED = {
     "time below 0": bent(b'"1780000000001"', b"-1780000000001"),
     "a year ahead of our clock": bent(b'"1780000000001"', b'"1811536000001"'),
     "a book without bids": bent(b'"bids"', b'"bidz"', image(YES, 47, 49)),
-    "a book with a price twice": bent(b'[{"price":"0.47"', b'[{"price":"0.470","size":"1"},{"price":"0.47"', image(YES, 47, 49)),
+    "a book with a price twice": bent(
+        b'[{"price":"0.47"', b'[{"price":"0.470","size":"1"},{"price":"0.47"', image(YES, 47, 49)
+    ),
     "a book of a negative size": image(YES, 47, 49).replace(b'"100"', b'"-100"', 1),
     "a book of no time": bent(b'"1780000000000"', b'""', image(YES, 47, 49)),
     "a book ahead of our clock": bent(b'"1780000000000"', b'"1811536000000"', image(YES, 47, 49)),

@@ -26,7 +26,9 @@ _RECORDING = Path(__file__).parents[2].parent / "shared/data/kalshi_nba_winners"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m workers.bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which figures: {', '.join(_ALL)}, all if none; or stages, soak")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"which figures: {', '.join(_ALL)}, all if none; or stages, soak"
+    )
     parser.add_argument("--recording", default=str(_RECORDING), help="a folder of recorded books, if there is one")
     parser.add_argument("--game", default="TOR-CHA")
     parser.add_argument("--sequential", type=int, default=400, help="trades one after the other")

@@ -1,10 +1,10 @@
 """A synthetic session of many markets, as both venues would send it: equal seeds give equal bytes.
 
 Half of the instruments are Kalshi markets, two to a game, on one subscription; half are the tokens of Polymarket
-conditions. Some trade a thousand times as often as others (the chance of the n-th busiest is about 1/n). Sizes change
-mostly at and near the touch; a quarter of the changes take a level away or put one inside the spread. Every two
-thousandth frame or so one outcome of a game is offered eight cents below its price, for a few frames: something to
-decide on, and to take or refuse.
+conditions. Some trade hundreds of times as often as others (the chance of the n-th busiest is about 1/n). Orders come
+conditions. Some trade hundreds of times as often as others (the n-th busiest has a chance of about 1/n). Orders come
+a recorded NBA game's changes, 88 % of an award market's). Every two thousandth frame or so one outcome of a game is
+offered eight cents below its price, for a few frames: something to decide on.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ CENT = MICRO // 100
 _LEVELS = 15
 _PLANT_EVERY = 2_000
 _PLANT_FRAMES = 4
+_SIZES = tuple(size * MICRO for size in range(1, 301)) + tuple(size * 10_000 for size in range(101, 4_101, 4))
+_CHANCES = tuple(accumulate(1 / rank for rank in range(1, len(_SIZES) + 1)))
 _FREE = FeeSchedule(taker=Decimal(0), unit=Decimal("0.000001"), model=FeeModel.POLYMARKET)
 
 
@@ -53,16 +55,25 @@ class _Walk:
         bids = [((mid - rung) * CENT, 100 * MICRO) for rung in range(_LEVELS) if mid - rung > 0]
         asks = [((mid + 1 + rung) * CENT, 100 * MICRO) for rung in range(_LEVELS) if mid + 1 + rung < 100]
         self.book.replace(bids, asks, T0, T0)
+        self._orders: dict[tuple[bool, int], list[int]] = {}
 
     def step(self, rng: random.Random) -> tuple[bool, int, int]:
-        """Side, price and new size of a level."""
+        """Side, price and new size of a level: an order came, or one of those went."""
         bid = rng.random() < 0.5
         away = int(rng.expovariate(0.5))
-        cents = max(1, self.mid - away) if bid else min(99, self.mid + 1 + away)
+        price = (max(1, self.mid - away) if bid else min(99, self.mid + 1 + away)) * CENT
         levels = self.book.bids if bid else self.book.asks
-        price = cents * CENT
-        gone = price in levels and len(levels) > 5 and rng.random() < 0.25
-        return bid, price, 0 if gone else rng.randint(1, 50_000) * 10_000
+        orders = self._orders.setdefault((bid, price), [])
+        standing = levels.get(price, 0)
+        if orders and rng.random() < 0.6 and (standing > orders[-1] or len(levels) > 5):
+            return bid, price, standing - orders.pop()
+        orders.append(rng.choices(_SIZES, cum_weights=_CHANCES)[0])
+        return bid, price, standing + orders[-1]
+
+    def swept(self, bids: list[int]) -> None:
+        """The orders behind these levels are gone."""
+        for price in bids:
+            self._orders.pop((True, price), None)
 
 
 class _Game:
@@ -97,7 +108,8 @@ class _Game:
         """The other outcome is seen to be alive, the first is offered for less, and is not any more."""
         one, other = self.walks
         price = max(1, one.mid - 8) * CENT
-        under = [price_ for price_ in one.book.bids if price_ >= price]
+        under = [level for level in one.book.bids if level >= price]
+        one.swept(under)
         script = [(other, *other.step(rng))]
         script += [(one, True, level, 0) for level in under]
         script += [(one, False, price, 50 * MICRO)]
@@ -153,7 +165,8 @@ def crowd(markets: int = 1_000, count: int = 100_000, seed: int = 7) -> Crowd:
             opening.append((raw, T0, Venue.KALSHI))
             seq += 1
     opening += [(condition.opening(), T0, Venue.POLYMARKET) for condition in conditions]
-    everybody: list[_Game | _Condition] = [*games, *conditions]
+    listed: list[_Game | _Condition] = [*games, *conditions]
+    everybody = list(listed)
     rng.shuffle(everybody)
     weights = list(accumulate(1 / rank for rank in range(1, len(everybody) + 1)))
     script: list[Frame] = []
@@ -174,6 +187,5 @@ def crowd(markets: int = 1_000, count: int = 100_000, seed: int = 7) -> Crowd:
         else:
             script.append((chosen.step(rng, at // 1_000 * 1_000), at, Venue.POLYMARKET))
             changes += 2
-    specs = tuple(spec for each in (*games, *conditions) for spec in each.specs)
+    specs = tuple(spec for each in listed for spec in each.specs)
     return Crowd(specs, tuple(opening), tuple(script), changes)
-

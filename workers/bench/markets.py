@@ -1,13 +1,14 @@
 """A thousand markets of two venues through one engine: how long a frame takes, how many a second, and what it costs.
 
-| figure | what is taken |
-|---|---|
-| frame to decision | the clock around each `on_frame`, collections as in the ingest process (frozen at the start, then on) |
-| events a second | a pass without the clock, same collections; also by the processor's own time, which others cannot take away |
-| collections | by `gc.callbacks` over that pass |
-| memory | what Python allocated for the engine and its full books, over the number of markets |
-| burst | frames arrive at BASE a second, for a while at ten times that; each waits for those before it. The times each took are those measured, in their order, so a collection delays what stands behind it |
-| soak | the same frames again and again, at full speed: resident memory after each round |
+* frame to decision: the clock around each `on_frame`, collections as in the ingest process (frozen at the start, then
+  on);
+* events a second: a pass without the clock, same collections; by the processor's own time too, which other work on the
+  machine cannot take away;
+* collections: by `gc.callbacks` over that pass;
+* memory: what Python allocated for the engine and its full books, over the number of markets;
+* burst: frames arrive at BASE a second, for a while at ten times that, and each waits for those before it. The times
+  they took are those measured, in their order, so a collection delays what stands behind it;
+* soak: the same frames again and again at full speed, and the resident memory after each round.
 """
 
 from __future__ import annotations
@@ -95,7 +96,12 @@ class _Run:
         self._trades = TimedTrades(TRADE_MS)
         self.suppressed = 0
         self.engine = Engine(
-            sets_of(script.markets), SetParams(), GateLimits(), LegPolicy(), self._took, lambda suppression: self._count()
+            sets_of(script.markets),
+            SetParams(),
+            GateLimits(),
+            LegPolicy(),
+            self._took,
+            lambda suppression: self._count(),
         )
         self._open()
 

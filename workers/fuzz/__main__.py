@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import importlib.util
 import random
 import subprocess
@@ -17,6 +18,7 @@ import time
 import traceback
 from pathlib import Path
 from types import FunctionType
+from typing import Any
 
 from workers.fuzz.mutate import mutated
 from workers.fuzz.targets import TARGETS
@@ -82,8 +84,7 @@ def _in_a_process_of_its_own(name: str, minutes: float, corpus: Path, finds: Pat
 
 
 def _guided(name: str, seconds: int, corpus: Path, finds: Path) -> None:
-    import atheris  # an optional dependency: `pip install atheris`
-
+    atheris: Any = importlib.import_module("atheris")  # optional: `pip install atheris`
     held, failed = corpus / name, finds / name
     for folder in (held, failed):
         folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +102,9 @@ def _guided(name: str, seconds: int, corpus: Path, finds: Path) -> None:
         return changed
 
     options = [f"-max_total_time={seconds}", f"-max_len={LONGEST}", f"-artifact_prefix={failed}/", "-timeout=20"]
-    atheris.Setup([sys.argv[0], str(held), *options, "-print_final_stats=1", "-verbosity=1"], target.run, custom_mutator=change)
+    atheris.Setup(
+        [sys.argv[0], str(held), *options, "-print_final_stats=1", "-verbosity=1"], target.run, custom_mutator=change
+    )
     atheris.Fuzz()
 
 
@@ -111,10 +114,10 @@ def _ours() -> list[FunctionType]:
     for named, module in list(sys.modules.items()):
         if not named.startswith(("domain.", "ingest.", "venues.")):
             continue
-        for thing in list(vars(module).values()):
-            if getattr(thing, "__module__", "") != named:
+        for known in list(vars(module).values()):
+            if getattr(known, "__module__", "") != named:
                 continue
-            thing = getattr(thing, "__wrapped__", thing)  # behind a cache
+            thing = getattr(known, "__wrapped__", known)  # behind a cache
             inside = list(vars(thing).values()) if isinstance(thing, type) else [thing]
             found += [function for function in inside if isinstance(function, FunctionType)]
     return found

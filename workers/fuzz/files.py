@@ -68,9 +68,7 @@ def recording(content: bytes) -> None:
         aside = Path(folder) / "aside.jsonl"
         for tolerate in (False, True):
             try:
-                found = open_recording(
-                    str(rec), whole=True, tolerate=tolerate, quarantine=aside if tolerate else None
-                )
+                found = open_recording(str(rec), whole=True, tolerate=tolerate, quarantine=aside if tolerate else None)
                 _in_order([event.at for event in found.log])
             except BadInput as refused:
                 _says_why(refused)

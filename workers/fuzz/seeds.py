@@ -128,7 +128,12 @@ def exchange() -> list[bytes]:
         {"type": "snapshot", "product_id": "X", "bids": [["1.4", "2"], ["1.3", "1"]], "asks": [["1.5", "2"]]},
         {"type": "ticker", "sequence": 5, "product_id": "X", "price": "1.5", "best_bid": "1", "time": _TIME},
         {"type": "l2update", "product_id": "X", "changes": [["buy", "1.41", "3"]], "time": _TIME},
-        {"type": "l2update", "product_id": "X", "changes": [["buy", "1.41", "0"], ["sell", "1.49", "1"]], "time": _TIME},
+        {
+            "type": "l2update",
+            "product_id": "X",
+            "changes": [["buy", "1.41", "0"], ["sell", "1.49", "1"]],
+            "time": _TIME,
+        },
         {"type": "heartbeat", "sequence": 90, "last_trade_id": 20, "product_id": "X", "time": _TIME},
     ]
     return _lines(said)
@@ -182,7 +187,12 @@ def users() -> list[bytes]:
     order |= {"type": "PLACEMENT", "status": "LIVE", "price": "0.57", "original_size": "10", "size_matched": ""}
     trade: dict[str, Any] = {"event_type": "trade", "id": "t1", "status": "MATCHED", "size": "10", "price": 0.57}
     trade |= {"maker_orders": [{"order_id": "0xaa", "asset_id": "1002", "matched_amount": "10", "price": "0.43"}]}
-    fill = {"trade_id": "t", "order_id": "o", "market_ticker": TICKERS[0], "yes_price_dollars": "0.4700"}
+    fill: dict[str, Any] = {
+        "trade_id": "t",
+        "order_id": "o",
+        "market_ticker": TICKERS[0],
+        "yes_price_dollars": "0.4700",
+    }
     fill |= {"count_fp": "3.00", "fee_cost": "0.0600", "book_side": "bid", "ts_ms": T0 // 1000}
     own = {"order_id": "o", "ticker": TICKERS[0], "status": "resting", "fill_count_fp": "0"}
     said: list[Any] = [
@@ -215,7 +225,9 @@ def recordings() -> list[bytes]:
     log = [f"{said}Updated order book for Asset ID: KX-A | {touch}", f"{said}Connected!"]
     log += [f"{said}KX-A | side=no | price=0.35 | delta=-3 | timestamp=2026-02-22T22:00:00.326818Z", "half"]
     prices_csv = "feed_ts_ms,value,full_accuracy_value,server_ts_ms,recv_ms\n1780876800000,6.2,62000,1,1780876801156\n"
-    stream = '1723161254036059768 {"stream":"b@trade","data":{"e":"trade","E":1723161255343,"s":"B","t":37,"p":"6.6"}}\n'
+    stream = (
+        '1723161254036059768 {"stream":"b@trade","data":{"e":"trade","E":1723161255343,"s":"B","t":37,"p":"6.6"}}\n'
+    )
     tokens = CHANGES + "\n2025-12-08T03:00:00+00:00,book,0.41,BUY,223.25,0.41,0.43\n"
     tokens += "2025-12-08T03:00:01+00:00,price_change,0.43,SELL,0,0.41,0.44\n"
     own = '{"format":"surefoot-session","version":1,"name":"s","markets":[],"notes":[],"events":0}\n'

@@ -1,4 +1,4 @@
-"""What a venue's frames say, read slowly and plainly: the standard library's JSON, exact decimals, one dictionary a side.
+"""What a venue's frames say, read slowly and plainly: the standard library's JSON, exact decimals, a dictionary a side.
 
 Nothing here is shared with the feeds but the venue's documentation. Where a reader of good will could doubt a message,
 the slow book is doubted; the fast one may doubt more, never less.

@@ -57,7 +57,7 @@ class SlowKalshi:
         elif kind not in PASSED_OVER:
             self._doubt_subscription(sid)
 
-    def _delta(self, said: Any, sid: int, seq: int, received_at: int, seen_before: bool) -> None:  # noqa: PLR0917
+    def _delta(self, said: Any, sid: int, seq: int, received_at: int, seen_before: bool) -> None:
         side, size = text(said["side"]), text(said["delta_fp"])
         change = -micros(size[1:]) if size.startswith("-") else micros(size)
         at, level = _time(said), price(said["price_dollars"])
@@ -87,7 +87,7 @@ class SlowKalshi:
         book = self.books.get(said["market_ticker"])
         if book is None or seen_before:
             return
-        book.replace(*sides, received_at)
+        book.replace(sides[0], sides[1], received_at)
         book.source = sid
 
     def _lifecycle(self, said: Any) -> None:

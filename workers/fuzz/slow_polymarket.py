@@ -1,10 +1,9 @@
-"""Polymarket's market channel as docs.polymarket.com/asyncapi.json tells it: the new size of a level, the whole book, and
+"""Polymarket's market channel as docs.polymarket.com/asyncapi.json tells it: the new size of a level, whole books, and
 the best prices carried beside each change."""
 
 from __future__ import annotations
 
 import copy
-
 from typing import Any
 
 from workers.fuzz.slow_books import AHEAD, MICRO, NoText, SlowBook, Unsure, micros, names, parsed, price, text
@@ -104,7 +103,7 @@ class SlowPolymarket:
         if book is None or link < book.source:
             return
         backwards = link == book.source and book.ready and at < book.at
-        book.replace(*sides, at)
+        book.replace(sides[0], sides[1], at)
         book.source = link
         book.doubted = book.doubted or backwards
         carried.pop(book.market, None)

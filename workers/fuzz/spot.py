@@ -90,7 +90,8 @@ def _exchange_levels(said: Any, books: _Levels) -> Iterator[str]:
     """The product whose levels a frame changed, once they are."""
     product = said.get("product_id")
     if said["type"] == "snapshot":
-        books[product] = sides = ({}, {})
+        sides: tuple[dict[str, str], dict[str, str]] = ({}, {})
+        books[product] = sides
         for levels, rows in zip(sides, (said.get("bids", []), said.get("asks", [])), strict=True):
             for price, size in rows:
                 _put(levels, price, size)
