@@ -20,6 +20,8 @@ import msgspec
 from domain.market import Venue
 
 NAME = "dead-letters"
+LONGEST_WHY = 500
+"""Characters kept of a reason: it may quote the message."""
 LONGEST = 1 << 20
 """Bytes kept of one message; the rest of a longer one is cut off, and `bytes` says how long it was."""
 
@@ -55,7 +57,7 @@ class DeadLetters:
         line = {
             "at": at,
             "venue": venue,
-            "why": why,
+            "why": why[:LONGEST_WHY],
             "bytes": len(raw),
             "frame": base64.b64encode(raw[:LONGEST]).decode(),
         }

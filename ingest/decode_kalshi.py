@@ -16,6 +16,7 @@ from domain.money import MICRO
 from ingest.events import Malformed
 
 _PLACES = 6
+_SCALES = tuple(10 ** (_PLACES - places) for places in range(_PLACES + 1))
 _LONGEST = 24
 """Characters of a number. No price or size of a venue comes near, and Python refuses numerals without end."""
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -205,40 +206,26 @@ def _standing(text: str) -> int:
 
 def _micros(text: str) -> int:
     whole, _, fraction = text.partition(".")
-    if (
-        not (whole + fraction).isdecimal()
-        or not whole
-        or len(fraction) > _PLACES
-        or len(text) > _LONGEST
-        or not text.isascii()
-    ):
-        raise Malformed(f"number {text!r}; expected a plain decimal with at most six places")
-    return int(whole) * MICRO + int(fraction.ljust(_PLACES, "0"))
+    digits = whole + fraction
+    if not (whole and digits.isdecimal() and digits.isascii()) or len(fraction) > _PLACES or len(text) > _LONGEST:
+        raise Malformed(f"number {text[:80]!r}; expected a plain decimal with at most six places")
+    return int(digits) * _SCALES[len(fraction)]
 
 
 def time_micros(text: str) -> int:
     """`2026-06-11T06:31:29.957081Z` → microseconds since the epoch; up to six places of a second, always UTC."""
-    if (
-        len(text) == 27
-        and text[26] == "Z"
-        and text[19] == "."
-        and text.isascii()
-        and (micros := text[20:26]).isdecimal()
-    ):
-        return _second(text[:19]) + int(micros)  # as the venue writes it, nearly always
+    if text[26:] == "Z" and (micros := text[20:26]).isdecimal() and text.isascii():
+        return _second(text[:20]) + int(micros)  # as the venue writes it, nearly always
     fraction = text[20:-1]
-    if (
-        text[-1:] != "Z"
-        or not text.isascii()
-        or (fraction and (text[19] != "." or not fraction.isdecimal() or len(fraction) > _PLACES))
-    ):
-        raise Malformed(f"time {text!r}; expected 2026-06-11T06:31:29.957081Z")
-    return _second(text[:19]) + (int(fraction.ljust(_PLACES, "0")) if fraction else 0)
+    if text[-1:] != "Z" or not text.isascii() or (fraction and (not fraction.isdecimal() or len(fraction) > _PLACES)):
+        raise Malformed(f"time {text[:80]!r}; expected 2026-06-11T06:31:29.957081Z")
+    return _second(text[:20] if fraction else text[:19] + ".") + int(fraction.ljust(_PLACES, "0"))
 
 
 @lru_cache(maxsize=256)
 def _second(text: str) -> int:
+    """Of a time up to the point behind its seconds."""
     try:
-        return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp()) * MICRO
+        return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.").replace(tzinfo=UTC).timestamp()) * MICRO
     except ValueError:
         raise Malformed(f"time {text!r}; expected 2026-06-11T06:31:29.957081Z") from None

@@ -20,6 +20,7 @@ from domain.money import MICRO
 from ingest.events import Listed, Malformed, Resolved, TickChange, TradePrint
 
 _PLACES = 6
+_SCALES = tuple(10 ** (_PLACES - places) for places in range(_PLACES + 1))
 _LONGEST = 24
 """Characters of a number. No price, size or time of the venue comes near, and Python refuses numerals without end."""
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -310,9 +311,9 @@ def _best_ask(text: str) -> int:
 def _micros(text: str) -> int:
     whole, _, fraction = text.partition(".")
     digits = whole + fraction
-    if not digits.isdecimal() or len(fraction) > _PLACES or len(text) > _LONGEST or not text.isascii():
-        raise Malformed(f"number {text!r}; expected a plain decimal with at most six places")
-    return int(whole or "0") * MICRO + int(fraction.ljust(_PLACES, "0"))
+    if not (digits.isdecimal() and digits.isascii()) or len(fraction) > _PLACES or len(text) > _LONGEST:
+        raise Malformed(f"number {text[:80]!r}; expected a plain decimal with at most six places")
+    return int(digits) * _SCALES[len(fraction)]
 
 
 def time_micros(text: str | int) -> int:

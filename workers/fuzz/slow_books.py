@@ -67,9 +67,7 @@ class SlowBook:
 def parsed(raw: bytes) -> Any:
     """Raises NoText. Integers too long to be any number of a venue become text."""
     try:
-        return json.loads(
-            raw.decode("utf-8"), strict=False, parse_int=lambda text: int(text[:40]), object_pairs_hook=_object
-        )
+        return json.loads(raw.decode("utf-8"), parse_int=lambda text: int(text[:40]), object_pairs_hook=_object)
     except (ValueError, RecursionError):
         raise NoText from None
 
