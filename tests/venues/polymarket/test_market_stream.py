@@ -98,7 +98,7 @@ class Heard:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def frame(self, raw: bytes, received_at_us: int, received_ns: int, link: int) -> None:
-        assert received_at_us == 7_000
+        assert received_at_us == T0 + 7_000
         assert received_ns > 0
         self.frames.append((raw, link))
         self.note(("frame", link))
@@ -161,7 +161,7 @@ async def pool(
     url: str, heard: Heard, groups: Sequence[Sequence[str]] = ((YES, NO),), **options: Any
 ) -> AsyncIterator[MarketPool]:
     said = {"on_frame": heard.frame, "on_link_lost": heard.lost, "on_silent": heard.silent, "on_state": heard.state}
-    made = MarketPool(url, groups, clock=lambda: 7_000, rng=random.Random(1), **{"timing": QUICK, **said, **options})
+    made = MarketPool(url, groups, clock=lambda: T0 + 7_000, rng=random.Random(1), **{"timing": QUICK, **said, **options})
     running = asyncio.create_task(made.run())
     try:
         yield made
@@ -374,7 +374,7 @@ class EngineSide:
         self.heard.frame(raw, received_at_us, received_ns, link)
 
     def old_connection_repeats_itself(self) -> None:
-        self.engine.on_frame(change(YES, 39, 9, T0 + 1_000), 7_000, Venue.POLYMARKET, 1)
+        self.engine.on_frame(change(YES, 39, 9, T0 + 1_000), T0 + 7_000, Venue.POLYMARKET, 1)
 
 
 def engine_of(heard: Heard) -> EngineSide:
