@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from config.settings import Settings
 
-SECRET_KEYS = frozenset({"postgres.dsn"})
+SECRET_KEYS = frozenset({"postgres.dsn", "warm_cache.url"})
 """Values that may hold a password: shown redacted everywhere."""
 
 

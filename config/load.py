@@ -8,20 +8,21 @@ anything that looks like key material are never repeated in a message.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit, urlunsplit
 
-import yaml
 from pydantic import ValidationError
 
+from config.exact import check_exact, refuse_binary
 from config.keys import SECRET_KEYS, fields_of, is_money, leaves, nearest
 from config.settings import Settings
+from config.strategy_files import beside, entries
+from config.yaml_text import parse, read
 from domain.errors import BadInput
-from domain.money import Inexact, to_micros
 
 ENV_PREFIX = "SUREFOOT_"
 ENV_SHORT = {"SUREFOOT_TEMPORAL": "temporal.binary", "SUREFOOT_STATE_DIR": "state_dir"}
@@ -61,13 +62,17 @@ def load(
     values: dict[str, _Value] = {}
     chosen = profile or environ.get(ENV_PROFILE) or DEFAULT_PROFILE
     text, source = _profile(chosen)
-    values |= _flatten(_parse(text, source), source)
+    values |= _flatten(parse(text, source), source)
     if config is not None:
         source = f"file {config}"
-        values |= _flatten(_parse(_read(config, "--config"), source), source)
+        values |= _flatten(parse(read(config, "--config"), source), source)
     values |= _environment(environ)
     for key, value in (overrides or {}).items():
         values[key] = _Value(value, "command line")
+    if config is not None and "strategies" not in values and (found := beside(config)):
+        values["strategies"] = _Value([str(path) for path in found], f"folder {found[0].parent}")
+    if listed := values.get("strategies"):
+        values["strategies"] = _Value(entries(listed.value, listed.source), listed.source)
     for key, item in values.items():
         if _is_path(_TYPES[key]) and isinstance(item.value, str):
             values[key] = _Value(str(Path(item.value).expanduser().absolute()), item.source)
@@ -117,7 +122,7 @@ def effective(settings: Settings) -> dict[str, Any]:
 
 def _profile(name: str) -> tuple[str, str]:
     if name.endswith((".yaml", ".yml")) or "/" in name:
-        return _read(Path(name), "--profile"), f"profile {name}"
+        return read(Path(name), "--profile"), f"profile {name}"
     folder = files("config") / "profiles"
     built_in = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
     if name not in built_in:
@@ -127,42 +132,6 @@ def _profile(name: str) -> tuple[str, str]:
             "config",
         )
     return (folder / f"{name}.yaml").read_text(encoding="utf-8"), f"profile {name}"
-
-
-def _read(path: Path, flag: str) -> str:
-    try:
-        return path.expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise BadInput(f"{flag} {path}: {reason}; expected a readable YAML file", "config") from None
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice: YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
-
-
-def _parse(text: str, source: str) -> dict[str, Any]:
-    try:
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, stricter
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise BadInput(f"{source}{place}: {error.problem}; expected YAML", "config") from None
-    except yaml.YAMLError as error:
-        raise BadInput(f"{source}: {str(error).splitlines()[0]}; expected YAML", "config") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise BadInput(f"{source}: holds a {type(content).__name__}; expected sections with keys", "config")
-    return content
 
 
 def _flatten(content: Mapping[Any, Any], source: str, kind: Any = Settings, prefix: str = "") -> dict[str, _Value]:
@@ -177,7 +146,8 @@ def _flatten(content: Mapping[Any, Any], source: str, kind: Any = Settings, pref
                 f"{source}: unknown key {key}.{nearest(key, list(_TYPES))} Allowed in {where}: {allowed}", "config"
             )
         if fields_of(fields[name]) is None:
-            _refuse_binary(key, value, source)
+            if is_money(_TYPES[key]):
+                refuse_binary(key, value, source)
             flat[key] = _Value(value, source)
         elif isinstance(value, Mapping):
             flat |= _flatten(value, source, fields[name], f"{key}.")
@@ -185,15 +155,6 @@ def _flatten(content: Mapping[Any, Any], source: str, kind: Any = Settings, pref
             inner = ", ".join(fields_of(fields[name]) or ())
             raise BadInput(f"{source}: {key} is a section; expected the keys {inner} below it", "config")
     return flat
-
-
-def _refuse_binary(key: str, value: Any, source: str) -> None:
-    if isinstance(value, float) and is_money(_TYPES[key]):
-        raise BadInput(
-            f"{source}: {key} = {value} is a binary fraction, which cannot hold money exactly; "
-            f'write it in quotes: {key.rsplit(".", 1)[-1]}: "{value}"',
-            "config",
-        )
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, _Value]:
@@ -248,11 +209,7 @@ def _validate(values: Mapping[str, _Value]) -> Settings:
         ) from None
     for key, value in effective(settings).items():
         if is_money(_TYPES[key]) and value is not None:
-            try:
-                to_micros(value)
-            except Inexact as error:
-                source = values[key].source if key in values else "default"
-                raise BadInput(f"{source}: {key} = {value}: {error}", "config") from None
+            check_exact(key, value, values[key].source if key in values else "default")
     return settings
 
 
@@ -262,9 +219,15 @@ def _explain(detail: dict[str, Any], values: Mapping[str, _Value]) -> str:
         path.pop()
     problem = str(detail["msg"]).removeprefix("Value error, ")
     if not path:
-        return problem
+        section = ".".join(str(part) for part in detail["loc"])
+        return f"{section}: {problem}" if section else problem
     key = ".".join(path)
     item = values[key]
+    inside = [
+        f"item {part + 1}" if isinstance(part, int) else str(part) for part in detail["loc"][key.count(".") + 1 :]
+    ]
+    if inside:
+        problem = f"{', '.join(inside)}: {problem}"
     hint = ""
     if detail["type"] == "string_type":
         hint = "; write it in quotes"

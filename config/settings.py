@@ -12,10 +12,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from config.ingest import Firewall, Readiness, Recording
 from config.section import Section
+from config.spot import SpotFeedSettings, WarmCache, trouble_with_spot
 from config.venues import Kalshi, Polymarket, missing_for_live
+from domain.features.params import FeatureParams
 from domain.intent import LegPolicy
-from domain.limits import CrossParams, GateLimits, SetParams
+from domain.limits import CrossParams, GateLimits, SetParams, StrategySpec
 from domain.market import Venue
 
 FROM_SESSION: Literal["from session"] = "from session"
@@ -160,9 +163,18 @@ class Settings(Section):
     sets: Literal["from session"] | tuple[tuple[str, ...], ...] = FROM_SESSION
     strategy: SetParams = SetParams()
     cross: CrossParams = CrossParams()
+    strategies: tuple[StrategySpec, ...] = ()
+    """The strategies to run, in this order; none: one on sets by `strategy`, one on claims by `cross`."""
     gates: GateLimits = GateLimits()
     gates_polymarket: GateLimits = GateLimits()
+    readiness: Readiness = Readiness()
+    recording: Recording = Recording()
+    firewall: Firewall = Firewall()
     policy: LegPolicy = LegPolicy()
+    spot: tuple[SpotFeedSettings, ...] = ()
+    """The spot feeds that run; none by default."""
+    features: FeatureParams = FeatureParams()
+    warm_cache: WarmCache = WarmCache()
     worker: Worker = Worker()
     reconcile: Reconcile = Reconcile()
     metrics: Metrics = Metrics()
@@ -193,16 +205,17 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _spot_fits(self) -> Self:
+        if trouble := trouble_with_spot(self.spot, self.features, self.polymarket.credentials_file):
+            raise ValueError(trouble)
+        return self
+
+    @model_validator(mode="after")
     def _sane(self) -> Self:
-        strategy, policy, gates = self.strategy, self.policy, self.gates
+        policy, gates = self.policy, self.gates
         if not self.venues or len(set(self.venues)) < len(self.venues):
             raise ValueError(
                 f"venues: [{', '.join(self.venues)}]; expected one or more of kalshi, polymarket, each once"
-            )
-        if not Decimal(0) < strategy.min_size <= strategy.max_size:
-            raise ValueError(
-                f"strategy sizes {strategy.min_size} to {strategy.max_size} shares: "
-                "min_size must be above 0 and not above max_size"
             )
         for section, unit in (("paper", self.paper.member_unit), ("kalshi", self.kalshi.member_unit)):
             if unit not in (Decimal("0.0001"), Decimal("0.01")):
@@ -210,7 +223,6 @@ class Settings(Section):
         negative = [
             name
             for name, value in (
-                ("strategy.ttl_ms", strategy.ttl_ms - 1),
                 ("policy.leg_b_slack", policy.leg_b_slack),
                 ("policy.loss_budget", policy.loss_budget),
                 ("policy.dust", policy.dust),

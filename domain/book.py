@@ -25,6 +25,9 @@ class Book:
     the next snapshot, and the levels are then only what was last believed; `doubt` says in words what happened to it.
     A snapshot that is crossed itself ends no doubt.
 
+    `believed_at` is our time of the snapshot since which it is believed, `first_believed_at` that of the first such; 0
+    before there was one. They are not taken back when it is doubted: `ready` and `gapped` say whether it is believed.
+
     `exchange_at` is the exchange's time of the last change, `received_at` ours; both only as given by the caller.
     `touched_at` is when the best bid or ask last moved, `touch_gap` the smoothed time between such moves (an eighth of
     each new gap; moves within one microsecond count once), `CALM_US` before any was seen.
@@ -36,11 +39,13 @@ class Book:
         "_bid_levels",
         "_bid_levels_at",
         "asks",
+        "believed_at",
         "best_ask",
         "best_bid",
         "bids",
         "doubt",
         "exchange_at",
+        "first_believed_at",
         "gapped",
         "market",
         "ready",
@@ -64,6 +69,8 @@ class Book:
         self.ready = False
         self.gapped = False
         self.doubt = ""
+        self.believed_at = 0
+        self.first_believed_at = 0
         self._bid_levels: tuple[Level, ...] = ()
         self._bid_levels_at = 0
         self._ask_levels: tuple[Level, ...] = ()
@@ -83,8 +90,12 @@ class Book:
         self.exchange_at = exchange_at
         self.received_at = received_at
         self.touched_at = self.touched_at or exchange_at
-        self.ready = True
-        self.gapped = self.gapped and self.crossed()
+        if self.gapped or not self.ready:
+            self.ready = True
+            self.gapped = self.gapped and self.crossed()
+            if not self.gapped:
+                self.believed_at = received_at
+                self.first_believed_at = self.first_believed_at or received_at
 
     def change_bid(self, price: int, delta: int, exchange_at: int, received_at: int) -> bool:
         """Change the YES bid at `price` by `delta`. False, and nothing is changed, if the level would fall below 0:

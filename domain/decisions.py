@@ -13,6 +13,7 @@ class Gate(StrEnum):
     NOT_READY = "not_ready"  # a book of the pair has no snapshot yet, or the feed is down
     GAPPED = "gapped"  # a sequence gap or a recorder's restart; the book is not trusted until resynced
     CROSSED = "crossed"  # a book whose best bid is at or above its best ask
+    WARMING = "warming"  # a book is believed, but not for long enough yet
     MIRRORED = "mirrored"  # the two tokens of one condition do not mirror each other: two views of different instants
     IMPOSSIBLE = "impossible"  # a quote no exchange shows: outside (0, 1), off the grid, without a size, from the past
     DEGENERATE = "degenerate"  # a side is empty, or the spread is so wide that nobody means it
@@ -21,9 +22,11 @@ class Gate(StrEnum):
     STALE = "stale"  # a book last changed too long before the deciding event
     SKEWED = "skewed"  # the two books are of different instants
     LAGGED = "lagged"  # the frame was under way for too long
+    FEATURES = "features"  # a feature that the strategy stands on is not valid, or speaks against the trade
     SHALLOW = "shallow"  # depth runs out before the smallest size
     USERS = "users"  # a venue's private channel is not acknowledged: fills there would be heard of late
     HALTED = "halted"  # a halt in force covers a market or the strategy, or halts could not be read
+    PAUSED = "paused"  # the process is not RUNNING: a condition for trading does not hold, or not for long enough
     OPEN_TRADE = "open_trade"  # the pair already has as many open trades as allowed
     NO_DURABLE_START = "no_durable_start"  # the workflow could not be started: no record, no trade
 

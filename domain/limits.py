@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from domain.later import later
 
@@ -24,6 +26,9 @@ class SetParams:
     ttl_ms: int = 1_000
     sell: bool = False
 
+    def __post_init__(self) -> None:
+        _check(self.min_size, self.max_size, self.ttl_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class CrossParams:
@@ -41,6 +46,36 @@ class CrossParams:
     ttl_ms: int = 1_000
     hurdle: Decimal = Decimal("0.10")
     lock_days: Decimal = Decimal("3")
+
+    def __post_init__(self) -> None:
+        _check(self.min_size, self.max_size, self.ttl_ms)
+        if min(self.hurdle, self.lock_days) < 0:
+            raise ValueError(f"hurdle {self.hurdle}, lock_days {self.lock_days}: expected 0 or more; raise the lower")
+
+
+def _check(min_size: Decimal, max_size: Decimal, ttl_ms: int) -> None:
+    """Raises ValueError for what no strategy can trade by."""
+    if not Decimal(0) < min_size <= max_size:
+        raise ValueError(f"sizes {min_size} to {max_size} shares: min_size must be above 0 and not above max_size")
+    if ttl_ms < 1:
+        raise ValueError(f"ttl_ms {ttl_ms}: an intent must live for at least 1 ms; raise it")
+
+
+@dataclass(frozen=True, slots=True)
+class StrategySpec:
+    """One strategy to run beside others: `strategy` names its code, `name` is what halts, reports and intents call it.
+
+    `params` are as the strategy's own schema says, those left out at its defaults. It looks only at what is filed under
+    a pair whose name begins with one of `pairs`; at all there is, if none is given. `version`, where given, is what its
+    version must come to. `source` says for people where this was written.
+    """
+
+    strategy: str
+    name: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    pairs: tuple[str, ...] = ()
+    version: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,29 @@ class SpotSource(StrEnum):
     PYTH = "pyth"
 
 
+class SpotFeed(StrEnum):
+    """Who carries prices to us: one connection each. The value is the stable word in settings, files and metrics, and
+    none of them is a venue's."""
+
+    COINBASE = "coinbase"  # Coinbase Exchange
+    COINBASE_ADVANCED = "coinbase_advanced"  # Coinbase Advanced Trade
+    BINANCE = "binance"
+    POLYMARKET_PRICES = "polymarket_prices"  # oracles, as Polymarket's price topics report them
+
+    @property
+    def sources(self) -> tuple[SpotSource, ...]:
+        """Whose prices it carries."""
+        return _CARRIED[self]
+
+
+_CARRIED = {
+    SpotFeed.COINBASE: (SpotSource.COINBASE,),
+    SpotFeed.COINBASE_ADVANCED: (SpotSource.COINBASE,),
+    SpotFeed.BINANCE: (SpotSource.BINANCE,),
+    SpotFeed.POLYMARKET_PRICES: (SpotSource.CHAINLINK, SpotSource.CHAINLINK_TWAP, SpotSource.PYTH),
+}
+
+
 class SpotKind(StrEnum):
     TRADE = "trade"  # the price somebody paid
     QUOTE = "quote"  # the middle of the best bid and ask

@@ -1,9 +1,9 @@
 """Messages that could not be used, kept for a person: what a feed said that nobody understood is never thrown away.
 
-One JSON object a line in `dead-letters.jsonl`: `at` (our wall clock, microseconds), `venue`, `why`, `bytes` (the
-message's length) and `frame` (base64). A file that has grown to `most_bytes` becomes `dead-letters.1.jsonl`, and what
-would be the `files`+1st is deleted: a venue gone mad fills its bound and no more. Every message is counted, also one
-that the disk did not take.
+One JSON object a line in `dead-letters.jsonl`: `at` (our wall clock, microseconds), `venue` (or a spot feed), `why`,
+`bytes` (the message's length) and `frame` (base64). A file that has grown to `most_bytes` becomes
+`dead-letters.1.jsonl`, and what would be the `files`+1st is deleted: a venue gone mad fills its bound and no more.
+Every message is counted, also one that the disk did not take.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-
-from domain.market import Venue
 
 NAME = "dead-letters"
 LONGEST_WHY = 500
@@ -40,7 +38,8 @@ class DeadLetter:
 class DeadLetters:
     """Appends to files under `folder`, made if missing. Writing never raises: a feed does not stop for its waste.
 
-    `counts` are messages by venue since this was made, `unkept` those the disk did not take, `trouble` why, last.
+    `counts` are messages by venue or spot feed since this was made, `unkept` those the disk did not take, `trouble`
+    why, last.
     """
 
     def __init__(self, folder: Path, *, most_bytes: int = 16 << 20, files: int = 4) -> None:
@@ -51,8 +50,9 @@ class DeadLetters:
         self.unkept = 0
         self.trouble = ""
 
-    def keep(self, venue: Venue, raw: bytes, why: str, at: int) -> None:
-        """`at` is our wall clock in microseconds. Has the shape of the engine's `on_dead`."""
+    def keep(self, venue: str, raw: bytes, why: str, at: int) -> None:
+        """`venue` is whose message it is, or a spot feed; `at` is our wall clock in microseconds. Has the shape of the
+        engine's `on_dead`."""
         self.counts[venue] += 1
         line = {
             "at": at,

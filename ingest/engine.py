@@ -4,11 +4,12 @@ Pure and synchronous. It has no clock (time comes with the frames), does no I/O,
 it returns; callbacks are called from inside `on_frame`. So a recorded order of calls replays to the same decisions.
 
 The host calls `on_frame` for every frame of a venue's order-book feed, `on_state` when a venue's feed goes down or
-comes up, `on_users` when its private channel does, `on_link_lost` when one of several connections is gone, `on_halts`
-when the halts in force change, and `trade_closed` when a trade of a set is over. When a market's book can no longer be
-believed (`ingest.events.Doubt`: a message missing, a frame that cannot be read, best prices that contradict the
-venue's) the market is *gapped* and `on_gapped` names it: ask the venue for a snapshot. Until one comes its
-opportunities are seen, counted and not taken.
+comes up, `on_users` when its private channel does, `on_link_lost` when one of several connections is gone, `on_spot`
+for every frame of a spot feed, `on_halts` when the halts in force change, `on_condition` when anything else begins or
+ceases to hold that trading rests on (`ingest.readiness`), and `trade_closed` when a trade of a set is over. When a
+market's book can no longer be believed (`ingest.events.Doubt`: a message missing, a frame that cannot be read, best
+prices that contradict the venue's) the market is *gapped* and `on_gapped` names it: ask the venue for a snapshot. Until
+one comes its opportunities are seen, counted and not taken.
 
 A frame is one event however many changes it holds: all are applied before anything is decided on them.
 
@@ -19,23 +20,33 @@ Everything created on the way is small, short-lived and mostly invisible to the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from domain.book import Book
 from domain.decisions import Gate, Suppression
 from domain.depth import SetQuote
+from domain.features.feature import FeatureVector
+from domain.features.params import FeatureParams
 from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
-from domain.market import Venue
+from domain.market import MarketSpec, Venue
 from domain.orders import Side
-from ingest.events import Doubt, Malformed, News
+from domain.spot import SpotFeed
+from ingest.events import Doubt, Malformed, News, TickChange
 from ingest.feed import Counters, Feed, Told
 from ingest.feed_kalshi import KalshiFeed
 from ingest.feed_polymarket import PolymarketFeed
 from ingest.gates import Bounds, Halts, Moment, bounds_of, explain, shut_gate
+from ingest.guard import FirewallRules, Guard
 from ingest.opportunity import Episode, Refusal
+from ingest.readiness import Change, Pauses, Phase, Readiness, market_phase
 from ingest.sets import OutcomeSet
-from ingest.strategies.basket import BasketStrategy
-from ingest.strategy import Strategy
+from ingest.spot_side import SpotSide
+from ingest.strategies import basket
+from ingest.strategy import Ground, Strategy
+from ingest.view import View
+from ingest.warm import WarmState
+from ingest.why import ONLY_WITH_AN_EDGE, Answer, MarketState, Reason
 
 __all__ = ["Counters", "Engine"]
 
@@ -53,17 +64,21 @@ class _Open:
 class _Watch:
     """One strategy: its books, the opportunity that stands, and the pair's open trades."""
 
-    __slots__ = ("books", "bounds", "buys", "episode", "feeds", "halt", "open", "payoff", "sells", "strategy")
+    __slots__ = (
+        "books", "bounds", "buys", "ceiling", "episode", "featured", "feeds", "halt", "open", "sells", "strategy",
+        "view",
+    )  # fmt: skip
 
-    def __init__(
-        self, strategy: Strategy, books: tuple[Book, ...], feeds: tuple[Feed, ...], opened: _Open, bounds: Bounds
-    ) -> None:
+    def __init__(self, strategy: Strategy, view: View, feeds: tuple[Feed, ...], opened: _Open, bounds: Bounds) -> None:
         self.strategy = strategy
-        self.books = books
-        sides = list(zip(books, strategy.sides, strict=True))
+        self.view = view
+        self.featured = bool(strategy.features)
+        self.books = books = tuple(view.books)
+        # Without a ceiling nothing is compared: no price costs 0, which is always below 1.
+        sides = [] if strategy.ceiling is None else list(zip(books, strategy.sides, strict=True))
         self.buys = tuple(book for book, side in sides if side is Side.BUY)
         self.sells = tuple(book for book, side in sides if side is Side.SELL)
-        self.payoff = strategy.terms.payoff
+        self.ceiling = 1 if strategy.ceiling is None else strategy.ceiling
         self.feeds = feeds
         self.open = opened
         self.bounds = bounds
@@ -77,8 +92,11 @@ class Engine:
 
     `on_intent` gets each decision to trade, `on_suppressed` each opportunity that ended without one, once for every
     gate that was shut meanwhile. `on_gapped` gets the markets of a venue that need a snapshot and why, each time they
-    lose one's belief; `on_news` what a feed says besides books; `on_dead` each message that could not be used and why.
-    `yes_price` says how Kalshi's feed writes NO levels (see `ingest.decode_kalshi`).
+    lose one's belief; `on_news` what a feed says besides books; `on_dead` each message that could not be used and why,
+    by venue or spot feed. `yes_price` says how Kalshi's feed writes NO levels (see `ingest.decode_kalshi`). `features`
+    say which markets follow a spot price; `spot` keeps what they see. `settle` is for how many microseconds of our
+    clock everything that trading rests on must have held, a book among it, before it is traded on. `firewall` says
+    which books stand behind the quote firewall, `on_phase` hears of each change of the process's phase.
     """
 
     def __init__(  # noqa: PLR0917 - what it watches, four rules, and where its two kinds of answer go
@@ -94,10 +112,15 @@ class Engine:
         venue_limits: Mapping[Venue, GateLimits] | None = None,
         on_gapped: Callable[[Venue, tuple[str, ...], Doubt], None] = lambda venue, markets, doubt: None,
         on_news: Callable[[News], None] = lambda news: None,
-        on_dead: Callable[[Venue, bytes, str, int], None] = lambda venue, raw, why, at: None,
+        on_dead: Callable[[str, bytes, str, int], None] = lambda source, raw, why, at: None,
         yes_price: bool = True,
+        features: FeatureParams | None = None,
+        settle: int = 0,
+        firewall: FirewallRules = FirewallRules(),  # noqa: B008 - frozen
+        on_phase: Callable[[Change], None] = lambda change: None,
     ) -> None:
         self.limits = limits
+        self.readiness = Readiness(settle, on_phase)
         self.counters = Counters()
         self.last_malformed = ""
         self._on_intent = on_intent
@@ -105,15 +128,17 @@ class Engine:
         self._on_gapped = on_gapped
         self._on_dead = on_dead
         self._now = 0
+        self._guard = Guard(firewall)
         kalshi = KalshiFeed(self.counters, self._told(Venue.KALSHI, on_news), yes_price=yes_price)
         polymarket = PolymarketFeed(self.counters, self._told(Venue.POLYMARKET, on_news))
         self.kalshi, self.polymarket = kalshi, polymarket
         self._feeds: dict[Venue, Feed] = {Venue.KALSHI: kalshi, Venue.POLYMARKET: polymarket}
+        self.spot = SpotSide(features or FeatureParams(), lambda feed, raw, why: on_dead(feed, raw, why, self._now))
+        self._following = False
         self._watches: list[_Watch] = []
         self._by_book: dict[Book, list[_Watch]] = {}
         self._open: dict[str, _Open] = {}
-        sides = (Side.BUY, Side.SELL) if params.sell else (Side.BUY,)
-        baskets = [BasketStrategy(outcomes, params, limits, policy, side) for outcomes in sets for side in sides]
+        baskets = basket.make(params, "", Ground(tuple(sets), (), (), limits, policy))
         for strategy in (*baskets, *strategies):
             self._watch(strategy, venue_limits or {})
 
@@ -124,17 +149,32 @@ class Engine:
         def doubt(markets: Iterable[str], venue: Venue, why: Doubt) -> None:
             self.on_gap(markets, venue, why)
 
-        return Told(doubt=doubt, news=on_news, dead=dead)
+        def news(said: News) -> None:
+            if isinstance(said, TickChange):
+                self._guard.regrid(said)
+            on_news(said)
+
+        return Told(doubt=doubt, news=news, dead=dead)
 
     def _watch(self, strategy: Strategy, venue_limits: Mapping[Venue, GateLimits]) -> None:
         specs = strategy.markets
+        for other in self._watches:
+            known = other.strategy
+            if (known.name, known.pair, known.markets, known.sides) == (
+                strategy.name, strategy.pair, specs, strategy.sides,
+            ):  # fmt: skip
+                raise ValueError(f"strategy {strategy.name} on {strategy.pair} is given twice; expected each once")
         books = tuple(self._feeds[spec.venue].watch(spec.market) for spec in specs)
         feeds = tuple(self._feeds[venue] for venue in dict.fromkeys(spec.venue for spec in specs))
         opened = self._open.setdefault(strategy.pair, _Open())
-        watch = _Watch(strategy, books, feeds, opened, bounds_of(specs, self.limits, venue_limits))
+        bounds = bounds_of(specs, self.limits, venue_limits, self.readiness.settle)
+        watch = _Watch(strategy, View(books, features=self.features), feeds, opened, bounds)
         self._watches.append(watch)
-        for book in books:
+        for spec, book in zip(specs, books, strict=True):
             self._by_book.setdefault(book, []).append(watch)
+            self._guard.watch(spec, book)
+            self.spot.follow(spec, book)
+        self._following = self.spot.follows
 
     # -- the feeds ----------------------------------------------------------------------------------------------
 
@@ -149,11 +189,15 @@ class Engine:
         except Malformed as wrong:
             self._malformed(feed, raw, str(wrong), link)
             return
+        if self._following:
+            self.spot.touched(touched)
+        if self._guard:
+            self._guard.touched(touched)
         for touching in touched:
             for watch in self._by_book[touching]:
                 if touching is not touched[0] and touched[0] in watch.books:
                     continue  # looked at already, with the whole frame applied
-                # Whether the best prices alone cost less than the payoff: the check nearly every frame ends with.
+                # Whether the best prices alone cost less than the ceiling: the check nearly every frame ends with.
                 cost = 0
                 for book in watch.buys:
                     if book.best_ask is None:
@@ -165,7 +209,7 @@ class Engine:
                             break
                         cost -= book.best_bid
                     else:
-                        if cost < watch.payoff:
+                        if cost < watch.ceiling:
                             self._look(watch, feed, received_at)
                             continue
                 if watch.episode is not None:
@@ -182,6 +226,9 @@ class Engine:
         for market in gapped:
             books[market].gapped = True
             books[market].doubt = doubt.words
+        self.spot.lost(books[market] for market in gapped)
+        if self._guard:
+            self._guard.lost(books[market] for market in gapped)
         self._on_gapped(venue, gapped, doubt)
 
     def on_link_lost(self, link: int) -> None:
@@ -201,6 +248,28 @@ class Engine:
                 watch.episode.refusals.setdefault(Gate.NOT_READY, Refusal(at, reason, 0, 0))
                 self._close(watch)
         feed.down()
+        self._guard.lost(feed.books.values())
+        self.spot.lost(feed.books.values())
+
+    def on_spot(self, feed: SpotFeed, raw: bytes, received_at: int, link: int = 1) -> None:
+        """One frame of a spot feed as it came, `link` the number of its connection. It decides nothing by itself: what
+        it says is there for the next book change. Never raises for input."""
+        self._now = received_at
+        self.spot.take(feed, raw, received_at, link)
+
+    def on_warm(self, state: WarmState) -> int:
+        """What features had learned before this engine was made, to go on with; before the first spot frame, or it is
+        too late. What does not fit is left out; how many spot prices went on."""
+        return self.spot.restore(state)
+
+    def warm_state(self, at: int) -> WarmState:
+        """What features have learned by now; `at` our wall clock (µs)."""
+        return self.spot.state(at)
+
+    def features(self, market: str, at: int) -> FeatureVector:
+        """The features of a watched market at exchange time `at` (µs), computed when asked for; of a market that
+        follows no spot every one is missing."""
+        return self.spot.vector(market, at)
 
     def on_users(self, up: bool, reason: str, venue: Venue) -> None:
         """A venue's private channel, which tells of our fills, is acknowledged or gone. While it is gone, opportunities
@@ -243,38 +312,68 @@ class Engine:
         for watch in self._watches:
             watch.halt = halts.over(watch.strategy.markets, watch.strategy.name)
 
+    # -- readiness ----------------------------------------------------------------------------------------------
+
+    def expect(self, name: str, pauses: Pauses = Pauses.ALL, *, feed: bool = False) -> None:
+        """Nothing is taken before `name` has been said to hold. Before the first frame."""
+        self.readiness.expect(name, pauses, feed=feed)
+
+    def on_condition(self, name: str, ok: bool, why: str, at: int, pauses: Pauses = Pauses.ALL) -> None:
+        """Something that trading rests on holds or does not, at `at` (our clock, µs), and why not. Never called, as in
+        a replay of frames alone, everything holds."""
+        self.readiness.say(name, ok, why, at, pauses)
+
+    def on_time(self, at: int) -> None:
+        """It is `at` by our clock (µs): called now and then, so that phases change where nothing else happens."""
+        self.readiness.step(at)
+
+    def on_stop(self, at: int) -> None:
+        """The process was told to stop at `at` (our clock, µs): from now on nothing is taken."""
+        self.readiness.stop(at)
+
     # -- opportunities ------------------------------------------------------------------------------------------
 
     def _look(self, watch: _Watch, feed: Feed, received_at: int) -> None:
-        books, at = watch.books, feed.at
-        quote = watch.strategy.quote(books, at)
+        view, at = watch.view, feed.at
+        view.at = at
+        proposal = watch.strategy.on_event(view)
         episode = watch.episode
-        if quote is None:
+        if proposal is None:
             if episode is not None:
                 self._close(watch)
             return
         if episode is None:
             episode = watch.episode = Episode(at)
-        moment = Moment(
-            books=books,
-            venue=feed.venue,
-            at=at,
-            received_at=received_at,
-            feed_up=all(each.up for each in watch.feeds),
-            size=quote.size,
-            min_size=watch.strategy.min_size,
-            open_trades=watch.open.announced + watch.open.opened,
-            halt=watch.halt,
-            unheard=next((each.unheard for each in watch.feeds if each.unheard), ""),
-        )
+        quote = proposal.quote
+        moment = self._moment(watch, feed.venue, quote.size, at, received_at, proposal.against)
         gate = shut_gate(moment, watch.bounds)
         if gate is None:
             episode.taken = True
             watch.open.announced += 1
             self.counters.intents += 1
-            self._on_intent(watch.strategy.intent(books, quote, at))
+            self._on_intent(watch.strategy.intent(view, proposal))
         elif not episode.taken:
             _note(episode, gate, quote, moment, watch.bounds)
+
+    def _moment(  # noqa: PLR0917 - one event, and what the strategy said
+        self, watch: _Watch, venue: Venue, size: int, at: int, received_at: int, against: str = ""
+    ) -> Moment:
+        books = watch.books
+        return Moment(
+            books=books,
+            venue=venue,
+            at=at,
+            received_at=received_at,
+            feed_up=all(each.up for each in watch.feeds),
+            size=size,
+            min_size=watch.strategy.min_size,
+            open_trades=watch.open.announced + watch.open.opened,
+            halt=watch.halt,
+            unheard=next((each.unheard for each in watch.feeds if each.unheard), ""),
+            refused=self._guard.refused(books, at),
+            against=(_flaw(watch) or against) if watch.featured else against,
+            paused=self.readiness.obstacle(received_at, features=watch.featured),
+        )
 
     def _close(self, watch: _Watch) -> None:
         episode, watch.episode = watch.episode, None
@@ -296,6 +395,48 @@ class Engine:
             for suppression in watch.episode.suppressions(watch.strategy.name, watch.strategy.pair)
         )
 
+    def reasons(self, now: int) -> tuple[Reason, ...]:
+        """Why each strategy trades nothing at `now` (our clock, µs), or that it would; see `ingest.why`."""
+        return tuple(self._reason(watch, now) for watch in self._watches)
+
+    def answer(self, now: int) -> Answer:
+        """The whole of it at `now`: the process, its conditions, what changed of late, and every strategy."""
+        ready = self.readiness
+        conditions = tuple(replace(condition) for condition in ready.conditions.values())
+        return Answer(now, ready.phase_at(now), conditions, tuple(ready.changes), self.reasons(now))
+
+    def books(self, venue: Venue) -> Iterable[Book]:
+        """The books of `venue` that are watched."""
+        return self._feeds[venue].books.values()
+
+    def _reason(self, watch: _Watch, now: int) -> Reason:
+        strategy, books = watch.strategy, watch.books
+        states = tuple(
+            MarketState(spec, book.best_bid, book.best_ask, book.exchange_at, *self._phase(spec, book, now))
+            for spec, book in zip(strategy.markets, books, strict=True)
+        )
+        whole = all(book.best_ask is not None for book in watch.buys) and all(
+            book.best_bid is not None for book in watch.sells
+        )
+        cost = sum(b.best_ask or 0 for b in watch.buys) - sum(b.best_bid or 0 for b in watch.sells) if whole else None
+        watch.view.at = now
+        proposal = strategy.on_event(watch.view) if cost is not None and cost < watch.ceiling else None
+        quote, against = (proposal.quote, proposal.against) if proposal is not None else (None, "")
+        moment = self._moment(
+            watch, strategy.markets[0].venue, quote.size if quote is not None else strategy.min_size, now, now, against
+        )
+        gate = shut_gate(moment, watch.bounds)
+        if quote is None and gate in ONLY_WITH_AN_EDGE:
+            gate = None
+        detail = explain(gate, moment, watch.bounds) if gate is not None else ""
+        return Reason(
+            strategy.name, strategy.pair, gate, detail, cost, strategy.ceiling, quote.edge if quote else None, states
+        )
+
+    def _phase(self, spec: MarketSpec, book: Book, now: int) -> tuple[Phase, str]:
+        stopping = self.readiness.phase is Phase.STOPPING
+        return market_phase(book, self._feeds[spec.venue], self.readiness.settle, now, stopping=stopping)
+
     def doubted(self, venue: Venue) -> tuple[str, ...]:
         """Markets of `venue` that wait for a snapshot because they are not believed. `on_gapped` names each once; a
         host asks again for those that stay, since a request or its answer may be lost too."""
@@ -306,6 +447,16 @@ class Engine:
         """Markets whose book has no snapshot, is not believed, or has resolved: none of their edges is taken."""
         books = (book for feed in self._feeds.values() for book in feed.books.values())
         return tuple(book.market for book in books if book.gapped or not book.ready)
+
+
+def _flaw(watch: _Watch) -> str:
+    """Which feature that the strategy stands on is not valid, and why; empty if none."""
+    strategy = watch.strategy
+    flawed = watch.view.features(strategy.markets[0].market).first_flaw(*strategy.features)
+    if flawed is None:
+        return ""
+    name, feature = flawed
+    return f"{name} is {feature.flaw}" + (f": {feature.detail}" if feature.detail else "")
 
 
 def _note(episode: Episode, gate: Gate, quote: SetQuote, moment: Moment, bounds: Bounds) -> None:

@@ -24,8 +24,11 @@ class EventType(StrEnum):
     GAP = "gap"  # the host distrusts books
     LINK_LOST = "link_lost"  # one of several connections is gone
     HALTS = "halts"  # the halts in force, whole
+    USERS = "users"  # a venue's private channel is acknowledged or gone
+    CONDITION = "condition"  # something that trading rests on holds, does not, or is expected
     TRADE_OPENED = "trade_opened"  # market: the pair
     TRADE_CLOSED = "trade_closed"  # market: the pair
+    WARM = "warm"  # what features had learned before the engine was made
     FINISH = "finish"  # the engine was told that no more comes
     INTENT = "intent"  # a decision: the canonical text of the intent
     SUPPRESSED = "suppressed"  # a decision: the canonical text of the suppression
@@ -42,6 +45,7 @@ class EventType(StrEnum):
 DECISIONS = frozenset({EventType.INTENT, EventType.SUPPRESSED})
 CONTROLS = frozenset(
     {EventType.STATE, EventType.GAP, EventType.LINK_LOST, EventType.HALTS, EventType.TRADE_OPENED}
+    | {EventType.USERS, EventType.CONDITION, EventType.WARM}
     | {EventType.TRADE_CLOSED, EventType.FINISH, EventType.DROPPED}
 )
 """What the host did, as against what the world said."""

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 import msgspec
 
 from domain.market import Venue
+from domain.spot import SpotFeed
 from ingest.decode_kalshi import time_micros
+from venues.spot import micros_of
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """`market` as `Envelope.market`, "" where the frame names none; `at` exchange microseconds, 0 where it has none;
-    `seq` the feed's own number, 0 where it has none."""
+    """`market` as `Envelope.market` (of a spot feed, its symbols), "" where the frame names none; `at` exchange
+    microseconds, 0 where it has none; `seq` the feed's own number, 0 where it has none."""
 
     market: str = ""
     at: int = 0
@@ -47,32 +49,116 @@ class _Polymarket(msgspec.Struct):
     price_changes: tuple[_Change, ...] = ()
 
 
+class _Coinbase(msgspec.Struct):
+    product_id: str = ""
+    time: str = ""
+    sequence: int = 0
+
+
+class _AdvancedEvent(msgspec.Struct):
+    product_id: str = ""
+    tickers: tuple[_Coinbase, ...] = ()
+
+
+class _Advanced(msgspec.Struct):
+    timestamp: str = ""
+    sequence_num: int = 0
+    events: tuple[_AdvancedEvent, ...] = ()
+
+
+class _Quote(msgspec.Struct):
+    s: str = ""
+    u: int = 0
+    t: int = 0
+    T: int = 0
+
+
+class _Binance(_Quote):
+    data: _Quote | None = None
+
+
+class _Price(msgspec.Struct):
+    symbol: str = ""
+    timestamp: int = 0
+
+
+class _Prices(msgspec.Struct):
+    seq: int = 0
+    payload: _Price | None = None
+
+
 _kalshi = msgspec.json.Decoder(_Kalshi)
 _polymarket = msgspec.json.Decoder(_Polymarket | list[_Polymarket])
+_coinbase = msgspec.json.Decoder(_Coinbase)
+_advanced = msgspec.json.Decoder(_Advanced)
+_binance = msgspec.json.Decoder(_Binance)
+_prices = msgspec.json.Decoder(_Prices)
 
 
-def label(venue: Venue, raw: bytes) -> Label:
-    """Never raises: a frame of another shape has no label."""
+def label(source: str, raw: bytes) -> Label:
+    """`source` is a venue or a spot feed. Never raises: a frame of another shape or source has no label, and a number
+    that no envelope can carry is none."""
     try:
-        if venue is Venue.KALSHI:
-            said = _kalshi.decode(raw)
-            if said.msg is None:
-                return Label(seq=_number(said.seq))
-            ts = said.msg.ts
-            at = time_micros(ts) if isinstance(ts, str) and ts else said.msg.ts_ms * 1000
-            return Label(said.msg.market_ticker, _number(at), _number(said.seq))
-        decoded = _polymarket.decode(raw)
-        messages = decoded if isinstance(decoded, list) else [decoded]
-        assets: dict[str, None] = {}  # a set in order of arrival
-        at = 0
-        for message in messages:
-            at = max(at, _millis(message.timestamp))
-            for asset in (message.asset_id, *(change.asset_id for change in message.price_changes)):
-                if asset:
-                    assets[asset] = None
-        return Label(",".join(assets), at)
+        said = _said(source, raw)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError):
         return _NONE
+    return Label(said.market, _number(said.at), _number(said.seq))
+
+
+def _said(source: str, raw: bytes) -> Label:
+    match source:
+        case Venue.KALSHI:
+            return _of_kalshi(raw)
+        case Venue.POLYMARKET:
+            return _of_polymarket(raw)
+        case SpotFeed.COINBASE:
+            of_coinbase = _coinbase.decode(raw)
+            return Label(of_coinbase.product_id, _time(of_coinbase.time), of_coinbase.sequence)
+        case SpotFeed.COINBASE_ADVANCED:
+            advanced = _advanced.decode(raw)
+            named = dict.fromkeys(
+                name
+                for event in advanced.events
+                for name in (event.product_id, *(ticker.product_id for ticker in event.tickers))
+                if name
+            )
+            return Label(",".join(named), _time(advanced.timestamp), advanced.sequence_num)
+        case SpotFeed.BINANCE:
+            outer = _binance.decode(raw)
+            quote = outer if outer.data is None else outer.data
+            return Label(quote.s, _millis(quote.T), quote.u or quote.t)
+        case SpotFeed.POLYMARKET_PRICES:
+            said = _prices.decode(raw)
+            price = said.payload or _Price()
+            return Label(price.symbol.lower(), _millis(price.timestamp), said.seq)
+    return _NONE
+
+
+def _of_kalshi(raw: bytes) -> Label:
+    said = _kalshi.decode(raw)
+    if said.msg is None:
+        return Label(seq=said.seq)
+    ts = said.msg.ts
+    at = time_micros(ts) if isinstance(ts, str) and ts else said.msg.ts_ms * 1000
+    return Label(said.msg.market_ticker, at, said.seq)
+
+
+def _of_polymarket(raw: bytes) -> Label:
+    decoded = _polymarket.decode(raw)
+    messages = decoded if isinstance(decoded, list) else [decoded]
+    assets: dict[str, None] = {}  # a set in order of arrival
+    at = 0
+    for message in messages:
+        at = max(at, _millis(message.timestamp))
+        for asset in (message.asset_id, *(change.asset_id for change in message.price_changes)):
+            if asset:
+                assets[asset] = None
+    return Label(",".join(assets), at)
+
+
+def _time(text: str) -> int:
+    """An ISO time in microseconds; 0 for none."""
+    return max(micros_of(text), 0) if text else 0
 
 
 def _number(said: int) -> int:

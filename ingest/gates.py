@@ -6,6 +6,7 @@ makes them old, that before what makes the trade impossible, that before what ma
     NOT_READY   the feed is down, or a book has no snapshot yet
     CROSSED     a book's best bid is at or above its best ask: no exchange shows that
     GAPPED      a message of a book was lost, or it stayed crossed; until its next snapshot its levels are a belief
+    WARMING     a book is believed, but not for `settle` yet: what was lost and found may be lost again
     MIRRORED    two tokens of one condition do not mirror each other: they are seen at different instants
     IMPOSSIBLE  a quote no exchange shows            ) the quote firewall refused
     DEGENERATE  a book nobody means                  ) one of the books
@@ -14,9 +15,11 @@ makes them old, that before what makes the trade impossible, that before what ma
     STALE       a book last changed more than its venue's max_book_age before the deciding event
     SKEWED      the books' last changes are more than max_skew apart
     LAGGED      the deciding frame was under way for more than max_lag (receive minus exchange time)
+    FEATURES    a feature that the strategy stands on is not valid, or speaks against the trade
     SHALLOW     depth runs out before the smallest size
     USERS       a venue's private channel is not acknowledged: fills there would be heard of late
     HALTED      a halt in force covers one of the markets or the strategy, or nobody can say whether one does
+    PAUSED      the process is not RUNNING (`ingest.readiness`)
     OPEN_TRADE  the set has as many open trades as it may
 
 Limits may differ by venue. A book's age is judged by its own venue's, the way of a frame by that of the venue that sent
@@ -45,17 +48,22 @@ from domain.money import MICRO, from_micros
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """The limits of one watch, in microseconds. `ages` in the order of its books; `lags` by venue; `mirrors` are the
-    places of two books that must mirror each other."""
+    places of two books that must mirror each other; `settle` is how long a book must have been believed, by our
+    clock."""
 
     ages: tuple[int, ...]
     skew: int
     lags: Mapping[Venue, int]
     most_open: int
     mirrors: tuple[tuple[int, int], ...] = ()
+    settle: int = 0
 
 
-def bounds_of(specs: Sequence[MarketSpec], limits: GateLimits, by_venue: Mapping[Venue, GateLimits]) -> Bounds:
-    """The bounds of a watch over `specs`: each venue's own limits where `by_venue` has them, otherwise `limits`."""
+def bounds_of(
+    specs: Sequence[MarketSpec], limits: GateLimits, by_venue: Mapping[Venue, GateLimits], settle: int = 0
+) -> Bounds:
+    """The bounds of a watch over `specs`: each venue's own limits where `by_venue` has them, otherwise `limits`.
+    `settle` in microseconds."""
     own = {spec.venue: by_venue.get(spec.venue, limits) for spec in specs}
     places = {(spec.venue, spec.market): place for place, spec in enumerate(specs)}
     mirrors = tuple(
@@ -69,6 +77,7 @@ def bounds_of(specs: Sequence[MarketSpec], limits: GateLimits, by_venue: Mapping
         lags={venue: each.max_lag_ms * 1000 for venue, each in own.items()},
         most_open=limits.max_open_per_pair,
         mirrors=mirrors,
+        settle=settle,
     )
 
 
@@ -78,7 +87,8 @@ class Moment:
 
     `unheard` says why the account would not be heard of at one of the venues; empty if it is at all of them.
     `halt` names the halt in force, or why none can be ruled out; empty when the pair may be opened. `refused` is what
-    the quote firewall says of the books.
+    the quote firewall says of the books, `against` what the strategy's features say against the trade, `paused` why the
+    process trades nothing now; empty while it is RUNNING.
     """
 
     books: Sequence[Book]
@@ -92,6 +102,8 @@ class Moment:
     halt: str = ""
     unheard: str = ""
     refused: Refused | None = None
+    against: str = ""
+    paused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +133,8 @@ def shut_gate(moment: Moment, bounds: Bounds) -> Gate | None:
         return Gate.CROSSED
     if any(book.gapped for book in books):
         return Gate.GAPPED
+    if any(moment.received_at - book.believed_at < bounds.settle for book in books):
+        return Gate.WARMING
     if _broken_mirror(moment, bounds) is not None:
         return Gate.MIRRORED
     if moment.refused is not None:
@@ -132,12 +146,16 @@ def shut_gate(moment: Moment, bounds: Bounds) -> Gate | None:
         return Gate.SKEWED
     if moment.received_at - moment.at > bounds.lags[moment.venue]:
         return Gate.LAGGED
+    if moment.against:
+        return Gate.FEATURES
     if moment.size < moment.min_size:
         return Gate.SHALLOW
     if moment.unheard:
         return Gate.USERS
     if moment.halt:
         return Gate.HALTED
+    if moment.paused:
+        return Gate.PAUSED
     if moment.open_trades >= bounds.most_open:
         return Gate.OPEN_TRADE
     return None
@@ -152,6 +170,10 @@ def explain(gate: Gate, moment: Moment, bounds: Bounds) -> str:
         case Gate.GAPPED:
             book = next(book for book in books if book.gapped)
             return f"{book.market} {book.doubt} and waits for its snapshot"
+        case Gate.WARMING:
+            book = max(books, key=lambda book: book.believed_at)
+            believed = moment.received_at - book.believed_at
+            return f"{book.market} is believed for {_seconds(believed)}; limit {bounds.settle / 1e6:g} s"
         case Gate.CROSSED:
             book = next(book for book in books if book.crossed())
             return f"{book.market} bid {_dollars(book.best_bid)} is not below ask {_dollars(book.best_ask)}"
@@ -172,12 +194,16 @@ def explain(gate: Gate, moment: Moment, bounds: Bounds) -> str:
         case Gate.LAGGED:
             late, limit = moment.received_at - moment.at, bounds.lags[moment.venue]
             return f"the frame was under way for {_seconds(late)}; limit {limit / 1e6:g} s"
+        case Gate.FEATURES:
+            return moment.against
         case Gate.SHALLOW:
             return f"{from_micros(moment.size)} shares on offer; smallest size {from_micros(moment.min_size)}"
         case Gate.USERS:
             return moment.unheard
         case Gate.HALTED:
             return moment.halt
+        case Gate.PAUSED:
+            return moment.paused
         case Gate.OPEN_TRADE:
             return f"{moment.open_trades} trade(s) of the set open; limit {bounds.most_open}"
         case Gate.NO_DURABLE_START:

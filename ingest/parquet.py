@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import quote
 
 from domain.errors import BadInput
-from domain.market import Venue
 from ingest.envelope import Envelope, EventType
 from ingest.frame_labels import label
 
@@ -112,11 +111,7 @@ class Export:
 def _instruments(event: Envelope) -> tuple[str, ...]:
     if event.markets or event.type is not EventType.FRAME:
         return event.markets
-    try:
-        venue = Venue(event.venue)
-    except ValueError:
-        return ()
-    return tuple(part for part in label(venue, event.body).market.split(",") if part)
+    return tuple(part for part in label(event.venue, event.body).market.split(",") if part)
 
 
 def _safe(name: str) -> str:

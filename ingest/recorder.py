@@ -31,6 +31,7 @@ from domain.decisions import Suppression
 from domain.errors import BadInput
 from domain.intent import Intent, canonical
 from domain.market import Venue
+from domain.spot import SpotFeed
 from ingest.envelope import Envelope, EventType, envelope
 from ingest.frame_labels import label
 from ingest.session_setup import Setup
@@ -50,14 +51,15 @@ _FRAME_COST = 200
 """Bytes a waiting frame takes besides its own."""
 
 
-_Frame = tuple[EventType, Venue, bytes, int, int, int]
-"""A message as it waits: type, venue, bytes, wall clock µs, monotonic ns, connection. A tuple, because the thread that
+_Source = Venue | SpotFeed
+_Frame = tuple[EventType, _Source, bytes, int, int, int]
+"""A message as it waits: type, whose, bytes, wall clock µs, monotonic ns, connection. A tuple, because the thread that
 decides makes one a frame and nothing is cheaper."""
 
 
 @dataclass(slots=True)
 class _Lost:
-    """Frames of one venue that were dropped in a row."""
+    """Frames of one feed that were dropped in a row."""
 
     frames: int = 0
     bytes: int = 0
@@ -93,19 +95,19 @@ class Recorder:
         self._on_trouble = on_trouble
         self._queue: deque[_Waiting] = deque()
         self._put = self._taken = 0
-        self._lost: dict[Venue, _Lost] = {}
+        self._lost: dict[_Source, _Lost] = {}
         self._stop = threading.Event()
         self._synced = time.monotonic()
         self._since = 0.0
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self.trouble = ""
         """Why the disk does not take what is written, now; "" if it does."""
-        self.dropped: Counter[Venue] = Counter()
-        """Frames that could not be kept, by venue, since the start."""
+        self.dropped: Counter[_Source] = Counter()
+        """Frames that could not be kept, by venue or spot feed, since the start."""
 
     # -- from the session ---------------------------------------------------------------------------------------
 
-    def frame(self, venue: Venue, raw: bytes, received_at: int, received_ns: int = 0, link: int = 0) -> None:
+    def frame(self, venue: Venue | SpotFeed, raw: bytes, received_at: int, received_ns: int = 0, link: int = 0) -> None:
         """One message of a public feed: `received_at` wall clock µs, `received_ns` monotonic ns."""
         cost = len(raw) + _FRAME_COST
         if self._put - self._taken + cost > self._most_waiting:
@@ -120,10 +122,10 @@ class Recorder:
         """One message of our own channel. Never dropped."""
         self._queue.append((_USER, venue, raw, received_at, received_ns, 0))
 
-    def control(self, type: EventType, said: object, *, venue: str = "", market: str = "") -> None:
-        """Something else that the engine was told, `said` as JSON. Never dropped."""
+    def control(self, type: EventType, said: object, *, venue: str = "", market: str = "", at: int = 0) -> None:
+        """Something else that the engine was told, `said` as JSON, `at` our clock where it says so. Never dropped."""
         body = msgspec.json.encode(said)
-        self._queue.append(envelope(type, body, venue=venue, market=market, source="engine"))
+        self._queue.append(envelope(type, body, venue=venue, market=market, received_at=at, source="engine"))
 
     def decision(self, decision: Intent | Suppression) -> None:
         """What the engine decided on the frame before. Never dropped."""
@@ -144,7 +146,7 @@ class Recorder:
         """The part being written."""
         return self._writer.path
 
-    def _drop(self, venue: Venue, raw: bytes, at: int) -> None:
+    def _drop(self, venue: _Source, raw: bytes, at: int) -> None:
         lost = self._lost.get(venue)
         if lost is None:
             # Where they begin to be missing too: decisions made on them follow at once.
@@ -242,7 +244,7 @@ class Recorder:
         return decided(waiting)
 
 
-def _dropped(venue: Venue, lost: _Lost) -> Envelope:
+def _dropped(venue: _Source, lost: _Lost) -> Envelope:
     said = {"frames": lost.frames, "bytes": lost.bytes, "from": lost.first_at, "to": lost.last_at}
     body = msgspec.json.encode(said)
     return envelope(EventType.DROPPED, body, venue=venue, received_at=lost.last_at, seq=lost.frames, source="recorder")

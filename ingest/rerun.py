@@ -17,14 +17,21 @@ from domain.decisions import Suppression
 from domain.errors import BadInput
 from domain.intent import Intent
 from domain.market import Venue
+from domain.spot import SpotFeed
 from ingest.engine import Engine
 from ingest.envelope import CONTROLS, DECISIONS, Envelope, EventType
 from ingest.events import Doubt
 from ingest.fingerprint import Fingerprint
 from ingest.gates import Halts
+from ingest.readiness import Pauses
 from ingest.recorder import decided
 from ingest.session_reader import RecordedEvents
 from ingest.session_setup import engine_of
+from ingest.warm import decode as decode_warm
+from ingest.why import Answer
+
+_ENDED_US = 60_000_000
+"""How long after its last event a recording may still be asked: a quiet market, or what the disk had not taken yet."""
 
 
 class Verdict(StrEnum):
@@ -126,7 +133,23 @@ class _Gap(msgspec.Struct):
     doubt: Doubt
 
 
+class _Condition(msgspec.Struct):
+    """What was said of a condition, that one was expected, how late it was, or that the process was told to stop."""
+
+    name: str = ""
+    ok: bool = False
+    why: str = ""
+    at: int = 0
+    pauses: Pauses = Pauses.ALL
+    expected: str = ""
+    feed: bool = False
+    time: int = 0
+    stopping: int = 0
+
+
+_SPOT = frozenset(feed.value for feed in SpotFeed)
 _link = msgspec.json.Decoder(_Link)
+_condition = msgspec.json.Decoder(_Condition)
 _state = msgspec.json.Decoder(_State)
 _gap = msgspec.json.Decoder(_Gap)
 _halts = msgspec.json.Decoder(Halts)
@@ -138,6 +161,8 @@ def apply(engine: Engine, event: Envelope) -> None:
     Raises BadInput (`bad_event`) for one that no recorder wrote."""
     try:
         match event.type:
+            case EventType.FRAME if event.venue in _SPOT:
+                engine.on_spot(SpotFeed(event.venue), event.body, event.received_at, event.link)
             case EventType.FRAME:
                 engine.on_frame(event.body, event.received_at, Venue(event.venue), event.link)
             case EventType.TRADE_CLOSED:
@@ -147,6 +172,11 @@ def apply(engine: Engine, event: Envelope) -> None:
             case EventType.STATE:
                 state = _state.decode(event.text)
                 engine.on_state(state.up, state.reason, Venue(event.venue))
+            case EventType.USERS:
+                users = _state.decode(event.text)
+                engine.on_users(users.up, users.reason, Venue(event.venue))
+            case EventType.CONDITION:
+                _say(engine, _condition.decode(event.text))
             case EventType.GAP:
                 gap = _gap.decode(event.text)
                 engine.on_gap(gap.markets, Venue(event.venue), gap.doubt)
@@ -154,12 +184,46 @@ def apply(engine: Engine, event: Envelope) -> None:
                 engine.on_link_lost(_link.decode(event.text).link)
             case EventType.HALTS:
                 engine.on_halts(_halts.decode(event.text))
+            case EventType.WARM:
+                engine.on_warm(decode_warm(event.text))
             case EventType.FINISH:
                 engine.finish()
             case _:
                 pass
     except (msgspec.DecodeError, ValueError) as wrong:
         raise BadInput(f"a {event.type} event of {event.venue or 'no venue'}: {wrong}", "bad_event") from None
+
+
+def _say(engine: Engine, said: _Condition) -> None:
+    if said.expected:
+        engine.expect(said.expected, said.pauses, feed=said.feed)
+    elif said.stopping:
+        engine.on_stop(said.stopping)
+    elif said.time:
+        engine.on_time(said.time)
+    else:
+        engine.on_condition(said.name, said.ok, said.why, said.at, said.pauses)
+
+
+def until(session: RecordedEvents, moment: int) -> Answer:
+    """What the engine of `session` would have answered at `moment` (our clock, µs) to why it trades nothing.
+
+    Raises BadInput as `rerun` does, and (`not_recorded`) where the session ends before."""
+    engine = engine_of(session.setup, lambda intent: None, lambda suppression: None)
+    last = 0
+    for event in session.events():
+        if event.type in DECISIONS:
+            continue
+        if event.at > moment:
+            return engine.answer(moment)
+        last = max(last, event.at)
+        apply(engine, event)
+    if moment - last > _ENDED_US:
+        raise BadInput(
+            f"{session.path.name} ends {(moment - last) / 1e6:.0f} s before; expected a time within the recording",
+            "not_recorded",
+        )
+    return engine.answer(moment)
 
 
 def rerun(session: RecordedEvents, make: Callable[..., Engine] = Engine) -> Rerun:

@@ -11,12 +11,14 @@ import msgspec
 from domain.claims import EquivalenceRecord
 from domain.decisions import Suppression
 from domain.errors import BadInput
+from domain.features.params import FeatureParams
 from domain.intent import Intent, LegPolicy
-from domain.limits import CrossParams, GateLimits, SetParams
+from domain.limits import CrossParams, GateLimits, SetParams, StrategySpec
 from domain.market import MarketSpec, Venue
 from ingest.engine import Engine
+from ingest.guard import FirewallRules
 from ingest.sets import MOST, OutcomeSet
-from ingest.strategies.cross import cross_strategies
+from ingest.strategies.registry import strategies_of
 
 FORMAT = "surefoot-recording"
 VERSION = 1
@@ -30,6 +32,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     gates: GateLimits = GateLimits()
     venue_gates: dict[Venue, GateLimits] = {}
     policy: LegPolicy = LegPolicy()
+    features: FeatureParams = FeatureParams()
+    settle_ms: int = 0
+    firewall: FirewallRules = FirewallRules()
+    strategies: tuple[StrategySpec, ...] = ()
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,22 +134,25 @@ def engine_of(
 ) -> Engine:
     """The engine as `setup` describes it. `make` is Engine or what takes its arguments.
 
-    Raises BadInput (`no_market`) for a set or a claim on an instrument that the set-up does not name.
+    Raises BadInput (`no_market`) for a set or a claim on an instrument that the set-up does not name, and (`config`)
+    for a strategy that this program does not have.
     """
     known = {spec.market: spec for spec in setup.instruments}
     rules = setup.rules
+    sets = [OutcomeSet(tuple(_named(market, known, setup.name) for market in group)) for group in setup.sets]
     return make(
-        [OutcomeSet(tuple(_named(market, known, setup.name) for market in group)) for group in setup.sets],
+        (),
         rules.strategy,
         rules.gates,
         rules.policy,
         on_intent,
         on_suppressed,
-        strategies=cross_strategies(
-            setup.claims, setup.instruments, rules.cross, rules.gates, rules.policy, paper=setup.paper
-        ),
+        strategies=strategies_of(rules, sets, setup.instruments, setup.claims, paper=setup.paper),
         venue_limits=rules.venue_gates,
         yes_price=setup.yes_price,
+        features=rules.features,
+        settle=rules.settle_ms * 1000,
+        firewall=rules.firewall,
     )
 
 

@@ -10,12 +10,15 @@ from domain.decisions import Suppression
 from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
 from domain.market import Venue
+from domain.spot import SpotFeed
 from ingest.engine import Engine
 from ingest.envelope import EventType
 from ingest.events import Doubt
 from ingest.gates import Halts
+from ingest.readiness import Pauses
 from ingest.recorder import Recorder
 from ingest.sets import OutcomeSet
+from ingest.warm import WarmState
 
 
 class TapedEngine(Engine):
@@ -56,6 +59,14 @@ class TapedEngine(Engine):
         finally:
             self._inside = False
 
+    def on_spot(self, feed: SpotFeed, raw: bytes, received_at: int, link: int = 1) -> None:
+        self._recorder.frame(feed, raw, received_at, time.monotonic_ns(), link)
+        super().on_spot(feed, raw, received_at, link)
+
+    def on_warm(self, state: WarmState) -> int:
+        self._recorder.control(EventType.WARM, state)
+        return super().on_warm(state)
+
     def on_gap(self, markets: Iterable[str], venue: Venue = Venue.KALSHI, doubt: Doubt = Doubt.LOST) -> None:
         named = tuple(markets)
         if not self._inside:
@@ -73,6 +84,27 @@ class TapedEngine(Engine):
     def on_state(self, up: bool, reason: str, venue: Venue = Venue.KALSHI) -> None:
         self._recorder.control(EventType.STATE, {"up": up, "reason": reason}, venue=venue)
         super().on_state(up, reason, venue)
+
+    def on_users(self, up: bool, reason: str, venue: Venue) -> None:
+        self._recorder.control(EventType.USERS, {"up": up, "reason": reason}, venue=venue)
+        super().on_users(up, reason, venue)
+
+    def expect(self, name: str, pauses: Pauses = Pauses.ALL, *, feed: bool = False) -> None:
+        self._recorder.control(EventType.CONDITION, {"expected": name, "pauses": pauses, "feed": feed})
+        super().expect(name, pauses, feed=feed)
+
+    def on_condition(self, name: str, ok: bool, why: str, at: int, pauses: Pauses = Pauses.ALL) -> None:
+        said = {"name": name, "ok": ok, "why": why, "at": at, "pauses": pauses}
+        self._recorder.control(EventType.CONDITION, said, at=at)
+        super().on_condition(name, ok, why, at, pauses)
+
+    def on_time(self, at: int) -> None:
+        self._recorder.control(EventType.CONDITION, {"time": at}, at=at)
+        super().on_time(at)
+
+    def on_stop(self, at: int) -> None:
+        self._recorder.control(EventType.CONDITION, {"stopping": at}, at=at)
+        super().on_stop(at)
 
     def on_halts(self, halts: Halts) -> None:
         self._recorder.control(EventType.HALTS, halts)

@@ -10,7 +10,9 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import TimeoutError as TookTooLong
+from functools import partial
 from itertools import count
 
 import structlog
@@ -19,17 +21,25 @@ import uvloop
 from domain.decisions import Suppression
 from domain.intent import Intent
 from domain.market import Venue
+from domain.spot import SpotFeed
+from ingest.clock_watch import ClockWatch
 from ingest.dead_letters import DeadLetters
 from ingest.engine import Engine
 from ingest.events import Doubt, News, Resolved, TickChange
 from ingest.gates import Halts
+from ingest.readiness import Change, Pauses, Phase
+from ingest.taped import TapedEngine
+from ingest.why import Answer
 from venues.kalshi.hours import weekly_pause
 from venues.polymarket.user_stream import UserEvent
 from venues.wire import wall_clock_us
 from workers import metrics
+from workers.recording import firewall_of, recorder_of
+from workers.spot_streams import SpotStreams
 from workers.stack.layout import Stack
 from workers.streams import PauseAt, Stream, streams_of
 from workers.user_channel import is_user_frame
+from workers.warm_keeper import WarmKeeper
 from workers.watch import Watched
 
 log = structlog.get_logger(__name__)
@@ -44,12 +54,17 @@ OnUserNews = Callable[[bytes | UserEvent | Resolved | TickChange], None]
 """Told of the account's business: a frame of Kalshi's, an event of Polymarket's, that a market has a result or another
 grid."""
 OnEnd = Callable[[BaseException | None], None]
+Said = Mapping[str, tuple[bool, str, Pauses]]
+"""Conditions of the trading side by name: whether each holds, why not, and what it pauses."""
 
 
 class DecisionThread:
     """Watches what it is given until `stop`. All callbacks are called on `home`, the loop that made this object.
 
-    `on_end` is called once, with the exception if a stream ended by what no reconnect can cure (a wrong key).
+    `said` is what the trading side says of itself, read when the thread begins; `condition` brings what changes.
+    `on_end` is called once, with the exception if a stream ended by what no reconnect can cure (a wrong key). `warm`
+    keeps what features have learned for the thread after this one. Raises `BadInput` or OSError where the session
+    cannot be recorded.
     """
 
     def __init__(
@@ -58,20 +73,29 @@ class DecisionThread:
         watched: Watched,
         open_pairs: Iterable[str],
         halts: Halts,
+        said: Said,
         *,
         on_intent: OnIntent,
         on_suppressed: OnSuppressed,
         on_user_news: OnUserNews,
         on_end: OnEnd,
         pause_at: PauseAt = weekly_pause,
+        warm: WarmKeeper | None = None,
     ) -> None:
         settings = stack.settings
         self._home = asyncio.get_running_loop()
         self._on_intent, self._on_suppressed = on_intent, on_suppressed
         self._on_user_news, self._on_end = on_user_news, on_end
         self._dead_letters = DeadLetters(stack.layout.dead_letters)
-        self.engine = Engine(
-            watched.sets,
+        self._behind_s = settings.recording.behind_s
+        self._recorder = (
+            recorder_of(stack.layout.recordings, settings, watched, on_trouble=self._disk)
+            if settings.recording.enabled
+            else None
+        )
+        make = Engine if self._recorder is None else partial(TapedEngine, self._recorder)
+        self.engine: Engine = make(
+            (),
             settings.strategy,
             settings.gates,
             settings.policy,
@@ -82,13 +106,24 @@ class DecisionThread:
             on_gapped=self._gapped,
             on_news=self._news,
             on_dead=self._dead,
+            settle=settings.readiness.settle_ms * 1000,
+            firewall=firewall_of(settings.firewall),
+            on_phase=self._phase,
+            features=settings.features,
         )
         for pair in open_pairs:
             self.engine.trade_opened(pair)
         self._halts = halts
         self._streams = streams_of(stack, watched, self.engine, self, pause_at)
+        self._spot = SpotStreams(settings, self.engine, self.spot_state)
+        self._warm = warm if warm is not None and settings.spot else None
+        self._save_ticks = settings.warm_cache.save_ms // round(_TICK_S * 1000)
         gates = {Venue.KALSHI: settings.gates, Venue.POLYMARKET: settings.gates_polymarket}
         self._hearing = {venue for venue in self._streams if gates[venue].users}
+        self._clocks = {venue: ClockWatch() for venue in self._streams}
+        self._clock_limit = settings.readiness.clock_ms * 1000
+        self._said = said
+        self._expect(said)
         for venue in self._streams:
             self.users(venue, False, "not connected yet")
         self.up: dict[Venue, bool] = dict.fromkeys(self._streams, False)
@@ -99,7 +134,19 @@ class DecisionThread:
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="decisions", daemon=True)
 
+    def _expect(self, said: Said) -> None:
+        """What must hold before anything is taken, and what is known of it already."""
+        for venue in self._streams:
+            self.engine.expect(_feed(venue), Pauses.VENUE, feed=True)
+        for venue in self._hearing:
+            self.engine.expect(_users(venue), Pauses.VENUE)
+        for name, (ok, why, pauses) in said.items():
+            self.engine.expect(name, pauses)
+            self._say(name, ok, why, pauses)
+
     def start(self) -> None:
+        if self._recorder is not None:
+            self._recorder.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -109,6 +156,28 @@ class DecisionThread:
             loop.call_soon_threadsafe(task.cancel)
         if self._thread.is_alive():
             self._thread.join()
+        if self._recorder is not None and not self._recorder.close():
+            log.warning("the recording has no end", file=self._recorder.path.name, why=self._recorder.trouble)
+
+    def condition(self, name: str, ok: bool, why: str, pauses: Pauses) -> None:
+        """From the trading side: a condition of its own holds or does not."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._say, name, ok, why, pauses)
+
+    def answer(self, patience_s: float = 2.0) -> Answer | None:
+        """From any other thread: why what is not traded is not. None while the decisions do not answer."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return None
+        asked = asyncio.run_coroutine_threadsafe(self._answer(), loop)
+        try:
+            return asked.result(patience_s)
+        except (TookTooLong, asyncio.CancelledError):
+            asked.cancel()
+            return None
+
+    async def _answer(self) -> Answer:
+        return self.engine.answer(wall_clock_us())
 
     def trade_closed(self, pair: str) -> None:
         """From the trading side: a trade of `pair` is over."""
@@ -140,15 +209,33 @@ class DecisionThread:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self.engine.on_halts(self._halts)
-        ticking = asyncio.create_task(self._tick())
+        for name, (ok, why, pauses) in dict(self._said).items():  # what changed before this loop could be told
+            self._watch_over(name, ok, why, pauses)
+        await self._warm_up()
+        beside = [asyncio.create_task(self._tick()), asyncio.create_task(self._spot.run())]
         try:
             await self._stay()
         finally:
-            ticking.cancel()
+            for task in beside:
+                task.cancel()
+            self._spot.ended()
+            self._keep_warm()
+            self.engine.on_stop(wall_clock_us())
             self.engine.finish()
             for venue in self._streams:
                 metrics.FEED_UP.labels(venue).set(0)
                 metrics.USERS_UP.labels(venue).set(0)
+
+    async def _warm_up(self) -> None:
+        """Features go on where the engine before left them, if that is not long ago."""
+        state = await asyncio.to_thread(self._warm.latest) if self._warm is not None else None
+        if state is None:
+            return
+        log.info("features go on", spots=self.engine.on_warm(state), saved_at=state.saved_at)
+
+    def _keep_warm(self) -> None:
+        if self._warm is not None:
+            self._warm.keep(self.engine.warm_state(wall_clock_us()))
 
     async def _stay(self) -> None:
         """Every stream, until one ends by what no reconnect can cure."""
@@ -164,6 +251,8 @@ class DecisionThread:
 
     def frame(self, venue: Venue, raw: bytes, received_at_us: int, received_ns: int, link: int = 0) -> None:
         if venue is Venue.KALSHI and is_user_frame(raw):
+            if self._recorder is not None:
+                self._recorder.user(venue, raw, received_at_us, received_ns)
             self._home.call_soon_threadsafe(self._on_user_news, raw)
             return
         self._last_frame = time.monotonic()
@@ -175,6 +264,7 @@ class DecisionThread:
         self.up[venue] = up
         metrics.FEED_UP.labels(venue).set(1 if up else 0)
         self.engine.on_state(up, reason, venue)
+        self._say(_feed(venue), up, reason, Pauses.VENUE)
         if up:
             gc.collect()
             gc.freeze()  # what stands now stays: later collections need not walk it
@@ -183,8 +273,16 @@ class DecisionThread:
         metrics.USERS_UP.labels(venue).set(1 if up else 0)
         if venue in self._hearing:
             self.engine.on_users(up, reason, venue)
+            self._say(_users(venue), up, reason, Pauses.VENUE)
 
-    def user_event(self, event: UserEvent) -> None:
+    def spot_state(self, feed: SpotFeed, good: bool, why: str) -> None:
+        """A spot feed's prices may be relied on, or may not: it is down or stale."""
+        log.info("spot feed", feed=feed, good=good, why=why)
+        self._say(f"spot {feed}", good, why, Pauses.FEATURES)
+
+    def user_event(self, event: UserEvent, raw: bytes) -> None:
+        if self._recorder is not None:
+            self._recorder.user(Venue.POLYMARKET, raw, wall_clock_us(), time.monotonic_ns())
         self._home.call_soon_threadsafe(self._on_user_news, event)
 
     def dead(self, venue: Venue, raw: bytes, why: str) -> None:
@@ -196,7 +294,7 @@ class DecisionThread:
         if isinstance(news, (Resolved, TickChange)):
             self._home.call_soon_threadsafe(self._on_user_news, news)
 
-    def _dead(self, venue: Venue, raw: bytes, why: str, at: int) -> None:
+    def _dead(self, venue: str, raw: bytes, why: str, at: int) -> None:
         log.warning("a message could not be used and is kept", venue=venue, why=why, bytes=len(raw))
         metrics.DEAD_LETTERS.labels(venue).inc()
         self._dead_letters.keep(venue, raw, why, at)
@@ -208,6 +306,22 @@ class DecisionThread:
     def _suppressed(self, suppression: Suppression) -> None:
         metrics.SUPPRESSED.labels(suppression.gate).inc()
         self._home.call_soon_threadsafe(self._on_suppressed, (suppression,))
+
+    def _say(self, name: str, ok: bool, why: str, pauses: Pauses = Pauses.ALL) -> None:
+        metrics.CONDITION.labels(name).set(1 if ok else 0)
+        self.engine.on_condition(name, ok, why, wall_clock_us(), pauses)
+
+    def _phase(self, change: Change) -> None:
+        log.info("phase", before=change.before, after=change.after, why=change.why)
+        for phase in Phase:
+            metrics.PHASE.labels(phase).set(1 if phase is change.after else 0)
+
+    def _disk(self, trouble: str) -> None:
+        """On the recorder's thread."""
+        if trouble:
+            log.warning("the recording is not written", why=trouble)
+        else:
+            log.info("the recording is written again")
 
     def _gapped(self, venue: Venue, markets: tuple[str, ...], doubt: Doubt) -> None:
         log.warning("books are not believed; asking for snapshots", venue=venue, markets=markets, doubt=doubt)
@@ -227,10 +341,47 @@ class DecisionThread:
             for venue in self._streams if tick % _ASK_AGAIN_TICKS == 0 else ():
                 if doubted := self.engine.doubted(venue):
                     self._ask(venue, doubted)
+            self._look_around(wall_clock_us())
             frames = self.engine.counters.frames
             metrics.FRAMES.labels("book").inc(frames - self._counted)
             self._counted = frames
+            self._spot.look()
+            if tick % self._save_ticks == 0:
+                self._keep_warm()
             if time.monotonic() - self._last_frame > _QUIET_S:
                 standing = self.engine.standing()
                 if standing:
                     self._home.call_soon_threadsafe(self._on_suppressed, standing)
+
+    def _look_around(self, now: int) -> None:
+        """What nobody says and time brings about: clocks, the disk, the phase."""
+        for venue, clock in self._clocks.items():
+            clock.look(self.engine.books(venue), now)
+            behind = clock.behind
+            self._watch_over(
+                f"clock {venue}", behind <= self._clock_limit, f"ours is {behind / 1e6:.3f} s behind the venue's"
+            )
+        recorder = self._recorder
+        if recorder is not None:
+            metrics.RECORDER_BEHIND.set(recorder.behind)
+            metrics.RECORDER_DROPPED.set(sum(recorder.dropped.values()))
+            self._watch_over(
+                "recorder",
+                recorder.behind <= self._behind_s,
+                f"nothing has reached the disk for {recorder.behind:.0f} s; {recorder.trouble or 'it is slow'}",
+            )
+        self.engine.on_time(now)
+
+    def _watch_over(self, name: str, ok: bool, why: str, pauses: Pauses = Pauses.ALL) -> None:
+        """Say it where it is news."""
+        known = self.engine.readiness.conditions.get(name)
+        if known is None or known.ok != ok:
+            self._say(name, ok, why, pauses)
+
+
+def _feed(venue: Venue) -> str:
+    return f"feed {venue}"
+
+
+def _users(venue: Venue) -> str:
+    return f"users {venue}"

@@ -1,6 +1,8 @@
 """What ingest knows of halts: the standing ones, read again and again, and nothing while they cannot be read.
 
-It fails closed twice: before the first read and whenever a read fails or takes too long, everything is halted.
+It fails closed twice: before the first read, and once no read has succeeded for `patience_s`, everything is halted. In
+between what was read last holds: nobody can set a halt in a ledger that is away, and the order that opens a trade is
+refused as long as the ledger cannot be asked.
 """
 
 from __future__ import annotations
@@ -30,11 +32,25 @@ class StandingHalts(Protocol):
 
 
 class HaltWatch:
-    """Reads halts four times a second and calls `tell` whenever what it knows has changed."""
+    """Reads halts four times a second and calls `tell` whenever what it knows has changed.
 
-    def __init__(self, ledger: StandingHalts, tell: Callable[[Halts], None]) -> None:
+    `away` hears at once why the ledger could not be read, and "" when it was read again.
+    """
+
+    def __init__(
+        self,
+        ledger: StandingHalts,
+        tell: Callable[[Halts], None],
+        *,
+        patience_s: float = 0.0,
+        away: Callable[[str], None] = lambda why: None,
+    ) -> None:
         self._ledger = ledger
         self._tell = tell
+        self._patience_s = patience_s
+        self._away = away
+        self._trouble: str | None = None
+        self._read_at: float | None = None
         self.known = NOT_READ_YET
 
     async def run(self) -> None:
@@ -45,13 +61,20 @@ class HaltWatch:
 
     async def look(self) -> None:
         """Read once."""
+        now = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 read = Halts(await self._ledger.halts())
+            self._read_at = asyncio.get_running_loop().time()
         except SurefootError as away:
             read = Halts(unread=away.message)
         except TimeoutError:
             read = Halts(unread=f"the ledger did not answer within {_PATIENCE_S:g} s")
+        if read.unread != self._trouble:
+            self._trouble = read.unread
+            self._away(read.unread)
+        if read.unread and self._read_at is not None and now - self._read_at < self._patience_s:
+            return
         if read == self.known:
             return
         if read.unread:

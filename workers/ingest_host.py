@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import httpx
+import msgspec
 import structlog
 
 from config.settings import FROM_SESSION
@@ -20,19 +21,26 @@ from domain.intent import Intent
 from domain.market import Venue
 from ingest.events import Resolved, TickChange
 from ingest.gates import Halts
+from ingest.readiness import Pauses
+from ingest.strategies.registry import instances
+from ingest.why import plain
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.hours import Pause, weekly_pause
 from venues.polymarket.user_stream import UserEvent
 from workers import metrics
 from workers.dead_mans_switch import beating
 from workers.decisions import DecisionThread
-from workers.halt_watch import HaltWatch
+from workers.halt_watch import NOT_READ_YET, HaltWatch
 from workers.process import child_main, until_told_to_stop
 from workers.reconciler import StartGate
+from workers.recording import prune
+from workers.spool import Spool
 from workers.stack.layout import Stack
 from workers.starter import TradeStarter
+from workers.temporal_watch import TemporalWatch
 from workers.trading import Trading, trading
 from workers.user_channel import UserChannel
+from workers.warm_keeper import warm_keeper_of
 from workers.watch import Watched, watch
 
 log = structlog.get_logger(__name__)
@@ -40,16 +48,19 @@ log = structlog.get_logger(__name__)
 _WATCH_S = 0.25
 _FLUSH_S = 0.5
 _CLAIMS_S = 5.0
-_KEPT_SUPPRESSIONS = 100_000
 
 
 async def run(stack: Stack) -> None:
-    """Runs until SIGTERM, or until the stream fails for good."""
+    """Runs until SIGTERM, or until the stream fails for good. Raises BadInput (`config`) before anything else for
+    strategies that cannot run: wrong parameters, or code that this version does not have."""
+    instances(stack.settings)
     host: IngestHost | None = None
     gate = StartGate(stack.settings.in_use)
     runtime = metrics.temporal_runtime(stack.metrics_ports["ingest_sdk"])
     page = metrics.serve(
-        stack.metrics_ports["ingest"], health=lambda: gate.trouble() if host is None else host.trouble()
+        stack.metrics_ports["ingest"],
+        health=lambda: gate.trouble() if host is None else host.trouble(),
+        pages={"/why": lambda: None if host is None else host.why()},
     )
     try:
         async with until_told_to_stop() as stop, trading(stack, runtime, takes_over=False) as desk:
@@ -76,7 +87,16 @@ class IngestHost:
             failed=self._not_started,
         )
         self._users = UserChannel(desk.client, desk.ledger, self._rules_changed)
-        self._halts = HaltWatch(desk.ledger, self._halts_changed)
+        limits = stack.settings.readiness
+        self._halts = HaltWatch(desk.ledger, self._halts_changed, patience_s=limits.ledger_s, away=self._ledger_away)
+        self._temporal = TemporalWatch(desk.client, self._temporal_changed)
+        self._spool = Spool(stack.layout.spool, limits.spool_mib << 20)
+        self._said: dict[str, tuple[bool, str, Pauses]] = {
+            "positions": (True, "", Pauses.ALL),  # a start waits until venues and ledger were compared
+            "halts": (False, NOT_READ_YET.unread, Pauses.ALL),
+            "temporal": (False, "not asked yet", Pauses.ALL),
+        }
+        self._warm = warm_keeper_of(stack.settings)
         self._open: list[str] = []
         self._thread: DecisionThread | None = None
         self._pins: frozenset[str] = frozenset()
@@ -92,9 +112,12 @@ class IngestHost:
 
     async def run(self, stop: asyncio.Event, beats: asyncio.Task[None] | None = None) -> None:
         """Until `stop`, or until a stream or `beats`, the dead man's switch, ends by what no retry can cure."""
+        self._warm.start()
         self._open = await self._starter.find_open()
-        await self._halts.look()
+        await asyncio.gather(self._halts.look(), self._temporal.look())
+        self._prune()
         halting = asyncio.create_task(self._halts.run())
+        asking = asyncio.create_task(self._temporal.run())
         watching = asyncio.create_task(self._watch())
         flushing = asyncio.create_task(self._flush())
         ends = [asyncio.create_task(stop.wait()), asyncio.create_task(self._failed.wait()), watching, halting]
@@ -105,9 +128,10 @@ class IngestHost:
                 if watch.done():
                     await watch
         finally:
-            for task in (*ends, flushing, *self._tasks):
+            for task in (*ends, asking, flushing, *self._tasks):
                 task.cancel()
             await self._stop_thread()
+            await asyncio.to_thread(self._warm.close)
             await asyncio.sleep(0)  # let the thread's last words arrive
             await self._write_suppressed()
             await self._starter.close()
@@ -157,18 +181,21 @@ class IngestHost:
         log.info(
             "watching",
             sets=[outcomes.name for outcomes in watched.sets],
-            claims=list(dict.fromkeys(strategy.pair for strategy in watched.strategies)),
+            claims=[record.pin for record in watched.claims],
+            strategies={strategy.name: strategy.version for strategy in watched.strategies},
         )
         self._thread = DecisionThread(
             self._stack,
             watched,
             self._open,
             self._halts.known,
+            self._said,
             on_intent=self._intent,
             on_suppressed=self._suppressed.extend,
             on_user_news=self._user_news,
             on_end=self._ended,
             pause_at=self._pause_at,
+            warm=self._warm,
         )
         self._thread.start()
 
@@ -215,6 +242,36 @@ class IngestHost:
     def _halts_changed(self, halts: Halts) -> None:
         if self._thread is not None:
             self._thread.halts_changed(halts)
+        self._say("halts", not halts.unread, halts.unread)
+
+    def _ledger_away(self, why: str) -> None:
+        """Trading goes on with the halts as last read, and what there is to say to the ledger waits on the disk."""
+        self._say("ledger", not why, why, Pauses.NOTHING)
+
+    def _temporal_changed(self, answers: bool, why: str) -> None:
+        self._say("temporal", answers, why)
+
+    def _say(self, name: str, ok: bool, why: str, pauses: Pauses = Pauses.ALL) -> None:
+        self._said[name] = (ok, why, pauses)
+        if self._thread is not None:
+            self._thread.condition(name, ok, why, pauses)
+
+    def why(self) -> bytes | None:
+        """The answer to `surefoot why` as JSON, from any thread; None while nothing is watched."""
+        thread = self._thread
+        answer = thread.answer() if thread is not None else None
+        return None if answer is None else msgspec.json.encode(plain(answer))
+
+    def _prune(self) -> None:
+        """Old recordings make room for the next."""
+        most = self._stack.settings.recording.most_mib << 20
+        if not most:
+            return
+        try:
+            for name in prune(self._stack.layout.recordings, most):
+                log.info("an old recording was deleted", name=name, limit_mib=most >> 20)
+        except OSError as wrong:
+            log.warning("old recordings were not deleted", error=str(wrong))
 
     def _not_started(self, intent: Intent, reason: str) -> None:
         metrics.SUPPRESSED.labels(Gate.NO_DURABLE_START).inc()
@@ -254,17 +311,38 @@ class IngestHost:
             await self._write_suppressed()
 
     async def _write_suppressed(self) -> None:
-        """Into the ledger; kept, up to a bound, while it is away. Keys make a repeated write harmless."""
-        if not self._suppressed:
+        """Into the ledger; onto the disk while it is away, and from there once it is back. Keys make a repeated write
+        harmless."""
+        batch = self._suppressed[:]
+        if not batch and not self._spool.bytes:
             return
-        batch = list(self._suppressed)
         try:
+            for run_id, waiting in await asyncio.to_thread(self._spool.waiting):
+                await self._desk.ledger.record_suppressions(run_id, waiting)
+            await asyncio.to_thread(self._spool.taken)
             await self._desk.ledger.record_suppressions(self._stack.run_id, batch)
         except SurefootError as away:
-            log.warning("suppressions wait for the ledger", error=away.message, waiting=len(batch))
-            del self._suppressed[: max(0, len(self._suppressed) - _KEPT_SUPPRESSIONS)]
-        else:
-            del self._suppressed[: len(batch)]
+            await self._spool_away(batch, away.message)
+        del self._suppressed[: len(batch)]
+        metrics.SPOOLED.set(self._spool.bytes)
+        self._say_of_spool()
+
+    async def _spool_away(self, batch: Sequence[Suppression], why: str) -> None:
+        log.warning("what was not taken waits on the disk for the ledger", error=why, suppressions=len(batch))
+        if self._spool.full or not batch:
+            metrics.SPOOL_DROPPED.inc(len(batch))
+            return
+        try:
+            await asyncio.to_thread(self._spool.keep, self._stack.run_id, batch)
+        except OSError as wrong:
+            metrics.SPOOL_DROPPED.inc(len(batch))
+            log.warning("the disk does not take it either", error=str(wrong), lost=len(batch))
+
+    def _say_of_spool(self) -> None:
+        held = not self._spool.full
+        if self._said.get("spool", (True,))[0] is not held:
+            why = f"{self._spool.bytes >> 20} MiB wait on the disk for a ledger that is away; nothing more is kept"
+            self._say("spool", held, why)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ Values are for watching and alerting only; none is ever read back into a decisio
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -70,7 +70,18 @@ FRAMES = Counter("surefoot_frames", "Exchange frames taken in", ["type"])
 DECISION = Histogram("surefoot_decision_seconds", "Frame taken in to decision made", buckets=_MICROSECONDS)
 FEED_UP = Gauge("surefoot_feed_up", "1 while a venue's market data feed is up and its books are trusted", ["venue"])
 USERS_UP = Gauge("surefoot_users_up", "1 while a venue's private channel, which tells of our fills, is up", ["venue"])
-DEAD_LETTERS = Counter("surefoot_dead_letters", "Messages of a venue that could not be used, and were kept", ["venue"])
+PHASE = Gauge("surefoot_phase", "1 for the phase that ingest is in (starting, warming, running, …)", ["phase"])
+CONDITION = Gauge("surefoot_condition", "1 while this condition for trading holds", ["condition"])
+RECORDER_BEHIND = Gauge("surefoot_recorder_behind_seconds", "Since all that was recorded until then was on the disk")
+RECORDER_DROPPED = Gauge("surefoot_recorder_dropped_frames", "Frames the disk was too slow for, of this session")
+SPOOLED = Gauge("surefoot_spooled_bytes", "What waits on the disk for a ledger that is away")
+SPOOL_DROPPED = Counter("surefoot_spool_dropped", "Suppressions that neither the ledger nor the disk took")
+SPOT_UP = Gauge("surefoot_spot_up", "1 while a spot feed is up and brings new prices", ["feed"])
+SPOT_TICKS = Counter("surefoot_spot_ticks", "Prices that spot feeds brought", ["feed"])
+SPOT_AGE = Gauge("surefoot_spot_age_seconds", "Since a spot feed last brought a new price", ["feed"])
+DEAD_LETTERS = Counter(
+    "surefoot_dead_letters", "Messages of a venue or spot feed that could not be used, and were kept", ["venue"]
+)
 BEAT_SILENCE = Gauge("surefoot_heartbeat_silence_seconds", "Since Polymarket last took a beat of the dead man's switch")
 INTENTS = Counter("surefoot_intents", "Intents emitted", ["strategy"])
 SUPPRESSED = Counter("surefoot_suppressed", "Opportunities not taken, by the gate that was shut", ["gate"])
@@ -100,6 +111,9 @@ FIRST_BYTE = Histogram("surefoot_intent_to_send_seconds", "Intent decided to leg
 Health = Callable[[], str | None]
 """None while the process is well, else what is wrong, in a few words."""
 
+Page = Callable[[], bytes | None]
+"""A page's JSON, or None while it has nothing to say. Called on a thread of the server."""
+
 
 class MetricsServer:
     """A running page; `port` is the one it listens on."""
@@ -119,21 +133,32 @@ class MetricsServer:
         self._thread.join()
 
 
-def serve(port: int, registry: CollectorRegistry = REGISTRY, health: Health | None = None) -> MetricsServer:
-    """Serves `/metrics` and `/healthz` on 127.0.0.1:port (0: any) from a thread of its own.
+def serve(
+    port: int,
+    registry: CollectorRegistry = REGISTRY,
+    health: Health | None = None,
+    pages: Mapping[str, Page] | None = None,
+) -> MetricsServer:
+    """Serves `/metrics`, `/healthz` and `pages` by path on 127.0.0.1:port (0: any) from a thread of its own.
 
-    `/healthz` answers 200 `ok`, or 503 and the words of `health`. Raises `OSError` if the port is taken.
+    `/healthz` answers 200 `ok`, or 503 and the words of `health`; a page 200 and its JSON, or 503 with nothing while it
+    has nothing to say. Raises `OSError` if the port is taken.
     """
+    more = pages or {}
 
-    class Page(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/healthz":
                 trouble = health() if health is not None else None
                 self._answer(503 if trouble else 200, (trouble or "ok").encode() + b"\n", "text/plain; charset=utf-8")
             elif self.path == "/metrics":
                 self._answer(200, generate_latest(registry), CONTENT_TYPE_LATEST)
+            elif self.path in more:
+                body = more[self.path]()
+                self._answer(503 if body is None else 200, body or b"", "application/json")
             else:
-                self._answer(404, b"only /metrics and /healthz live here\n", "text/plain; charset=utf-8")
+                known = ", ".join(("/metrics", "/healthz", *more))
+                self._answer(404, f"only {known} live here\n".encode(), "text/plain; charset=utf-8")
 
         def _answer(self, status: int, body: bytes, kind: str) -> None:
             self.send_response(status)
@@ -145,7 +170,7 @@ def serve(port: int, registry: CollectorRegistry = REGISTRY, health: Health | No
         def log_message(self, format: str, *args: object) -> None:
             """Scrapes are not news."""
 
-    return MetricsServer(ThreadingHTTPServer(("127.0.0.1", port), Page))
+    return MetricsServer(ThreadingHTTPServer(("127.0.0.1", port), Handler))
 
 
 def temporal_runtime(port: int) -> Runtime:

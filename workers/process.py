@@ -22,6 +22,7 @@ from workers.versions.errors import OtherVersionNeeded
 
 log = structlog.get_logger(__name__)
 
+_BAD_CONFIG = 3
 _REFUSED = 4
 _FAILED = 5
 
@@ -44,8 +45,9 @@ def child_main(name: str, run: Callable[[Stack], Awaitable[None]], description: 
     """Run `run` for the stack named by --state-dir and end the process.
 
     Ends by `os._exit`: the Temporal SDK's native threads may abort an ordinary interpreter exit after the work is done
-    (sdk-python issue 300), which the supervisor would take for a crash. Exit codes: 0; 4 when open trades need another
-    version, which no restart mends; 5 for any other error of ours; 1 for what nobody foresaw.
+    (sdk-python issue 300), which the supervisor would take for a crash. Exit codes: 0; what no restart mends, 3 for a
+    configuration it cannot run by and 4 when open trades need another version; 5 for any other error of ours; 1 for
+    what nobody foresaw.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--state-dir", type=Path, required=True)
@@ -63,7 +65,9 @@ def child_main(name: str, run: Callable[[Stack], Awaitable[None]], description: 
     except SurefootError as error:
         log.error("process failed", error=error.message, code=error.code)  # noqa: TRY400 - the message says it all
         print(f"error: {error.message}", file=sys.stderr)  # noqa: T201 - what the supervisor shows
-        code = _REFUSED if isinstance(error, OtherVersionNeeded) else _FAILED
+        code = _BAD_CONFIG if error.code == "config" else _FAILED
+        if isinstance(error, OtherVersionNeeded):
+            code = _REFUSED
     except BaseException:
         log.exception("process failed")
         sys.excepthook(*sys.exc_info())

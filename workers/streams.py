@@ -37,7 +37,7 @@ class Hooks(Protocol):
 
     def users(self, venue: Venue, up: bool, reason: str) -> None: ...
 
-    def user_event(self, event: UserEvent) -> None: ...
+    def user_event(self, event: UserEvent, raw: bytes) -> None: ...
 
     def dead(self, venue: Venue, raw: bytes, why: str) -> None: ...
 
@@ -110,7 +110,7 @@ class _Polymarket:
         self._users = UserStream(
             ends.ws_url,
             credentials_of(stack),
-            on_event=lambda event, raw: hooks.user_event(event),
+            on_event=hooks.user_event,
             on_state=lambda up, reason: hooks.users(Venue.POLYMARKET, up, reason),
             on_dead=lambda raw, why: hooks.dead(Venue.POLYMARKET, raw, why),
         )

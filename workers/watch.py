@@ -12,7 +12,7 @@ from domain.claims import EquivalenceRecord, InstrumentKey
 from domain.errors import BadInput, Rejected
 from domain.market import MarketSpec, Venue
 from ingest.sets import OutcomeSet, sets_of
-from ingest.strategies.cross import cross_strategies
+from ingest.strategies.registry import strategies_of
 from ingest.strategy import Strategy
 from venues.port import VenueClient
 
@@ -21,8 +21,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Sets and strategies to decide on, and every instrument whose book they need; `claims` are the records that the
-    strategies were made of."""
+    """All strategies to run, the sets and claims they were made of, and every instrument whose book they need."""
 
     sets: tuple[OutcomeSet, ...]
     strategies: tuple[Strategy, ...]
@@ -63,7 +62,8 @@ async def watch(
 
     From a session, events whose outcomes are not all there are passed over: they may be one side of a claim. Claims are
     watched if every venue of theirs is in use and, in a session, if it plays all their instruments. Raises `BadInput`
-    for a configured set that is none, `Unavailable` while rules cannot be read.
+    for a configured set that is none and for strategies that `instances` refuses, `Unavailable` while rules cannot be
+    read.
     """
     specs = await _rules(clients, ((venue_of(market), market) for market in markets))
     played = set(specs) | {(spec.venue, spec.complement) for spec in specs.values() if spec.complement}
@@ -72,7 +72,11 @@ async def watch(
     specs |= await _rules(clients, (one.key for record in usable for one in record.instruments if one.key not in specs))
     declared = settings.sets
     sets = _complete(specs.values()) if declared == FROM_SESSION else sets_of(specs.values(), declared)
-    strategies = cross_strategies(usable, specs.values(), settings.cross, settings.gates, settings.policy, paper=paper)
+    strategies = strategies_of(settings, sets, specs.values(), usable, paper=paper)
+    finding = {strategy.name for strategy in strategies}
+    for spec in settings.strategies:
+        if spec.name not in finding:
+            log.warning("a strategy has nothing to look at", strategy=spec.name, pairs=spec.pairs)
     return Watched(sets, strategies, tuple(usable))
 
 

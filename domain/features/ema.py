@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.features.feature import Feature, Flaw, flawed
@@ -29,6 +30,18 @@ class Hold(StrEnum):
     NEXT = "next"
     PREVIOUS = "previous"
     LINEAR = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class EmaState:
+    """An average as plain data, to go on with later; times in microseconds."""
+
+    value: float
+    x: float
+    last: int
+    began: int
+    count: int
+    broke: bool
 
 
 class Ema:
@@ -95,6 +108,16 @@ class Ema:
             if self._ready(at):
                 self.broke = False
         self._x = x
+
+    def state(self) -> EmaState:
+        return EmaState(self._value, self._x, self._last, self._began, self._count, self.broke)
+
+    def restore(self, state: EmaState) -> None:
+        """Go on where `state` was. Raises ValueError for one that no average was ever in."""
+        if state.count < 0 or not state.began <= state.last or not math.isfinite(state.value + state.x):
+            raise ValueError(f"{state}; expected finite values, a count from 0, and a beginning before the end")
+        self._value, self._x, self._last = state.value, state.x, state.last
+        self._began, self._count, self.broke = state.began, state.count, state.broke
 
     def at(self, now: int) -> Feature:
         """The average as of the last observation, in the unit of the observations, judged at exchange time `now`."""

@@ -22,11 +22,12 @@ from dataclasses import dataclass, field
 from domain.features.ema import Ema, Hold
 from domain.features.feature import Feature, FeatureVector, Flaw, flawed
 from domain.features.flow import FlowImbalance
-from domain.features.join import AsOf, Tolerance
+from domain.features.join import Tolerance
 from domain.features.micro_price import MicroPrice
+from domain.features.spot_folds import SpotFolds, SpotParams
 from domain.features.touch import Touch, imbalance, mid, spread, weighted_mid
-from domain.features.volatility import RealisedVolatility, Sampling
-from domain.spot import ATTO, SpotSource, SpotTick
+from domain.features.volatility import Sampling
+from domain.spot import SpotSource, SpotTick
 
 _TOUCH = {"mid": mid, "spread": spread, "weighted_mid": weighted_mid, "imbalance": imbalance}
 
@@ -44,22 +45,29 @@ class PanelParams:
     sampling: Sampling = field(default_factory=Sampling)
     tolerance: Tolerance = field(default_factory=Tolerance)
 
+    @property
+    def spot(self) -> SpotParams:
+        """The part of them that is about the spot alone."""
+        return SpotParams(self.source, self.symbol, self.spot_halflife, self.sampling, self.tolerance)
+
 
 class FeaturePanel:
-    """One instrument of one market; of a binary condition, one of its two tokens."""
+    """One instrument of one market; of a binary condition, one of its two tokens.
 
-    __slots__ = ("_flow", "_micro", "_mid_ema", "_params", "_sigma", "_spot", "_spot_ema", "_touch", "market")
+    `spot` may be shared by all instruments that follow it: whoever made it then feeds it, once a tick."""
 
-    def __init__(self, market: str, params: PanelParams, micro: MicroPrice | None = None) -> None:
+    __slots__ = ("_flow", "_micro", "_mid_ema", "_params", "_spot", "_touch", "market")
+
+    def __init__(
+        self, market: str, params: PanelParams, micro: MicroPrice | None = None, spot: SpotFolds | None = None
+    ) -> None:
         self.market = market
         self._params = params
         self._micro = micro
         self._touch: Touch | None = None
         self._flow = FlowImbalance(params.flow_window)
         self._mid_ema = Ema(params.mid_halflife, Hold.PREVIOUS)
-        self._spot_ema = Ema(params.spot_halflife, Hold.PREVIOUS)
-        self._spot = AsOf(params.tolerance)
-        self._sigma = RealisedVolatility(params.sampling)
+        self._spot = spot if spot is not None else SpotFolds(params.spot)
 
     def on_touch(self, touch: Touch) -> None:
         """The book's touch after an event; an older one than the last is left out."""
@@ -79,12 +87,7 @@ class FeaturePanel:
 
     def on_spot(self, tick: SpotTick) -> None:
         """A tick of any source; those of others, or of another symbol, are ignored."""
-        if tick.source is not self._params.source or tick.symbol != self._params.symbol:
-            return
         self._spot.update(tick)
-        price = tick.price / ATTO
-        self._spot_ema.update(tick.exchange_at, price)
-        self._sigma.update(tick.exchange_at, price)
 
     def vector(self, at: int) -> FeatureVector:
         """All features at exchange time `at` (µs), each with its own flaw."""
@@ -94,15 +97,7 @@ class FeaturePanel:
             features["micro_price"] = self._micro.of(touch) if isinstance(touch, Touch) else touch
         features["flow"] = self._flow.at(at) if isinstance(touch, Touch) else touch
         features["mid_ema"] = self._mid_ema.at(at)
-        joined = self._spot.at(at)
-        if joined.tick is not None and joined.flaw is None:
-            features["spot"] = Feature(joined.tick.price / ATTO)
-            features["spot_age"] = Feature(joined.gap / 1e6)
-        else:
-            nearest = f"nearest tick {joined.gap / 1e6:.1f} s before" if joined.tick is not None else "no tick yet"
-            features["spot"] = features["spot_age"] = flawed(joined.flaw or Flaw.MISSING, nearest)
-        features["spot_ema"] = self._spot_ema.at(at)
-        features["sigma"] = self._sigma.at(at)
+        self._spot.into(features, at)
         return FeatureVector(self.market, at, features)
 
     def _fresh(self, at: int) -> Touch | Feature:

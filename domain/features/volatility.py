@@ -41,6 +41,17 @@ class Sampling:
             raise ValueError(f"{self}: expected a window of two horizons and no more returns than it has steps")
 
 
+@dataclass(frozen=True, slots=True)
+class VolatilityState:
+    """A volatility as plain data, to go on with later; times in microseconds, None where a price was missing."""
+
+    last_at: int
+    last_log: float
+    next: int
+    logs: tuple[float | None, ...]
+    returns: tuple[float | None, ...]
+
+
 class RealisedVolatility:
     """The volatility over the last window, fed tick by tick. Exchange time; ticks in no order are counted in `late`.
 
@@ -73,6 +84,21 @@ class RealisedVolatility:
         else:
             self._sample(at)
         self._last_at, self._last_log = at, math.log(price)
+
+    def state(self) -> VolatilityState:
+        return VolatilityState(self._last_at, self._last_log, self._next, tuple(self._logs), tuple(self._returns))
+
+    def restore(self, state: VolatilityState) -> None:
+        """Go on where `state` was, which was sampled alike. Raises ValueError for one nothing was ever in."""
+        known = (state.last_log, *(each for each in (*state.logs, *state.returns) if each is not None))
+        if state.next < 0 or state.next % self._sampling.step or not all(math.isfinite(each) for each in known):
+            raise ValueError(f"volatility at {state.last_at} µs; expected finite values on the grid of its steps")
+        self._last_at, self._last_log, self._next = state.last_at, state.last_log, state.next
+        self._logs.clear()
+        self._returns.clear()
+        self._logs.extend(state.logs)
+        self._returns.extend(state.returns)
+        self._sigma = None
 
     def at(self, now: int) -> Feature:
         """σ per √second at exchange time `now`."""

@@ -12,16 +12,26 @@ from domain.limits import GateLimits, SetParams
 from domain.orders import Side
 from ingest.sets import OutcomeSet
 from ingest.strategies.combination import Combination, CombinationStrategy, Sizing, version_of
+from ingest.strategy import Ground
 
-_LOGIC = "2"
+LOGIC = "2"
 """Raised when the same books and parameters would give another intent."""
 
 
 class BasketStrategy(CombinationStrategy):
-    """One set and one side of it. Books come in the order of the set."""
+    """One set and one side of it. Books come in the order of the set. What decides otherwise on the same books names
+    its own `logic`."""
 
     def __init__(
-        self, outcomes: OutcomeSet, params: SetParams, limits: GateLimits, policy: LegPolicy, side: Side = Side.BUY
+        self,
+        outcomes: OutcomeSet,
+        params: SetParams,
+        limits: GateLimits,
+        policy: LegPolicy,
+        side: Side = Side.BUY,
+        *,
+        name: str = "",
+        logic: str = LOGIC,
     ) -> None:
         markets = outcomes.markets
         self.outcomes = outcomes
@@ -38,11 +48,20 @@ class BasketStrategy(CombinationStrategy):
             ),
             Sizing(params.margin, params.min_size, params.max_size, params.ttl_ms),
             policy,
-            "pair" if len(markets) == 2 else "basket",
-            version(params, limits),
+            name or ("pair" if len(markets) == 2 else "basket"),
+            version_of(logic, params, limits),
         )
 
 
-def version(params: SetParams, limits: GateLimits) -> str:
-    """See `version_of`."""
-    return version_of(_LOGIC, params, limits)
+def make(params: SetParams, name: str, ground: Ground) -> list[BasketStrategy]:
+    """Every set on each of its sides."""
+    return [
+        BasketStrategy(outcomes, params, ground.limits, ground.policy, side, name=name)
+        for outcomes in ground.sets
+        for side in sides_of(params)
+    ]
+
+
+def sides_of(params: SetParams) -> tuple[Side, ...]:
+    """Sets are bought, and sold too if `params` say so."""
+    return (Side.BUY, Side.SELL) if params.sell else (Side.BUY,)

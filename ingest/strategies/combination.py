@@ -3,6 +3,9 @@
 Equal shares of each, as only the matched share is certain. Each leg's limit is the worst level its size walks, its cost
 the exact walk with its own venue's rounded fees. The legs go out in the order that `domain.sequence` finds best.
 
+Where the best prices alone cost no less than the payoff there is nothing to have: `ceiling` says so to the engine,
+which then does not ask.
+
 What a dollar could have earned elsewhere until the legs pay is a cost too: `Carry` says what each dollar locked must
 earn besides the margin. It rises with the time until the market's result, which is known to the day at best, so it is
 counted in whole hours.
@@ -19,13 +22,15 @@ from decimal import Decimal
 from typing import Any
 
 from domain.book import Book
-from domain.depth import SetQuote, SetTerms, TakerFees, Walk, set_quote
+from domain.depth import SetTerms, TakerFees, Walk, set_quote
 from domain.intent import BookEvidence, Intent, IntentLeg, LegPolicy, canonical
 from domain.market import MarketSpec, Venue
 from domain.money import MICRO, ceil_div, from_micros, from_picos, to_micros
 from domain.orders import Side
 from domain.sequence import best_order
 from ingest.strategies.legging import risk_of
+from ingest.strategy import Proposal
+from ingest.view import View
 
 _HOUR_US = 3_600 * MICRO
 _YEAR_HOURS = 8_760
@@ -74,7 +79,10 @@ class Sizing:
 
 
 class CombinationStrategy:
-    """One combination, with its parameters in scaled integers. Books come in the order of its markets."""
+    """One combination, with its parameters in scaled integers. Views show its books in the order of its markets."""
+
+    features: tuple[str, ...] = ()
+    """None: only books are looked at."""
 
     def __init__(  # noqa: PLR0917 - what is taken, by which rules, and under which name and version
         self, what: Combination, sizing: Sizing, policy: LegPolicy, name: str, version: str, carry: Carry | None = None
@@ -96,22 +104,25 @@ class CombinationStrategy:
             fees=tuple(TakerFees.of(spec.fees) for spec in markets),
             notionals=_notionals(markets),
         )
+        self.ceiling: int | None = self.terms.payoff
         self._lasts = sizing.ttl_ms * 1000
         self._policy = replace(policy, dust=max(policy.dust, least_dust(markets)))
         self._carry = carry if carry is not None and carry.hurdle else None
         self._carried_at = -1
 
-    def quote(self, books: Sequence[Book], at: int = 0) -> SetQuote | None:
-        """What could be had at `at` (exchange microseconds) at the parameters' margin, whatever state the books are
-        in. The time matters only where money that is locked must earn something."""
-        if self._carry is not None and at // _HOUR_US != self._carried_at:
-            self._carried_at = at // _HOUR_US
-            self.terms = replace(self.terms, carry=self._carry.ppm(self.markets, at))
-        return set_quote(books, self.terms)
+    def on_event(self, view: View) -> Proposal | None:
+        """What could be had now at the parameters' margin, whatever state the books are in. The time matters only where
+        money that is locked must earn something."""
+        if self._carry is not None and view.at // _HOUR_US != self._carried_at:
+            self._carried_at = view.at // _HOUR_US
+            self.terms = replace(self.terms, carry=self._carry.ppm(self.markets, view.at))
+        quote = set_quote(view.books, self.terms)
+        return None if quote is None else Proposal(quote)
 
-    def intent(self, books: Sequence[Book], quote: SetQuote, at: int) -> Intent:
-        """The decision to take `quote`, made at `at` (exchange time of the deciding event, microseconds)."""
-        legs = list(zip(self.markets, self.sides, books, quote.walks, strict=True))
+    def intent(self, view: View, proposal: Proposal) -> Intent:
+        """The decision to take what `on_event` proposed on this view."""
+        at, quote = view.at, proposal.quote
+        legs = list(zip(self.markets, self.sides, view.books, quote.walks, strict=True))
         risks = [risk_of(book, walk, side, spec, at) for spec, side, book, walk in legs]
         legs = [legs[n] for n in best_order(risks, quote.edge)]
         named = zip(string.ascii_uppercase, legs, strict=False)

@@ -18,10 +18,11 @@ from domain.intent import LegPolicy
 from domain.limits import CrossParams, GateLimits
 from domain.market import MarketSpec
 from ingest.strategies.combination import Carry, Combination, CombinationStrategy, Sizing, version_of
+from ingest.strategy import Ground
 
 NAME = "cross"
 
-_LOGIC = "2"
+LOGIC = "2"
 """Raised when the same books and parameters would give another intent."""
 
 
@@ -33,6 +34,7 @@ def cross_strategies(
     policy: LegPolicy,
     *,
     paper: bool = False,
+    name: str = NAME,
 ) -> tuple[CombinationStrategy, ...]:
     """Every pair of the approved claims, in order of the claims; all pairs of a claim share its count of open trades.
 
@@ -41,14 +43,21 @@ def cross_strategies(
     approved claim on an instrument that is not among `specs`.
     """
     known = {(spec.venue, spec.market): spec for spec in specs}
-    version = version_of(_LOGIC, params, limits)
+    version = version_of(LOGIC, params, limits)
     sizing = Sizing(params.margin, params.min_size, params.max_size, params.ttl_ms)
     carry = Carry(params.hurdle, params.lock_days)
     return tuple(
-        CombinationStrategy(_combination(record, pair, known), sizing, policy, NAME, version, carry)
+        CombinationStrategy(_combination(record, pair, known), sizing, policy, name, version, carry)
         for record in claims
         if record.tradable and (paper or not record.paper)
         for pair in crosses(record)
+    )
+
+
+def make(params: CrossParams, name: str, ground: Ground) -> tuple[CombinationStrategy, ...]:
+    """Every pair of every claim that may be traded there."""
+    return cross_strategies(
+        ground.claims, ground.specs, params, ground.limits, ground.policy, paper=ground.paper, name=name or NAME
     )
 
 

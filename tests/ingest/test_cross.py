@@ -22,6 +22,7 @@ from ingest.sets import OutcomeSet
 from ingest.strategies.basket import BasketStrategy
 from ingest.strategies.combination import Carry, CombinationStrategy
 from ingest.strategies.cross import cross_strategies
+from ingest.view import View
 
 D = Decimal
 NOW = 1_795_000_000_000_000
@@ -61,11 +62,11 @@ def strategies(
 def test_the_claim_bought_here_and_its_opposite_there_pays_both_venues_fees() -> None:
     strategy = strategies()[Side.BUY, Side.BUY]
     books = [book("KX-BOS", 480, 500), book("22", 440, 450)]
-    quote = strategy.quote(books, NOW)
-    assert quote is not None
+    proposed = strategy.on_event(View(books, NOW))
+    assert proposed is not None
     # 100 × (1 − 0.50 − 0.45), less 0.07·0.25·100 = 1.75 and 0.05·0.2475·100 = 1.2375
-    assert from_micros(quote.edge // MICRO) == D("2.0125")
-    intent = strategy.intent(books, quote, NOW)
+    assert from_micros(proposed.quote.edge // MICRO) == D("2.0125")
+    intent = strategy.intent(View(books, NOW), proposed)
     assert (intent.payoff, intent.claim, intent.pair) == (1, APPROVED.pin, APPROVED.id)
     assert {(leg.venue, leg.side, leg.market) for leg in intent.legs} == {
         (Venue.KALSHI, Side.BUY, "KX-BOS"),
@@ -77,11 +78,11 @@ def test_the_claim_bought_here_and_its_opposite_there_pays_both_venues_fees() ->
 def test_the_claim_sold_here_and_bought_there_pays_the_difference_of_the_prices() -> None:
     strategy = strategies()[Side.SELL, Side.BUY]
     books = [book("KX-BOS", 550, 560), book("11", 490, 500)]
-    quote = strategy.quote(books, NOW)
-    assert quote is not None
+    proposed = strategy.on_event(View(books, NOW))
+    assert proposed is not None
     # 100 × (0.55 − 0.50), less 0.07·0.2475·100 = 1.7325 and 0.05·0.25·100 = 1.25
-    assert from_micros(quote.edge // MICRO) == D("2.0175")
-    intent = strategy.intent(books, quote, NOW)
+    assert from_micros(proposed.quote.edge // MICRO) == D("2.0175")
+    intent = strategy.intent(View(books, NOW), proposed)
     assert intent.payoff == 0
     assert {leg.side for leg in intent.legs if leg.venue is Venue.KALSHI} == {Side.SELL}
 
@@ -91,9 +92,9 @@ def test_less_than_a_lot_that_polymarket_fills_over_is_dust_and_more_only_where_
         outcomes = OutcomeSet(specs)
         strategy = BasketStrategy(outcomes, SetParams(), GateLimits(), policy)
         books = [book(spec.market, 100, 110) for spec in specs]
-        quote = strategy.quote(books, NOW)
-        assert quote is not None
-        return strategy.intent(books, quote, NOW).policy.dust
+        proposed = strategy.on_event(View(books, NOW))
+        assert proposed is not None
+        return strategy.intent(View(books, NOW), proposed).policy.dust
 
     assert dust(LegPolicy(), KALSHI, replace(KALSHI, market="KX-NYC")) == 0
     assert dust(LegPolicy(), TOKEN, OTHER) == D("0.01")
@@ -101,9 +102,9 @@ def test_less_than_a_lot_that_polymarket_fills_over_is_dust_and_more_only_where_
     assert dust(LegPolicy(dust=D("0.5")), TOKEN, OTHER) == D("0.5")
     strategy = strategies()[Side.BUY, Side.BUY]
     books = [book("KX-BOS", 480, 500), book("22", 440, 450)]
-    quote = strategy.quote(books, NOW)
-    assert quote is not None
-    assert strategy.intent(books, quote, NOW).policy == LegPolicy(dust=D("0.01"))
+    proposed = strategy.on_event(View(books, NOW))
+    assert proposed is not None
+    assert strategy.intent(View(books, NOW), proposed).policy == LegPolicy(dust=D("0.01"))
 
 
 def test_nothing_is_looked_for_on_a_claim_that_is_not_approved_or_that_only_a_recording_declares() -> None:
@@ -118,27 +119,27 @@ def test_a_void_that_pays_half_at_one_venue_and_nothing_at_the_other_leaves_no_p
     record = claim(JointOutcome("abandoned", (ZERO, half, half))).decided(ClaimStatus.APPROVED, "Ada", "so it is", 2)
     strategy = strategies(record)[Side.BUY, Side.BUY]
     assert strategy.terms.payoff == 500_000
-    assert strategy.quote([book("KX-BOS", 480, 500), book("22", 440, 450)], NOW) is None
+    assert strategy.on_event(View([book("KX-BOS", 480, 500), book("22", 440, 450)], NOW)) is None
 
 
 def test_an_order_below_the_smallest_worth_or_size_of_either_venue_is_not_planned() -> None:
     cheap = [book("KX-BOS", 800, 810), book("22", 100, 110, size=6)]  # 6 × 0.11 is less than a dollar
-    assert strategies()[Side.BUY, Side.BUY].quote(cheap, NOW) is None
+    assert strategies()[Side.BUY, Side.BUY].on_event(View(cheap, NOW)) is None
     assert strategies()[Side.BUY, Side.BUY].min_size == 5 * MICRO
-    assert strategies()[Side.BUY, Side.BUY].quote([cheap[0], book("22", 100, 110, size=12)], NOW) is not None
+    assert strategies()[Side.BUY, Side.BUY].on_event(View([cheap[0], book("22", 100, 110, size=12)], NOW)) is not None
 
 
 def test_money_locked_for_months_must_earn_its_hurdle_first() -> None:
     books = [book("KX-BOS", 480, 500), book("22", 440, 450)]  # two cents on 0.98 a share
     params = CrossParams(hurdle=D("0.10"), lock_days=D(30))  # 0.8 % of it
-    assert strategies(params=params)[Side.BUY, Side.BUY].quote(books, NOW) is not None
+    assert strategies(params=params)[Side.BUY, Side.BUY].on_event(View(books, NOW)) is not None
     params = replace(params, lock_days=D(90))  # 2.5 %
-    assert strategies(params=params)[Side.BUY, Side.BUY].quote(books, NOW) is None
+    assert strategies(params=params)[Side.BUY, Side.BUY].on_event(View(books, NOW)) is None
     # Where both markets say when they resolve, that counts instead, and less as the day comes near.
     known = [replace(spec, resolves_at=NOW + 90 * DAY) for spec in SPECS]
     both = {one.sides: one for one in cross_strategies([APPROVED], known, params, GateLimits(), LegPolicy())}
-    assert both[Side.BUY, Side.BUY].quote(books, NOW) is None
-    assert both[Side.BUY, Side.BUY].quote(books, NOW + 80 * DAY) is not None
+    assert both[Side.BUY, Side.BUY].on_event(View(books, NOW)) is None
+    assert both[Side.BUY, Side.BUY].on_event(View(books, NOW + 80 * DAY)) is not None
 
 
 @given(st.integers(0, 400), st.decimals("0", "0.5", places=3))
@@ -162,10 +163,10 @@ def test_what_is_taken_earns_its_margin_after_exact_fees_whatever_the_prices(
     for sides, strategy in strategies(params=params).items():
         name = "22" if sides == (Side.BUY, Side.BUY) else "11"
         books = [book("KX-BOS", *here), book(name, *there)]
-        quote = strategy.quote(books, NOW)
-        if quote is None:
+        proposed = strategy.on_event(View(books, NOW))
+        if proposed is None:
             continue
-        intent = strategy.intent(books, quote, NOW)
+        intent = strategy.intent(View(books, NOW), proposed)
         spent = sum((leg.expected_cost for leg in intent.legs), D(0))
         assert intent.edge == intent.payoff * intent.size - spent
         locked = spent + intent.size * sum(leg.side is Side.SELL for leg in intent.legs)

@@ -11,6 +11,7 @@ from domain.limits import GateLimits, SetParams
 from ingest.replay import replay
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import BasketStrategy
+from ingest.view import View
 from venues.recording.session import BookReset
 from workers.bench.figures import percentiles
 from workers.bench.sessions import deep, waves
@@ -33,9 +34,10 @@ def test_the_deep_books_offer_the_largest_trade_the_strategy_may_make() -> None:
         books.append(book)
     params = SetParams()
     strategy = BasketStrategy(OutcomeSet(session.markets), params, GateLimits(), LegPolicy())
-    quote = strategy.quote(books)
-    assert quote is not None
-    intent = strategy.intent(books, quote, session.start)
+    view = View(books, session.start)
+    seen = strategy.on_event(view)
+    assert seen is not None
+    intent = strategy.intent(view, seen)
     assert intent.size == params.max_size
     assert sum((leg.limit for leg in intent.legs), Decimal(0)) == Decimal("0.94")
 

@@ -18,7 +18,7 @@ from workers.cli.main import main
 COMMANDS = ["up", "down", "status", "play", "demo", "replay", "synth"]
 COMMANDS += ["trades", "trade", "unwind", "hold", "retry", "accept", "adopt", "flat"]
 COMMANDS += ["halt", "resume", "halts", "capital", "report", "doctor", "config"]
-COMMANDS += ["reconcile", "acknowledge", "resolve", "simulate", "versions"]
+COMMANDS += ["reconcile", "acknowledge", "resolve", "simulate", "versions", "strategies", "why"]
 
 
 @pytest.fixture(autouse=True)

@@ -70,3 +70,22 @@ async def test_it_goes_on_looking(monkeypatch: pytest.MonkeyPatch) -> None:
     books.standing = (STORM,)
     await asyncio.wait_for(seen.wait(), 10)
     running.cancel()
+
+
+async def test_for_a_while_what_was_read_last_holds_and_the_ledgers_absence_is_told_at_once() -> None:
+    told: list[Halts] = []
+    away: list[str] = []
+    books = Books()
+    watch = HaltWatch(books, told.append, patience_s=0.05, away=away.append)
+    books.failure = Unavailable("Postgres is gone")
+    await watch.look()
+    assert [known.unread for known in told] == ["Postgres is gone"], "before the first read nothing is known"
+    books.failure, books.standing = None, (STORM,)
+    await watch.look()
+    books.failure = Unavailable("Postgres is gone again")
+    await watch.look()
+    assert told[1:] == [Halts((STORM,))]
+    await asyncio.sleep(0.06)
+    await watch.look()
+    assert told[2:] == [Halts(unread="Postgres is gone again")]
+    assert away == ["Postgres is gone", "", "Postgres is gone again"]

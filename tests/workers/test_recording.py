@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from config.settings import Settings
-from domain.limits import SetParams
+from domain.errors import BadInput
+from domain.limits import SetParams, StrategySpec
 from domain.market import Venue
 from ingest.replay import TimedTrades
 from ingest.rerun import Verdict, rerun
 from ingest.session_reader import RecordedEvents
 from ingest.sets import sets_of
-from ingest.strategies.cross import cross_strategies
+from ingest.strategies.registry import strategies_of
 from ingest.taped import TapedEngine
 from ingest.wire import wire
 from venues.recording import synth_cross
@@ -21,17 +26,17 @@ from workers.recording import recorder_of
 from workers.watch import Watched
 
 
-def test_a_session_recorded_as_a_host_would_replays_to_its_decisions(tmp_path: Path) -> None:
-    settings = Settings(strategy=SetParams(margin=Decimal("0.002")))
+def recorded(settings: Settings, folder: Path) -> tuple[RecordedEvents, int]:
+    """A game of two venues decided by `settings` with a recorder beside it, and how many intents came of it."""
     game = synth_cross.make(3)
     specs = instruments(game.markets, game.conditions)
-    crosses = cross_strategies(game.claims, specs, settings.cross, settings.gates, settings.policy, paper=True)
-    watched = Watched(sets_of(specs), crosses, game.claims)
+    sets = sets_of(specs)
+    watched = Watched(sets, strategies_of(settings, sets, specs, game.claims, paper=True), game.claims)
     troubles: list[str] = []
-    recorder = recorder_of(tmp_path, settings, watched, on_trouble=troubles.append)
+    recorder = recorder_of(folder, settings, watched, on_trouble=troubles.append)
     trades = TimedTrades(500)
     engine = TapedEngine(
-        recorder, watched.sets, settings.strategy, settings.gates, settings.policy, trades.started, lambda _: None,
+        recorder, (), settings.strategy, settings.gates, settings.policy, trades.started, lambda _: None,
         strategies=watched.strategies, venue_limits={Venue.POLYMARKET: settings.gates_polymarket},
     )  # fmt: skip
     recorder.start()
@@ -41,8 +46,33 @@ def test_a_session_recorded_as_a_host_would_replays_to_its_decisions(tmp_path: P
     engine.finish()
     assert recorder.close()
     assert troubles == []
-    session = RecordedEvents(tmp_path)
+    return RecordedEvents(folder), engine.counters.intents
+
+
+def test_a_session_recorded_as_a_host_would_replays_to_its_decisions(tmp_path: Path) -> None:
+    session, intents = recorded(Settings(strategy=SetParams(margin=Decimal("0.002"))), tmp_path)
     assert session.setup.rules.strategy.margin == Decimal("0.002")
     again = rerun(session)
     assert again.verdict is Verdict.SAME
-    assert len(again.intents) == engine.counters.intents > 0
+    assert len(again.intents) == intents > 0
+
+
+def test_a_session_of_a_strategy_that_is_gone_cannot_be_decided_again(tmp_path: Path) -> None:
+    session, _ = recorded(Settings(strategies=(StrategySpec("basket", "mine"),)), tmp_path)
+    rules = msgspec.structs.replace(session.setup.rules, strategies=(StrategySpec("gone", "mine"),))
+    session.setup = msgspec.structs.replace(session.setup, rules=rules)
+    with pytest.raises(BadInput, match="there is no strategy 'gone'"):
+        rerun(session)
+
+
+def test_a_session_keeps_the_strategies_that_were_declared_and_no_path_of_their_files(tmp_path: Path) -> None:
+    declared = (
+        StrategySpec("cross", "claims", {"margin": "0.003"}, source="file /somewhere/claims.yaml"),
+        StrategySpec("calm", "quiet", {"calmest": "0.004"}, pairs=("SYN",), source="file /somewhere/quiet.yaml"),
+    )
+    session, intents = recorded(Settings(strategies=declared), tmp_path)
+    assert session.setup.rules.strategies == tuple(replace(spec, source="") for spec in declared)
+    again = rerun(session)
+    assert again.verdict is Verdict.SAME
+    assert {intent.strategy for intent in again.intents} == {"claims"}
+    assert len(again.intents) == intents > 0

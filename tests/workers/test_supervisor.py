@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from domain.errors import BadInput, Unavailable
+from domain.errors import BadInput, Denied, Unavailable
 from workers.stack import host
 from workers.stack.layout import Layout, read_stack_file, write_json
 from workers.stack.processes import ProcessRecord, find, stop
@@ -113,6 +113,18 @@ async def test_a_program_that_cannot_be_run_is_named(tmp_path: Path) -> None:
     running = Running([type(spec)("a", ("/no/such/program",), spec.output, spec.log, spec.healthy)])
     with pytest.raises(Unavailable, match="/no/such/program"):
         await running.task
+
+
+@pytest.mark.parametrize(("code", "error"), [(3, BadInput), (4, Denied)])
+async def test_a_process_that_no_restart_mends_ends_the_stack_at_once(
+    tmp_path: Path, code: int, error: type[Exception]
+) -> None:
+    spec = sleeper(tmp_path, "a")
+    argv = (sys.executable, "-c", f"import sys; print('because'); sys.exit({code})")
+    running = Running([type(spec)("a", argv, spec.output, spec.log, spec.healthy)])
+    with pytest.raises(error, match="because"):
+        await running.task
+    assert not any("starting it again" in line for line in running.lines)
 
 
 async def test_a_refusal_before_the_start_ends_the_whole_start(tmp_path: Path) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from config.load import load
 from config.settings import Settings
 from domain.claims import ClaimStatus, EquivalenceRecord
 from domain.errors import BadInput
+from domain.limits import StrategySpec
 from domain.market import Venue
+from ingest.strategies.cross import NAME
 from venues.fake import FakeVenue
 from venues.port import VenueClient
 from venues.recording.instruments import instruments
@@ -40,6 +43,11 @@ async def watched(*claims: EquivalenceRecord, markets: list[str] | None = None) 
     return await watch(settings(), both, PLAYED if markets is None else markets, claims)
 
 
+def across(found: Watched) -> list[str]:
+    """The claims that are decided on."""
+    return [strategy.pair for strategy in found.strategies if strategy.name == NAME]
+
+
 def test_an_instrument_says_by_its_name_where_it_trades() -> None:
     assert venue_of(TOKEN.market) is Venue.POLYMARKET
     assert venue_of("KXNBAGAME-26JAN07TORCHA-TOR") is Venue.KALSHI
@@ -47,7 +55,7 @@ def test_an_instrument_says_by_its_name_where_it_trades() -> None:
 
 async def test_a_claim_is_watched_on_every_instrument_of_both_venues() -> None:
     found = await watched(CLAIM)
-    assert {strategy.pair for strategy in found.strategies} == {CLAIM.id}
+    assert set(across(found)) == {CLAIM.id}
     assert {(spec.venue, spec.market) for spec in found.specs} == {(spec.venue, spec.market) for spec in SPECS}
     (pair,) = found.groups(Venue.POLYMARKET)
     assert set(pair) == {TOKEN.market, TOKEN.complement}
@@ -55,33 +63,53 @@ async def test_a_claim_is_watched_on_every_instrument_of_both_venues() -> None:
 
 async def test_without_a_claim_only_complete_sets_are_watched() -> None:
     found = await watched()
-    assert found.strategies == ()
+    assert [(strategy.name, strategy.pair) for strategy in found.strategies] == [("pair", "SYNCROSS-7")]
     assert [outcomes.name for outcomes in found.sets] == ["SYNCROSS-7"]
     assert found.markets(Venue.POLYMARKET) == ()
 
 
 @pytest.mark.parametrize("status", [ClaimStatus.PROPOSED, ClaimStatus.SUSPENDED, ClaimStatus.WITHDRAWN])
 async def test_a_claim_that_is_not_approved_is_not_watched(status: ClaimStatus) -> None:
-    assert (await watched(replace(CLAIM, status=status))).strategies == ()
+    assert across(await watched(replace(CLAIM, status=status))) == []
 
 
 async def test_a_claim_of_another_session_is_not_watched() -> None:
-    assert (await watched(CLAIM, *make(8).claims)).strategies
-    assert (await watched(*make(8).claims)).strategies == ()
+    assert across(await watched(CLAIM, *make(8).claims))
+    assert across(await watched(*make(8).claims)) == []
 
 
 async def test_a_claim_on_a_venue_that_is_not_in_use_is_not_watched() -> None:
     found = await watch(settings(), clients(Venue.KALSHI), PLAYED[:2], [CLAIM])
-    assert found.strategies == ()
+    assert across(found) == []
     assert len(found.sets) == 1
 
 
 async def test_a_claim_that_a_recording_declared_is_never_watched_live() -> None:
     live = settings().model_copy(update={"mode": "live", "sets": (tuple(PLAYED[:2]),)})
     both = clients(Venue.KALSHI, Venue.POLYMARKET)
-    assert (await watch(live, both, PLAYED[:2], [CLAIM])).strategies == ()
+    assert across(await watch(live, both, PLAYED[:2], [CLAIM])) == []
     approved = replace(CLAIM, paper=False)
-    assert (await watch(live, both, PLAYED[:2], [approved])).strategies
+    assert across(await watch(live, both, PLAYED[:2], [approved]))
+
+
+async def test_declared_strategies_are_watched_by_their_names_and_what_finds_nothing_is_said() -> None:
+    declared = (
+        StrategySpec("basket", "tight", {"margin": "0.0005"}),
+        StrategySpec("cross", "claims"),
+        StrategySpec("calm", "quiet", pairs=("KXBTC-",)),
+    )
+    chosen = settings().model_copy(update={"strategies": declared})
+    found = await watch(chosen, clients(Venue.KALSHI, Venue.POLYMARKET), PLAYED, [CLAIM])
+    assert list(dict.fromkeys(one.name for one in found.strategies)) == ["tight", "claims"]
+    with capture_logs() as logs:
+        await watch(chosen, clients(Venue.KALSHI, Venue.POLYMARKET), PLAYED, [CLAIM])
+    assert [line["strategy"] for line in logs if line["log_level"] == "warning"] == ["quiet"]
+
+
+async def test_strategies_that_cannot_run_are_refused() -> None:
+    chosen = settings().model_copy(update={"strategies": (StrategySpec("of tomorrow", "mine"),)})
+    with pytest.raises(BadInput, match="there is no strategy"):
+        await watch(chosen, clients(Venue.KALSHI), PLAYED[:2], [])
 
 
 async def test_a_market_that_its_venue_does_not_know_is_named() -> None:

@@ -12,6 +12,7 @@ from domain.money import to_micros
 from domain.orders import Quote
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import BasketStrategy
+from ingest.view import View
 from venues.port import VenueClient
 from workers.trading import wall_clock_us
 
@@ -26,12 +27,13 @@ class IntentMaker:
     def __init__(self, specs: tuple[MarketSpec, MarketSpec], quotes: tuple[Quote, Quote], params: SetParams) -> None:
         strategy = BasketStrategy(OutcomeSet(specs), params, GateLimits(), _PATIENT)
         books = [_book(quote) for quote in quotes]
-        seen = strategy.quote(books)
+        view = View(books, wall_clock_us())
+        seen = strategy.on_event(view)
         if seen is None:
             raise ValueError(
                 f"{', '.join(book.market for book in books)}: no opportunity; expected the bench's own books"
             )
-        self._first = strategy.intent(books, seen, wall_clock_us())
+        self._first = strategy.intent(view, seen)
         self._ttl = self._first.expires_at - self._first.decided_at
         self._last = 0
 

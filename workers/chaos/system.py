@@ -141,9 +141,16 @@ class System:
         self.gone(doomed)
 
     def gone(self, doomed: Sequence[psutil.Process]) -> None:
-        """Wait until all of them have ended, whoever killed them."""
-        if not wait_ended(doomed, 60):  # a loaded machine may take its time to tear one down
-            raise Unavailable(f"killed, and still there: {doomed}", "chaos")
+        """Wait until all of them have ended, whoever killed them. Raises `Unavailable` with what the kernel says of one
+        that stays."""
+        if wait_ended(doomed, 60):  # a loaded machine may take its time to tear one down
+            return
+        left = [process for process in doomed if process.is_running()]
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        if not wait_ended(left, 60):
+            raise Unavailable(f"killed twice, and still there: {'; '.join(map(_kernel_says, left))}", "chaos")
 
     async def whole(self, parts: Sequence[str] = PARTS) -> None:
         """Wait until supervisor and `parts` (all five, if not named) run, none of them one that was killed, and those
@@ -201,3 +208,13 @@ class System:
             return not open_trades
 
         await until(all_over, f"the end of {len(trades)} trades; {self.folder} holds the logs")
+
+
+def _kernel_says(process: psutil.Process) -> str:
+    """State, threads and pending signals of a process that does not end."""
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return str(process)
+    said = [" ".join(line.split()) for line in status if line.startswith(("State", "Threads", "SigPnd", "ShdPnd"))]
+    return f"{process.pid} {' '.join(process.cmdline()[:4])} ({', '.join(said)})"

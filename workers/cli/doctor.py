@@ -23,6 +23,7 @@ from config.secrets import api_credentials, hex_key, relayer_key
 from config.settings import FROM_SESSION, Settings
 from domain.errors import SurefootError
 from domain.market import Venue
+from ingest.strategies.registry import instances
 from venues.checklist import Check
 from venues.kalshi import checklist as kalshi
 from venues.kalshi.client import KalshiClient
@@ -79,6 +80,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
         lambda: _temporal_version(settings),
         "run `make install`, or name a binary with SUREFOOT_TEMPORAL",
     )
+    yield _asked("strategies", lambda: _strategies(settings), "correct what it names; `surefoot strategies` checks it")
     yield _disk(layout.root)
     yield _folder(layout)
     for venue in settings.in_use:
@@ -91,6 +93,10 @@ def _asked(name: str, ask: Callable[[], str], fix: str) -> Check:
         return Check(name, "ok", ask())
     except SurefootError as error:
         return Check(name, "fail", error.message, fix)
+
+
+def _strategies(settings: Settings) -> str:
+    return ", ".join(f"{one.name or one.spec.strategy} {one.version}" for one in instances(settings))
 
 
 def _python() -> Check:

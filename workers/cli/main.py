@@ -30,8 +30,10 @@ from workers.cli import (
     settings,
     simulate,
     stack,
+    strategies,
     trades,
     versions,
+    why,
 )
 from workers.cli.options import err, options, say
 
@@ -66,13 +68,13 @@ def root(
 
 for module in (
     stack, demo, exchange, offline, recordings, trades, operate, reconcile, halts, match, claims, capital, report,
-    doctor, settings, simulate, versions,
+    doctor, settings, simulate, versions, strategies, why,
 ):  # fmt: skip
     module.register(app)
 
 _PANELS = {
-    "Run": ("up", "down", "status", "doctor", "config", "demo", "versions"),
-    "Look": ("trades", "trade", "report", "capital"),
+    "Run": ("up", "down", "status", "doctor", "config", "strategies", "demo", "versions"),
+    "Look": ("why", "trades", "trade", "report", "capital"),
     "Trades, by a person": ("unwind", "hold", "retry", "accept", "adopt", "flat"),
     "Halts and agreement with the venues": ("halt", "resume", "halts", "reconcile", "acknowledge"),
     "Claims on two venues": ("match", "claims"),

@@ -14,7 +14,7 @@ from ingest.importing.intake import Intake
 from ingest.importing.source import session_source
 from ingest.replay import replay
 from ingest.sets import sets_of
-from ingest.strategies.cross import cross_strategies
+from ingest.strategies.registry import strategies_of
 from venues.recording import session_file, synth
 from venues.recording.instruments import instruments
 from venues.recording.open import open_recording
@@ -100,8 +100,8 @@ def replay_command(
         params=settings.strategy,
         limits=settings.gates,
         policy=settings.policy,
-        sets=sets_of(specs),
-        strategies=cross_strategies(opened.claims, specs, settings.cross, settings.gates, settings.policy, paper=True),
+        sets=(),
+        strategies=strategies_of(settings, sets_of(specs), specs, opened.claims, paper=True),
         venue_limits={Venue.POLYMARKET: settings.gates_polymarket},
     )
     shown = Shown(

@@ -11,6 +11,7 @@ import msgspec
 
 from domain.errors import BadInput
 from domain.market import Venue
+from domain.spot import SpotFeed
 from ingest.dead_letters import read as read_letters
 from ingest.envelope import EventType, decode, encode, envelope
 from ingest.frame_labels import label
@@ -48,9 +49,9 @@ def session(content: bytes) -> None:
 
 def labels(frame: bytes) -> None:
     """Every frame has a label, if an empty one."""
-    for venue in (Venue.KALSHI, Venue.POLYMARKET):
-        said = label(venue, frame)
-        kept = envelope(EventType.FRAME, frame, venue=venue, market=said.market, exchange_at=said.at, seq=said.seq)
+    for source in (Venue.KALSHI, Venue.POLYMARKET, *SpotFeed):
+        said = label(source, frame)
+        kept = envelope(EventType.FRAME, frame, venue=source, market=said.market, exchange_at=said.at, seq=said.seq)
         if decode(encode(kept)) != kept or said.at < 0:
             raise Wrong(f"{said} of {frame[:200]!r}")
 

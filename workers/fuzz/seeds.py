@@ -246,6 +246,12 @@ def recordings() -> list[bytes]:
     return [b"\n=\n".join(f"{name}\n{text}".encode() for name, text in held) for held in files]
 
 
+def single_frames() -> list[bytes]:
+    """One of every kind of every feed."""
+    spot = [frame for said in (exchange(), advanced(), binance(), prices()) for frame in said[1:]]
+    return [*kalshi()[2:], *(line[1:] for line in polymarket()[2:]), *spot]
+
+
 def _lines(said: list[Any]) -> list[bytes]:
     one_by_one = [json.dumps(frame).encode() for frame in said]
     return [b"\n".join(one_by_one), *one_by_one]

@@ -26,6 +26,6 @@ TARGETS: Mapping[str, Target] = {
     "binance": Target(spot.binance, seeds.binance),
     "prices": Target(spot.prices, seeds.prices),
     "session": Target(files.session, seeds.sessions),
-    "labels": Target(files.labels, lambda: [*seeds.kalshi()[2:], *seeds.polymarket()[2:]]),
+    "labels": Target(files.labels, seeds.single_frames),
     "recording": Target(files.recording, seeds.recordings),
 }

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from config.settings import Settings
 from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError
+from ingest.strategies.registry import instances
 from workers.stack import services as services_of_stack
 from workers.stack.books import end_run
 from workers.stack.keys import ensure_paper_keys
@@ -73,8 +74,10 @@ async def run(
     """Runs the stack of `settings` until `stop` is set.
 
     stack.json tells the `phase`: starting, ready, stopped, or failed with its `error`.
-    Raises `AlreadyUp` if one runs there, `BadInput` or `Unavailable` if it cannot be brought up or kept up.
+    Raises `AlreadyUp` if one runs there, `BadInput` or `Unavailable` if it cannot be brought up or kept up; for
+    strategies that cannot run, before anything is started or written.
     """
+    instances(settings)
     layout = Layout(settings.state_dir)
     layout.prepare()
     with locked(layout):

@@ -10,6 +10,8 @@ state_dir/
 ├── keys/             paper keys of both venues, database password (folder 0700, secrets 0600)
 ├── chain/            what was asked of the chain (merges), one file a fact (folder 0700)
 ├── dead-letters/     what venues said and nobody could use
+├── recordings/       what ingest saw and decided, session by session
+├── spool/            what ingest has to say to a ledger that is away
 ├── logs/             PROCESS.log JSON lines, PROCESS.err raw stderr
 └── reports/          saved reports
 """
@@ -96,6 +98,16 @@ class Layout:
     def dead_letters(self) -> Path:
         """Messages of venues that could not be used: see `ingest.dead_letters`."""
         return self.root / "dead-letters"
+
+    @property
+    def recordings(self) -> Path:
+        """Sessions of ingest: see `ingest.recorder`."""
+        return self.root / "recordings"
+
+    @property
+    def spool(self) -> Path:
+        """What ingest has to say to a ledger that is away: see `workers.spool`."""
+        return self.root / "spool"
 
     @property
     def chain(self) -> Path:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import psutil
 
-from domain.errors import Denied, Unavailable
+from domain.errors import BadInput, Denied, Unavailable
 from workers.stack.processes import ProcessRecord, ProcessSpec, find, spawn, stop, tail
 
 _POLL = 0.05
-_REFUSED = 4  # the exit code of a child that no restart mends; see workers.process
+_BAD_CONFIG, _REFUSED = 3, 4  # exit codes of a child that no restart mends; see workers.process
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,16 @@ class Child:
         self._stopping = False
 
     async def keep(self) -> None:
-        """Runs until `stop`; raises `Unavailable` when it gives up, `Denied` when the process refuses to run, or what
-        `prepare` and `ready` raise."""
+        """Runs until `stop`; raises `Unavailable` when it gives up, `Denied` when the process refuses to run,
+        `BadInput` when its configuration keeps it from that, or what `prepare` and `ready` raise."""
         quick_deaths = 0
         while not self._stopping:
             began = time.monotonic()
             code = await self._live()
             if self._stopping:
                 return
+            if code == _BAD_CONFIG:
+                raise BadInput(f"{self.spec.name} cannot run{tail(self.spec.output)}; see {self.spec.log}", "config")
             if code == _REFUSED:
                 raise Denied(f"{self.spec.name} refuses to run{tail(self.spec.output)}; see {self.spec.log}", "refused")
             lived = time.monotonic() - began
