@@ -16,7 +16,7 @@ from domain.money import MICRO
 from ingest.events import Malformed
 
 _PLACES = 6
-_SCALES = tuple(10 ** (_PLACES - places) for places in range(_PLACES + 1))
+_SCALES: tuple[int, ...] = tuple(10 ** (_PLACES - places) for places in range(_PLACES + 1))
 _LONGEST = 24
 """Characters of a number. No price or size of a venue comes near, and Python refuses numerals without end."""
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

@@ -63,7 +63,7 @@ def _session(specs: tuple[MarketSpec, ...], books: dict[str, SlowBook]) -> _Sess
             if not books[leg.market].sure:
                 raise Wrong(f"an intent on {leg.market}, which is in doubt")
 
-    def keep(venue: Venue, raw: bytes, why: str, at: int) -> None:
+    def keep(source: str, raw: bytes, why: str, at: int) -> None:
         if not why:
             raise Wrong("a frame was refused without a reason")
         session.dead.append(raw)
