@@ -206,7 +206,9 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _spot_fits(self) -> Self:
-        if trouble := trouble_with_spot(self.spot, self.features, self.polymarket.credentials_file):
+        if trouble := trouble_with_spot(
+            self.spot, self.features, self.polymarket.credentials_file, live=self.mode == "live"
+        ):
             raise ValueError(trouble)
         return self
 

@@ -27,10 +27,14 @@ _LEAST = {
 }
 
 
+MADE_UP = "paper"
+
+
 class SpotFeedSettings(Section):
     """One spot feed and the `symbols` asked of it, as the source writes them.
 
-    `url` null is the source's own address; an unencrypted one must be on this machine. `stale_ms` is how long the
+    `url` null is the source's own address, `paper` (of coinbase, in paper mode) the paper exchange's made-up prices; an
+    unencrypted one must be on this machine. `stale_ms` is how long the
     source may say nothing new until it counts as stale. `provider` narrows Polymarket's price topics to one oracle;
     null leaves the choice to the venue.
     """
@@ -50,11 +54,17 @@ class SpotFeedSettings(Section):
                 f"symbols [{', '.join(self.symbols)}] of {self.source}; expected one or more, each once, as "
                 f"{self.source} writes them, such as {example}"
             )
-        if self.url is not None and _URL.fullmatch(self.url) is None:
-            raise ValueError(f"url {self.url!r}; expected wss://host, or ws://127.0.0.1:port on this machine")
+        if self.made_up and self.source is not SpotFeed.COINBASE:
+            raise ValueError(f"url paper of {self.source}; the paper exchange makes up coinbase alone: name that")
+        if self.url is not None and not self.made_up and _URL.fullmatch(self.url) is None:
+            raise ValueError(f"url {self.url!r}; expected wss://host, or ws://127.0.0.1:port on this machine, or paper")
         if self.provider is not None and self.source is not SpotFeed.POLYMARKET_PRICES:
             raise ValueError(f"provider {self.provider} of {self.source}; only polymarket_prices has any: leave it out")
         return self
+
+    @property
+    def made_up(self) -> bool:
+        return self.url == MADE_UP
 
     def carries(self, source: SpotSource, symbol: str) -> bool:
         """Whether this feed brings that price."""
@@ -75,9 +85,11 @@ class WarmCache(Section):
 
 
 def trouble_with_spot(
-    feeds: Sequence[SpotFeedSettings], features: FeatureParams, credentials_file: Path | None
+    feeds: Sequence[SpotFeedSettings], features: FeatureParams, credentials_file: Path | None, *, live: bool
 ) -> str | None:
     """What is wrong between the sections `spot`, `features` and `polymarket`, with what to do; None if nothing is."""
+    if live and any(feed.made_up for feed in feeds):
+        return "spot: url paper brings made-up prices, and mode is live; expected real ones: set url: null"
     sources = [feed.source for feed in feeds]
     if len(set(sources)) < len(sources):
         return f"spot: [{', '.join(sources)}]; expected each source once, with all of its symbols"

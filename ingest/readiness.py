@@ -5,10 +5,9 @@
 
 Conditions are said from outside (`say`): a feed is up, Temporal answers, the clock is right. Each says what it pauses:
 everything, what trades at one venue, what looks at features, or nothing (a warm cache that is away is worth a line, not
-a pause). From
-RUNNING one that fails degrades at once; the way back takes `settle` microseconds during which all of them hold, so that
-what comes and goes trades at neither end. While paused, events are processed, books kept and features computed;
-opportunities are seen, counted and not taken.
+a pause). From RUNNING one that fails degrades at once; the way back takes `settle` microseconds during which all of
+them hold, so that what comes and goes trades at neither end. Before it first runs everything waits for everything.
+While paused, events are processed, books kept and features computed; opportunities are seen, counted and not taken.
 
 Pure: time comes with what is said and asked, so a recording of the same words replays to the same phases. A market's
 own state rests on its book, not on words: `market_phase`.
@@ -80,7 +79,6 @@ class Readiness:
         self.conditions: dict[str, Condition] = {}
         self.changes: deque[Change] = deque(maxlen=_KEPT)
         self._on_change = on_change
-        self._whole_since = 0  # when the last of the conditions began to hold
 
     def expect(self, name: str, pauses: Pauses = Pauses.ALL, *, feed: bool = False) -> None:
         """Something that must hold before anything is taken. Call it before the first word is said."""
@@ -99,8 +97,6 @@ class Readiness:
             changed = condition.ok != ok
         if changed:
             condition.since = at
-            if ok and condition.pauses is not Pauses.NOTHING:
-                self._whole_since = max(self._whole_since, at)
         condition.ok, condition.why = ok, "" if ok else why
         condition.ever = condition.ever or ok
         self.step(at)
@@ -141,16 +137,21 @@ class Readiness:
             return ""
         if phase is Phase.STOPPING:
             return "the process is stopping"
-        stands = (Pauses.ALL, Pauses.FEATURES) if features else (Pauses.ALL,)
-        for condition in self.conditions.values():
-            if not condition.ok and condition.pauses in stands:
+        stands = set(Pauses) - {Pauses.NOTHING}
+        if phase is Phase.DEGRADED:  # what does not hold may be no business of this strategy
+            stands = {Pauses.ALL, Pauses.FEATURES} if features else {Pauses.ALL}
+        matters = [condition for condition in self.conditions.values() if condition.pauses in stands]
+        for condition in matters:
+            if not condition.ok:
                 return f"{phase}: {condition.name}: {condition.why}"
-        if self._steady(at):
-            return ""  # what does not hold is no business of this strategy
-        return f"{phase}: everything has held for {(at - self._whole_since) / 1e6:.1f} s of {self.settle / 1e6:g} s"
+        held = at - max((condition.since for condition in matters), default=0)
+        if held >= self.settle:
+            return ""
+        return f"{phase}: everything has held for {held / 1e6:.1f} s of {self.settle / 1e6:g} s"
 
     def _steady(self, at: int) -> bool:
-        return at - self._whole_since >= self.settle
+        counted = (c.since for c in self.conditions.values() if c.pauses is not Pauses.NOTHING)
+        return at - max(counted, default=0) >= self.settle
 
     def _enter(self, phase: Phase, why: str, at: int) -> None:
         if phase is not self.phase:

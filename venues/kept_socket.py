@@ -23,13 +23,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, TypedDict
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from domain.errors import BadInput
+from venues.reconnect import close_socket, full_jitter
 from venues.wire import LOOPBACK, wall_clock_us
 
 _FATAL = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS})
@@ -83,6 +84,16 @@ class SocketTiming:
     settled_s: float = 60.0
 
 
+class SocketOptions(TypedDict, total=False):
+    """What every kept feed lets its caller say of its socket; each has the default of `KeptSocket`."""
+
+    on_frame: OnFrame
+    on_state: Callable[[bool, str], None]
+    clock: Callable[[], int]
+    timing: SocketTiming | None
+    rng: random.Random | None
+
+
 class KeptSocket:
     """`url` is wss (ws on loopback only), `name` the feed's in messages. `converse(link)` makes the conversation of
     connection number `link`. `on_state(up, reason)` at every change and after every failed attempt. What a callback
@@ -94,7 +105,7 @@ class KeptSocket:
         url: str,
         converse: Callable[[int], Conversation],
         *,
-        on_frame: OnFrame,
+        on_frame: OnFrame = lambda raw, at, ns, link: None,
         on_state: Callable[[bool, str], None] = lambda up, reason: None,
         clock: Callable[[], int] = wall_clock_us,
         timing: SocketTiming | None = None,
@@ -163,8 +174,8 @@ class KeptSocket:
         return link
 
     def _wait(self, failures: int) -> float:
-        ceiling = min(self._timing.backoff_cap_s, self._timing.backoff_s * 2.0 ** min(failures, 16))
-        return self._rng.uniform(0, ceiling)
+        timing = self._timing
+        return full_jitter(failures, first_s=timing.backoff_s, most_s=timing.backoff_cap_s, rng=self._rng)
 
 
 class _Link:
@@ -250,11 +261,7 @@ class _Link:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._ws is not None:
-            try:
-                await self._ws.close()
-            except asyncio.CancelledError:
-                self._ws.transport.abort()
-                raise
+            await close_socket(self._ws)
 
     def raise_failure(self) -> None:
         """What a callback raised is the caller's own."""

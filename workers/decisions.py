@@ -35,7 +35,7 @@ from venues.polymarket.user_stream import UserEvent
 from venues.wire import wall_clock_us
 from workers import metrics
 from workers.recording import firewall_of, recorder_of
-from workers.spot_streams import SpotStreams
+from workers.spot_streams import SpotStreams, made_up_url
 from workers.stack.layout import Stack
 from workers.streams import PauseAt, Stream, streams_of
 from workers.user_channel import is_user_frame
@@ -115,7 +115,7 @@ class DecisionThread:
             self.engine.trade_opened(pair)
         self._halts = halts
         self._streams = streams_of(stack, watched, self.engine, self, pause_at)
-        self._spot = SpotStreams(settings, self.engine, self.spot_state)
+        self._spot = SpotStreams(settings, self.engine, self.spot_state, made_up_url=made_up_url(stack))
         self._warm = warm if warm is not None and settings.spot else None
         self._save_ticks = settings.warm_cache.save_ms // round(_TICK_S * 1000)
         gates = {Venue.KALSHI: settings.gates, Venue.POLYMARKET: settings.gates_polymarket}
@@ -138,6 +138,8 @@ class DecisionThread:
         """What must hold before anything is taken, and what is known of it already."""
         for venue in self._streams:
             self.engine.expect(_feed(venue), Pauses.VENUE, feed=True)
+        for spot in self._spot.feeds:
+            self.engine.expect(_spot(spot), Pauses.FEATURES, feed=True)
         for venue in self._hearing:
             self.engine.expect(_users(venue), Pauses.VENUE)
         for name, (ok, why, pauses) in said.items():
@@ -209,15 +211,16 @@ class DecisionThread:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self.engine.on_halts(self._halts)
+        await self._warm_up()
         for name, (ok, why, pauses) in dict(self._said).items():  # what changed before this loop could be told
             self._watch_over(name, ok, why, pauses)
-        await self._warm_up()
         beside = [asyncio.create_task(self._tick()), asyncio.create_task(self._spot.run())]
         try:
             await self._stay()
         finally:
             for task in beside:
                 task.cancel()
+            await asyncio.wait(beside)  # sockets that are still open when the loop closes would keep it from closing
             self._spot.ended()
             self._keep_warm()
             self.engine.on_stop(wall_clock_us())
@@ -278,7 +281,7 @@ class DecisionThread:
     def spot_state(self, feed: SpotFeed, good: bool, why: str) -> None:
         """A spot feed's prices may be relied on, or may not: it is down or stale."""
         log.info("spot feed", feed=feed, good=good, why=why)
-        self._say(f"spot {feed}", good, why, Pauses.FEATURES)
+        self._say(_spot(feed), good, why, Pauses.FEATURES)
 
     def user_event(self, event: UserEvent, raw: bytes) -> None:
         if self._recorder is not None:
@@ -354,13 +357,15 @@ class DecisionThread:
                     self._home.call_soon_threadsafe(self._on_suppressed, standing)
 
     def _look_around(self, now: int) -> None:
-        """What nobody says and time brings about: clocks, the disk, the phase."""
+        """What nobody says and time brings about: clocks, the disk, the warm cache, the phase."""
         for venue, clock in self._clocks.items():
             clock.look(self.engine.books(venue), now)
             behind = clock.behind
             self._watch_over(
                 f"clock {venue}", behind <= self._clock_limit, f"ours is {behind / 1e6:.3f} s behind the venue's"
             )
+        if self._warm is not None and self._warm.cached:
+            self._watch_over("warm cache", not self._warm.trouble, self._warm.trouble, Pauses.NOTHING)
         recorder = self._recorder
         if recorder is not None:
             metrics.RECORDER_BEHIND.set(recorder.behind)
@@ -385,3 +390,7 @@ def _feed(venue: Venue) -> str:
 
 def _users(venue: Venue) -> str:
     return f"users {venue}"
+
+
+def _spot(feed: SpotFeed) -> str:
+    return f"spot {feed}"

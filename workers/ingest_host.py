@@ -89,6 +89,7 @@ class IngestHost:
         self._users = UserChannel(desk.client, desk.ledger, self._rules_changed)
         limits = stack.settings.readiness
         self._halts = HaltWatch(desk.ledger, self._halts_changed, patience_s=limits.ledger_s, away=self._ledger_away)
+        self._warm = warm_keeper_of(stack.settings)
         self._temporal = TemporalWatch(desk.client, self._temporal_changed)
         self._spool = Spool(stack.layout.spool, limits.spool_mib << 20)
         self._said: dict[str, tuple[bool, str, Pauses]] = {
@@ -96,7 +97,6 @@ class IngestHost:
             "halts": (False, NOT_READ_YET.unread, Pauses.ALL),
             "temporal": (False, "not asked yet", Pauses.ALL),
         }
-        self._warm = warm_keeper_of(stack.settings)
         self._open: list[str] = []
         self._thread: DecisionThread | None = None
         self._pins: frozenset[str] = frozenset()

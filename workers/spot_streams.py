@@ -25,10 +25,12 @@ from ingest.engine import Engine
 from venues.binance.feed import STREAM_URL, binance_feed
 from venues.coinbase.feed import ADVANCED_URL, EXCHANGE_URL, advanced_feed, exchange_feed
 from venues.kept_socket import KeptSocket, OnFrame
+from venues.paper.spot import PATH as SPOT_PATH
 from venues.polymarket.prices import PRICES_URL, prices_feed
 from venues.polymarket.wallet import Credentials
 from venues.wire import wall_clock_us
 from workers import metrics
+from workers.stack.layout import Stack
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +55,8 @@ class _Kept:
 class SpotStreams:
     """Runs the feeds of `settings.spot` into `engine`; all of it belongs to the engine's loop.
 
-    `on_state` hears when a feed becomes good or bad, and each new reason it is bad for; before `run`, that none is up.
+    `on_state` hears when a feed becomes good or bad, and each new reason it is bad for; as `run` begins, that none is.
+    `made_up_url` is the paper exchange's feed.
     Raises BadInput for Polymarket credentials that cannot be read, where its price topics are asked for.
     """
 
@@ -63,15 +66,15 @@ class SpotStreams:
         engine: Engine,
         on_state: OnSpotState,
         *,
+        made_up_url: str | None = None,
         clock: Callable[[], int] = wall_clock_us,
     ) -> None:
         self._engine = engine
         self._on_state = on_state
         self._clock = clock
+        self._made_up_url = made_up_url
         now = clock()
         self._feeds = {each.source: _Kept(each, self._socket(each, settings), since=now) for each in settings.spot}
-        for feed in self._feeds:
-            self._judge(feed, now)
 
     @property
     def feeds(self) -> Sequence[SpotFeed]:
@@ -79,6 +82,8 @@ class SpotStreams:
 
     async def run(self) -> None:
         """Every feed, until cancelled. Raises nothing else: a feed that ends is down and the others go on."""
+        for feed in self._feeds:
+            self._judge(feed, self._clock())
         async with asyncio.TaskGroup() as tasks:
             for feed, kept in self._feeds.items():
                 tasks.create_task(self._keep(feed, kept))
@@ -147,7 +152,7 @@ class SpotStreams:
         match feed:
             case SpotFeed.COINBASE:
                 return exchange_feed(
-                    wanted.symbols, on_tick=_nothing, on_frame=frame, on_state=state, url=wanted.url or EXCHANGE_URL
+                    wanted.symbols, on_tick=_nothing, on_frame=frame, on_state=state, url=self._coinbase(wanted)
                 )
             case SpotFeed.COINBASE_ADVANCED:
                 return advanced_feed(
@@ -159,6 +164,19 @@ class SpotStreams:
                 )
             case SpotFeed.POLYMARKET_PRICES:
                 return _prices(wanted, settings, frame, state)
+
+    def _coinbase(self, wanted: SpotFeedSettings) -> str:
+        if not wanted.made_up:
+            return wanted.url or EXCHANGE_URL
+        if self._made_up_url is None:
+            raise BadInput("spot: url paper, and there is no paper exchange here; set url: null", "config")
+        return self._made_up_url
+
+
+def made_up_url(stack: Stack) -> str | None:
+    """Where the paper exchange makes spot prices up; None where there is none."""
+    admin = stack.paper_admin_url
+    return None if admin is None else f"ws{admin.removeprefix('http')}{SPOT_PATH}"
 
 
 def _prices(

@@ -18,6 +18,7 @@ from temporalio.worker import Worker
 from activities.orders import OrderActivities, Permits
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
+from activities.trade import trade_activities
 from domain.errors import Unavailable
 from domain.market import Venue
 from ledger.store import Ledger
@@ -137,16 +138,7 @@ def make_worker(
         client,
         task_queue=TRADE_QUEUE,
         workflows=[TradeWorkflow],
-        activities=[
-            orders.submit_order,
-            orders.find_evidence,
-            orders.take_quote,
-            orders.cancel_order,
-            settlement.settle_trade,
-            settlement.record_trade,
-            positions.read_resolution,
-            positions.look_up_order,
-        ],
+        activities=trade_activities(orders, settlement, positions),
         workflow_runner=TradeSandbox(task_completed),
         deployment_config=worker_config(build_id()),
         max_concurrent_workflow_tasks=limits.max_concurrent_workflow_tasks,

@@ -37,6 +37,11 @@ class WarmKeeper:
         self._thread = threading.Thread(target=self._run, name="warm cache", daemon=True)
         self.trouble = ""
 
+    @property
+    def cached(self) -> bool:
+        """Whether there is a cache beside the memory."""
+        return self._cache is not None
+
     def start(self) -> None:
         if self._cache is not None:
             self._thread.start()

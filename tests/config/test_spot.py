@@ -87,6 +87,13 @@ def test_the_environment_may_say_it_as_json() -> None:
         ),
         (GOOD + "    - {markets: KXBTC15M, source: coinbase, symbol: ETH-USD}", "KXBTC15M follows two prices"),
         (GOOD + "    - {markets: '', source: coinbase, symbol: ETH-USD}", "expected the name of a market"),
+        ("spot: [{source: binance, symbols: [BTCUSDT], url: paper}]", "makes up coinbase alone"),
+        (
+            "mode: live\nlive: {enabled: true, i_accept_the_risk: kalshi}\nsets: [[A, B]]\n"
+            "kalshi: {key_id: a, private_key_file: b}\n"
+            "spot: [{source: coinbase, symbols: [A-B], url: paper}]",
+            "set url: null",
+        ),
         ("features: {join_age_ms: -1}", "join_age_ms = -1; expected at least 0"),
         ("features: {sigma_step_ms: 0}", "sigma_step_ms = 0; expected at least 1"),
         ("features: {sigma_horizon_ms: 1500}", "expected a multiple of features.sigma_step_ms, 1000"),

@@ -3,101 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
-from decimal import Decimal
-from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.book import Book
-from domain.decisions import Gate, Suppression
-from domain.fees import FeeModel, FeeSchedule
-from domain.intent import Intent, LegPolicy
-from domain.limits import GateLimits, SetParams
-from domain.market import MarketSpec, Venue
-from domain.orders import Side
+from domain.decisions import Gate
+from domain.market import Venue
 from ingest.decode_polymarket import read_books
-from ingest.engine import Engine
-from ingest.events import Doubt, Listed, News, Resolved, TickChange, TradePrint
+from ingest.events import Doubt, Listed, Resolved, TickChange, TradePrint
 from ingest.gates import mirrored
-from ingest.sets import OutcomeSet
-from ingest.strategies.combination import Combination, CombinationStrategy, Sizing
-from ingest.strategy import Strategy
-from venues.kalshi import frames as kalshi_frames
+from tests.ingest.polymarket_feed import CENT, CONDITION, MS, NO, SHARE, T0, YES, Feed, image, row
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
-
-T0 = 1_780_000_000_000_000
-MS = 1_000
-CENT = 10_000
-SHARE = 1_000_000
-CONDITION = "0x" + "ab" * 32
-YES, NO = "1001", "1002"
-TEAM = "KXCUP-26-AAA"
-FREE = FeeSchedule(taker=Decimal(0), unit=Decimal("0.000001"), model=FeeModel.POLYMARKET)
-
-
-def token(market: str, complement: str) -> MarketSpec:
-    return MarketSpec(Venue.POLYMARKET, market, CONDITION, market, FREE, outcomes=2, complement=complement)
-
-
-class Feed:
-    """A market channel of one condition into an engine; prices in cents, sizes in shares."""
-
-    def __init__(self, strategies: Sequence[Strategy] = (), **options: Any) -> None:
-        self.intents: list[Intent] = []
-        self.suppressed: list[Suppression] = []
-        self.gapped: list[tuple[tuple[str, ...], Doubt]] = []
-        self.news: list[News] = []
-        self.dead: list[tuple[Venue, bytes, str]] = []
-        self.engine = Engine(
-            [OutcomeSet((token(YES, NO), token(NO, YES)))],
-            SetParams(),
-            GateLimits(),
-            LegPolicy(),
-            self.intents.append,
-            self.suppressed.append,
-            strategies=strategies,
-            on_gapped=lambda venue, markets, doubt: self.gapped.append((markets, doubt)),
-            on_news=self.news.append,
-            on_dead=lambda venue, raw, why, at: self.dead.append((venue, raw, why)),
-            **options,
-        )
-
-    def send(self, raw: bytes, at: int = T0, link: int = 1) -> None:
-        self.engine.on_frame(raw, at, Venue.POLYMARKET, link)
-
-    def book(self, asset: str, bid: int, ask: int, at: int = T0, *, size: int = 100, link: int = 1) -> None:
-        self.send(image(asset, bid, ask, at, size=size), at, link)
-
-    def ready(self, bid: int = 47, ask: int = 49) -> Feed:
-        """YES at 47/49 and NO, its mirror, at 51/53."""
-        self.book(YES, bid, ask)
-        self.book(NO, 100 - ask, 100 - bid)
-        return self
-
-    def change(self, *rows: LevelChange, at: int = T0, link: int = 1) -> None:
-        self.send(frames.price_change(CONDITION, rows, at), at, link)
-
-    def of(self, asset: str) -> Book:
-        return self.engine.polymarket.books[asset]
-
-    def gates(self) -> list[Gate]:
-        return [suppression.gate for suppression in self.suppressed]
-
-
-def image(asset: str, bid: int, ask: int, at: int = T0, *, size: int = 100) -> bytes:
-    return frames.book(CONDITION, asset, [(bid * CENT, size * SHARE)], [(ask * CENT, size * SHARE)], at)
-
-
-def row(  # noqa: PLR0917 - one a field
-    asset: str, side: str, cents: int, size: int, best_bid: int | None, best_ask: int | None
-) -> LevelChange:
-    bests = [None if best is None else best * CENT for best in (best_bid, best_ask)]
-    return LevelChange(asset, side == "bid", cents * CENT, size * SHARE, bests[0], bests[1])
 
 
 def test_a_book_still_crossed_as_time_goes_on_is_gapped_until_its_snapshot() -> None:
@@ -189,8 +107,6 @@ def test_best_prices_sent_alone_must_be_true_once_time_has_gone_on() -> None:
 
 
 # -- hashes ----------------------------------------------------------------------------------------------
-
-
 def rest_of(asset: str, bid: int, ask: int, at: int, *, size: int = 100) -> bytes:
     levels = [(bid * CENT, size * SHARE)], [(ask * CENT, size * SHARE)]
     return json.dumps([frames.rest_book(CONDITION, asset, *levels, at)]).encode()
@@ -234,8 +150,6 @@ def test_a_rest_book_whose_own_hash_is_wrong_says_nothing() -> None:
 
 
 # -- connections -----------------------------------------------------------------------------------------
-
-
 def test_a_token_follows_the_youngest_connection_that_brought_its_book() -> None:
     feed = Feed().ready()
     feed.change(row(YES, "bid", 48, 9, 48, 49), at=T0 + MS, link=2)  # no book of it yet: the old one still counts
@@ -274,8 +188,6 @@ def test_a_feed_that_is_down_has_no_books_and_the_other_venue_goes_on() -> None:
 
 
 # -- bad input -------------------------------------------------------------------------------------------
-
-
 def test_a_frame_that_cannot_be_read_gaps_the_tokens_it_names_or_all_of_its_connection_and_is_kept() -> None:
     feed = Feed().ready()
     named = frames.price_change(CONDITION, [row(YES, "bid", 46, 1, 47, 49)], T0).replace(b'"0.46"', b'"4.6"')
@@ -310,8 +222,6 @@ def test_messages_of_tokens_nobody_watches_are_passed_over() -> None:
 
 
 # -- two tokens of one condition -------------------------------------------------------------------------
-
-
 def test_an_edge_between_two_views_of_different_instants_is_refused_as_mirrored() -> None:
     feed = Feed().ready()
     feed.book(YES, 43, 45, T0 + MS)  # NO still stands at 53: together 0.98
@@ -369,78 +279,3 @@ def test_a_mirrored_market_never_shows_an_edge_whatever_its_changes(changes: lis
     assert feed.gapped == []
     assert feed.intents == []
     assert feed.suppressed == []
-
-
-# -- legs on two venues ----------------------------------------------------------------------------------
-
-
-def across(sides: tuple[Side, Side] = (Side.BUY, Side.BUY), payoff: str = "1") -> CombinationStrategy:
-    """Kalshi's team on one side, the token against it on the other."""
-    team = MarketSpec(Venue.KALSHI, TEAM, "KXCUP-26", TEAM, replace(FREE, model=FeeModel.KALSHI))
-    what = Combination("CUP-AAA", (team, token(NO, YES)), sides, Decimal(payoff), claim="cup@1")
-    return CombinationStrategy(
-        what, Sizing(Decimal("0.001"), Decimal(1), Decimal(100), 1_000), LegPolicy(), "cross", "1-test"
-    )
-
-
-def team_book(feed: Feed, bid: int, ask: int, at: int, seq: int = 1) -> None:
-    yes, no = [(bid * CENT, 50 * SHARE)], [((100 - ask) * CENT, 50 * SHARE)]
-    feed.engine.on_frame(kalshi_frames.snapshot(1, seq, TEAM, yes, no, yes_price=True), at)
-
-
-def test_legs_on_two_venues_are_decided_whichever_of_them_moves() -> None:
-    feed = Feed([across()]).ready()
-    team_book(feed, 44, 46, T0 + MS)  # with NO at 53: 0.99
-    (intent,) = feed.intents
-    assert (intent.pair, intent.claim, intent.size) == ("CUP-AAA", "cup@1", 50)
-    assert {(leg.venue, leg.market, leg.limit) for leg in intent.legs} == {
-        (Venue.KALSHI, TEAM, Decimal("0.46")),
-        (Venue.POLYMARKET, NO, Decimal("0.53")),
-    }
-    other = Feed([across()]).ready(bid=44, ask=46)
-    team_book(other, 44, 46, T0)
-    assert other.intents == []
-    other.change(row(NO, "ask", 53, 20, 54, 53), at=T0 + MS)
-    assert other.intents == []  # crossed against its own bid at 54
-    other.book(NO, 51, 53, T0 + 2 * MS)
-    assert [intent.decided_at for intent in other.intents] == [T0 + 2 * MS]
-
-
-def test_a_leg_may_be_sold_against_one_that_is_bought() -> None:
-    feed = Feed([across((Side.SELL, Side.BUY), "0")]).ready()
-    team_book(feed, 52, 54, T0 + MS)  # 52 is not above 53
-    assert feed.intents == []
-    team_book(feed, 54, 56, T0 + 2 * MS, seq=2)
-    (intent,) = feed.intents
-    assert {leg.side for leg in intent.legs} == {Side.BUY, Side.SELL}
-    assert intent.payoff == 0
-
-
-def test_each_venue_has_its_own_age_and_the_most_patient_one_says_how_far_apart_they_may_lie() -> None:
-    patient = GateLimits(max_book_age_ms=60_000, max_skew_ms=60_000)
-    impatient = Feed([across()]).ready()
-    team_book(impatient, 44, 46, T0 + 3_000 * MS)
-    impatient.engine.finish()
-    assert impatient.gates() == [Gate.STALE]
-    feed = Feed([across()], venue_limits={Venue.POLYMARKET: patient}).ready()
-    team_book(feed, 44, 46, T0 + 3_000 * MS)
-    assert len(feed.intents) == 1
-
-
-def test_when_one_of_two_feeds_is_down_its_pairs_are_not_ready() -> None:
-    feed = Feed([across()]).ready()
-    feed.engine.on_state(False, "Kalshi is away")
-    feed.engine.on_state(True, "up", Venue.POLYMARKET)
-    team_book(feed, 44, 46, T0 + MS)
-    feed.engine.finish()
-    assert feed.gates() == [Gate.NOT_READY]
-    assert feed.suppressed[0].detail == "the feed is down"
-
-
-@pytest.mark.parametrize("venue", [Venue.KALSHI, Venue.POLYMARKET])
-def test_an_opportunity_that_stands_when_a_feed_of_it_goes_down_is_counted_as_not_ready(venue: Venue) -> None:
-    feed = Feed([across()]).ready()
-    feed.engine.trade_opened("CUP-AAA")
-    team_book(feed, 44, 46, T0 + MS)
-    feed.engine.on_state(False, "connection reset", venue)
-    assert (Gate.NOT_READY, "connection reset") in [(s.gate, s.detail) for s in feed.suppressed]

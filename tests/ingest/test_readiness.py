@@ -16,10 +16,10 @@ S = 1_000_000
 SETTLE = 1 * S
 
 
-def machine() -> Readiness:
+def machine(feeds: Pauses = Pauses.VENUE) -> Readiness:
     ready = Readiness(SETTLE)
-    ready.expect("feed kalshi", Pauses.VENUE, feed=True)
-    ready.expect("feed polymarket", Pauses.VENUE, feed=True)
+    ready.expect("feed kalshi", feeds, feed=True)
+    ready.expect("feed polymarket", feeds, feed=True)
     ready.expect("temporal")
     return ready
 
@@ -113,6 +113,23 @@ def test_a_venues_feed_degrades_the_process_and_leaves_other_venues_to_their_own
     assert ready.obstacle(20 * S, features=False) == ""
 
 
+def test_a_spot_feed_that_comes_and_goes_holds_up_nothing_that_looks_at_none() -> None:
+    ready = warm(machine())
+    ready.step(12 * S)
+    for beat in range(20):
+        at = 20 * S + beat * SETTLE // 2
+        ready.say("spot coinbase", beat % 2 == 1, "flapping", at, Pauses.FEATURES)
+        assert ready.obstacle(at, features=False) == ""
+        assert ready.obstacle(at, features=True)
+
+
+def test_before_it_first_runs_everything_waits_for_every_feed() -> None:
+    ready = machine()
+    ready.say("feed kalshi", True, "", 1 * S)
+    ready.say("temporal", True, "", 1 * S)
+    assert ready.obstacle(60 * S, features=False) == "starting: feed polymarket: not heard of yet"
+
+
 def test_a_condition_nobody_expected_counts_from_its_first_failure() -> None:
     ready = warm(machine())
     ready.say("clock kalshi", True, "", 20 * S)
@@ -137,7 +154,7 @@ words = st.tuples(
 
 @given(st.lists(words, max_size=60))
 def test_it_runs_only_after_everything_has_held_for_the_whole_settling_time(said: list[tuple[str, bool, int]]) -> None:
-    ready, now = machine(), 10 * S
+    ready, now = machine(Pauses.ALL), 10 * S
     holds = dict.fromkeys(ready.conditions, False)
     whole_since: int | None = None
     for name, ok, later in said:

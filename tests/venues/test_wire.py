@@ -6,6 +6,7 @@ import pytest
 from aiohttp import web
 
 from domain.errors import BadInput
+from tests.served import served
 from venues.wire import HttpWire, NotSent
 
 
@@ -37,15 +38,12 @@ async def test_a_request_below_a_path_asks_there_and_hears_headers_in_any_case()
 
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    wire = HttpWire("A venue", f"http://127.0.0.1:{runner.addresses[0][1]}/gamma", under=True)
-    try:
-        answer = await wire.exchange("GET", "/markets", timeout=2.0, params={"limit": 1})
-    finally:
-        await wire.close()
-        await runner.cleanup()
+    async with served(app) as origin:
+        wire = HttpWire("A venue", f"{origin}/gamma", under=True)
+        try:
+            answer = await wire.exchange("GET", "/markets", timeout=2.0, params={"limit": 1})
+        finally:
+            await wire.close()
     assert (answer.status, answer.body, answer.headers["retry-after"]) == (200, b"/gamma/markets?limit=1", "3")
     with pytest.raises(NotSent):
         await wire.exchange("GET", "/markets", timeout=2.0)

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from domain.errors import Denied
+from tests.served import served
 from tests.workers.test_accounts import BOTH, started
 from workers import metrics
 from workers.dead_mans_switch import beating
@@ -36,12 +37,8 @@ class Venue:
 async def venue() -> AsyncIterator[tuple[Venue, str]]:
     made, app = Venue(), web.Application()
     app.router.add_post("/v1/heartbeats", made.beat)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    yield made, f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with served(app) as origin:
+        yield made, origin
 
 
 def at(stack: Stack, url: str) -> Stack:

@@ -13,6 +13,7 @@ from domain.claims import ClaimStatus, Instrument, JointOutcome, Pays, proposal,
 from domain.errors import SurefootError, Unavailable
 from domain.market import Venue
 from ledger.memory import MemoryLedger
+from tests.served import served
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.signing import Signer, generate_rsa_key
 from workers.rule_texts import reader
@@ -30,13 +31,11 @@ async def kalshi() -> AsyncIterator[KalshiClient]:
 
     app = web.Application()
     app.router.add_get("/trade-api/v2/markets/{ticker}", market)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/trade-api/v2"
-    async with KalshiClient(url, Signer.from_pem("key", PRIVATE)) as client:
+    async with (
+        served(app) as origin,
+        KalshiClient(f"{origin}/trade-api/v2", Signer.from_pem("key", PRIVATE)) as client,
+    ):
         yield client
-    await runner.cleanup()
 
 
 async def approved(ledger: MemoryLedger, first: str, second: str) -> str:

@@ -24,14 +24,16 @@ from domain.features.params import FeatureParams, Follow
 from domain.spot import SpotFeed, SpotSource
 from ingest.engine import Engine
 from ingest.gates import Halts
+from ingest.readiness import Pauses
 from ingest.sets import OutcomeSet
 from ingest.strategies.registry import strategies_of
 from tests.ingest.spot_world import DOWN, PARAMS, SECOND, UP, setup_of, spec, venues
 from tests.venues.spot.world import Peer, World, world
 from tests.workers.test_accounts import started
+from venues.paper.server import PaperConfig, start
 from venues.wire import wall_clock_us
 from workers.decisions import DecisionThread
-from workers.spot_streams import SpotStreams
+from workers.spot_streams import SpotStreams, made_up_url
 from workers.stack.layout import Stack
 from workers.warm_keeper import WarmKeeper
 from workers.watch import Watched
@@ -54,12 +56,13 @@ async def binance(peer: Peer) -> None:
     await peer.stay()
 
 
-async def coinbase(peer: Peer) -> None:
+async def coinbase(peer: Peer, more: bytes = b"<<<<<<< HEAD") -> None:
+    """A heartbeat, a price, and `more`, which ends the connection if it cannot be read: it may have been of a book."""
     assert (await peer.hears())["product_ids"] == ["BTC-USD"]
     now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + "Z"
     await peer.say({"type": "heartbeat", "product_id": "BTC-USD", "last_trade_id": 1, "time": now})
     await peer.say({"type": "ticker", "product_id": "BTC-USD", "sequence": 1, "price": "60000", "time": now})
-    await peer.say(b"<<<<<<< HEAD")
+    await peer.say(more)
     await peer.stay()
 
 
@@ -89,7 +92,7 @@ class Told:
                 self._changed.clear()
 
     def last(self, feed: SpotFeed) -> tuple[bool, str]:
-        return next((good, why) for each, good, why in reversed(self.states) if each is feed)
+        return next(((good, why) for each, good, why in reversed(self.states) if each is feed), (False, ""))
 
 
 def engine() -> Engine:
@@ -111,8 +114,9 @@ async def test_a_feed_is_told_good_once_its_prices_flow_and_its_ticks_are_counte
         made = engine()
         before = metric("surefoot_spot_ticks_total", SpotFeed.BINANCE) or 0
         streams = SpotStreams(settings, made, told)
-        assert told.states == [(SpotFeed.BINANCE, False, "not connected yet")]
         running = asyncio.create_task(streams.run())
+        await told.until(lambda: told.states)
+        assert told.states[0] == (SpotFeed.BINANCE, False, "not connected yet")
         await told.until(lambda: told.last(SpotFeed.BINANCE) == (True, "") and made.spot.ticks.total() == 2)
         streams.look()
         assert metric("surefoot_spot_ticks_total", SpotFeed.BINANCE) == before + 2
@@ -140,7 +144,7 @@ async def test_a_feed_that_is_up_and_brings_nothing_new_is_stale_and_good_again_
         await told.until(lambda: told.last(SpotFeed.BINANCE) == stale, streams.look)
         assert (metric("surefoot_spot_age_seconds", SpotFeed.BINANCE) or 0) > 0.05
         more.set()
-        await told.until(lambda: told.states[-1][1], streams.look)
+        await told.until(lambda: told.last(SpotFeed.BINANCE)[0], streams.look)
         running.cancel()
         await asyncio.wait([running])
 
@@ -248,7 +252,7 @@ def threaded(folder: Path, venue: World, warm: WarmKeeper | None = None) -> tupl
     stack = started(folder, settings_of(feed, features__follow=follow) | times)
     ended: list[object] = []
     thread = DecisionThread(
-        stack, watched(stack), (), Halts(), on_intent=lambda intent: None,
+        stack, watched(stack), (), Halts(), {}, on_intent=lambda intent: None,
         on_suppressed=lambda those: None, on_user_news=lambda news: None, on_end=ended.append, warm=warm,
     )  # fmt: skip
     return thread, ended
@@ -284,16 +288,38 @@ async def test_a_thread_begins_with_what_the_one_before_had_learned(tmp_path: Pa
         before.spot(now - second * SECOND)
     keeper = WarmKeeper(None, 60_000)
     keeper.keep(before.engine.warm_state(now))
-    async with world(coinbase) as venue:
+    async with world(lambda peer: coinbase(peer, b'{"type": "status"}')) as venue:
         thread, _ = threaded(tmp_path, venue, keeper)
         thread.start()
         try:
             await Told().until(lambda: thread.engine.spot.heard)
             vector = thread.engine.features(UP, thread.engine.spot.heard[SpotFeed.COINBASE])
             assert vector["sigma"].flaw is None
+            condition = thread.engine.readiness.conditions["spot coinbase"]
+            await Told().until(lambda: condition.ok)
+            assert (condition.pauses, condition.feed) == (Pauses.FEATURES, True)
+            assert "warm cache" not in thread.engine.readiness.conditions  # nothing to say of what is not there
         finally:
             await asyncio.to_thread(thread.stop)
         await asyncio.sleep(0)
+
+
+async def test_made_up_prices_come_from_the_paper_exchange_and_from_nowhere_else(tmp_path: Path) -> None:
+    settings = load(environ=settings_of({"source": "coinbase", "symbols": ["BTC-USD"], "url": "paper"})).settings
+    with pytest.raises(BadInput, match="no paper exchange here"):
+        SpotStreams(settings, engine(), lambda feed, good, why: None)
+    stack = started(tmp_path, {})
+    assert stack.paper_admin_url is not None
+    assert made_up_url(stack) == f"ws://{stack.paper_admin_url.removeprefix('http://')}/spot/coinbase"
+    exchange, told, made = await start(PaperConfig(tmp_path / "paper", api_keys={})), Told(), engine()
+    try:
+        streams = SpotStreams(settings, made, told, made_up_url=exchange.spot_url)
+        running = asyncio.create_task(streams.run())
+        await told.until(lambda: told.last(SpotFeed.COINBASE)[0] and made.spot.ticks[SpotFeed.COINBASE])
+        running.cancel()
+        await asyncio.wait([running])
+    finally:
+        await exchange.stop()
 
 
 def test_spot_is_off_unless_configured() -> None:

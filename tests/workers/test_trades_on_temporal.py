@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-import structlog
 from prometheus_client import REGISTRY
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey
@@ -21,6 +19,7 @@ from temporalio.worker import Worker
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
+from activities.trade import trade_activities
 from domain.errors import Denied
 from domain.halt import Halt, Rule, Scope
 from domain.intent import Intent
@@ -29,6 +28,7 @@ from domain.operator import Action, OperatorCommand
 from domain.trade import Outcome, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, A, B, D, intent
+from tests.quiet import quiet
 from venues.fake import FakeVenue
 from workers.cli import operate
 from workers.payloads import DATA_CONVERTER
@@ -48,15 +48,9 @@ ATTRIBUTES = [
     SearchAttributeKey.for_keyword_list(names.SEARCH_MARKETS),
     SearchAttributeKey.for_keyword(names.SEARCH_STRATEGY),
 ]
+__all__ = ["quiet"]
+
 ADA = OperatorCommand("Ada", "the game was called off")
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    yield
-    structlog.configure(**before)
 
 
 @pytest.fixture(scope="module")
@@ -111,16 +105,7 @@ class Floor:
             self.client,
             task_queue=names.TRADE_QUEUE,
             workflows=[TradeWorkflow],
-            activities=[  # type: ignore[arg-type] # a list of callables of one argument each
-                orders.submit_order,
-                orders.find_evidence,
-                orders.take_quote,
-                orders.cancel_order,
-                settlement.settle_trade,
-                settlement.record_trade,
-                positions.read_resolution,
-                positions.look_up_order,
-            ],
+            activities=trade_activities(orders, settlement, positions),
             workflow_runner=TradeSandbox(self.recovery.task_completed),
         ):
             yield

@@ -2,16 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+from tests.quiet import quiet
 
-import pytest
-import structlog
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    yield
-    structlog.configure(**before)
+__all__ = ["quiet"]

@@ -22,6 +22,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
+from activities.trade import trade_activities
 from domain.intent import Intent
 from domain.market import MarketSpec, Venue
 from domain.operator import Action, OperatorCommand
@@ -87,18 +88,11 @@ class Floor:
         orders = OrderActivities(venues, self.ledger, RUN_ID, now_us)
         settlement = SettlementActivities(venues, self.ledger, RUN_ID, now_us)
         positions = PositionActivities(venues, self.ledger)
-        questions: list[Callable[..., Any]] = [
-            orders.find_evidence,
-            orders.take_quote,
-            orders.cancel_order,
-            positions.read_resolution,
-            positions.look_up_order,
-        ]
         async with Worker(
             self.client,
             task_queue=self.queue,
             workflows=[TradeWorkflow],
-            activities=[orders.submit_order, *questions, settlement.settle_trade, settlement.record_trade],
+            activities=trade_activities(orders, settlement, positions),
             workflow_runner=RUNNER,
         ):
             yield

@@ -16,15 +16,15 @@ binance-spot-api-docs, web-socket-streams.md.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 from domain.errors import BadInput
 from domain.spot import SpotKind
 from venues.binance.ticks import BinanceTicks
-from venues.kept_socket import KeptSocket, Lost, OnFrame, SocketTiming
+from venues.kept_socket import KeptSocket, Lost, SocketOptions
 from venues.spot import OnDead, OnTick, Unreadable
-from venues.wire import wall_clock_us
 
 STREAM_URL = "wss://data-stream.binance.vision"
 """Market data only; `wss://stream.binance.com:9443` is the same stream."""
@@ -44,15 +44,11 @@ def binance_feed(
     symbols: Sequence[str],
     *,
     on_tick: OnTick,
-    on_frame: OnFrame = lambda raw, at, ns, link: None,
     on_dead: OnDead = lambda raw, why, at: None,
-    on_state: Callable[[bool, str], None] = lambda up, reason: None,
     trades: bool = False,
     url: str = STREAM_URL,
     rules: BinanceRules | None = None,
-    clock: Callable[[], int] = wall_clock_us,
-    timing: SocketTiming | None = None,
-    rng: random.Random | None = None,
+    **socket: Unpack[SocketOptions],
 ) -> KeptSocket:
     """The quotes of `symbols` (`BTCUSDT`), with `trades` their trades too. Raises BadInput for no symbol, one that is
     not letters and digits, or more streams than a connection carries."""
@@ -64,7 +60,7 @@ def binance_feed(
         )
     streams = "/".join(f"{symbol.lower()}@{kind}" for symbol in symbols for kind in kinds)
     decoder = BinanceTicks()
-    spread = rng or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
+    spread = socket.get("rng") or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
 
     def converse(link: int) -> _Talk:
         kept = rules or BinanceRules()
@@ -79,16 +75,7 @@ def binance_feed(
             rotate_s=rotate_s,
         )
 
-    return KeptSocket(
-        "Binance",
-        f"{url.rstrip('/')}/stream?streams={streams}",
-        converse,
-        on_frame=on_frame,
-        on_state=on_state,
-        clock=clock,
-        timing=timing,
-        rng=rng,
-    )
+    return KeptSocket("Binance", f"{url.rstrip('/')}/stream?streams={streams}", converse, **socket)
 
 
 class _Talk:

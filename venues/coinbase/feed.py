@@ -15,18 +15,17 @@ drifting books: …/issues/183.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import msgspec
 
 from domain.errors import BadInput
 from venues.coinbase.advanced import AdvancedTicks
 from venues.coinbase.exchange import ExchangeTicks
-from venues.kept_socket import KeptSocket, Lost, OnFrame, SocketTiming
+from venues.kept_socket import KeptSocket, Lost, SocketOptions
 from venues.spot import OnDead, OnTick, OutOfStep, SpotDecoder, Unreadable
-from venues.wire import wall_clock_us
 
 EXCHANGE_URL = "wss://ws-feed.exchange.coinbase.com"
 ADVANCED_URL = "wss://advanced-trade-ws.coinbase.com"
@@ -49,54 +48,34 @@ def exchange_feed(
     products: Sequence[str],
     *,
     on_tick: OnTick,
-    on_frame: OnFrame = lambda raw, at, ns, link: None,
     on_dead: OnDead = lambda raw, why, at: None,
-    on_state: Callable[[bool, str], None] = lambda up, reason: None,
     channels: Sequence[str] = ("ticker", "level2_batch"),
     url: str = EXCHANGE_URL,
     rules: CoinbaseRules | None = None,
-    clock: Callable[[], int] = wall_clock_us,
-    timing: SocketTiming | None = None,
-    rng: random.Random | None = None,
+    **socket: Unpack[SocketOptions],
 ) -> KeptSocket:
     """The Exchange feed of `products` (`BTC-USD`). Raises BadInput for no product or an unknown channel."""
     asked = _Asked(tuple(products), tuple(channels), on_tick, on_dead, rules or CoinbaseRules())
     _check(asked, _EXCHANGE)
     decoder = ExchangeTicks()
-
-    def converse(link: int) -> _Exchange:
-        return _Exchange(link, decoder, asked)
-
-    return KeptSocket(
-        "Coinbase", url, converse, on_frame=on_frame, on_state=on_state, clock=clock, timing=timing, rng=rng
-    )
+    return KeptSocket("Coinbase", url, lambda link: _Exchange(link, decoder, asked), **socket)
 
 
 def advanced_feed(
     products: Sequence[str],
     *,
     on_tick: OnTick,
-    on_frame: OnFrame = lambda raw, at, ns, link: None,
     on_dead: OnDead = lambda raw, why, at: None,
-    on_state: Callable[[bool, str], None] = lambda up, reason: None,
     channels: Sequence[str] = ("level2",),
     url: str = ADVANCED_URL,
     rules: CoinbaseRules | None = None,
-    clock: Callable[[], int] = wall_clock_us,
-    timing: SocketTiming | None = None,
-    rng: random.Random | None = None,
+    **socket: Unpack[SocketOptions],
 ) -> KeptSocket:
     """The Advanced Trade feed of `products`. Raises BadInput for no product or an unknown channel."""
     asked = _Asked(tuple(products), tuple(channels), on_tick, on_dead, rules or CoinbaseRules())
     _check(asked, _ADVANCED)
     decoder = AdvancedTicks()
-
-    def converse(link: int) -> _Advanced:
-        return _Advanced(link, decoder, asked)
-
-    return KeptSocket(
-        "Coinbase", url, converse, on_frame=on_frame, on_state=on_state, clock=clock, timing=timing, rng=rng
-    )
+    return KeptSocket("Coinbase", url, lambda link: _Advanced(link, decoder, asked), **socket)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
-from enum import StrEnum
 from heapq import heappop, heappush
 
 import msgspec
@@ -30,26 +29,13 @@ from domain.market import MarketSpec, Venue
 from domain.money import to_micros
 from domain.orders import OrderTicket, PreparedOrder, Purpose, Quote, Side, SubmitResult, TimeInForce, Verdict
 from domain.snapshot import Arrival
+from venues.fake.books import Books, Money, take, within
 from venues.fake.budget import Budget
+from venues.fake.faults import Fault, Faults
 from venues.fake.orders import Placed, Word
 from venues.port import Account, OpenOrder
 
 _ZERO = Decimal(0)
-Level = tuple[Decimal, Decimal]
-Money = Decimal | str
-
-
-class Fault(StrEnum):
-    """What goes wrong with one call. Reads know only `UNAVAILABLE`."""
-
-    LOST_BEFORE = "lost_before"  # nothing arrived, and no answer came
-    LOST_AFTER = "lost_after"  # it took effect, and no answer came
-    PARTIAL = "partial"  # half of what it would fill
-    MISCOUNT = "miscount"  # it fills, and the answer tells of half
-    WORKS = "works"  # half fills, and the rest works until it is cancelled
-    RESTS = "rests"  # as WORKS, and no answer came
-    REJECT = "reject"  # refused before the id is looked at
-    UNAVAILABLE = "unavailable"  # a read that fails; a submit that our own rate limit keeps
 
 
 class FakeVenue:
@@ -89,13 +75,12 @@ class FakeVenue:
         self.arrivals: dict[str, Arrival] = {}
         self.malformed: list[OrderTicket] = []
         self.payouts: dict[str, Resolution] = {}
-        self._books: dict[str, dict[Side, list[Level]]] = {}
+        self.books = Books()
         self._placed: dict[str, Placed] = {}
-        self._resting: list[Placed] = []
         self._held: dict[str, Decimal] = defaultdict(Decimal)
         self._sequence = itertools.count()
         self._words: list[tuple[int, int, Placed, int, FillStatus]] = []
-        self._faults: dict[str, deque[Fault | None]] = defaultdict(deque)
+        self._faults = Faults()
 
     # ------------------------------------------------------------------ what the world does
 
@@ -104,28 +89,27 @@ class FakeVenue:
     ) -> None:
         """Levels as (price, size), best first. What a BUY takes are the asks. What crosses our resting orders fills
         them, at their own limits."""
-        sides = ((Side.BUY, asks), (Side.SELL, bids))
-        self._books[market] = {side: [(Decimal(p), Decimal(s)) for p, s in levels] for side, levels in sides}
-        for order in [one for one in self._resting if one.ticket.market == market]:
-            levels = self._books[market][order.ticket.side]
+        self.books.put(market, bids, asks)
+        for order in self.books.resting_in(market):
+            levels = self.books.levels(market, order.ticket.side)
             while levels and order.working and order.better_or_equal(levels[0][0]):
-                size = min(order.working, _take(levels, order.working))
+                size = min(order.working, take(levels, order.working))
                 self._trade(order, order.ticket.limit, size, taker=False)
 
     def flow(self, market: str, side: Side, size: Money, limit: Money) -> Decimal:
         """An order of somebody else takes what stands, at a price the levels of the book before ours. Returns how much
         of it ours were."""
         wanted, bound = Decimal(size), Decimal(limit)
-        levels = self._books.get(market, {}).get(side, [])
+        levels = self.books.levels(market, side)
         ours = _ZERO
         while wanted > 0:
-            mine = self._best_resting(market, side.opposite)
-            at_book = levels[0][0] if levels and _within(side, levels[0][0], bound) else None
-            at_mine = mine.ticket.limit if mine and _within(side, mine.ticket.limit, bound) else None
+            mine = self.books.best_resting(market, side.opposite)
+            at_book = levels[0][0] if levels and within(side, levels[0][0], bound) else None
+            at_mine = mine.ticket.limit if mine and within(side, mine.ticket.limit, bound) else None
             if at_book is None and at_mine is None:
                 break
-            if mine is None or at_mine is None or (at_book is not None and _within(side, at_book, at_mine)):
-                wanted -= _take(levels, wanted)
+            if mine is None or at_mine is None or (at_book is not None and within(side, at_book, at_mine)):
+                wanted -= take(levels, wanted)
             else:
                 part = min(wanted, mine.working)
                 self._trade(mine, mine.ticket.limit, part, taker=False)
@@ -144,7 +128,7 @@ class FakeVenue:
         self._words = sorted(word for word in self._words if word[2].ticket.market != market)
         for _, _, order, n, status in due:
             self._speak(order, n, status)
-        for order in [one for one in self._resting if one.ticket.market == market]:
+        for order in self.books.resting_in(market):
             self._die(order)
         paid = Decimal(payout)
         self.payouts[market] = Resolution(market, paid, self.clock())
@@ -167,7 +151,7 @@ class FakeVenue:
 
     def script(self, call: str, *faults: Fault | None) -> None:
         """One entry for each coming call of that method; None and whatever is not scripted goes well."""
-        self._faults[call].extend(faults)
+        self._faults.script(call, faults)
 
     def placed(self) -> Iterable[Placed]:
         """Every order the exchange ever took, oldest first."""
@@ -187,7 +171,7 @@ class FakeVenue:
     def arrive(self, ticket: OrderTicket) -> SubmitResult:
         """`submit` at the moment its bytes reach the exchange."""
         self._turn()
-        fault, now = self._fault("submit"), self.clock()
+        fault, now = self._faults.take("submit"), self.clock()
         if fault is Fault.UNAVAILABLE:
             return SubmitResult(Verdict.DENIED, "rate_limited", "our own limit keeps it back", sent=False, at=now)
         if fault is Fault.LOST_BEFORE:
@@ -203,7 +187,7 @@ class FakeVenue:
             return self._refused(code)
         if ticket.client_order_id in self._placed:
             return SubmitResult(Verdict.UNKNOWN, "order_already_exists", "an earlier copy is here", landed=True, at=now)
-        if (code := self._style_refusal(ticket)) is not None:
+        if (code := self.books.refuses(ticket)) is not None:
             return self._refused(code)
         order = self._place(ticket)
         half = fault in (Fault.PARTIAL, Fault.WORKS, Fault.RESTS)
@@ -216,7 +200,7 @@ class FakeVenue:
 
     async def cancel(self, market: str, order_id: str) -> None:
         self._read("cancel")
-        for order in self._resting:
+        for order in self.books.resting:
             if order.order_id == order_id:
                 self._die(order)
                 return
@@ -228,19 +212,6 @@ class FakeVenue:
             return "market_closed"
         unsound = ticket.size < spec.min_size or ticket.size % spec.size_step or not spec.on_grid(ticket.limit)
         return "invalid_order" if unsound else None
-
-    def _style_refusal(self, ticket: OrderTicket) -> str | None:
-        """Why an order of this style cannot be taken as the book stands."""
-        levels = self._books.get(ticket.market, {}).get(ticket.side, [])
-        within = [size for price, size in levels if _within(ticket.side, price, ticket.limit)]
-        mine = self._best_resting(ticket.market, ticket.side.opposite)
-        if ticket.post_only and (
-            within or (mine is not None and _within(ticket.side, mine.ticket.limit, ticket.limit))
-        ):
-            return "post_only_cross"
-        if ticket.tif is TimeInForce.FOK and sum(within, _ZERO) < ticket.size:
-            return "fill_or_kill_insufficient_resting_volume"
-        return None
 
     def _refused(self, code: str) -> SubmitResult:
         return SubmitResult(Verdict.REJECTED, code, f"refused: {code}", at=self.clock())
@@ -296,16 +267,9 @@ class FakeVenue:
     async def quote(self, market: str) -> Quote:
         """The book, our own resting orders in it like anybody's."""
         self._read("quote")
-        book, now = self._books.get(market, {}), self.clock()
-        bids, asks = book.get(Side.SELL, []), book.get(Side.BUY, [])
-        ours = [order.ticket for order in self._resting if order.ticket.market == market]
-        if ours:
-            left = {order.ticket.client_order_id: order.working for order in self._resting}
-            bids = sorted(
-                [*bids, *((t.limit, left[t.client_order_id]) for t in ours if t.side is Side.BUY)], reverse=True
-            )
-            asks = sorted([*asks, *((t.limit, left[t.client_order_id]) for t in ours if t.side is Side.SELL)])
-        return Quote(market, tuple(bids), tuple(asks), now, now)
+        now = self.clock()
+        bids, asks = self.books.shown(market)
+        return Quote(market, bids, asks, now, now)
 
     async def market(self, market: str) -> MarketSpec:
         self._read("market")
@@ -324,7 +288,7 @@ class FakeVenue:
         self._turn()
         fills = sorted((f for o in self._placed.values() for f in o.fills), key=lambda f: (f.at, f.trade_id))
         working = tuple(
-            OpenOrder(o.order_id, o.ticket.client_order_id, o.ticket.market, o.working) for o in self._resting
+            OpenOrder(o.order_id, o.ticket.client_order_id, o.ticket.market, o.working) for o in self.books.resting
         )
         return Account(self._cash(), {m: n for m, n in self._held.items() if n}, working, tuple(fills))
 
@@ -362,19 +326,19 @@ class FakeVenue:
         """Take levels best first up to the limit, one fill a level. Returns whether it met a resting order of ours:
         what is left of it then dies, nobody trades with himself."""
         ticket = order.ticket
-        levels = self._books.get(ticket.market, {}).get(ticket.side, [])
-        mine = self._best_resting(ticket.market, ticket.side.opposite)
-        while levels and wanted > 0 and _within(ticket.side, levels[0][0], ticket.limit):
+        levels = self.books.levels(ticket.market, ticket.side)
+        mine = self.books.best_resting(ticket.market, ticket.side.opposite)
+        while levels and wanted > 0 and within(ticket.side, levels[0][0], ticket.limit):
             price = levels[0][0]
-            if mine is not None and _within(ticket.side, mine.ticket.limit, price):
+            if mine is not None and within(ticket.side, mine.ticket.limit, price):
                 return True
             pays = Budget(ticket, in_dollars=self.in_collateral)
-            size = _take(levels, pays.buys(wanted, price))
+            size = take(levels, pays.buys(wanted, price))
             if not size:
                 break
             wanted -= pays.uses(size, price)
             self._trade(order, price, size, taker=True)
-        return mine is not None and wanted > 0 and _within(ticket.side, mine.ticket.limit, ticket.limit)
+        return mine is not None and wanted > 0 and within(ticket.side, mine.ticket.limit, ticket.limit)
 
     def _trade(self, order: Placed, price: Decimal, size: Decimal, *, taker: bool) -> None:
         fill = order.fill(price, size, self.clock(), taker=taker, provisional=self.word is not None)
@@ -392,25 +356,13 @@ class FakeVenue:
     def _rest(self, order: Placed, working: Decimal) -> None:
         order.working = working
         if working:
-            self._resting.append(order)
+            self.books.resting.append(order)
         else:
             order.dead_at = self.clock()
 
     def _die(self, order: Placed) -> None:
         order.working, order.dead_at = _ZERO, self.clock()
-        if order in self._resting:
-            self._resting = [one for one in self._resting if one is not order]
-
-    def _best_resting(self, market: str, side: Side) -> Placed | None:
-        """Our order of that side that others meet first: by price, then by age."""
-        best: Placed | None = None
-        for order in self._resting:
-            if order.ticket.market == market and order.ticket.side is side:
-                nearer = best is None or (
-                    order.better_or_equal(best.ticket.limit) and order.ticket.limit != best.ticket.limit
-                )
-                best = order if nearer else best
-        return best
+        self.books.remove(order)
 
     def _turn(self) -> None:
         """Speak every final word that is due."""
@@ -444,27 +396,10 @@ class FakeVenue:
         bodies = tuple(dict.fromkeys((*seen.sha256, digest)))
         self.arrivals[ticket.client_order_id] = Arrival(seen.client_order_id, seen.times + 1, bodies, seen.first_at)
 
-    def _fault(self, call: str) -> Fault | None:
-        waiting = self._faults.get(call)
-        return waiting.popleft() if waiting else None
-
     def _read(self, call: str) -> None:
         self._turn()
-        if self._fault(call) is not None:
+        if self._faults.take(call) is not None:
             raise Unavailable(f"the venue did not answer {call}; asking again is safe", "unavailable")
-
-
-def _within(taker: Side, price: Decimal, limit: Decimal) -> bool:
-    """Whether a taker of that side with that limit trades at `price`."""
-    return price <= limit if taker is Side.BUY else price >= limit
-
-
-def _take(levels: list[Level], wanted: Decimal) -> Decimal:
-    """Take from the first level, at most all of it; returns how much."""
-    price, standing = levels[0]
-    size = min(standing, wanted)
-    levels[:1] = [(price, standing - size)] if standing > size else []
-    return size
 
 
 def _half(size: Decimal) -> Decimal:

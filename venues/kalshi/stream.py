@@ -46,6 +46,7 @@ from venues.kalshi.hours import Pause, weekly_pause
 from venues.kalshi.messages import Envelope, StreamError, Subscribed
 from venues.kalshi.sequence import Arrival, Sequence
 from venues.kalshi.signing import Signer
+from venues.reconnect import close_socket, full_jitter
 from venues.wire import wall_clock_us
 
 BOOK_CHANNEL = "orderbook_delta"
@@ -173,6 +174,7 @@ class KalshiStream:
 
     async def run(self) -> None:
         """Stay connected until cancelled. Raises `BadInput` for what no reconnect can cure."""
+        first_s, most_s = self._timing.backoff_s, self._timing.backoff_cap_s
         failures = 0
         while True:
             began = time.monotonic()
@@ -185,8 +187,7 @@ class KalshiStream:
                 self._link = None
             self._on_state(False, self._explained(reason))
             failures = 0 if time.monotonic() - began >= self._timing.settled_s else failures + 1
-            ceiling = min(self._timing.backoff_cap_s, self._timing.backoff_s * 2.0 ** min(failures, 16))
-            await asyncio.sleep(self._rng.uniform(0, ceiling))
+            await asyncio.sleep(full_jitter(failures, first_s=first_s, most_s=most_s, rng=self._rng))
 
     async def request_snapshot(self, markets: Listed[str]) -> bool:
         """Ask for fresh snapshots of these markets; those already asked for, or not subscribed, are left out. False if
@@ -230,7 +231,7 @@ class KalshiStream:
             if watch is not None:
                 watch.cancel()
                 await asyncio.gather(watch, return_exceptions=True)
-            await _close(ws)
+            await close_socket(ws)
         return "connection closed"
 
     async def _open(self) -> ClientConnection:
@@ -401,12 +402,3 @@ class KalshiStream:
             if quiet > timing.silence_s and not link.probed:
                 link.probed = True
                 await self._send(link, "list_subscriptions")
-
-
-async def _close(ws: ClientConnection) -> None:
-    # The peer may be gone: the closing handshake is bounded by close_timeout, and a cancel must not leak the socket.
-    try:
-        await ws.close()
-    except asyncio.CancelledError:
-        ws.transport.abort()
-        raise

@@ -16,7 +16,7 @@ Pure: no clock, no I/O, no money. Prices are YES prices unless a name says `leve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from venues.paper.book import ONE, MarketBook, opposite
@@ -32,6 +32,18 @@ class Take:
     size: int
     level_side: BidSide
     level: int
+
+
+def cut(takes: Iterable[Take], size: int) -> tuple[Take, ...]:
+    """The same takes, ended after `size`."""
+    kept: list[Take] = []
+    for take in takes:
+        part = min(take.size, size)
+        if part <= 0:
+            break
+        kept.append(Take(take.price, part, take.level_side, take.level))
+        size -= part
+    return tuple(kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +64,7 @@ class Plan:
 
     def cut(self, size: int) -> Plan:
         """The same plan, ended after `size` contracts."""
-        takes: list[Take] = []
-        for take in self.takes:
-            part = min(take.size, size)
-            if part <= 0:
-                break
-            takes.append(Take(take.price, part, take.level_side, take.level))
-            size -= part
-        return Plan(tuple(takes), self.stopped, self.displaced)
+        return Plan(cut(self.takes, size), self.stopped, self.displaced)
 
 
 @dataclass(slots=True)

@@ -33,6 +33,8 @@ from venues.paper.rest import PREFIX, Routes
 from venues.paper.rest_exchange import ExchangeRoutes
 from venues.paper.rest_orders import OrderRoutes
 from venues.paper.settlement import Clerk
+from venues.paper.spot import PATH as SPOT_PATH
+from venues.paper.spot import SpotStreet
 from venues.paper.store import Store
 from venues.paper.stream import Streams
 from venues.recording.open import open_recording
@@ -80,6 +82,7 @@ class PaperServer:
     metrics: Metrics
     clerk: Clerk
     polymarket: PolymarketSide
+    spot: SpotStreet
     _runner: web.AppRunner = field(repr=False)
     _store: Store = field(repr=False)
     request_stop: Callable[[], None] = field(default=lambda: None, repr=False)
@@ -109,11 +112,17 @@ class PaperServer:
     def admin_url(self) -> str:
         return f"http://{self.host}:{self.port}/paper/v1"
 
+    @property
+    def spot_url(self) -> str:
+        """A made-up spot feed in the form of Coinbase's."""
+        return f"ws://{self.host}:{self.port}{SPOT_PATH}"
+
     async def stop(self) -> None:
         await self.clerk.stop()
         await self.playback.stop()
         await self.polymarket.stop()
         await self.streams.close()
+        await self.spot.close()
         await self._runner.cleanup()
         self.polymarket.close()
         self._store.close()
@@ -163,11 +172,13 @@ async def start(
             side.add_to(app)
             about = ExchangeRoutes(exchange, tuple(config.api_keys), config.history_after_s * 1_000_000)
             about.add_to(app)
-            OrderRoutes(exchange, metrics, clerk.look).add_to(app)
-            Routes(exchange, playback, metrics, lag, timer, about.since, clerk.look).add_to(app)
+            OrderRoutes(exchange, metrics, clerk.wake).add_to(app)
+            Routes(exchange, playback, metrics, lag, timer, about.since, clerk.wake).add_to(app)
             OpeningAdmin(exchange).add_to(app)
             Admin(exchange, playback, clerk, faults, streams, metrics, side).add_to(app)
             app.router.add_get(WS_PATH, streams.serve)
+            spot = SpotStreet(config.seed, clock)
+            app.router.add_get(SPOT_PATH, spot.serve)
             runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
             port = await _listen(runner, config)
         except BaseException:
@@ -179,7 +190,9 @@ async def start(
     except BaseException:
         store.close()
         raise
-    server = PaperServer(port, config.host, exchange, playback, streams, faults, metrics, clerk, side, runner, store)
+    server = PaperServer(
+        port, config.host, exchange, playback, streams, faults, metrics, clerk, side, spot, runner, store
+    )
     _LOG.info("paper exchange is up", base_url=server.base_url, ws_url=server.ws_url, state=str(config.state_dir))
     return server
 

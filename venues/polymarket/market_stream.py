@@ -29,6 +29,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from domain.errors import BadInput
+from venues.reconnect import close_socket
 from venues.wire import LOOPBACK
 
 MARKET_PATH = "/ws/market"
@@ -179,11 +180,7 @@ class MarketLink:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._ws is not None:
-            try:
-                await self._ws.close()
-            except asyncio.CancelledError:
-                self._ws.transport.abort()
-                raise
+            await close_socket(self._ws)
 
     async def ask_again(self, assets: Iterable[str]) -> bool:
         """Have these assets' books sent anew; those asked for already are left out, those asked for a moment ago wait:

@@ -24,6 +24,7 @@ from itertools import count
 
 from domain.errors import BadInput
 from venues.polymarket.market_stream import MARKET_PATH, Lost, MarketLink, OnFrame, StreamTiming, channel_url, dealt
+from venues.reconnect import full_jitter
 from venues.wire import wall_clock_us
 
 MOST_ASSETS = 200
@@ -162,8 +163,8 @@ class MarketPool:
         return self._timing.rotate_s * self._rng.uniform(0.9, 1.1) or None
 
     def backoff(self, failures: int) -> float:
-        ceiling = min(self._timing.backoff_cap_s, self._timing.backoff_s * 2.0 ** min(failures, 16))
-        return self._rng.uniform(0, ceiling)
+        timing = self._timing
+        return full_jitter(failures, first_s=timing.backoff_s, most_s=timing.backoff_cap_s, rng=self._rng)
 
 
 class _Place:

@@ -19,19 +19,18 @@ only. Source: docs.polymarket.com (changelog 0.11: PolyBolt), polymarket-client 
 
 from __future__ import annotations
 
-import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Unpack
 
 import msgspec
 
 from domain.errors import BadInput
 from domain.spot import SpotKind, SpotSource, SpotTick, price_attos
-from venues.kept_socket import KeptSocket, Lost, OnFrame, SocketTiming
+from venues.kept_socket import KeptSocket, Lost, SocketOptions
 from venues.polymarket.wallet import Credentials
 from venues.spot import OnDead, OnTick, OutOfStep, Unreadable, not_ahead
-from venues.wire import wall_clock_us
 
 PRICES_URL = "wss://ws-live-v2.polymarket.com/ws"
 SPOT_CHANNEL = "price.crypto"
@@ -179,16 +178,12 @@ def prices_feed(
     symbols: Sequence[str],
     *,
     on_tick: OnTick,
-    on_frame: OnFrame = lambda raw, at, ns, link: None,
     on_dead: OnDead = lambda raw, why, at: None,
-    on_state: Callable[[bool, str], None] = lambda up, reason: None,
     twap: bool = True,
     provider: str = "",
     url: str = PRICES_URL,
     rules: PriceRules | None = None,
-    clock: Callable[[], int] = wall_clock_us,
-    timing: SocketTiming | None = None,
-    rng: random.Random | None = None,
+    **socket: Unpack[SocketOptions],
 ) -> KeptSocket:
     """Spot prices of `symbols` (`btcusd`), with `twap` their 60-second averages too. `provider` is chainlink, pyth, or
     empty for the venue's own choice. Raises BadInput for none, or more than a connection carries."""
@@ -204,9 +199,7 @@ def prices_feed(
     def converse(link: int) -> _Talk:
         return _Talk(link, decoder, wanted, on_tick=on_tick, on_dead=on_dead, rules=rules or PriceRules())
 
-    return KeptSocket(
-        "Polymarket prices", url, converse, on_frame=on_frame, on_state=on_state, clock=clock, timing=timing, rng=rng
-    )
+    return KeptSocket("Polymarket prices", url, converse, **socket)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from domain.errors import BadInput
 from domain.money import Inexact, decimal
 from venues.polymarket.market_stream import Lost, StreamTiming, channel_url
 from venues.polymarket.wallet import Credentials
+from venues.reconnect import full_jitter
 from venues.wire import wall_clock_us
 
 USER_PATH = "/ws/user"
@@ -257,6 +258,7 @@ class UserStream:
 
     async def run(self) -> None:
         """Stay connected until cancelled. Raises BadInput where the venue refuses the handshake for good."""
+        first_s, most_s = self._timing.backoff_s, self._timing.backoff_cap_s
         failures = 0
         while True:
             began = time.monotonic()
@@ -269,8 +271,7 @@ class UserStream:
                 self.connected = self.acknowledged = False
             self._on_state(False, reason)
             failures = 0 if time.monotonic() - began >= self._timing.settled_s else failures + 1
-            ceiling = min(self._timing.backoff_cap_s, self._timing.backoff_s * 2.0 ** min(failures, 16))
-            await asyncio.sleep(self._rng.uniform(0, ceiling))
+            await asyncio.sleep(full_jitter(failures, first_s=first_s, most_s=most_s, rng=self._rng))
 
     async def _connection(self) -> str:
         """One connection from handshake to loss; returns why it ended."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +16,7 @@ from temporalio.worker import Worker
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
+from activities.trade import trade_activities
 from domain.evidence import Fill, FillStatus
 from domain.fees import FeeSchedule
 from domain.intent import BookEvidence, Intent, IntentLeg, LegPolicy
@@ -77,7 +78,7 @@ class Stage:
                 Venue.KALSHI, leg.market, "GAME", leg.market, leg.fees, min_size=leg.min_size, set_id=self.intent.set_id
             )
             self.venue.specs.setdefault(leg.market, spec)
-            if leg.market not in self.venue._books:
+            if leg.market not in self.venue.books:
                 self.book(leg.market, limit=leg.limit, side=leg.side)
         self.handle = await self.client.start_workflow(
             names.TRADE_WORKFLOW,
@@ -95,21 +96,11 @@ class Stage:
         orders = OrderActivities(venues, self.ledger, _RUN_ID, wall_clock_us)
         settlement = SettlementActivities(venues, self.ledger, _RUN_ID, wall_clock_us)
         positions = PositionActivities(venues, self.ledger)
-        activities: list[Callable[..., Any]] = [
-            orders.submit_order,
-            orders.find_evidence,
-            orders.take_quote,
-            orders.cancel_order,
-            settlement.settle_trade,
-            settlement.record_trade,
-            positions.read_resolution,
-            positions.look_up_order,
-        ]
         async with Worker(
             self.client,
             task_queue=self.queue,
             workflows=[TradeWorkflow],
-            activities=activities,
+            activities=trade_activities(orders, settlement, positions),
             workflow_runner=TradeSandbox(),
             deployment_config=worker_config(build) if build else None,
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
@@ -135,6 +126,14 @@ class Stage:
                 self.venue.resolve(leg.market, "1" if n == 0 else "0")
 
     # ------------------------------------------------------------------ the trade
+
+    async def sticks(self, state: TradeState = TradeState.STUCK) -> None:
+        """Begin it so that leg A stands alone: leg B is gone, and leg A's bid is below what the budget allows."""
+        self.intent = replace(self.intent, policy=replace(self.intent.policy, loss_budget=Decimal("0.50")))
+        self.venue.set_book(B)
+        self.venue.set_book(A, bids=[("0.05", "10")], asks=[("0.40", "10")])
+        await self.start()
+        await self.until(state)
 
     async def until(self, *states: TradeState, told: str = "") -> TradeRecord:
         """Its record once it is in one of these states, or its story tells these words. Raises `TimeoutError`."""

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from tests.venues.kalshi.fake import NOW, FakeKalshi
+from tests.served import served
+from tests.venues.kalshi.fake import FakeKalshi
+from tests.venues.scripted import NOW
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.signing import Signer, generate_rsa_key
 from venues.wire import Timeouts
@@ -30,14 +32,8 @@ async def venue() -> AsyncIterator[FakeKalshi]:
     fake = FakeKalshi()
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", fake.handle)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    fake.base_url = f"http://127.0.0.1:{port}"
-    yield fake
-    await runner.cleanup()
+    async with served(app) as fake.base_url:
+        yield fake
 
 
 @pytest.fixture

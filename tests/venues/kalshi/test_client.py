@@ -11,7 +11,8 @@ import pytest
 from domain.errors import BadInput, Rejected, Unavailable
 from domain.evidence import OrderStatus
 from domain.orders import Side
-from tests.venues.kalshi.fake import EVENT, MARKET, NOW, ROOT, FakeKalshi, drops, fill, hangs, order, says, ticket
+from tests.venues.kalshi.fake import EVENT, MARKET, ROOT, FakeKalshi, fill, order, ticket
+from tests.venues.scripted import NOW, drops, hangs, says
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.signing import Signer
 

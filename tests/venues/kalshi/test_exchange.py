@@ -13,7 +13,8 @@ from domain.errors import Denied, Unavailable
 from domain.evidence import OrderStatus
 from domain.orders import Verdict
 from tests.venues.kalshi.conftest import KEY_ID
-from tests.venues.kalshi.fake import CUTOFF, MARKET, NOW, FakeKalshi, fill, order, says, ticket
+from tests.venues.kalshi.fake import CUTOFF, MARKET, FakeKalshi, fill, order, ticket
+from tests.venues.scripted import NOW, says
 from venues.kalshi.checklist import checklist
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.hours import weekly_pause

@@ -17,7 +17,8 @@ import pytest
 from domain.errors import Rejected
 from domain.evidence import OrderStatus
 from domain.orders import OrderTicket, Side, TimeInForce, Verdict
-from tests.venues.kalshi.fake import NOW, FakeKalshi, says, ticket
+from tests.venues.kalshi.fake import FakeKalshi, ticket
+from tests.venues.scripted import NOW, says
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.messages import MarketsPage, TradesPage
 

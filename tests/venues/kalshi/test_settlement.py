@@ -9,7 +9,8 @@ import pytest
 
 from domain.errors import Rejected, Unavailable
 from domain.orders import Purpose, Side
-from tests.venues.kalshi.fake import EVENT, MARKET, NOW, FakeKalshi, fill, order, says, ticket
+from tests.venues.kalshi.fake import EVENT, MARKET, FakeKalshi, fill, order, ticket
+from tests.venues.scripted import NOW, says
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.orders import CREATE_PATH
 

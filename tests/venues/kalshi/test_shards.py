@@ -11,7 +11,8 @@ import pytest
 from domain.errors import Denied, Rejected, Unavailable, Unknown
 from domain.market import Venue
 from domain.orders import Purpose, Verdict
-from tests.venues.kalshi.fake import MARKET, FakeKalshi, drops, says, ticket
+from tests.venues.kalshi.fake import MARKET, FakeKalshi, ticket
+from tests.venues.scripted import drops, says
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.orders import CREATE_PATH
 from venues.kalshi.shards import Move, helpful_move

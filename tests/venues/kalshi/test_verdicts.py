@@ -10,7 +10,8 @@ import pytest
 
 from domain.errors import Rejected, Unavailable
 from domain.orders import SETS, Purpose, TimeInForce, Verdict
-from tests.venues.kalshi.fake import NOW, FakeKalshi, drops, hangs, says, ticket
+from tests.venues.kalshi.fake import FakeKalshi, ticket
+from tests.venues.scripted import NOW, drops, hangs, says
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.errors import parse_error, read_refusal
 from venues.kalshi.orders import CREATE_PATH

@@ -10,7 +10,8 @@ import pytest
 
 from domain.errors import BadInput, Denied, Rejected, Unknown
 from domain.orders import Side, Verdict
-from tests.venues.kalshi.fake import MARKET, FakeKalshi, drops, says, ticket
+from tests.venues.kalshi.fake import MARKET, FakeKalshi, ticket
+from tests.venues.scripted import drops, says
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.orders import CREATE_PATH, order_body
 from venues.kalshi.signing import Signer

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +14,9 @@ import aiohttp
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.venues.paper.killed import exchanges
 from tests.venues.paper.sample import AAA, ORDERS, Client, ticket, until
 
-ROOT = Path(__file__).parents[3]
 Spawn = Callable[[], Awaitable[tuple[asyncio.subprocess.Process, Client]]]
 
 
@@ -26,36 +24,19 @@ Spawn = Callable[[], Awaitable[tuple[asyncio.subprocess.Process, Client]]]
 async def spawn(tmp_path: Path, key: rsa.RSAPrivateKey, public_pem: str) -> AsyncIterator[Spawn]:
     pem = tmp_path / "public.pem"
     pem.write_text(public_pem)
-    http = aiohttp.ClientSession()
-    processes: list[asyncio.subprocess.Process] = []
+    async with aiohttp.ClientSession() as http, exchanges() as start:
 
-    async def start_one() -> tuple[asyncio.subprocess.Process, Client]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(Path(__file__).with_name("exchange_process.py")),
-            str(tmp_path / "state"),
-            str(pem),
-            stdout=asyncio.subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )
-        processes.append(process)
-        assert process.stdout is not None
-        while not (line := await process.stdout.readline()).strip().isdigit():
-            assert line, "the exchange ended before it answered"
-        port = int(line)
-        server = SimpleNamespace(
-            port=port,
-            admin_url=f"http://127.0.0.1:{port}/paper/v1",
-            ws_url=f"ws://127.0.0.1:{port}/trade-api/ws/v2",
-        )
-        return process, Client(server, key, http)  # type: ignore[arg-type]
+        async def start_one() -> tuple[asyncio.subprocess.Process, Client]:
+            script = Path(__file__).with_name("exchange_process.py")
+            process, port = await start(script, str(tmp_path / "state"), str(pem))
+            server = SimpleNamespace(
+                port=port,
+                admin_url=f"http://127.0.0.1:{port}/paper/v1",
+                ws_url=f"ws://127.0.0.1:{port}/trade-api/ws/v2",
+            )
+            return process, Client(server, key, http)  # type: ignore[arg-type]
 
-    yield start_one
-    await http.close()
-    for process in processes:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        yield start_one
 
 
 async def test_after_kill_9_every_answered_order_is_there_and_every_copy_is_refused(spawn: Spawn) -> None:

@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from tests.venues.kalshi.fake import NOW
-from tests.venues.polymarket.scripted import CREDENTIALS, WALLET, Scripted
+from tests.served import served
+from tests.venues.polymarket.scripted import CREDENTIALS, WALLET, DeadLetters, Scripted, ticket
+from tests.venues.scripted import NOW
 from venues.polymarket.client import PolymarketClient
 from venues.wire import Timeouts
-
-DeadLetters = list[tuple[str, bytes, str]]
 
 
 @pytest.fixture
@@ -20,13 +19,9 @@ async def venue() -> AsyncIterator[Scripted]:
     scripted = Scripted()
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", scripted.handle)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    scripted.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    scripted.plays()
-    yield scripted
-    await runner.cleanup()
+    async with served(app) as scripted.base_url:
+        scripted.plays()
+        yield scripted
 
 
 @pytest.fixture
@@ -46,3 +41,9 @@ async def client(venue: Scripted, dead: DeadLetters) -> AsyncIterator[Polymarket
         on_dead_letter=lambda kind, raw, why: dead.append((kind, raw, why)),
     ) as ours:
         yield ours
+
+
+@pytest.fixture
+async def order_id(client: PolymarketClient) -> str:
+    """The id the one ticket's order has."""
+    return (await client.prepare(ticket())).order_id

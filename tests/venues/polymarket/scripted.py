@@ -1,17 +1,13 @@
-"""A scripted Polymarket on loopback: answers what a test tells it to, and remembers what it got."""
+"""A scripted Polymarket on loopback, its orders and its trades."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
-from aiohttp import web
-
 from domain.market import Venue
-from domain.orders import OrderTicket, Purpose, Side, TimeInForce
-from tests.venues.kalshi.fake import NOW, Reply, Seen, says
+from domain.orders import OrderTicket
+from tests.venues.scripted import NOW, ScriptedVenue, says, ticket_at
+from venues.polymarket.client import PolymarketClient
 from venues.polymarket.rest import Services
 from venues.polymarket.wallet import Credentials, Wallet
 
@@ -19,6 +15,8 @@ YES = str(int("a1" * 32, 16))
 NO = str(int("b2" * 32, 16))
 CONDITION = "0x" + "cd" * 32
 OWNER = "9180014b-33c8-9240-a14b-bdca11c0a465"
+TRADES, ORDERS = "/data/trades", "/data/orders"
+DeadLetters = list[tuple[str, bytes, str]]
 
 WALLET = Wallet.from_hex("11" * 32)
 CREDENTIALS = Credentials(OWNER, "c2VjcmV0IG9mIHRoZSB0ZXN0cyBvbmx5IQ==", "passphrase")
@@ -50,23 +48,12 @@ CLOB_MARKET = {
 }
 
 
-@dataclass
-class Scripted:
-    """`script[(method, path)]` is what comes next, in order; the last one repeats."""
-
-    base_url: str = ""
-    seen: list[Seen] = field(default_factory=list)
-    script: dict[tuple[str, str], list[Reply]] = field(default_factory=lambda: defaultdict(list))
+class Scripted(ScriptedVenue):
+    """All of the venue's services at one address."""
 
     @property
     def services(self) -> Services:
         return Services(self.base_url, self.base_url, self.base_url, self.base_url, self.base_url)
-
-    def on(self, method: str, path: str, *replies: Reply) -> None:
-        self.script[method, path] = list(replies)
-
-    def asked(self, method: str, path: str) -> list[Seen]:
-        return [seen for seen in self.seen if (seen.method, seen.path) == (method, path)]
 
     def plays(self, *, info: dict[str, Any] | None = None, market: dict[str, Any] | None = None) -> None:
         """The one market of these tests, with what differs."""
@@ -75,31 +62,9 @@ class Scripted:
         self.on("GET", f"/clob-markets/{CONDITION}", says(CLOB_INFO | (info or {})))
         self.on("GET", f"/markets/{CONDITION}", says(CLOB_MARKET | (market or {})))
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
-        path = request.rel_url.raw_path
-        self.seen.append(Seen(request.method, path, dict(request.query), dict(request.headers), body))
-        replies = self.script.get((request.method, path))
-        if not replies:
-            return web.json_response({"error": "not found"}, status=404)
-        return await (replies.pop(0) if len(replies) > 1 else replies[0])(request)
-
 
 def ticket(**changes: Any) -> OrderTicket:
-    values: dict[str, Any] = {
-        "intent_id": "i-0123",
-        "leg": "A",
-        "attempt": 1,
-        "purpose": Purpose.OPEN,
-        "venue": Venue.POLYMARKET,
-        "market": YES,
-        "side": Side.BUY,
-        "size": Decimal(10),
-        "limit": Decimal("0.56"),
-        "tif": TimeInForce.IOC,
-        "decided_at": NOW,
-    }
-    return OrderTicket(**(values | changes))
+    return ticket_at(Venue.POLYMARKET, **({"market": YES} | changes))
 
 
 def order(order_id: str, **changes: Any) -> dict[str, Any]:
@@ -160,3 +125,24 @@ def trade(trade_id: str, order_id: str, **changes: Any) -> dict[str, Any]:
 
 def rows(*listed: dict[str, Any], cursor: str = "LTE=") -> dict[str, Any]:
     return {"limit": 500, "count": len(listed), "next_cursor": cursor, "data": list(listed)}
+
+
+def posted(order_id: str, **changes: Any) -> dict[str, Any]:
+    """The answer to an order sent, by default matched in full."""
+    answer = {"success": True, "errorMsg": "", "orderID": order_id, "status": "matched", "makingAmount": "5.6"}
+    return answer | {"takingAmount": "10"} | changes
+
+
+def tokens(yes: bool | None, no: bool | None) -> dict[str, Any]:
+    """The tokens of a market with who won."""
+    return {
+        "tokens": [
+            {"token_id": YES, "outcome": "Yes", "winner": yes},
+            {"token_id": NO, "outcome": "No", "winner": no},
+        ]
+    }
+
+
+async def asks(client: PolymarketClient, *, known: str | None = None, sent_at: int = NOW, grace_ms: int = 0) -> Any:
+    """Evidence of the one ticket."""
+    return await client.evidence(ticket(), order_id=known, sent_at=sent_at, grace_ms=grace_ms)

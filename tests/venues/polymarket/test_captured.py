@@ -10,8 +10,8 @@ import pytest
 
 from domain.errors import Unavailable
 from domain.orders import TimeInForce, Verdict
-from tests.venues.kalshi.fake import says
 from tests.venues.polymarket.scripted import Scripted, ticket
+from tests.venues.scripted import says
 from venues.polymarket.client import PolymarketClient
 from venues.polymarket.contracts import Protocol, protocol_of_id
 from venues.polymarket.discovery import condition_word, found_market

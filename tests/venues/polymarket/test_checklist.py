@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from domain.errors import Rejected
-from tests.venues.kalshi.fake import NOW, says
 from tests.venues.polymarket.scripted import CREDENTIALS, NO, OWNER, WALLET, YES, Scripted
+from tests.venues.scripted import NOW, says
 from venues.checklist import Check
 from venues.polymarket.checklist import SPENDERS, checklist
 from venues.polymarket.client import ChainAccess, PolymarketClient

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from domain.errors import Rejected, SurefootError, Unavailable
+from tests.served import served
 from venues.polymarket.auth import CREATE_KEY_PATH, DERIVE_KEY_PATH, recover_l1
 from venues.polymarket.credentials import credentials_for
 from venues.polymarket.wallet import Wallet
@@ -44,13 +45,8 @@ async def venue() -> AsyncIterator[Venue]:
     app = web.Application()
     app.router.add_get(DERIVE_KEY_PATH, made.derive)
     app.router.add_post(CREATE_KEY_PATH, made.create)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with served(app) as made.origin:
+        yield made
 
 
 async def test_they_are_created_once_and_derived_ever_after(venue: Venue) -> None:

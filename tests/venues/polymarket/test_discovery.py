@@ -10,14 +10,13 @@ import pytest
 
 from domain.claims import rules_hash
 from domain.errors import Unavailable
-from tests.venues.kalshi.fake import drops, says
-from tests.venues.polymarket.scripted import CONDITION, NO, YES, Scripted
+from tests.venues.polymarket.scripted import CONDITION, NO, YES, DeadLetters, Scripted
+from tests.venues.scripted import drops, says
 from venues.polymarket.client import PolymarketClient
 from venues.polymarket.discovery import Discovery, condition_word, found_market
 from venues.polymarket.messages import GammaMarket, decode
 from venues.polymarket.rest import GammaWire
 
-DeadLetters = list[tuple[str, bytes, str]]
 POSITION, OTHER_POSITION = "663574927012476832975694178961957910328055987427402067619466963999000625152", "7"
 
 

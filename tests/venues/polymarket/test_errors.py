@@ -10,8 +10,8 @@ import pytest
 
 from domain.errors import Rejected, Unavailable
 from domain.orders import Side, SubmitResult, TimeInForce, Verdict
-from tests.venues.kalshi.fake import drops, hangs, says
 from tests.venues.polymarket.scripted import Scripted, ticket
+from tests.venues.scripted import drops, hangs, says
 from venues.polymarket.client import PolymarketClient
 from venues.polymarket.errors import TEXTS, judge_answer, parse_error, read_refusal, read_text
 

@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 from domain.errors import Denied
+from tests.served import served
 from venues.polymarket.auth import verify_l2
 from venues.polymarket.heartbeat import EVERY_S, HEARTBEAT_PATH, Heartbeat, KeyLock, Missed
 from venues.polymarket.wallet import Credentials
@@ -57,13 +58,8 @@ async def venue() -> AsyncIterator[Venue]:
     made = Venue()
     app = web.Application()
     app.router.add_post(HEARTBEAT_PATH, made.take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with served(app) as made.origin:
+        yield made
 
 
 class Owner:

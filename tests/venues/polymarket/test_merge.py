@@ -16,6 +16,7 @@ from domain.errors import Denied, Rejected, SurefootError, Unavailable, Unknown
 from domain.evidence import OrderStatus
 from domain.market import Venue
 from domain.orders import SETS, OrderTicket, Purpose, Side, Verdict
+from tests.served import served
 from venues.polymarket.calls import Condition, merge
 from venues.polymarket.chain import LIFE_S
 from venues.polymarket.contracts import Protocol
@@ -255,13 +256,8 @@ class Server:
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     made = Server()
-    runner = web.AppRunner(made.app())
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with served(made.app()) as made.origin:
+        yield made
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import random
 from contextlib import suppress
 
 import pytest
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from domain.book import Book
@@ -21,6 +21,7 @@ from domain.money import MICRO
 from ingest.engine import Engine
 from ingest.events import Doubt
 from ingest.sets import OutcomeSet
+from tests.venues.loopback import loopback
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
 from venues.polymarket.market_stream import StreamTiming
@@ -155,10 +156,9 @@ async def test_after_any_weather_what_is_believed_is_the_venues_own_book(seed: i
     engine = Engine(
         sets, SetParams(), GateLimits(), LegPolicy(), lambda intent: None, lambda refused: None, on_gapped=gapped
     )
-    async with serve(venue.connection, "127.0.0.1", 0, close_timeout=0.1) as server:
-        port = next(iter(server.sockets)).getsockname()[1]
+    async with loopback(venue.connection) as server:
         pool = MarketPool(
-            f"ws://127.0.0.1:{port}",
+            server.url,
             CONDITIONS,
             most_assets=4,
             on_frame=lambda raw, at, _, link: engine.on_frame(raw, at, Venue.POLYMARKET, link),

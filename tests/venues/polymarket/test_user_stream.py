@@ -6,20 +6,18 @@ import asyncio
 import base64
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
-from http import HTTPStatus
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
+from websockets.asyncio.server import ServerConnection
 
 from domain.errors import BadInput
+from tests.venues.loopback import loopback, nth
 from venues.polymarket.market_stream import StreamTiming
 from venues.polymarket.user_stream import UserEvent, UserOrder, UserStream, UserTrade, events
 from venues.polymarket.wallet import Credentials
@@ -125,21 +123,17 @@ Script = Callable[[ServerConnection], Awaitable[None]]
 
 
 @asynccontextmanager
-async def venue(*scripts: Script, refuse: HTTPStatus | None = None) -> AsyncIterator[tuple[str, list[dict[str, Any]]]]:
+async def venue(*scripts: Script, refuse: Iterable[int] = ()) -> AsyncIterator[tuple[str, list[dict[str, Any]]]]:
     """The nth connection follows the nth script after its subscription was read, the last one again and again."""
     told: list[dict[str, Any]] = []
 
-    def handshake(_: ServerConnection, request: Request) -> Response | None:
-        assert request.path == "/ws/user"
-        return Response(refuse, "", Headers()) if refuse else None
-
     async def connection(ws: ServerConnection) -> None:
         told.append(json.loads(await ws.recv()))
-        await scripts[min(len(told), len(scripts)) - 1](ws)
+        await nth(scripts, len(told) - 1)(ws)
 
-    async with serve(connection, "127.0.0.1", 0, process_request=handshake, close_timeout=0.1) as server:
-        port = next(iter(server.sockets)).getsockname()[1]
-        yield f"ws://127.0.0.1:{port}", told
+    async with loopback(connection, refuse=refuse) as server:
+        yield server.url, told
+    assert {request.path for request in server.requests} == {"/ws/user"}
 
 
 async def answering(ws: ServerConnection) -> None:
@@ -233,7 +227,7 @@ async def test_a_channel_that_falls_silent_is_opened_again() -> None:
 
 async def test_a_handshake_refused_for_good_ends_the_run() -> None:
     states: list[bool] = []
-    async with venue(answering, refuse=HTTPStatus.FORBIDDEN) as (url, told):
+    async with venue(answering, refuse=[403]) as (url, told):
         stream = UserStream(
             url, KEY, on_event=lambda event, raw: None, on_state=lambda up, reason: states.append(up), timing=QUICK
         )

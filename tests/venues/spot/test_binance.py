@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.errors import BadInput
 from domain.spot import ATTO, SpotKind, SpotSource
-from tests.venues.spot.world import QUICK, Heard, Peer, world
+from tests.venues.spot.world import Heard, Peer, world
 from venues.binance.feed import BinanceRules, binance_feed
 from venues.binance.ticks import FORGET_US, BinanceTicks
 from venues.kept_socket import KeptSocket
@@ -108,14 +108,9 @@ def test_no_bytes_do_more_than_be_unreadable(frame: bytes) -> None:
 def feed(url: str, heard: Heard, **options: Any) -> KeptSocket:
     return binance_feed(
         ["BTCUSDT"],
-        on_tick=heard.tick,
-        on_frame=heard.frame,
-        on_dead=heard.buried,
-        on_state=heard.state,
         url=url,
         clock=lambda: NOW,
-        timing=QUICK,
-        **options,
+        **heard.ears() | options,
     )
 
 

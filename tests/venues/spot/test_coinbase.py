@@ -262,14 +262,9 @@ def test_times_are_cut_to_microseconds() -> None:
 def feeds(url: str, heard: Heard, **options: Any) -> KeptSocket:
     return exchange_feed(
         [BTC],
-        on_tick=heard.tick,
-        on_frame=heard.frame,
-        on_dead=heard.buried,
-        on_state=heard.state,
         url=url,
         clock=lambda: NOON,
-        timing=QUICK,
-        **options,
+        **heard.ears() | options,
     )
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
-from http import HTTPStatus
+from itertools import repeat
 
 import pytest
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.http11 import Request, Response
 
 from domain.errors import BadInput
 from tests.venues.spot.world import QUICK, Heard, Peer, world
@@ -175,23 +173,13 @@ async def test_nobody_there_is_tried_again() -> None:
 
 @pytest.mark.parametrize(("status", "fatal"), [(451, True), (401, True), (429, False), (503, False)])
 async def test_a_handshake_refused_for_good_ends_it_and_another_does_not(status: int, fatal: bool) -> None:
-    def refuse(ws: ServerConnection, request: Request) -> Response:
-        return ws.respond(HTTPStatus(status), "no")
-
-    async def nothing(ws: ServerConnection) -> None:
-        await ws.wait_closed()
-
-    heard = Heard()
-    async with serve(nothing, "127.0.0.1", 0, process_request=refuse) as server:
-        feed = kept(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", heard)
+    async with world(ready, refuse=repeat(status)) as w:
         if fatal:
             with pytest.raises(BadInput, match=str(status)):
-                await asyncio.wait_for(feed.run(), 30)
+                await asyncio.wait_for(kept(w.url, w.heard).run(), 30)
             return
-        task = asyncio.create_task(feed.run())
-        await heard.until(lambda: len(heard.losses()) >= 2)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        async with w.feed(kept(w.url, w.heard)) as heard:
+            await heard.until(lambda: len(heard.losses()) >= 2)
         assert str(status) in heard.losses()[0]
 
 

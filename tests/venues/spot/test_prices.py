@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.errors import BadInput
 from domain.spot import SpotKind, SpotSource
-from tests.venues.spot.world import QUICK, Heard, Peer, world
+from tests.venues.spot.world import Heard, Peer, world
 from venues.kept_socket import KeptSocket
 from venues.polymarket.prices import SPOT_CHANNEL, TWAP_CHANNEL, PriceRules, PriceTicks, prices_feed
 from venues.polymarket.wallet import Credentials
@@ -120,14 +120,9 @@ def feed(url: str, heard: Heard, **options: Any) -> KeptSocket:
     return prices_feed(
         KEY,
         ["btcusd"],
-        on_tick=heard.tick,
-        on_frame=heard.frame,
-        on_dead=heard.buried,
-        on_state=heard.state,
         url=url,
         clock=lambda: NOW,
-        timing=QUICK,
-        **options,
+        **heard.ears() | options,
     )
 
 

@@ -1,18 +1,18 @@
-"""A real websocket server on loopback that does what a script says, connection by connection."""
+"""A scripted spot feed on loopback, and what a feed heard of it."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
+from websockets.asyncio.server import ServerConnection
 
 from domain.spot import SpotTick
+from tests.venues.loopback import loopback, nth
 from venues.kept_socket import KeptSocket, SocketTiming
 
 QUICK = SocketTiming(watch_s=0.01, backoff_s=0.001, backoff_cap_s=0.002)
@@ -69,6 +69,11 @@ class Heard:
         self.states.append((up, reason))
         self.changed.set()
 
+    def ears(self) -> dict[str, Any]:
+        """What a feed is given so that all it tells comes here, and quickly."""
+        told = {"on_tick": self.tick, "on_frame": self.frame, "on_dead": self.buried, "on_state": self.state}
+        return told | {"timing": QUICK}
+
     async def until(self, condition: Callable[[], object]) -> None:
         """Until it holds; what a feed dies of is raised here."""
         async with asyncio.timeout(30):
@@ -106,18 +111,15 @@ class World:
 
 
 @asynccontextmanager
-async def world(*scripts: Script) -> AsyncIterator[World]:
+async def world(*scripts: Script, refuse: Iterable[int] = ()) -> AsyncIterator[World]:
     made = World()
 
     async def connection(ws: ServerConnection) -> None:
         assert ws.request is not None
         peer = Peer(ws, len(made.peers), ws.request.path)
         made.peers.append(peer)
-        try:
-            await scripts[min(peer.number, len(scripts) - 1)](peer)
-        except ConnectionClosed:
-            return
+        await nth(scripts, peer.number)(peer)
 
-    async with serve(connection, "127.0.0.1", 0, close_timeout=0.1) as server:
-        made.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with loopback(connection, refuse=refuse) as server:
+        made.url = server.url
         yield made

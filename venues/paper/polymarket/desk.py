@@ -28,10 +28,11 @@ from domain.errors import Rejected
 from domain.money import MICRO
 from venues.paper.polymarket import accounts, refusals
 from venues.paper.polymarket.conditions import Market
-from venues.paper.polymarket.exchange import Clob, OrderNews
+from venues.paper.polymarket.exchange import Clob
 from venues.paper.polymarket.matching import LOT, Match, Terms, match, taker_fee, terms
 from venues.paper.polymarket.records import ApiKey, ClobOrder, Side
 from venues.paper.polymarket.refusals import PolyRefusal
+from venues.paper.polymarket.step import OrderNews
 from venues.polymarket.contracts import Protocol
 from venues.polymarket.proof import OrderProof, Posted, prove_order, read_posted
 from venues.polymarket.wallet import SignatureType

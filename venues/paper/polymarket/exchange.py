@@ -9,11 +9,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal, Protocol
+from typing import Literal
 
 import msgspec
 
-from venues.paper.book import ONE, Change
+from venues.paper.book import ONE
 from venues.paper.engine import MarketEngine, Resting, Take
 from venues.paper.polymarket import accounts, refusals, settlement
 from venues.paper.polymarket.conditions import Market, Markets, listed
@@ -21,31 +21,13 @@ from venues.paper.polymarket.matching import LOT, taker_fee
 from venues.paper.polymarket.modes import Modes
 from venues.paper.polymarket.records import ClobOrder, ClobTrade, Side, Wallet
 from venues.paper.polymarket.settlement import Fate, Pace
+from venues.paper.polymarket.step import Changes, ClobListener, OrderNews
 from venues.paper.polymarket.store import ClobStore
 from venues.paper.polymarket.street import Meeting, making, taking
 from venues.paper.state_file import Taken
 from venues.recording.session import BookReset, Session, SessionEvent
 
 _IDS = uuid.UUID("9c6d5f0a-3f53-5c0c-9a56-0b7a2f6f8c11")  # namespace of trade ids and of the street's; never change it
-
-OrderNews = Literal["PLACEMENT", "UPDATE", "CANCELLATION"]
-MarketNews = Literal["new_market", "market_resolved", "tick_size_change"]
-
-
-class ClobListener(Protocol):
-    """Hears what happened, after it is durable. Times are exchange time in microseconds."""
-
-    def book_changed(self, market: Market, changes: list[Change], at: int) -> None: ...
-
-    def book_replaced(self, market: Market) -> None: ...
-
-    def printed(self, trade: ClobTrade) -> None: ...
-
-    def order_changed(self, order: ClobOrder, news: OrderNews) -> None: ...
-
-    def trade_changed(self, trade: ClobTrade) -> None: ...
-
-    def market_changed(self, market: Market, news: MarketNews, old_tick: int) -> None: ...
 
 
 class Clob:
@@ -70,13 +52,7 @@ class Clob:
         self.working: dict[str, ClobOrder] = {}
         self.unfinished: dict[str, ClobTrade] = {trade.trade_id: trade for trade in store.unfinished()}
         self._order_seq, self._trade_seq = store.last_seqs()
-        self._orders: dict[str, tuple[ClobOrder, OrderNews]] = {}
-        self._trades: dict[str, ClobTrade] = {}
-        self._prints: list[ClobTrade] = []
-        self._news: list[tuple[Market, MarketNews, int]] = []
-        self._rich: set[str] = set()
-        self._moved: set[str] = set()
-        self._emptied: set[str] = set()
+        self._changes = Changes()
 
     def now(self) -> int:
         """Wall clock in microseconds, never going back."""
@@ -101,7 +77,7 @@ class Clob:
                     self.markets.put(msgspec.structs.replace(market, closed_at=now))
             for market in markets:
                 self.markets.put(market)
-                self._news.append((market, "new_market", 0))
+                self._changes.news.append((market, "new_market", 0))
             self._load(markets)
             self.store.forget_taken()
             self.store.put("playback", description)
@@ -187,7 +163,7 @@ class Clob:
 
     def keep(self, wallet: Wallet) -> None:
         self.wallets[wallet.address] = wallet
-        self._rich.add(wallet.address)
+        self._changes.rich.add(wallet.address)
 
     def wallet_of(self, keeper: str, kind: int) -> Wallet | None:
         return next((w for w in self.wallets.values() if w.keeper == keeper and w.kind == kind), None)
@@ -199,8 +175,7 @@ class Clob:
         return self._order_seq
 
     def note(self, order: ClobOrder, news: OrderNews) -> ClobOrder:
-        first = self._orders.get(order.order_id)
-        self._orders[order.order_id] = (order, "PLACEMENT" if first and first[1] == "PLACEMENT" else news)
+        self._changes.note(order, news)
         if order.working:
             self.working[order.order_id] = order
         else:
@@ -209,7 +184,7 @@ class Clob:
 
     def rest(self, order: ClobOrder) -> None:
         self._stand(order)
-        self._moved.add(order.condition)
+        self._changes.moved.add(order.condition)
 
     def _stand(self, order: ClobOrder) -> None:
         market = self.markets.get(order.condition)
@@ -223,7 +198,7 @@ class Clob:
         """A working order is over."""
         if order.condition in self.engines:
             self.engines[order.condition].remove(order.order_id)
-            self._moved.add(order.condition)
+            self._changes.moved.add(order.condition)
         ended = msgspec.structs.replace(order, status=status, reason=reason, updated_at=self.now())
         return self.note(ended, "CANCELLATION")
 
@@ -283,9 +258,9 @@ class Clob:
             updated_at=now,
             due=now + max(1, self.pace.mine),
         )
-        self._trades[trade_id] = self.unfinished[trade_id] = trade
-        self._prints.append(trade)
-        self._moved.add(order.condition)
+        self._changes.trades[trade_id] = self.unfinished[trade_id] = trade
+        self._changes.prints.append(trade)
+        self._changes.moved.add(order.condition)
         self.markets.put(msgspec.structs.replace(market, last_price=take.price, last_side=trade.taker_side))
         return msgspec.structs.replace(
             order,
@@ -326,7 +301,7 @@ class Clob:
             self.keep(accounts.mined(wallet, after))
         elif trade.settled and not after.settled:
             self.keep(accounts.reverted(wallet, after))
-        self._trades[after.trade_id] = after
+        self._changes.trades[after.trade_id] = after
         if after.due:
             self.unfinished[after.trade_id] = after
         else:
@@ -347,17 +322,17 @@ class Clob:
                     market, value=value, closed_at=market.closed_at or now, settles_at=now + max(1, timer)
                 )
                 self.markets.put(decided)
-                self._news.append((decided, "market_resolved", 0))
+                self._changes.news.append((decided, "market_resolved", 0))
                 if condition in self.engines:
                     self.engines[condition].book.reset((), ())
                     self.engines[condition].book.drain()
-                    self._emptied.add(condition)
+                    self._changes.emptied.add(condition)
 
     def set_tick(self, market: Market, tick: int) -> None:
         with self.step():
             changed = msgspec.structs.replace(market, tick=tick)
             self.markets.put(changed)
-            self._news.append((changed, "tick_size_change", market.tick))
+            self._changes.news.append((changed, "tick_size_change", market.tick))
 
     def _pay(self, market: Market) -> None:
         """Winning shares are redeemed for everybody at once. What is not mined yet is mined first, or fails first."""
@@ -380,50 +355,18 @@ class Clob:
         try:
             with self.store.transaction():
                 yield
-                self._write()
+                self._changes.write(self.store, self.wallets, self.markets, self.engines, self.applied)
         except BaseException:
             self.failed = True  # memory may be ahead of the disk: only a restart is safe
             raise
         if publish:
-            for condition in sorted(self._moved & self.engines.keys()):
+            for condition in sorted(self._changes.moved & self.engines.keys()):
                 changes, market = self.engines[condition].book.drain(), self.markets.get(condition)
                 if changes and market is not None and self.listener is not None:
                     self.listener.book_changed(market, changes, self.now())
             self._tell()
 
-    def _write(self) -> None:
-        for order, _ in self._orders.values():
-            self.store.put_order(order)
-        for trade in self._trades.values():
-            self.store.put_trade(trade)
-        for address in self._rich:
-            self.store.put_wallet(self.wallets[address])
-        for condition in self.markets.changed:
-            market = self.markets.get(condition)
-            assert market is not None
-            self.store.put_market(market)
-        for condition in self._moved & self.engines.keys():
-            self.store.put_taken(condition, self.applied, self.engines[condition].book.taken)
-        self.markets.changed.clear()
-        self._rich.clear()
-
     def _tell(self) -> None:
-        orders, trades, prints = self._orders, self._trades, self._prints
-        news, emptied = self._news, self._emptied
-        self._orders, self._trades, self._prints, self._news = {}, {}, [], []
-        self._emptied, self._moved = set(), set()
-        told = self.listener
-        if told is None:
-            return
-        for order, kind in orders.values():
-            told.order_changed(order, kind)
-        for trade in trades.values():
-            told.trade_changed(trade)
-        for trade in prints:
-            told.printed(trade)
-        for condition in emptied:
-            market = self.markets.get(condition)
-            assert market is not None
-            told.book_replaced(market)
-        for market, what, old_tick in news:
-            told.market_changed(market, what, old_tick)
+        told, self._changes = self._changes, Changes()
+        if self.listener is not None:
+            told.tell(self.listener, self.markets)

@@ -20,7 +20,7 @@ from venues.paper.polymarket.admin import PolymarketAdmin
 from venues.paper.polymarket.clock import Clock
 from venues.paper.polymarket.conditions import Market
 from venues.paper.polymarket.desk import Desk
-from venues.paper.polymarket.exchange import Clob, MarketNews, OrderNews
+from venues.paper.polymarket.exchange import Clob
 from venues.paper.polymarket.gamma import GammaRoutes
 from venues.paper.polymarket.gate import clob_gate
 from venues.paper.polymarket.heartbeats import Beat, Heartbeats
@@ -32,6 +32,7 @@ from venues.paper.polymarket.modes import Modes
 from venues.paper.polymarket.orders_api import OrderRoutes
 from venues.paper.polymarket.records import ClobOrder, ClobTrade
 from venues.paper.polymarket.settlement import Fate, Pace
+from venues.paper.polymarket.step import MarketNews, OrderNews
 from venues.paper.polymarket.store import ClobStore
 from venues.paper.polymarket.user_channel import UserChannel
 

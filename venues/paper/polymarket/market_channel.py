@@ -17,9 +17,10 @@ from venues.paper.metrics import Metrics
 from venues.paper.polymarket import wire
 from venues.paper.polymarket.channels import Channel, Line, texts
 from venues.paper.polymarket.conditions import Market
-from venues.paper.polymarket.exchange import Clob, MarketNews
+from venues.paper.polymarket.exchange import Clob
 from venues.paper.polymarket.figures import text
 from venues.paper.polymarket.records import ClobTrade
+from venues.paper.polymarket.step import MarketNews
 from venues.polymarket import frames
 
 

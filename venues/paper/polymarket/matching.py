@@ -17,7 +17,7 @@ from math import gcd
 from domain.fees import power_fee
 from domain.money import MICRO, plain
 from venues.paper.book import ONE
-from venues.paper.engine import MarketEngine, Take, own_level, own_side
+from venues.paper.engine import MarketEngine, Take, cut, own_level, own_side
 from venues.paper.polymarket import refusals
 from venues.paper.polymarket.conditions import Market
 from venues.paper.polymarket.records import OrderType, Side
@@ -53,14 +53,7 @@ class Match:
 
     def cut(self, size: int) -> Match:
         """The same, ended after `size` shares."""
-        kept: list[Take] = []
-        for take in self.takes:
-            part = min(take.size, size)
-            if part <= 0:
-                break
-            kept.append(Take(take.price, part, take.level_side, take.level))
-            size -= part
-        return Match(tuple(kept), full=False)
+        return Match(cut(self.takes, size), full=False)
 
 
 def terms(  # noqa: PLR0917 - what was signed

@@ -13,9 +13,10 @@ from venues.paper.faults import Faults
 from venues.paper.metrics import Metrics
 from venues.paper.polymarket import wire
 from venues.paper.polymarket.channels import Channel, Line, texts
-from venues.paper.polymarket.exchange import Clob, OrderNews
+from venues.paper.polymarket.exchange import Clob
 from venues.paper.polymarket.keys import ApiKeys
 from venues.paper.polymarket.records import ClobOrder, ClobTrade
+from venues.paper.polymarket.step import OrderNews
 
 
 class UserChannel(Channel):

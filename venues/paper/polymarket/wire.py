@@ -11,9 +11,9 @@ import msgspec
 
 from venues.paper.book import ONE
 from venues.paper.polymarket.conditions import Market
-from venues.paper.polymarket.exchange import OrderNews
 from venues.paper.polymarket.figures import text
 from venues.paper.polymarket.records import ClobOrder, ClobTrade, MakerRow
+from venues.paper.polymarket.step import OrderNews
 
 Levels = list[tuple[int, int]]
 _SECOND = 1_000_000

@@ -12,57 +12,37 @@ from collections.abc import Awaitable
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from workers.conformance.desk import BookView, Ears, Extra, Filled, OrderState, Placed, Refused, Wish
+from workers.conformance.desk import BookView, Extra, Filled, OrderState, Placed, Refused, Wish
 from workers.conformance.desks import kalshi_calls
-from workers.conformance.desks.kalshi_socket import WS_PATH, Socket
+from workers.conformance.desks.kalshi_sdk import KalshiSdk, sdk
 from workers.conformance.stand import Stand
 
-_sdk: Any = importlib.import_module("kalshi_python_async")
 _errors: Any = importlib.import_module("kalshi_python_async.exceptions")
 
 TIF = {"rest": "good_till_canceled", "take": "immediate_or_cancel", "all": "fill_or_kill"}
 _T = TypeVar("_T")
 
 
-class KalshiOfficial:
-    """Pointed at the exchange by `Configuration(host=…)`."""
+class KalshiOfficial(KalshiSdk):
+    """Every call typed by its own models."""
 
     def __init__(self, stand: Stand) -> None:
-        self._stand = stand
-        self._client = self._signed("key")
-        self._orders = _sdk.OrdersApi(self._client)
-        self._portfolio = _sdk.PortfolioApi(self._client)
-        self._markets = _sdk.MarketApi(self._client)
-        self._socket = Socket(stand.urls["ws"], lambda: self._client.kalshi_auth.create_auth_headers("GET", WS_PATH))
-
-    @property
-    def version(self) -> str:
-        return str(_sdk.__version__)
-
-    @property
-    def lacks(self) -> dict[str, str]:
-        return {}
-
-    def _signed(self, key: str) -> Any:
-        settings = _sdk.Configuration(host=self._stand.urls["rest"])
-        settings.api_key_id, settings.private_key_pem = self._stand.secret("key_id"), self._stand.secret(key)
-        return _sdk.KalshiClient(settings)
+        super().__init__(stand)
+        self._orders = sdk.OrdersApi(self._client)
+        self._portfolio = sdk.PortfolioApi(self._client)
+        self._markets = sdk.MarketApi(self._client)
 
     def extras(self) -> list[Extra]:
-        calls = kalshi_calls.Calls(_sdk, self._client, self._stand, said)
+        calls = kalshi_calls.Calls(sdk, self._client, self._stand, said)
         return [*calls.reads(), *calls.orders()]
 
     async def open(self) -> None:
-        await said(_sdk.ExchangeApi(self._client).get_exchange_status())
-
-    async def close(self) -> None:
-        await self._socket.close()
-        await self._client.close()
+        await said(sdk.ExchangeApi(self._client).get_exchange_status())
 
     async def wrong_key(self) -> None:
         stranger = self._signed("other_key")
         try:
-            await said(_sdk.PortfolioApi(stranger).get_balance())
+            await said(sdk.PortfolioApi(stranger).get_balance())
         finally:
             await stranger.close()
 
@@ -70,7 +50,7 @@ class KalshiOfficial:
 
     async def make(self, wish: Wish) -> Any:
         try:
-            return _sdk.CreateOrderV2Request(**order_fields(wish))
+            return sdk.CreateOrderV2Request(**order_fields(wish))
         except ValueError as error:
             raise Refused(str(error), by_client=True) from None
 
@@ -139,9 +119,6 @@ class KalshiOfficial:
         listed = (await said(self._markets.get_market(market))).market
         middle = [r for r in listed.price_ranges if Decimal(r.start) <= Decimal("0.5") <= Decimal(r.end)]
         return Decimal(middle[0].step), Decimal(0)
-
-    async def listen(self, markets: list[str], ears: Ears) -> None:
-        await self._socket.listen(markets, ears)
 
 
 def order_fields(wish: Wish) -> dict[str, Any]:

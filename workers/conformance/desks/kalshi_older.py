@@ -15,45 +15,26 @@ from decimal import Decimal
 from typing import Any
 
 from workers.conformance.checks import Wrong
-from workers.conformance.desk import BookView, Ears, Extra, Filled, OrderState, Placed, Refused, Wish
+from workers.conformance.desk import BookView, Extra, Filled, OrderState, Placed, Refused, Wish
 from workers.conformance.desks.kalshi_official import order_fields
-from workers.conformance.desks.kalshi_socket import WS_PATH, Socket
+from workers.conformance.desks.kalshi_sdk import KalshiSdk, sdk
 from workers.conformance.stand import Stand
 
-_sdk: Any = importlib.import_module("kalshi_python_async")
 _errors: Any = importlib.import_module("kalshi_python_async.exceptions")
 _ORDERS = "/portfolio/events/orders"
 
 
-class KalshiOlder:
-    """Pointed at the exchange by `Configuration(host=…)`."""
-
-    def __init__(self, stand: Stand) -> None:
-        self._stand = stand
-        self._client = self._signed("key")
-        self._socket = Socket(stand.urls["ws"], lambda: self._client.kalshi_auth.create_auth_headers("GET", WS_PATH))
-
-    @property
-    def version(self) -> str:
-        return str(_sdk.__version__)
-
-    @property
-    def lacks(self) -> dict[str, str]:
-        return {}
-
-    def _signed(self, key: str) -> Any:
-        settings = _sdk.Configuration(host=self._stand.urls["rest"])
-        settings.api_key_id, settings.private_key_pem = self._stand.secret("key_id"), self._stand.secret(key)
-        return _sdk.KalshiClient(settings)
+class KalshiOlder(KalshiSdk):
+    """The documented requests of today, carried by its `ApiClient`."""
 
     def extras(self) -> list[Extra]:
         return []
 
     async def open(self) -> None:
-        await _sdk.ExchangeApi(self._client).get_exchange_status()
-        await _sdk.PortfolioApi(self._client).get_balance()
+        await sdk.ExchangeApi(self._client).get_exchange_status()
+        await sdk.PortfolioApi(self._client).get_balance()
         try:
-            await _sdk.OrdersApi(self._client).create_order(
+            await sdk.OrdersApi(self._client).create_order(
                 ticker=self._stand.market, side="yes", action="buy", count=1, type="limit", yes_price=1
             )
         except _errors.ApiException as error:
@@ -61,10 +42,6 @@ class KalshiOlder:
                 return
             raise
         raise Wrong("its create_order was taken; expected 410 as at the venue")
-
-    async def close(self) -> None:
-        await self._socket.close()
-        await self._client.close()
 
     async def wrong_key(self) -> None:
         stranger = self._signed("other_key")
@@ -157,9 +134,6 @@ class KalshiOlder:
         ranges = (await self._call("GET", f"/markets/{market}"))["market"]["price_ranges"]
         middle = [r for r in ranges if Decimal(r["start"]) <= Decimal("0.5") <= Decimal(r["end"])]
         return Decimal(middle[0]["step"]), Decimal(0)
-
-    async def listen(self, markets: list[str], ears: Ears) -> None:
-        await self._socket.listen(markets, ears)
 
 
 def desk(stand: Stand) -> KalshiOlder:

@@ -5,26 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import uuid
 from decimal import Decimal
-from importlib.metadata import version
 from typing import Any
 
 from domain.errors import Rejected
-from domain.evidence import OrderStatus
 from domain.market import Venue
-from domain.orders import OrderTicket, Purpose, Side, TimeInForce, Verdict
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.signing import Signer
 from venues.kalshi.stream import KalshiStream
-from workers.conformance.desk import BookView, Ears, Extra, Filled, OrderState, Placed, Refused, Wish, soon
+from workers.conformance.desk import Ears, Placed, Refused, soon
 from workers.conformance.desks.kalshi_socket import take
+from workers.conformance.desks.own import OwnDesk
 from workers.conformance.stand import Stand
 
-_TIF = {"rest": TimeInForce.GTC, "take": TimeInForce.IOC, "all": TimeInForce.FOK}
 
+class KalshiOwn(OwnDesk):
+    venue = Venue.KALSHI
 
-class KalshiOwn:
     def __init__(self, stand: Stand) -> None:
         self._stand = stand
         self._signer = self._key("key")
@@ -32,8 +29,8 @@ class KalshiOwn:
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def version(self) -> str:
-        return version("surefoot")
+    def client(self) -> KalshiClient:
+        return self._client
 
     @property
     def lacks(self) -> dict[str, str]:
@@ -45,9 +42,6 @@ class KalshiOwn:
 
     def _key(self, name: str) -> Signer:
         return Signer.from_pem(self._stand.secret("key_id"), self._stand.secret(name).encode())
-
-    def extras(self) -> list[Extra]:
-        return []
 
     async def open(self) -> None:
         await self._client.configure_limits()
@@ -66,28 +60,7 @@ class KalshiOwn:
             except Rejected as error:
                 raise Refused(f"{error.code} {error.message}") from None
 
-    # -- orders -----------------------------------------------------------------------------------------------------
-
-    async def make(self, wish: Wish) -> OrderTicket:
-        return OrderTicket(
-            intent_id=str(uuid.uuid4()),
-            leg="A",
-            attempt=1,
-            purpose=Purpose.OPEN,
-            venue=Venue.KALSHI,
-            market=wish.market,
-            side=Side.BUY if wish.side == "buy" else Side.SELL,
-            size=wish.size,
-            limit=wish.price,
-            tif=_TIF[wish.how],
-            post_only=wish.post_only,
-        )
-
-    async def send(self, made: OrderTicket) -> Placed:
-        result = await self._client.submit(made)
-        if result.verdict is Verdict.ACCEPTED and result.order_id is not None:
-            return Placed(result.order_id, result.filled)
-        raise Refused(f"{result.code} {result.detail}", by_client=not result.sent)
+    # -- what the port has none of -----------------------------------------------------------------------------------
 
     async def send_many(self, made: list[Any]) -> list[Placed | Refused]:
         raise NotImplementedError(self.lacks["batch"])
@@ -95,39 +68,7 @@ class KalshiOwn:
     async def cancel_all(self) -> None:
         raise NotImplementedError(self.lacks["cancel_all"])
 
-    async def cancel(self, market: str, order_id: str) -> None:
-        await self._client.cancel(market, order_id)
-
-    async def order(self, order_id: str) -> OrderState:
-        try:
-            found = await self._client.look_up(order_id)
-        except Rejected as error:
-            raise Refused(f"{error.code} {error.message}") from None
-        evidence = found.evidence
-        return OrderState(order_id, evidence.status is OrderStatus.RESTING, evidence.filled, found.size)
-
-    async def open_orders(self) -> dict[str, Decimal]:
-        return {order.order_id: order.remaining for order in (await self._client.account()).open_orders}
-
-    # -- the account ------------------------------------------------------------------------------------------------
-
-    async def fills(self) -> list[Filled]:
-        return [
-            Filled(f.trade_id, f.order_id, f.market, "buy" if f.side is Side.BUY else "sell", f.price, f.size, f.fee)
-            for f in (await self._client.account()).fills
-        ]
-
-    async def position(self, market: str) -> Decimal:
-        return (await self._client.account()).positions.get(market, Decimal(0))
-
-    async def cash(self) -> Decimal:
-        return await self._client.cash()
-
     # -- the market -------------------------------------------------------------------------------------------------
-
-    async def book(self, market: str) -> BookView:
-        quote = await self._client.quote(market)
-        return BookView(dict(quote.bids), dict(quote.asks))
 
     async def rules(self, market: str) -> tuple[Decimal, Decimal]:
         spec = await self._client.market(market)

@@ -5,30 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-import uuid
+from dataclasses import replace
 from decimal import Decimal
-from importlib.metadata import version
 
 import httpx
 
 from domain.errors import Rejected, SurefootError
-from domain.evidence import FillStatus, OrderStatus
 from domain.market import Venue
-from domain.orders import OrderTicket, Purpose, Side, SubmitResult, TimeInForce, Verdict
+from domain.orders import OrderTicket
 from venues.polymarket.auth import CREATE_KEY_PATH, DERIVE_KEY_PATH, l1_headers
 from venues.polymarket.client import PolymarketClient
 from venues.polymarket.pool import MarketPool
 from venues.polymarket.rest import Services
 from venues.polymarket.user_stream import UserEvent, UserOrder, UserStream
 from venues.polymarket.wallet import Credentials, Wallet
-from workers.conformance.desk import BookView, Ears, Extra, Filled, OrderState, Placed, Refused, Wish, soon
+from workers.conformance.desk import Ears, Filled, Placed, Refused, Wish, soon
+from workers.conformance.desks.own import OwnDesk, placed
 from workers.conformance.desks.polymarket_frames import take
 from workers.conformance.stand import Stand
 
-_TIF = {"rest": TimeInForce.GTC, "take": TimeInForce.IOC, "all": TimeInForce.FOK}
 
+class PolymarketOwn(OwnDesk):
+    venue = Venue.POLYMARKET
 
-class PolymarketOwn:
     def __init__(self, stand: Stand) -> None:
         self._stand = stand
         self._wallet = Wallet.from_hex(stand.secret("key"))
@@ -38,15 +37,12 @@ class PolymarketOwn:
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
-    def version(self) -> str:
-        return version("surefoot")
+    def client(self) -> PolymarketClient:
+        return self._client
 
     @property
     def lacks(self) -> dict[str, str]:
         return {"cancel_again": "the port takes the venue's reasons for what they are, no proof, and says nothing"}
-
-    def extras(self) -> list[Extra]:
-        return []
 
     async def open(self) -> None:
         await self._client.close()
@@ -70,70 +66,21 @@ class PolymarketOwn:
     # -- orders -----------------------------------------------------------------------------------------------------
 
     async def make(self, wish: Wish) -> OrderTicket:
-        return OrderTicket(
-            intent_id=str(uuid.uuid4()),
-            leg="A",
-            attempt=1,
-            purpose=Purpose.OPEN,
-            venue=Venue.POLYMARKET,
-            market=wish.market,
-            side=Side.BUY if wish.side == "buy" else Side.SELL,
-            size=wish.size,
-            limit=wish.price,
-            tif=_TIF[wish.how],
-            post_only=wish.post_only,
-            decided_at=time.time_ns() // 1000,
-        )
-
-    async def send(self, made: OrderTicket) -> Placed:
-        return _placed(await self._client.submit(made))
+        return replace(await super().make(wish), decided_at=time.time_ns() // 1000)
 
     async def send_many(self, made: list[OrderTicket]) -> list[Placed | Refused]:
         found: list[Placed | Refused] = []
         for result in await self._client.submit_many(made):
             try:
-                found.append(_placed(result))
+                found.append(placed(result))
             except Refused as refused:
                 found.append(refused)
         return found
 
-    async def cancel(self, market: str, order_id: str) -> None:
-        await self._client.cancel(market, order_id)
-
     async def cancel_all(self) -> None:
         await self._client.cancel_all()
 
-    async def order(self, order_id: str) -> OrderState:
-        try:
-            found = await self._client.look_up(order_id)
-        except Rejected as error:
-            raise Refused(f"{error.code} {error.message}") from None
-        evidence = found.evidence
-        return OrderState(order_id, evidence.status is OrderStatus.RESTING, evidence.filled, found.size)
-
-    async def open_orders(self) -> dict[str, Decimal]:
-        return {order.order_id: order.remaining for order in (await self._client.account()).open_orders}
-
-    # -- the account ------------------------------------------------------------------------------------------------
-
-    async def fills(self) -> list[Filled]:
-        return [
-            Filled(f.trade_id, f.order_id, f.market, "buy" if f.side is Side.BUY else "sell", f.price, f.size, f.fee)
-            for f in (await self._client.account()).fills
-            if f.status is not FillStatus.VOID
-        ]
-
-    async def position(self, market: str) -> Decimal:
-        return (await self._client.account()).positions.get(market, Decimal(0))
-
-    async def cash(self) -> Decimal:
-        return await self._client.cash()
-
     # -- the market -------------------------------------------------------------------------------------------------
-
-    async def book(self, market: str) -> BookView:
-        quote = await self._client.quote(market)
-        return BookView(dict(quote.bids), dict(quote.asks))
 
     async def rules(self, market: str) -> tuple[Decimal, Decimal]:
         spec = await self._client.market(market)
@@ -181,12 +128,6 @@ def _hear(event: UserEvent, ears: Ears) -> None:
     for order_id, asset, side, price, size in rows:
         if event.status != "FAILED" and price is not None and size is not None:
             ears.fills.append(Filled(event.trade_id, order_id, asset, "buy" if side == "BUY" else "sell", price, size))
-
-
-def _placed(result: SubmitResult) -> Placed:
-    if result.verdict is Verdict.ACCEPTED and result.order_id is not None:
-        return Placed(result.order_id, result.filled)
-    raise Refused(f"{result.code} {result.detail}", by_client=not result.sent)
 
 
 async def _credentials(clob: str, wallet: Wallet) -> Credentials:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -14,39 +12,26 @@ import aiohttp
 import pytest
 
 from domain.orders import TimeInForce
+from tests.venues.paper.killed import exchanges
 from tests.venues.paper.polymarket.clob import KEY, YES, Trader, until
 from venues.polymarket.wallet import Wallet
 
-ROOT = Path(__file__).parents[4]
 Start = Callable[[], Awaitable[tuple[asyncio.subprocess.Process, Trader]]]
 
 
 @pytest.fixture
 async def start(tmp_path: Path, http: aiohttp.ClientSession) -> AsyncIterator[Start]:
-    processes: list[asyncio.subprocess.Process] = []
+    async with exchanges() as start_process:
 
-    async def start_one() -> tuple[asyncio.subprocess.Process, Trader]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(Path(__file__).with_name("clob_process.py")),
-            str(tmp_path / "state"),
-            stdout=asyncio.subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )
-        processes.append(process)
-        assert process.stdout is not None
-        while not (line := await process.stdout.readline()).strip().isdigit():
-            assert line, "the exchange ended before it answered"
-        url = f"http://127.0.0.1:{int(line)}"
-        async with http.post(f"{url}/paper/v1/play", json={"recording": "rain"}) as answer:
-            assert answer.status == 200
-        return process, await Trader(url, http, Wallet.from_hex(KEY), f"{url}/paper/v1").enter()
+        async def start_one() -> tuple[asyncio.subprocess.Process, Trader]:
+            script = Path(__file__).with_name("clob_process.py")
+            process, port = await start_process(script, str(tmp_path / "state"))
+            url = f"http://127.0.0.1:{port}"
+            async with http.post(f"{url}/paper/v1/play", json={"recording": "rain"}) as answer:
+                assert answer.status == 200
+            return process, await Trader(url, http, Wallet.from_hex(KEY), f"{url}/paper/v1").enter()
 
-    yield start_one
-    for process in processes:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        yield start_one
 
 
 async def test_orders_trades_money_and_keys_survive_and_copies_are_refused(start: Start) -> None:
