@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install check format test demo bench histories simulate chaos conformance requirements clean
+.PHONY: help install check format test demo bench fuzz histories simulate chaos conformance requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -35,8 +35,11 @@ demo: install ## the whole system once: RECORDING= GAME= FROM= TO= SPEED= choose
 	@$(BIN)/surefoot demo $(if $(RECORDING),--recording '$(RECORDING)') $(if $(GAME),--game '$(GAME)') \
 		$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(SPEED),--speed '$(SPEED)')
 
-bench: install ## measure, one JSON line a figure (about three minutes; FIGURES= chooses: decision polymarket sign trades feed)
-	@$(BIN)/python -m workers.bench $(FIGURES)
+bench: install ## measure, one JSON line a figure (about three minutes; FIGURES= chooses: decision polymarket markets sign trades feed; stages, and soak with MINUTES=)
+	@$(BIN)/python -m workers.bench $(FIGURES) $(if $(MINUTES),--minutes $(MINUTES))
+
+fuzz: install ## search for input that breaks a decoder, guided where atheris is installed (MINUTES= for all, TARGETS= chooses)
+	@$(BIN)/python -m workers.fuzz $(TARGETS) --minutes $(or $(MINUTES),5)
 
 simulate: install ## SEEDS=n worlds on virtual time, faults and crashes at every await (SEED=s replays one, with its trace)
 	@$(BIN)/surefoot simulate $(if $(SEED),--seed '$(SEED)' --trace,--seeds '$(or $(SEEDS),20000)')

@@ -33,6 +33,8 @@ from pathlib import Path
 import msgspec
 
 NAME = "dead-letters"
+LONGEST_WHY = 500
+"""Characters kept of a reason: it may quote the message."""
 LONGEST = 1 << 20
 """Bytes kept of one message; the rest of a longer one is cut off, and `bytes` says how long it was."""
 
@@ -82,14 +84,14 @@ class DeadLetters:
     def keep(self, venue: str, raw: bytes, why: str, at: int) -> None:
         """A frame of a venue or any other source; `at` is our wall clock in microseconds. Has the shape of the engine's
         `on_dead`."""
-        self._keep({"at": at, "venue": venue, "why": why}, raw)
+        self._keep({"at": at, "venue": venue, "why": why[:LONGEST_WHY]}, raw)
 
     def keep_event(  # noqa: PLR0917 - the columns of a line
         self, topic: str, market: str, form: str, content: bytes, error: str, handler: str, attempts: int, at: int
     ) -> None:
         """An event of `topic` that `handler` could not take."""
         said = {
-            "at": at, "venue": topic, "why": error, "kind": Kind.EVENT, "market": market, "form": form,
+            "at": at, "venue": topic, "why": error[:LONGEST_WHY], "kind": Kind.EVENT, "market": market, "form": form,
             "handler": handler, "attempts": attempts,
         }  # fmt: skip
         self._keep(said, content)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Literal
 
 import msgspec
 
@@ -19,6 +20,9 @@ from domain.money import MICRO
 from ingest.events import Listed, Malformed, Resolved, TickChange, TradePrint
 
 _PLACES = 6
+_SCALES: tuple[int, ...] = tuple(10 ** (_PLACES - places) for places in range(_PLACES + 1))
+_LONGEST = 24
+"""Characters of a number. No price, size or time of the venue comes near, and Python refuses numerals without end."""
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _LARGEST = 10**12 * MICRO
 NOT_CARRIED = -1
@@ -73,14 +77,15 @@ class WireLevel(msgspec.Struct, gc=False):
 
 
 class WireBook(msgspec.Struct, gc=False):
-    """A book as the venue writes it, over REST and in the stream; texts as they came. Fields it left out are None."""
+    """A book as the venue writes it, over REST and in the stream; texts as they came. Fields it left out are None. Both
+    sides are always there, an empty one as an empty list."""
 
+    bids: tuple[WireLevel, ...]
+    asks: tuple[WireLevel, ...]
     market: str = ""
     asset_id: str = ""
     timestamp: str = ""
     hash: str = ""
-    bids: tuple[WireLevel, ...] = ()
-    asks: tuple[WireLevel, ...] = ()
     min_order_size: str | None = None
     tick_size: str | None = None
     neg_risk: bool | None = None
@@ -91,7 +96,7 @@ class WireBook(msgspec.Struct, gc=False):
 class _Change(msgspec.Struct, gc=False):
     asset_id: str
     price: str
-    side: str
+    side: Literal["BUY", "SELL"]
     size: str
     best_bid: str = ""
     best_ask: str = ""
@@ -115,7 +120,7 @@ class _Head(msgspec.Struct, gc=False):
 class _Trade(msgspec.Struct, gc=False):
     asset_id: str
     price: str
-    side: str
+    side: Literal["BUY", "SELL"]
     size: str
     timestamp: str | int
 
@@ -156,6 +161,8 @@ _array = msgspec.json.Decoder(tuple[msgspec.Raw, ...])
 
 def decode(raw: bytes) -> Sequence[Event]:
     """All events of a frame, in order. Raises Malformed for the frame as a whole if any part cannot be believed."""
+    if not raw.isascii():
+        _must_be_text(raw)
     if raw[:1] == b"{":
         return _one(raw)
     try:
@@ -163,6 +170,14 @@ def decode(raw: bytes) -> Sequence[Event]:
     except _UNREADABLE as wrong:
         raise Malformed(f"not a message or an array of messages: {wrong}") from None
     return [event for part in parts for event in _one(bytes(part))]
+
+
+def _must_be_text(raw: bytes) -> None:
+    """msgspec looks at the texts it returns and at no others: a damaged name of a field would be one we do not know."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as wrong:
+        raise Malformed(f"not a message: {wrong}") from None
 
 
 def _one(raw: bytes) -> Sequence[Event]:
@@ -176,7 +191,7 @@ def _one(raw: bytes) -> Sequence[Event]:
         return [
             Change(
                 change.asset_id,
-                _bid(change.side),
+                change.side == "BUY",
                 price_micros(change.price),
                 size_micros(change.size),
                 _best_bid(change.best_bid),
@@ -211,7 +226,7 @@ def _rare(raw: bytes, kind: str) -> Sequence[Event]:
                 trade = _trade.decode(raw)
                 price, size = price_micros(trade.price), size_micros(trade.size)
                 at = time_micros(trade.timestamp)
-                return (TradePrint(Venue.POLYMARKET, trade.asset_id, price, size, _bid(trade.side), at),)
+                return (TradePrint(Venue.POLYMARKET, trade.asset_id, price, size, trade.side == "BUY", at),)
             case "tick_size_change":
                 tick = _tick.decode(raw)
                 old, new = price_micros(tick.old_tick_size), price_micros(tick.new_tick_size)
@@ -234,12 +249,14 @@ def _rare(raw: bytes, kind: str) -> Sequence[Event]:
 
 
 def image(wire: WireBook) -> BookImage:
-    """A book in scaled integers. Raises Malformed for one without an asset, with a level off the scale, or without a
-    time."""
+    """A book in scaled integers. Raises Malformed for one without an asset, with a level off the scale or two at
+    one price, or without a time."""
     if not wire.asset_id:
         raise Malformed("a book without asset_id")
     bids = tuple((price_micros(level.price), size_micros(level.size)) for level in wire.bids)
     asks = tuple((price_micros(level.price), size_micros(level.size)) for level in wire.asks)
+    if len(dict(bids)) < len(bids) or len(dict(asks)) < len(asks):
+        raise Malformed("a book with two levels at one price")
     return BookImage(wire.asset_id, bids, asks, time_micros(wire.timestamp), wire)
 
 
@@ -249,14 +266,6 @@ def read_books(raw: bytes) -> list[BookImage]:
         return [image(wire) for wire in _books.decode(raw)]
     except _UNREADABLE as wrong:
         raise Malformed(f"books: {wrong}") from None
-
-
-def _bid(side: str) -> bool:
-    if side == "BUY":
-        return True
-    if side == "SELL":
-        return False
-    raise Malformed(f"side {side!r}; expected BUY or SELL")
 
 
 @lru_cache(maxsize=32_768)
@@ -302,14 +311,14 @@ def _best_ask(text: str) -> int:
 def _micros(text: str) -> int:
     whole, _, fraction = text.partition(".")
     digits = whole + fraction
-    if not digits.isdecimal() or len(fraction) > _PLACES or not text.isascii():
-        raise Malformed(f"number {text!r}; expected a plain decimal with at most six places")
-    return int(whole or "0") * MICRO + int(fraction.ljust(_PLACES, "0"))
+    if not (digits.isdecimal() and digits.isascii()) or len(fraction) > _PLACES or len(text) > _LONGEST:
+        raise Malformed(f"number {text[:80]!r}; expected a plain decimal with at most six places")
+    return int(digits) * _SCALES[len(fraction)]
 
 
 def time_micros(text: str | int) -> int:
     """Milliseconds, or seconds where the number is too small for those, to microseconds since the epoch."""
-    if isinstance(text, str) and not (text.isascii() and text.isdecimal()):
+    if isinstance(text, str) and not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST):
         raise Malformed(f"timestamp {text!r}; expected milliseconds since 1970 such as 1729084877448")
     value = int(text)
     if value < 0 or value > 10**15:

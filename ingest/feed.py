@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from domain.book import Book
 from domain.market import Venue
 from ingest.events import Doubt, News
@@ -63,11 +65,24 @@ class Feed(ABC):
         the engine then asks `damaged` which markets it may have been about."""
 
     def damaged(self, raw: bytes, link: int) -> list[str]:
-        """The markets a broken frame names, or, naming none, all."""
-        return [market for market in self.books if b'"' + market.encode() + b'"' in raw] or list(self.books)
+        """The markets a broken frame may have been about: those it names, or, naming none, all."""
+        return named_in(raw, self.books) or list(self.books)
 
     def down(self) -> None:
         """The feed is gone: every book waits for a snapshot, and the next connection starts afresh."""
         self.up = False
         for book in self.books.values():
             book.ready = False
+
+
+def named_in(raw: bytes, markets: Iterable[str]) -> list[str]:
+    """Those of `markets` that a frame names; none where it may have named more than can be seen: one that is no JSON
+    may have been cut, or bent in a name, and an escaped name does not look like one."""
+    if b"\\" in raw:
+        return []
+    try:
+        raw.decode()
+        msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    return [market for market in markets if b'"' + market.encode() + b'"' in raw]

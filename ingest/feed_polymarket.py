@@ -29,9 +29,10 @@ from domain.book import Book
 from domain.market import Venue
 from domain.money import MICRO
 from ingest.decode_polymarket import NOT_CARRIED, Best, BookImage, Change, Unknown, WireBook, decode
-from ingest.events import Doubt, Resolved, TickChange
-from ingest.feed import Counters, Feed, Told
+from ingest.events import Doubt, Malformed, Resolved, TickChange
+from ingest.feed import Counters, Feed, Told, named_in
 from venues.polymarket.book import book_hash
+from venues.spot import AHEAD_US
 
 _NOBODY = -1
 
@@ -70,6 +71,7 @@ class PolymarketFeed(Feed):
         counters = self.counters
         touched: list[_Asset] = []
         last: _Asset | None = None
+        latest = received_at + AHEAD_US
         for event in decode(raw):
             if type(event) is Change:
                 counters.deltas += 1
@@ -82,6 +84,8 @@ class PolymarketFeed(Feed):
                     continue
                 book = asset.book
                 at = event.at
+                if at > latest:
+                    raise _ahead(at, received_at)
                 if at < book.exchange_at:
                     self.told.doubt((event.market,), self.venue, Doubt.TIME)
                 elif book.outlasted(at):
@@ -111,6 +115,8 @@ class PolymarketFeed(Feed):
         """Anything but a change; the asset it touched, if it touched a book."""
         counters = self.counters
         match event:
+            case BookImage() | Best() if event.at > received_at + AHEAD_US:
+                raise _ahead(event.at, received_at)
             case BookImage():
                 return self._snapshot(event, received_at, link)
             case Best():
@@ -240,12 +246,19 @@ class PolymarketFeed(Feed):
         self.told.doubt(orphans, self.venue, Doubt.LINK)
 
     def damaged(self, raw: bytes, link: int) -> list[str]:
-        """The tokens the frame names, or else all that follow this connection: it carries no others."""
-        named = [market for market in self._assets if b'"' + market.encode() + b'"' in raw]
-        return named or [market for market, asset in self._assets.items() if asset.link == link]
+        """Of the tokens that follow this connection those the frame names, or else all; what it says of others is not
+        looked at anyway."""
+        carried = [market for market, asset in self._assets.items() if asset.link == link]
+        return named_in(raw, carried) or carried
 
     def down(self) -> None:
         super().down()
         for asset in self._assets.values():
             asset.link = _NOBODY
             asset.claim = None
+
+
+def _ahead(at: int, received_at: int) -> Malformed:
+    return Malformed(
+        f"time {at} µs, received at {received_at} µs; expected at most {AHEAD_US // 1_000_000} s ahead of our clock"
+    )

@@ -96,35 +96,41 @@ _prices = msgspec.json.Decoder(_Prices)
 
 
 def label(source: str, raw: bytes) -> Label:
-    """`source` is a venue or a spot feed. Never raises: a frame of another shape or source has no label."""
+    """`source` is a venue or a spot feed. Never raises: a frame of another shape or source has no label, and a number
+    that no envelope can carry is none."""
     try:
-        match source:
-            case Venue.KALSHI:
-                return _of_kalshi(raw)
-            case Venue.POLYMARKET:
-                return _of_polymarket(raw)
-            case SpotFeed.COINBASE:
-                of_coinbase = _coinbase.decode(raw)
-                return Label(of_coinbase.product_id, _time(of_coinbase.time), of_coinbase.sequence)
-            case SpotFeed.COINBASE_ADVANCED:
-                advanced = _advanced.decode(raw)
-                named = dict.fromkeys(
-                    name
-                    for event in advanced.events
-                    for name in (event.product_id, *(ticker.product_id for ticker in event.tickers))
-                    if name
-                )
-                return Label(",".join(named), _time(advanced.timestamp), advanced.sequence_num)
-            case SpotFeed.BINANCE:
-                outer = _binance.decode(raw)
-                quote = outer if outer.data is None else outer.data
-                return Label(quote.s, _millis(quote.T), quote.u or quote.t)
-            case SpotFeed.POLYMARKET_PRICES:
-                said = _prices.decode(raw)
-                price = said.payload or _Price()
-                return Label(price.symbol.lower(), _millis(price.timestamp), said.seq)
+        said = _said(source, raw)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError):
-        pass
+        return _NONE
+    return Label(said.market, _number(said.at), _number(said.seq))
+
+
+def _said(source: str, raw: bytes) -> Label:
+    match source:
+        case Venue.KALSHI:
+            return _of_kalshi(raw)
+        case Venue.POLYMARKET:
+            return _of_polymarket(raw)
+        case SpotFeed.COINBASE:
+            of_coinbase = _coinbase.decode(raw)
+            return Label(of_coinbase.product_id, _time(of_coinbase.time), of_coinbase.sequence)
+        case SpotFeed.COINBASE_ADVANCED:
+            advanced = _advanced.decode(raw)
+            named = dict.fromkeys(
+                name
+                for event in advanced.events
+                for name in (event.product_id, *(ticker.product_id for ticker in event.tickers))
+                if name
+            )
+            return Label(",".join(named), _time(advanced.timestamp), advanced.sequence_num)
+        case SpotFeed.BINANCE:
+            outer = _binance.decode(raw)
+            quote = outer if outer.data is None else outer.data
+            return Label(quote.s, _millis(quote.T), quote.u or quote.t)
+        case SpotFeed.POLYMARKET_PRICES:
+            said = _prices.decode(raw)
+            price = said.payload or _Price()
+            return Label(price.symbol.lower(), _millis(price.timestamp), said.seq)
     return _NONE
 
 
@@ -153,6 +159,11 @@ def _of_polymarket(raw: bytes) -> Label:
 def _time(text: str) -> int:
     """An ISO time in microseconds; 0 for none."""
     return max(micros_of(text), 0) if text else 0
+
+
+def _number(said: int) -> int:
+    """0 for what no envelope can carry: a frame may say anything."""
+    return said if 0 <= said < 1 << 63 else 0
 
 
 def _millis(said: str | int) -> int:

@@ -23,7 +23,7 @@ def test_the_generated_frames_hold_two_mirrored_books_without_a_contradiction() 
     for raw, changes in zip(script.frames, script.changes, strict=True):
         assert sum(isinstance(event, Change) for event in decode(raw)) == changes
         before = one.best_bid, one.best_ask
-        feed.take(raw, 1, 1)
+        feed.take(raw, polymarket._T0, 1)
         moves += before != (one.best_bid, one.best_ask)
         assert not one.crossed()
         assert mirrored(one, other)

@@ -66,6 +66,7 @@ class BinanceTicks:
 
     def take(self, raw: bytes, received_at: int, link: int = 1, /) -> Sequence[SpotTick]:
         try:
+            raw.decode()  # msgspec looks at the texts it returns, and at no others
             frame = self._decoder.decode(raw)
             said = frame if frame.data is None else frame.data
             match said.e:

@@ -78,6 +78,7 @@ class AdvancedTicks:
             self._sequence = None
             self._books.clear()
         try:
+            raw.decode()  # msgspec looks at the texts it returns, and at no others
             frame = self._decoder.decode(raw)
             if frame.type == "error":
                 raise OutOfStep(f"the venue says: {frame.message}")

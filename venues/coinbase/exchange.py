@@ -67,6 +67,7 @@ class ExchangeTicks:
             self._books.clear()
             self._sequence.clear()
         try:
+            raw.decode()  # msgspec looks at the texts it returns, and at no others
             frame = self._decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
             raise Unreadable(f"not a frame of the Exchange feed: {wrong}") from None

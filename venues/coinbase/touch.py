@@ -32,8 +32,8 @@ class TouchBook:
         self.ready = False
 
     def replace(self, bids: Iterable[tuple[int, int]], asks: Iterable[tuple[int, int]]) -> None:
-        self._bids = {price: size for price, size in bids if size}
-        self._asks = {price: size for price, size in asks if size}
+        self._bids = {price: size for price, size in dict(bids).items() if size}
+        self._asks = {price: size for price, size in dict(asks).items() if size}
         self._bid_heap = [-price for price in self._bids]
         self._ask_heap = list(self._asks)
         heapify(self._bid_heap)

@@ -58,6 +58,7 @@ LIFECYCLE_FRAME = "market_lifecycle_v2"
 
 _PAYING = frozenset({"determined", "settled"})
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _CONTROL = frozenset({"subscribed", "unsubscribed", "ok", "error", "list_subscriptions"})
 # Refusals a repeat may survive: unable to process, channel error, internal, timeout, buffer overflow, command rate.
 _PASSING = frozenset({1, 10, 17, 18, 25, 27})
@@ -300,15 +301,18 @@ class KalshiStream:
     async def _take(self, link: _Link, raw: bytes, at: int, at_ns: int) -> None:
         try:
             peek = self._peek.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as unreadable:
+            market = self._snapshot_of(link, peek.type, raw)
+        except _UNREADABLE as unreadable:
             if not raw.strip():
                 return
-            self._on_dead(raw, f"not the venue's JSON: {unreadable}")
-            raise _Lost(f"a frame cannot be read ({unreadable}); reconnecting") from None
+            raise self._dead(raw, unreadable) from None
         kind = peek.type
         if kind in _CONTROL:
             link.sequence.arrive(peek.sid, peek.seq, solicited=True)
-            self._control(link, kind, raw)
+            try:
+                self._control(link, kind, raw)
+            except _UNREADABLE as unreadable:
+                raise self._dead(raw, unreadable) from None
             if peek.seq is not None:
                 self._on_frame(raw, at, at_ns)
             return
@@ -316,20 +320,28 @@ class KalshiStream:
             if kind == LIFECYCLE_FRAME and self._matters(raw):
                 self._on_frame(raw, at, at_ns)
             return
-        solicited = False
-        if link.awaited and kind == "orderbook_snapshot":
-            market = msgspec.json.decode(raw, type=_WithMarket).msg.market_ticker
-            solicited = market in link.awaited
-            link.awaited.discard(market)
+        solicited = market in link.awaited
+        link.awaited.discard(market)
         arrival = link.sequence.arrive(peek.sid, peek.seq, solicited=solicited)
         if arrival is Arrival.GAP:
             await self._gap(link, peek)
         self._on_frame(raw, at, at_ns)
 
+    def _dead(self, raw: bytes, why: Exception) -> _Lost:
+        self._on_dead(raw, f"not the venue's JSON: {why}")
+        return _Lost(f"a frame cannot be read ({why}); reconnecting")
+
+    @staticmethod
+    def _snapshot_of(link: _Link, kind: str, raw: bytes) -> str:
+        """The market a snapshot is of while one is awaited; "" for any other frame."""
+        if not link.awaited or kind != "orderbook_snapshot":
+            return ""
+        return msgspec.json.decode(raw, type=_WithMarket).msg.market_ticker
+
     def _matters(self, raw: bytes) -> bool:
         try:
             said = msgspec.json.decode(raw, type=_WithMarket).msg
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except _UNREADABLE:
             return False
         return said.event_type in _PAYING or said.market_ticker in self._markets
 

@@ -26,6 +26,7 @@ from venues.kalshi.messages import (
 BASE_TAKER_RATE = Decimal("0.07")
 _ONE = Decimal(1)
 _ZERO = Decimal(0)
+_MOST = Decimal(10**9)  # contracts
 _CENTS = Decimal(100)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -88,9 +89,16 @@ def fill_from_row(row: FillRow, client_order_id: str) -> Fill:
 
 
 def fill_from_stream(message: FillMessage) -> Fill | None:
-    """A fill from the `fill` channel, or None if it does not carry its fee (then REST must be asked)."""
+    """A fill from the `fill` channel, or None if it does not carry its fee (then REST must be asked). Raises
+    Unavailable for one that cannot be: a price off the scale, no contracts or fewer, no direction."""
     if message.fee_cost is None:
         return None
+    if not (0 <= message.yes_price_dollars <= 1 and 0 < message.count_fp <= _MOST):
+        raise Unavailable(
+            f"fill {message.trade_id} of {message.count_fp} at {message.yes_price_dollars}; expected contracts above 0 "
+            "at a price from 0 to 1: the trade asks for it over REST",
+            "unparseable",
+        )
     at = message.ts_ms * 1000 if message.ts_ms is not None else (message.ts or 0) * 1_000_000
     return Fill(
         venue=Venue.KALSHI,

@@ -84,6 +84,7 @@ class PriceTicks:
     def read(self, raw: bytes) -> _Frame:
         """Raises Unreadable."""
         try:
+            raw.decode()  # msgspec looks at the texts it returns, and at no others
             return self._decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
             raise Unreadable(f"not a frame of the price topics: {wrong}") from None

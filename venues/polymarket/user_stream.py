@@ -143,6 +143,7 @@ def events(raw: bytes) -> tuple[list[UserEvent], list[tuple[bytes, str]]]:
         messages = [raw]
     for message in messages:
         try:
+            message.decode()  # msgspec looks at the texts it returns, and at no others
             found.append(_event(_one.decode(message)))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as wrong:
             dead.append((message, str(wrong)))

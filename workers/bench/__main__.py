@@ -15,17 +15,20 @@ import uvloop
 
 from domain.errors import SurefootError
 from workers import logs
-from workers.bench import burst, decision, feed, memory, parts, polymarket, sign, trades
+from workers.bench import burst, decision, feed, markets, memory, parts, polymarket, sign, stages, trades
 from workers.bench.sessions import deep
 from workers.bench.stand import play, stand
 
-_ALL = ("decision", "burst", "polymarket", "sign", "trades", "feed")
+_ALL = ("decision", "burst", "polymarket", "markets", "sign", "trades", "feed")
+_ON_REQUEST = ("stages", "soak")
 _RECORDING = Path(__file__).parents[2].parent / "shared/data/kalshi_nba_winners"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m workers.bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which figures: {', '.join(_ALL)}; all if none")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"which figures: {', '.join(_ALL)}, all if none; or stages, soak"
+    )
     parser.add_argument("--recording", default=str(_RECORDING), help="a folder of recorded books, if there is one")
     parser.add_argument("--game", default="TOR-CHA")
     parser.add_argument(
@@ -36,9 +39,10 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=32)
     parser.add_argument("--waves", type=int, default=300, help="opportunities played to the whole ingest process")
     parser.add_argument("--parts", type=int, default=200, help="repetitions of each part of the order path")
+    parser.add_argument("--minutes", type=float, default=60.0, help="how long soak replays at full speed")
     arguments = parser.parse_args()
     chosen = arguments.names or list(_ALL)
-    unknown = [name for name in chosen if name not in _ALL]
+    unknown = [name for name in chosen if name not in (*_ALL, *_ON_REQUEST)]
     if unknown:
         parser.error(f"{unknown[0]!r} is no figure; expected {', '.join(_ALL)}")
     command = " ".join(["python -m workers.bench", *sys.argv[1:]])
@@ -49,6 +53,12 @@ def main() -> int:
             burst.run(command, arguments.rates)
         if "polymarket" in chosen:
             polymarket.run(command, Path(arguments.recording).parent)
+        if "markets" in chosen:
+            markets.run(command)
+        if "stages" in chosen:
+            stages.run(command)
+        if "soak" in chosen:
+            markets.soak(command, arguments.minutes)
         if "sign" in chosen:
             sign.run(command)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -131,7 +131,18 @@ async def test_a_subscription_refused_for_good_ends_the_stream(signer: Signer) -
                 await asyncio.Event().wait()
 
 
-@pytest.mark.parametrize("spoilt", [b'{"type":"error","msg":{"code":25,"msg":"buffer overflow"}}', b"<html>", b"\xff"])
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        b'{"type":"error","msg":{"code":25,"msg":"buffer overflow"}}',
+        b'{"type":"error","msg":25}',
+        b'{"type":"subscribed","id":1,"msg":[]}',
+        b'{"type":"orderbook_delta","more":' + b"[" * 100_000,
+        b"<html>",
+        b"\xff",
+    ],
+    ids=["overflow", "error", "acknowledgement", "nested", "markup", "encoding"],
+)
 async def test_a_dead_subscription_or_an_unreadable_frame_starts_the_connection_anew(
     signer: Signer, spoilt: bytes
 ) -> None:

@@ -84,7 +84,7 @@ class Heard(Told):
     frames: list[tuple[bytes, int]] = field(default_factory=list)
 
     def frame(self, raw: bytes, received_at_us: int, received_ns: int, link: int) -> None:
-        assert received_at_us == 7_000
+        assert received_at_us == T0 + 7_000
         assert received_ns > 0
         self.frames.append((raw, link))
         self.note(("frame", link))
@@ -126,7 +126,9 @@ async def pool(
     url: str, heard: Heard, groups: Sequence[Sequence[str]] = ((YES, NO),), **options: Any
 ) -> AsyncIterator[MarketPool]:
     said = {"on_frame": heard.frame, "on_link_lost": heard.lost, "on_silent": heard.silent, "on_state": heard.state}
-    made = MarketPool(url, groups, clock=lambda: 7_000, rng=random.Random(1), **{"timing": QUICK, **said, **options})
+    made = MarketPool(
+        url, groups, clock=lambda: T0 + 7_000, rng=random.Random(1), **{"timing": QUICK, **said, **options}
+    )
     running = asyncio.create_task(made.run())
     try:
         yield made

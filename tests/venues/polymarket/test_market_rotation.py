@@ -63,7 +63,7 @@ class EngineSide:
         self.heard.frame(raw, received_at_us, received_ns, link)
 
     def old_connection_repeats_itself(self) -> None:
-        self.engine.on_frame(change(YES, 39, 9, T0 + 1_000), 7_000, Venue.POLYMARKET, 1)
+        self.engine.on_frame(change(YES, 39, 9, T0 + 1_000), T0 + 7_000, Venue.POLYMARKET, 1)
 
 
 async def test_a_rotation_has_the_new_books_before_the_old_connection_goes_and_misses_nothing() -> None:
