@@ -29,9 +29,9 @@ from domain.features.feature import FeatureVector
 from domain.features.params import FeatureParams
 from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
-from domain.market import MarketSpec, Venue
-from domain.orders import Side
+from domain.market import Venue
 from domain.spot import SpotFeed
+from ingest.answers import reason_of
 from ingest.events import Doubt, Malformed, News, TickChange
 from ingest.feed import Counters, Feed, Told
 from ingest.feed_kalshi import KalshiFeed
@@ -39,51 +39,17 @@ from ingest.feed_polymarket import PolymarketFeed
 from ingest.gates import Bounds, Halts, Moment, bounds_of, explain, shut_gate
 from ingest.guard import FirewallRules, Guard
 from ingest.opportunity import Episode, Refusal
-from ingest.readiness import Change, Pauses, Phase, Readiness, market_phase
+from ingest.readiness import Change, Pauses, Readiness
 from ingest.sets import OutcomeSet
 from ingest.spot_side import SpotSide
 from ingest.strategies import basket
 from ingest.strategy import Ground, Strategy
 from ingest.view import View
 from ingest.warm import WarmState
-from ingest.why import ONLY_WITH_AN_EDGE, Answer, MarketState, Reason
+from ingest.watched import Event, OpenTrades, Watch
+from ingest.why import Answer, Reason
 
 __all__ = ["Counters", "Engine"]
-
-
-class _Open:
-    """The trades of one pair that are open, whichever strategy took them."""
-
-    __slots__ = ("announced", "opened")
-
-    def __init__(self) -> None:
-        self.announced = 0  # intents emitted whose trade the host has not called open yet
-        self.opened = 0
-
-
-class _Watch:
-    """One strategy: its books, the opportunity that stands, and the pair's open trades."""
-
-    __slots__ = (
-        "books", "bounds", "buys", "ceiling", "episode", "featured", "feeds", "halt", "open", "sells", "strategy",
-        "view",
-    )  # fmt: skip
-
-    def __init__(self, strategy: Strategy, view: View, feeds: tuple[Feed, ...], opened: _Open, bounds: Bounds) -> None:
-        self.strategy = strategy
-        self.view = view
-        self.featured = bool(strategy.features)
-        self.books = books = tuple(view.books)
-        # Without a ceiling nothing is compared: no price costs 0, which is always below 1.
-        sides = [] if strategy.ceiling is None else list(zip(books, strategy.sides, strict=True))
-        self.buys = tuple(book for book, side in sides if side is Side.BUY)
-        self.sells = tuple(book for book, side in sides if side is Side.SELL)
-        self.ceiling = 1 if strategy.ceiling is None else strategy.ceiling
-        self.feeds = feeds
-        self.open = opened
-        self.bounds = bounds
-        self.episode: Episode | None = None
-        self.halt = ""
 
 
 class Engine:
@@ -134,10 +100,10 @@ class Engine:
         self.kalshi, self.polymarket = kalshi, polymarket
         self._feeds: dict[Venue, Feed] = {Venue.KALSHI: kalshi, Venue.POLYMARKET: polymarket}
         self.spot = SpotSide(features or FeatureParams(), lambda feed, raw, why: on_dead(feed, raw, why, self._now))
-        self._following = False
-        self._watches: list[_Watch] = []
-        self._by_book: dict[Book, list[_Watch]] = {}
-        self._open: dict[str, _Open] = {}
+        self._following = self._guarding = False
+        self._watches: list[Watch] = []
+        self._by_book: dict[Book, list[Watch]] = {}
+        self._open: dict[str, OpenTrades] = {}
         baskets = basket.make(params, "", Ground(tuple(sets), (), (), limits, policy))
         for strategy in (*baskets, *strategies):
             self._watch(strategy, venue_limits or {})
@@ -166,15 +132,15 @@ class Engine:
                 raise ValueError(f"strategy {strategy.name} on {strategy.pair} is given twice; expected each once")
         books = tuple(self._feeds[spec.venue].watch(spec.market) for spec in specs)
         feeds = tuple(self._feeds[venue] for venue in dict.fromkeys(spec.venue for spec in specs))
-        opened = self._open.setdefault(strategy.pair, _Open())
+        opened = self._open.setdefault(strategy.pair, OpenTrades())
         bounds = bounds_of(specs, self.limits, venue_limits, self.readiness.settle)
-        watch = _Watch(strategy, View(books, features=self.features), feeds, opened, bounds)
+        watch = Watch(strategy, View(books, features=self.features), feeds, opened, bounds)
         self._watches.append(watch)
         for spec, book in zip(specs, books, strict=True):
             self._by_book.setdefault(book, []).append(watch)
             self._guard.watch(spec, book)
             self.spot.follow(spec, book)
-        self._following = self.spot.follows
+        self._following, self._guarding = self.spot.follows, bool(self._guard)
 
     # -- the feeds ----------------------------------------------------------------------------------------------
 
@@ -191,7 +157,7 @@ class Engine:
             return
         if self._following:
             self.spot.touched(touched)
-        if self._guard:
+        if self._guarding:
             self._guard.touched(touched)
         for touching in touched:
             for watch in self._by_book[touching]:
@@ -227,8 +193,7 @@ class Engine:
             books[market].gapped = True
             books[market].doubt = doubt.words
         self.spot.lost(books[market] for market in gapped)
-        if self._guard:
-            self._guard.lost(books[market] for market in gapped)
+        self._guard.lost(books[market] for market in gapped)
         self._on_gapped(venue, gapped, doubt)
 
     def on_link_lost(self, link: int) -> None:
@@ -333,7 +298,7 @@ class Engine:
 
     # -- opportunities ------------------------------------------------------------------------------------------
 
-    def _look(self, watch: _Watch, feed: Feed, received_at: int) -> None:
+    def _look(self, watch: Watch, feed: Feed, received_at: int) -> None:
         view, at = watch.view, feed.at
         view.at = at
         proposal = watch.strategy.on_event(view)
@@ -345,7 +310,8 @@ class Engine:
         if episode is None:
             episode = watch.episode = Episode(at)
         quote = proposal.quote
-        moment = self._moment(watch, feed.venue, quote.size, at, received_at, proposal.against)
+        event = Event(feed.venue, at, received_at)
+        moment = watch.moment(event, quote.size, self._guard, self.readiness, proposal.against)
         gate = shut_gate(moment, watch.bounds)
         if gate is None:
             episode.taken = True
@@ -355,27 +321,7 @@ class Engine:
         elif not episode.taken:
             _note(episode, gate, quote, moment, watch.bounds)
 
-    def _moment(  # noqa: PLR0917 - one event, and what the strategy said
-        self, watch: _Watch, venue: Venue, size: int, at: int, received_at: int, against: str = ""
-    ) -> Moment:
-        books = watch.books
-        return Moment(
-            books=books,
-            venue=venue,
-            at=at,
-            received_at=received_at,
-            feed_up=all(each.up for each in watch.feeds),
-            size=size,
-            min_size=watch.strategy.min_size,
-            open_trades=watch.open.announced + watch.open.opened,
-            halt=watch.halt,
-            unheard=next((each.unheard for each in watch.feeds if each.unheard), ""),
-            refused=self._guard.refused(books, at),
-            against=(_flaw(watch) or against) if watch.featured else against,
-            paused=self.readiness.obstacle(received_at, features=watch.featured),
-        )
-
-    def _close(self, watch: _Watch) -> None:
+    def _close(self, watch: Watch) -> None:
         episode, watch.episode = watch.episode, None
         if episode is not None:
             for suppression in episode.suppressions(watch.strategy.name, watch.strategy.pair):
@@ -397,7 +343,7 @@ class Engine:
 
     def reasons(self, now: int) -> tuple[Reason, ...]:
         """Why each strategy trades nothing at `now` (our clock, µs), or that it would; see `ingest.why`."""
-        return tuple(self._reason(watch, now) for watch in self._watches)
+        return tuple(reason_of(watch, self._feeds, self._guard, self.readiness, now) for watch in self._watches)
 
     def answer(self, now: int) -> Answer:
         """The whole of it at `now`: the process, its conditions, what changed of late, and every strategy."""
@@ -409,34 +355,6 @@ class Engine:
         """The books of `venue` that are watched."""
         return self._feeds[venue].books.values()
 
-    def _reason(self, watch: _Watch, now: int) -> Reason:
-        strategy, books = watch.strategy, watch.books
-        states = tuple(
-            MarketState(spec, book.best_bid, book.best_ask, book.exchange_at, *self._phase(spec, book, now))
-            for spec, book in zip(strategy.markets, books, strict=True)
-        )
-        whole = all(book.best_ask is not None for book in watch.buys) and all(
-            book.best_bid is not None for book in watch.sells
-        )
-        cost = sum(b.best_ask or 0 for b in watch.buys) - sum(b.best_bid or 0 for b in watch.sells) if whole else None
-        watch.view.at = now
-        proposal = strategy.on_event(watch.view) if cost is not None and cost < watch.ceiling else None
-        quote, against = (proposal.quote, proposal.against) if proposal is not None else (None, "")
-        moment = self._moment(
-            watch, strategy.markets[0].venue, quote.size if quote is not None else strategy.min_size, now, now, against
-        )
-        gate = shut_gate(moment, watch.bounds)
-        if quote is None and gate in ONLY_WITH_AN_EDGE:
-            gate = None
-        detail = explain(gate, moment, watch.bounds) if gate is not None else ""
-        return Reason(
-            strategy.name, strategy.pair, gate, detail, cost, strategy.ceiling, quote.edge if quote else None, states
-        )
-
-    def _phase(self, spec: MarketSpec, book: Book, now: int) -> tuple[Phase, str]:
-        stopping = self.readiness.phase is Phase.STOPPING
-        return market_phase(book, self._feeds[spec.venue], self.readiness.settle, now, stopping=stopping)
-
     def doubted(self, venue: Venue) -> tuple[str, ...]:
         """Markets of `venue` that wait for a snapshot because they are not believed. `on_gapped` names each once; a
         host asks again for those that stay, since a request or its answer may be lost too."""
@@ -447,16 +365,6 @@ class Engine:
         """Markets whose book has no snapshot, is not believed, or has resolved: none of their edges is taken."""
         books = (book for feed in self._feeds.values() for book in feed.books.values())
         return tuple(book.market for book in books if book.gapped or not book.ready)
-
-
-def _flaw(watch: _Watch) -> str:
-    """Which feature that the strategy stands on is not valid, and why; empty if none."""
-    strategy = watch.strategy
-    flawed = watch.view.features(strategy.markets[0].market).first_flaw(*strategy.features)
-    if flawed is None:
-        return ""
-    name, feature = flawed
-    return f"{name} is {feature.flaw}" + (f": {feature.detail}" if feature.detail else "")
 
 
 def _note(episode: Episode, gate: Gate, quote: SetQuote, moment: Moment, bounds: Bounds) -> None:
