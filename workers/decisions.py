@@ -12,7 +12,7 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import TimeoutError as TookTooLong
 from functools import partial
 from itertools import count
@@ -25,7 +25,6 @@ from domain.decisions import Suppression
 from domain.intent import Intent
 from domain.market import Venue
 from domain.spot import SpotFeed
-from ingest.clock_watch import ClockWatch
 from ingest.engine import Engine
 from ingest.events import Doubt, Resolved, TickChange
 from ingest.events import News as FeedNews
@@ -37,8 +36,9 @@ from ingest.why import Answer
 from venues.kalshi.hours import weekly_pause
 from venues.polymarket.user_stream import UserEvent
 from venues.wire import wall_clock_us
-from workers import metrics
+from workers import conditions, metrics
 from workers.bus import Bus, Consumer, GivenUp
+from workers.conditions import Conditions, Said
 from workers.news import News
 from workers.recording import firewall_of, recorder_of
 from workers.spot_streams import SpotStreams, made_up_url
@@ -61,8 +61,6 @@ OnUserNews = Callable[[News], None]
 OnDead = Callable[[str, bytes, str, int], None]
 """Takes what could not be used: whose it is, the message, why, our wall clock in µs."""
 OnEnd = Callable[[BaseException | None], None]
-Said = Mapping[str, tuple[bool, str, Pauses]]
-"""Conditions of the trading side by name: whether each holds, why not, and what it pauses."""
 
 
 class Halting(Protocol):
@@ -116,7 +114,6 @@ class DecisionThread:
         self._on_user_news, self._on_dead, self._on_end = on_user_news, on_dead, on_end
         self._bus, self._halting = home, ""
         self._control = Bus([Consumer(CONTROL, "engine", self._obey)], on_dead=on_given_up)
-        self._behind_s = settings.recording.behind_s
         self._recorder = (
             recorder_of(stack.layout.recordings, settings, watched, on_trouble=self._disk)
             if settings.recording.enabled
@@ -143,16 +140,15 @@ class DecisionThread:
         for pair in open_pairs:
             self.engine.trade_opened(pair)
         self._halts = halts
+        self._warm = warm if warm is not None and settings.spot else None
+        self._conditions = Conditions(self.engine, settings, self._recorder, self._warm)
         self._streams = streams_of(stack, watched, self.engine, self, pause_at)
         self._spot = SpotStreams(settings, self.engine, self.spot_state, made_up_url=made_up_url(stack))
-        self._warm = warm if warm is not None and settings.spot else None
         self._save_ticks = settings.warm_cache.save_ms // round(_TICK_S * 1000)
         gates = {Venue.KALSHI: settings.gates, Venue.POLYMARKET: settings.gates_polymarket}
         self._hearing = {venue for venue in self._streams if gates[venue].users}
-        self._clocks = {venue: ClockWatch() for venue in self._streams}
-        self._clock_limit = settings.readiness.clock_ms * 1000
         self._said = said
-        self._expect(said)
+        self._conditions.expect(self._streams, self._hearing, self._spot.feeds, said)
         for venue in self._streams:
             self.users(venue, False, "not connected yet")
         self.up: dict[Venue, bool] = dict.fromkeys(self._streams, False)
@@ -163,18 +159,6 @@ class DecisionThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="decisions", daemon=True)
-
-    def _expect(self, said: Said) -> None:
-        """What must hold before anything is taken, and what is known of it already."""
-        for venue in self._streams:
-            self.engine.expect(_feed(venue), Pauses.VENUE, feed=True)
-        for spot in self._spot.feeds:
-            self.engine.expect(_spot(spot), Pauses.FEATURES, feed=True)
-        for venue in self._hearing:
-            self.engine.expect(_users(venue), Pauses.VENUE)
-        for name, (ok, why, pauses) in said.items():
-            self.engine.expect(name, pauses)
-            self._say(name, ok, why, pauses)
 
     def start(self) -> None:
         if self._recorder is not None:
@@ -239,7 +223,7 @@ class DecisionThread:
         self.engine.on_halts(self._halts)
         await self._warm_up()
         for name, (ok, why, pauses) in dict(self._said).items():  # what changed before this loop could be told
-            self._watch_over(name, ok, why, pauses)
+            self._conditions.say_news(name, ok, why, pauses)
         self._control.attach()
         beside = [asyncio.create_task(self._tick()), asyncio.create_task(self._spot.run())]
         try:
@@ -304,7 +288,7 @@ class DecisionThread:
         self.up[venue] = up
         metrics.FEED_UP.labels(venue).set(1 if up else 0)
         self.engine.on_state(up, reason, venue)
-        self._say(_feed(venue), up, reason, Pauses.VENUE)
+        self._conditions.say(conditions.feed(venue), up, reason, Pauses.VENUE)
         if up:
             gc.collect()
             gc.freeze()  # what stands now stays: later collections need not walk it
@@ -313,12 +297,12 @@ class DecisionThread:
         metrics.USERS_UP.labels(venue).set(1 if up else 0)
         if venue in self._hearing:
             self.engine.on_users(up, reason, venue)
-            self._say(_users(venue), up, reason, Pauses.VENUE)
+            self._conditions.say(conditions.users(venue), up, reason, Pauses.VENUE)
 
     def spot_state(self, feed: SpotFeed, good: bool, why: str) -> None:
         """A spot feed's prices may be relied on, or may not: it is down or stale."""
         log.info("spot feed", feed=feed, good=good, why=why)
-        self._say(_spot(feed), good, why, Pauses.FEATURES)
+        self._conditions.say(conditions.spot(feed), good, why, Pauses.FEATURES)
 
     def user_event(self, event: UserEvent, raw: bytes) -> None:
         if self._recorder is not None:
@@ -337,7 +321,7 @@ class DecisionThread:
         elif isinstance(told, Halts):
             self.engine.on_halts(told)
         else:
-            self._say(*told)
+            self._conditions.say(*told)
 
     def _mind_the_bus(self) -> None:
         halting = self._control.halting or self._bus.halting
@@ -345,7 +329,7 @@ class DecisionThread:
             return
         self._halting = halting
         log.warning("nothing is opened: the bus does not keep up" if halting else "the bus keeps up", why=halting)
-        self._say("bus", not halting, halting)
+        self._conditions.say("bus", not halting, halting)
 
     # ------------------------------------------------------------------ what the engine says
 
@@ -364,10 +348,6 @@ class DecisionThread:
     def _suppressed(self, suppression: Suppression) -> None:
         metrics.SUPPRESSED.labels(suppression.gate).inc()
         self._on_suppressed((suppression,))
-
-    def _say(self, name: str, ok: bool, why: str, pauses: Pauses = Pauses.ALL) -> None:
-        metrics.CONDITION.labels(name).set(1 if ok else 0)
-        self.engine.on_condition(name, ok, why, wall_clock_us(), pauses)
 
     def _phase(self, change: Change) -> None:
         log.info("phase", before=change.before, after=change.after, why=change.why)
@@ -399,7 +379,7 @@ class DecisionThread:
             for venue in self._streams if tick % _ASK_AGAIN_TICKS == 0 else ():
                 if doubted := self.engine.doubted(venue):
                     self._ask(venue, doubted)
-            self._look_around(wall_clock_us())
+            self._conditions.look(wall_clock_us())
             frames = self.engine.counters.frames
             metrics.FRAMES.labels("book").inc(frames - self._counted)
             self._counted = frames
@@ -415,42 +395,3 @@ class DecisionThread:
                 standing = self.engine.standing()
                 if standing:
                     self._on_suppressed(standing)
-
-    def _look_around(self, now: int) -> None:
-        """What nobody says and time brings about: clocks, the disk, the warm cache, the phase."""
-        for venue, clock in self._clocks.items():
-            clock.look(self.engine.books(venue), now)
-            behind = clock.behind
-            self._watch_over(
-                f"clock {venue}", behind <= self._clock_limit, f"ours is {behind / 1e6:.3f} s behind the venue's"
-            )
-        if self._warm is not None and self._warm.cached:
-            self._watch_over("warm cache", not self._warm.trouble, self._warm.trouble, Pauses.NOTHING)
-        recorder = self._recorder
-        if recorder is not None:
-            metrics.RECORDER_BEHIND.set(recorder.behind)
-            metrics.RECORDER_DROPPED.set(sum(recorder.dropped.values()))
-            self._watch_over(
-                "recorder",
-                recorder.behind <= self._behind_s,
-                f"nothing has reached the disk for {recorder.behind:.0f} s; {recorder.trouble or 'it is slow'}",
-            )
-        self.engine.on_time(now)
-
-    def _watch_over(self, name: str, ok: bool, why: str, pauses: Pauses = Pauses.ALL) -> None:
-        """Say it where it is news."""
-        known = self.engine.readiness.conditions.get(name)
-        if known is None or known.ok != ok:
-            self._say(name, ok, why, pauses)
-
-
-def _feed(venue: Venue) -> str:
-    return f"feed {venue}"
-
-
-def _users(venue: Venue) -> str:
-    return f"users {venue}"
-
-
-def _spot(feed: SpotFeed) -> str:
-    return f"spot {feed}"
