@@ -38,6 +38,7 @@ from workers.recording import prune
 from workers.spool import Spool
 from workers.stack.layout import Stack
 from workers.starter import TradeStarter
+from workers.suppression_log import SuppressionLog
 from workers.temporal_watch import TemporalWatch
 from workers.topics import INTENTS, LOOKS, SUPPRESSIONS, TELEMETRY, USER_NEWS
 from workers.trading import Trading, trading
@@ -90,13 +91,16 @@ class IngestHost:
         )
         self._letters = Letters(stack.layout.dead_letters, (USER_NEWS, LOOKS))
         self._users = UserChannel(desk.client, desk.ledger, self._rules_changed, self._look_later)
-        self._suppressed: list[Suppression] = []
+        spool = Spool(stack.layout.spool, stack.settings.readiness.spool_mib << 20)
+        self._suppressed = SuppressionLog(
+            desk.ledger, stack.run_id, spool, lambda held, why: self._say("spool", held, why)
+        )
         self._bus = Bus(
             [
                 Consumer(INTENTS, "starter", self._begin, backoff_s=()),
                 Consumer(USER_NEWS, "user_channel", self._users.hear),
                 Consumer(LOOKS, "user_channel.look", self._users.look),
-                Consumer(SUPPRESSIONS, "suppressions", self._suppressed.append),
+                Consumer(SUPPRESSIONS, "suppressions", self._suppressed.add),
                 Consumer(TELEMETRY, "letters", self._letters.frame, backoff_s=()),
             ],
             on_dead=self._given_up,
@@ -107,7 +111,6 @@ class IngestHost:
         self._halts = HaltWatch(desk.ledger, self._halts_changed, patience_s=limits.ledger_s, away=self._ledger_away)
         self._warm = warm_keeper_of(stack.settings)
         self._temporal = TemporalWatch(desk.client, self._temporal_changed)
-        self._spool = Spool(stack.layout.spool, limits.spool_mib << 20)
         self._said: dict[str, tuple[bool, str, Pauses]] = {
             "positions": (True, "", Pauses.ALL),  # a start waits until venues and ledger were compared
             "halts": (False, NOT_READ_YET.unread, Pauses.ALL),
@@ -148,7 +151,7 @@ class IngestHost:
             await self._stop_thread()
             await asyncio.to_thread(self._warm.close)
             await self._bus.close()  # the thread's last words arrive
-            await self._write_suppressed()
+            await self._suppressed.flush()
             await self._starter.close()
         if self._failure is not None:
             raise self._failure
@@ -316,7 +319,7 @@ class IngestHost:
 
     def _not_started(self, intent: Intent, reason: str) -> None:
         metrics.SUPPRESSED.labels(Gate.NO_DURABLE_START).inc()
-        self._suppressed.append(
+        self._suppressed.add(
             Suppression(
                 strategy=intent.strategy,
                 pair=intent.pair,
@@ -345,41 +348,7 @@ class IngestHost:
         while True:
             await asyncio.sleep(_FLUSH_S)
             self._bus.measure()
-            await self._write_suppressed()
-
-    async def _write_suppressed(self) -> None:
-        """Into the ledger; onto the disk while it is away, and from there once it is back. Keys make a repeated write
-        harmless."""
-        batch = self._suppressed[:]
-        if not batch and not self._spool.bytes:
-            return
-        try:
-            for run_id, waiting in await asyncio.to_thread(self._spool.waiting):
-                await self._desk.ledger.record_suppressions(run_id, waiting)
-            await asyncio.to_thread(self._spool.taken)
-            await self._desk.ledger.record_suppressions(self._stack.run_id, batch)
-        except SurefootError as away:
-            await self._spool_away(batch, away.message)
-        del self._suppressed[: len(batch)]
-        metrics.SPOOLED.set(self._spool.bytes)
-        self._say_of_spool()
-
-    async def _spool_away(self, batch: Sequence[Suppression], why: str) -> None:
-        log.warning("what was not taken waits on the disk for the ledger", error=why, suppressions=len(batch))
-        if self._spool.full or not batch:
-            metrics.SPOOL_DROPPED.inc(len(batch))
-            return
-        try:
-            await asyncio.to_thread(self._spool.keep, self._stack.run_id, batch)
-        except OSError as wrong:
-            metrics.SPOOL_DROPPED.inc(len(batch))
-            log.warning("the disk does not take it either", error=str(wrong), lost=len(batch))
-
-    def _say_of_spool(self) -> None:
-        held = not self._spool.full
-        if self._said.get("spool", (True,))[0] is not held:
-            why = f"{self._spool.bytes >> 20} MiB wait on the disk for a ledger that is away; nothing more is kept"
-            self._say("spool", held, why)
+            await self._suppressed.flush()
 
 
 if __name__ == "__main__":
