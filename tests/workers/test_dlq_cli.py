@@ -86,8 +86,8 @@ def test_one_letter_is_shown_whole_by_any_beginning_of_its_id(folder: Path, caps
 
 def test_a_frame_is_read_by_todays_decoder_and_marked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     letters = DeadLetters(folder)
-    letters.keep("kalshi", DELTA, "an old decoder did not know it", 1)
-    letters.keep("kalshi", b"{", "not a message", 2)
+    letters.keep("kalshi", DELTA, "an old decoder did not know it", 1_800_000_000 * SECOND)
+    letters.keep("kalshi", b"{", "not a message", 1_800_000_001 * SECOND)
     good, bad = read(folder)
     assert told(capsys, "retry", good.id)[0]["said"] == "1 Delta"
     (row,) = told(capsys, "retry", "--all", code=exits.BAD_INPUT)
