@@ -56,12 +56,19 @@ def test_every_command_in_code_exists_with_its_flags(page: Path) -> None:
     assert wrong == []
 
 
-def test_every_row_of_a_trades_table_names_tests_that_exist() -> None:
-    text = (ROOT / "docs/how-a-trade-lives.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("page", "begins", "ends", "least"),
+    [
+        ("how-a-trade-lives.md", "### Opening", "## What is worth most", 50),
+        ("readiness.md", "## What fails", "With Postgres down", 9),
+    ],
+)
+def test_every_row_of_a_table_of_states_names_tests_that_exist(page: str, begins: str, ends: str, least: int) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     known = {name for path in ROOT.glob("tests/**/test_*.py") for name in _TEST.findall(path.read_text("utf-8"))}
-    rows = [line for line in text.split("## What is worth most")[0].split("### Opening")[1].splitlines() if "|" in line]
+    rows = [line for line in text.split(ends)[0].split(begins)[1].splitlines() if "|" in line]
     rows = [row for row in rows if not row.startswith("|---") and "| test |" not in row]
-    assert len(rows) > 50
+    assert len(rows) >= least
     assert [row for row in rows if "`test_" not in row] == []
     assert set(re.findall(r"`(test_\w+)`", text)) - known == set()
 
