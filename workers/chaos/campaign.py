@@ -29,6 +29,7 @@ _SETTINGS = {
     "SUREFOOT_STRATEGY__MARGIN": "0.2",
     "SUREFOOT_STRATEGY__MAX_SIZE": "10",
     "SUREFOOT_STRATEGY__TTL_MS": "10000",
+    "SUREFOOT_READINESS__SETTLE_MS": "0",  # an offer stands from a moment on, and nothing changes after it
     "SUREFOOT_GATES__MAX_BOOK_AGE_MS": "60000",
     "SUREFOOT_GATES__MAX_SKEW_MS": "60000",
     "SUREFOOT_GATES__MAX_LAG_MS": "60000",
