@@ -85,6 +85,8 @@ class Trade:
                 return None
             limit = leg.limit if leg.tif is TimeInForce.GTC else _within(leg, policy.leg_b_slack)
             filled = self._reserved_for(leg, limit, filled)
+            if filled < max(leg.min_size, leg.lot):
+                return None  # what may be hedged now is less than the venue takes: a question of value too
             self.enter(TradeState.RECHECK)
             order = self.new_order(leg, Purpose.HEDGE, leg.side, filled, limit)
             guard = Guard(

@@ -124,7 +124,8 @@ class Repairs:
                 legs=tuple(stands),
                 cash=trade.orders.cash(),
                 payoff=trade.intent.payoff,
-                floor=None if asked else -policy.loss_budget,
+                # What was decided is never forbidden: a plan that was to lose more is completed at its own prices.
+                floor=None if asked else min(-policy.loss_budget, trade.intent.edge),
                 ways=frozenset(ways - effort.refused),
                 hold_discount=policy.hold_discount,
                 extra_ticks=ticks,
