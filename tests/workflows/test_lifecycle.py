@@ -241,6 +241,14 @@ async def test_beyond_the_loss_budget_a_trade_is_stuck_with_its_exposure_reserve
     assert await stage.pnl() >= D("-0.50")
 
 
+async def test_a_plan_that_was_to_lose_is_completed_at_its_own_prices_whatever_the_budget() -> None:
+    stage = Rehearsal(reshape=lambda planned: replace(planned, edge=D(-1)), loss_budget=D("0.10"))
+    stage.book_b(asks=[("0.60", "10")])
+    stage.book_a(asks=[("0.40", "10")], bids=[("0.20", "10")])
+    await closed(stage, Outcome.HEDGED, *BOTH, "complete B2 buy 10 at 0.60")
+    assert D(-1) <= await stage.pnl() < D("-0.10")
+
+
 async def test_a_trade_stuck_for_weeks_looks_ever_more_rarely() -> None:
     stage = Rehearsal(loss_budget=D("0.50"), payday_ms=15 * 86_400_000)
     stage.book_b()
