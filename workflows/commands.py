@@ -48,6 +48,7 @@ class Commands:
         self._subject = subject
         self.mode: Action | None = None
         self.accepted = Decimal(0)
+        self._by_rule = False  # accepted by the policy's rule, not by a person
         self.retries = 0
         self.adoptions: deque[OperatorCommand] = deque()
         self.taken: list[CommandRecord] = []
@@ -108,6 +109,7 @@ class Commands:
             self.adoptions.append(command)
             return f"order {command.order_id} is looked up on {command.venue} and adopted if it fits; see the story"
         self.accepted = alone if action is Action.ACCEPT else Decimal(0)
+        self._by_rule = False
         if action is Action.ACCEPT:
             self.mode = None
             return f"{plain(alone)} shares may stand alone; the trade holds them until their markets pay"
@@ -126,8 +128,13 @@ class Commands:
         return "nothing stands alone now; no more is bought, and whatever an open order leaves alone will be sold"
 
     def keep(self, shares: Decimal) -> None:
-        """The policy's own rule lets that many shares stand alone."""
-        self.accepted = shares
+        """The policy's own rule lets that many shares stand alone, as the counts are now."""
+        self.accepted, self._by_rule = shares, True
+
+    def counts_changed(self) -> None:
+        """What the rule let stand was worth what it was by other counts: it is asked again. A person's word stays."""
+        if self._by_rule:
+            self.accepted, self._by_rule = Decimal(0), False
 
     def _last(self, action: Action) -> str:
         forms = {action, Action.FORCE_FLAT} if action is Action.UNWIND else {action}

@@ -310,6 +310,7 @@ class Trade:
                 f"The venue counts {plain(evidence.filled)} on {ticket.leg}{ticket.attempt}, "
                 f"not {plain(order.filled)}; adopted."
             )
+            self.commands.counts_changed()
         order.adopt(evidence)
 
     def _add(self, order: Order) -> Order:
