@@ -45,6 +45,11 @@ class SuppressionLog:
         self._trouble = ""
         self._held = True
 
+    @property
+    def waiting(self) -> tuple[Suppression, ...]:
+        """What was added since the last flush."""
+        return tuple(self._waiting)
+
     def add(self, suppression: Suppression) -> None:
         self._waiting.append(suppression)
 

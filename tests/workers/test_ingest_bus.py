@@ -104,8 +104,8 @@ async def test_a_suppression_reported_every_second_is_written_once(desk: Desk) -
 
     for number in range(5):
         desk.host._report([standing(str(number))])
-    await until(lambda: desk.host._suppressed)
-    assert [one.detail for one in desk.host._suppressed] == ["4"]
+    await until(lambda: desk.host._suppressed.waiting)
+    assert [one.detail for one in desk.host._suppressed.waiting] == ["4"]
     assert desk.host._bus.depths()[3].counted.coalesced == 4
 
 
