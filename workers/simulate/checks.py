@@ -7,7 +7,8 @@
     | truth       | the record's shares are those of the venue's fills                                           |
     | nothing_new | no new order reaches a venue after the trade has closed                                      |
     | bounded     | no repair is larger than what stood alone when it was decided                                |
-    | budget      | the loss is within the budget, unless a person asked                                         |
+    | budget      | the loss is within the budget, unless a person asked: save by what a choice counted on a     |
+    |             | fill to bring that the venue voided afterwards                                               |
     | obeyed      | nothing is bought after an unwind was asked for, nothing sent while holding                  |
     | solvent     | no venue's cash was ever below zero, unless a person traded by hand: save by the collateral  |
     |             | of shares that were sold and whose purchase the venue voided afterwards                      |
@@ -85,6 +86,7 @@ def _trade(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
     yield from _obeyed(life, asked)
     early = world.scenario.paid_early and record.residual
     floor = min(-intent.policy.loss_budget, _as_planned(intent)) - _too_small(intent, record.residual)
+    floor -= _voided_gain(world, intent, fills)
     if not asked and not early and record.pnl < floor:
         yield f"budget: it made ${record.pnl}, allowed ${floor} with a budget of ${intent.policy.loss_budget}"
     if life.disagreed and not any(fill.status is FillStatus.VOID for fill in fills):
@@ -155,6 +157,23 @@ def _as_planned(intent: Intent) -> Decimal:
         total += -price * leg.size if leg.side is Side.BUY else price * leg.size
         total -= leg.fees.trade_fee(leg.limit, leg.size) + 5 * (leg.fees.unit + _FEE_UNIT)
     return total
+
+
+def _voided_gain(world: World, intent: Intent, fills: list[Fill]) -> Decimal:
+    """How much better than planned, or than the best offer before the calm, the trade's voided fills were.
+
+    While they stood, a repair was right to set that gain against the loss of another order.
+    """
+    legs = {(leg.venue, leg.market): leg for leg in intent.legs}
+    gain = _ZERO
+    for fill in fills:
+        if fill.status is not FillStatus.VOID:
+            continue
+        limit = legs[fill.venue, fill.market].limit
+        buying = fill.side is Side.BUY
+        offers = [limit, *world.scenario.best_offers(fill.venue, fill.market, fill.side.opposite)]
+        gain += max(max(offers) - fill.price if buying else fill.price - min(offers), _ZERO) * fill.size
+    return gain
 
 
 def _bounded(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:

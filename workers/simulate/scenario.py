@@ -75,6 +75,16 @@ class Scenario:
     winner: str | None
     paid_early: bool
 
+    def best_offers(self, venue: Venue, market: str, side: Side) -> list[Decimal]:
+        """The best price on `side` in each book of a market before the calm."""
+        found: list[Decimal] = []
+        for happening in self.happenings:
+            if happening.what == "book" and happening.at_ms < self.calm_ms:
+                where, name, bids, asks = happening.details
+                levels: Levels = bids if side is Side.BUY else asks
+                found += [levels[0][0]] if (where, name) == (venue, market) and levels else []
+        return found
+
 
 def make(seed: int) -> Scenario:
     return _Maker(seed).make()
