@@ -10,6 +10,7 @@ from domain.limits import GateLimits, SetParams
 from ingest.engine import Engine
 from ingest.replay import TRADE_MS, TimedTrades
 from ingest.sets import sets_of
+from ingest.strategies.basket import baskets
 from ingest.wire import Frame, wire
 from venues.recording.session import Session
 
@@ -49,7 +50,10 @@ def _run(session: Session, script: list[Frame], spent: list[int] | None = None) 
     """All frames through a fresh engine; the nanoseconds each took are added to `spent` if it is given."""
     trades = TimedTrades(TRADE_MS)
     engine = Engine(
-        sets_of(session.markets), SetParams(), GateLimits(), LegPolicy(), trades.started, lambda suppression: None
+        baskets(sets_of(session.markets), SetParams(), GateLimits(), LegPolicy()),
+        GateLimits(),
+        trades.started,
+        lambda suppression: None,
     )
     for raw, at, venue in script:
         trades.close_due(engine, at)

@@ -19,7 +19,7 @@ Everything created on the way is small, short-lived and mostly invisible to the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from domain.book import Book
@@ -27,8 +27,8 @@ from domain.decisions import Gate, Suppression
 from domain.depth import SetQuote
 from domain.features.feature import FeatureVector
 from domain.features.params import FeatureParams
-from domain.intent import Intent, LegPolicy
-from domain.limits import GateLimits, SetParams
+from domain.intent import Intent
+from domain.limits import GateLimits
 from domain.market import Venue
 from domain.spot import SpotFeed
 from ingest.answers import reason_of
@@ -40,10 +40,8 @@ from ingest.gates import Bounds, Halts, Moment, bounds_of, explain, shut_gate
 from ingest.guard import FirewallRules, Guard
 from ingest.opportunity import Episode, Refusal
 from ingest.readiness import Change, Pauses, Readiness
-from ingest.sets import OutcomeSet
 from ingest.spot_side import SpotSide
-from ingest.strategies import basket
-from ingest.strategy import Ground, Strategy
+from ingest.strategy import Strategy
 from ingest.view import View
 from ingest.warm import WarmState
 from ingest.watched import Event, OpenTrades, Watch
@@ -53,8 +51,7 @@ __all__ = ["Counters", "Engine"]
 
 
 class Engine:
-    """Watches `sets` by `params`, and whatever else `strategies` look for, within `limits` (a venue's own where
-    `venue_limits` has some); `policy` is pinned into every intent made on a set.
+    """Watches what `strategies` look for, within `limits` (a venue's own where `venue_limits` has some).
 
     `on_intent` gets each decision to trade, `on_suppressed` each opportunity that ended without one, once for every
     gate that was shut meanwhile. `on_gapped` gets the markets of a venue that need a snapshot and why, each time they
@@ -65,16 +62,13 @@ class Engine:
     which books stand behind the quote firewall, `on_phase` hears of each change of the process's phase.
     """
 
-    def __init__(  # noqa: PLR0917 - what it watches, four rules, and where its two kinds of answer go
+    def __init__(
         self,
-        sets: Sequence[OutcomeSet],
-        params: SetParams,
+        strategies: Iterable[Strategy],
         limits: GateLimits,
-        policy: LegPolicy,
         on_intent: Callable[[Intent], None],
         on_suppressed: Callable[[Suppression], None],
         *,
-        strategies: Sequence[Strategy] = (),
         venue_limits: Mapping[Venue, GateLimits] | None = None,
         on_gapped: Callable[[Venue, tuple[str, ...], Doubt], None] = lambda venue, markets, doubt: None,
         on_news: Callable[[News], None] = lambda news: None,
@@ -104,8 +98,7 @@ class Engine:
         self._watches: list[Watch] = []
         self._by_book: dict[Book, list[Watch]] = {}
         self._open: dict[str, OpenTrades] = {}
-        baskets = basket.make(params, "", Ground(tuple(sets), (), (), limits, policy))
-        for strategy in (*baskets, *strategies):
+        for strategy in strategies:
             self._watch(strategy, venue_limits or {})
 
     def _told(self, venue: Venue, on_news: Callable[[News], None]) -> Told:

@@ -20,6 +20,7 @@ from domain.market import Venue
 from ingest.engine import Counters, Engine
 from ingest.fingerprint import Fingerprint
 from ingest.sets import OutcomeSet, sets_of
+from ingest.strategies.basket import baskets
 from ingest.strategy import Strategy
 from ingest.wire import wire
 from venues.recording.session import Session
@@ -90,14 +91,13 @@ def replay(
         suppressions.append(suppression)
         fingerprint.add(suppression)
 
+    limits = limits or GateLimits()
+    watched = sets_of(session.markets) if sets is None else sets
     engine = Engine(
-        sets_of(session.markets) if sets is None else sets,
-        params or SetParams(),
-        limits or GateLimits(),
-        policy or LegPolicy(),
+        (*baskets(watched, params or SetParams(), limits, policy or LegPolicy()), *strategies),
+        limits,
         taken,
         refused,
-        strategies=strategies,
         venue_limits=venue_limits,
         yes_price=True,
     )

@@ -141,13 +141,10 @@ def engine_of(
     rules = setup.rules
     sets = [OutcomeSet(tuple(_named(market, known, setup.name) for market in group)) for group in setup.sets]
     return make(
-        (),
-        rules.strategy,
+        strategies_of(rules, sets, setup.instruments, setup.claims, paper=setup.paper),
         rules.gates,
-        rules.policy,
         on_intent,
         on_suppressed,
-        strategies=strategies_of(rules, sets, setup.instruments, setup.claims, paper=setup.paper),
         venue_limits=rules.venue_gates,
         yes_price=setup.yes_price,
         features=rules.features,

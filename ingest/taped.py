@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from domain.decisions import Suppression
-from domain.intent import Intent, LegPolicy
-from domain.limits import GateLimits, SetParams
+from domain.intent import Intent
+from domain.limits import GateLimits
 from domain.market import Venue
 from domain.spot import SpotFeed
 from ingest.engine import Engine
@@ -17,7 +17,7 @@ from ingest.events import Doubt
 from ingest.gates import Halts
 from ingest.readiness import Pauses
 from ingest.recorder import Recorder
-from ingest.sets import OutcomeSet
+from ingest.strategy import Strategy
 from ingest.warm import WarmState
 
 
@@ -28,13 +28,11 @@ class TapedEngine(Engine):
     same decisions (`ingest.rerun`). What the engine tells itself within a call is not recorded: the replay does too.
     """
 
-    def __init__(  # noqa: PLR0917 - the recorder, and what an Engine takes
+    def __init__(
         self,
         recorder: Recorder,
-        sets: Sequence[OutcomeSet],
-        params: SetParams,
+        strategies: Iterable[Strategy],
         limits: GateLimits,
-        policy: LegPolicy,
         on_intent: Callable[[Intent], None],
         on_suppressed: Callable[[Suppression], None],
         **more: Any,
@@ -49,7 +47,7 @@ class TapedEngine(Engine):
 
         self._recorder = recorder
         self._inside = False
-        super().__init__(sets, params, limits, policy, intended, refused, **more)
+        super().__init__(strategies, limits, intended, refused, **more)
 
     def on_frame(self, raw: bytes, received_at: int, venue: Venue = Venue.KALSHI, link: int = 0) -> None:
         self._recorder.frame(venue, raw, received_at, time.monotonic_ns(), link)

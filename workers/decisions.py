@@ -121,13 +121,10 @@ class DecisionThread:
         )
         make = Engine if self._recorder is None else partial(TapedEngine, self._recorder)
         self.engine: Engine = make(
-            (),
-            settings.strategy,
+            watched.strategies,
             settings.gates,
-            settings.policy,
             self._intent,
             self._suppressed,
-            strategies=watched.strategies,
             venue_limits={Venue.POLYMARKET: settings.gates_polymarket},
             on_gapped=self._gapped,
             on_news=self._news,

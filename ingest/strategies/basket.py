@@ -7,6 +7,8 @@ apart. All outcomes are of one venue: Kalshi's game and cup markets, or the YES 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from domain.intent import LegPolicy
 from domain.limits import GateLimits, SetParams
 from domain.orders import Side
@@ -60,6 +62,13 @@ def make(params: SetParams, name: str, ground: Ground) -> list[BasketStrategy]:
         for outcomes in ground.sets
         for side in sides_of(params)
     ]
+
+
+def baskets(
+    sets: Iterable[OutcomeSet], params: SetParams, limits: GateLimits, policy: LegPolicy
+) -> list[BasketStrategy]:
+    """`sets` by their usual names."""
+    return make(params, "", Ground(tuple(sets), (), (), limits, policy))
 
 
 def sides_of(params: SetParams) -> tuple[Side, ...]:

@@ -15,6 +15,7 @@ from domain.market import MarketSpec, Venue
 from ingest.engine import Engine
 from ingest.events import Doubt, News
 from ingest.sets import OutcomeSet
+from ingest.strategies.basket import baskets
 from ingest.strategy import Strategy
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
@@ -42,13 +43,13 @@ class Feed:
         self.news: list[News] = []
         self.dead: list[tuple[Venue, bytes, str]] = []
         self.engine = Engine(
-            [OutcomeSet((token(YES, NO), token(NO, YES)))],
-            SetParams(),
+            (
+                *baskets([OutcomeSet((token(YES, NO), token(NO, YES)))], SetParams(), GateLimits(), LegPolicy()),
+                *strategies,
+            ),
             GateLimits(),
-            LegPolicy(),
             self.intents.append,
             self.suppressed.append,
-            strategies=strategies,
             on_gapped=lambda venue, markets, doubt: self.gapped.append((markets, doubt)),
             on_news=self.news.append,
             on_dead=lambda venue, raw, why, at: self.dead.append((venue, raw, why)),

@@ -17,6 +17,7 @@ from ingest.dead_letters import LONGEST, DeadLetters, read
 from ingest.engine import Engine
 from ingest.events import Doubt
 from ingest.sets import OutcomeSet
+from ingest.strategies.basket import baskets
 from venues.kalshi import frames
 
 T0 = 1_772_359_200_000_000
@@ -37,10 +38,8 @@ class Stream:
             MarketSpec(Venue.KALSHI, ticker, "KXCUP-26", ticker, FeeSchedule(), outcomes=2) for ticker in (A, B)
         )
         self.engine = Engine(
-            [OutcomeSet(specs)],
-            SetParams(),
+            baskets([OutcomeSet(specs)], SetParams(), GateLimits(), LegPolicy()),
             GateLimits(),
-            LegPolicy(),
             self.intents.append,
             self.suppressed.append,
             on_gapped=lambda venue, markets, doubt: self.gapped.append((markets, doubt)),

@@ -16,6 +16,7 @@ from ingest.dead_letters import DeadLetters, read
 from ingest.engine import Engine
 from ingest.events import Doubt, News, Resolved, TickChange
 from ingest.sets import OutcomeSet
+from ingest.strategies.basket import baskets
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
 
@@ -42,10 +43,8 @@ class Stream:
             for mine, other in ((YES, NO), (NO, YES))
         )
         self.engine = Engine(
-            [OutcomeSet(specs)],
-            SetParams(),
+            baskets([OutcomeSet(specs)], SetParams(), GateLimits(), LegPolicy()),
             GateLimits(),
-            LegPolicy(),
             self.intents.append,
             lambda suppression: None,
             on_gapped=lambda venue, markets, doubt: self.gapped.append((markets, doubt)),

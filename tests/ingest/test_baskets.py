@@ -15,6 +15,7 @@ from domain.market import MarketSpec, Venue
 from domain.orders import Side
 from ingest.engine import Engine
 from ingest.sets import sets_of
+from ingest.strategies.basket import baskets
 from venues.kalshi import frames
 
 T0 = 1_772_359_200_000_000
@@ -31,10 +32,8 @@ class Cup:
         self.suppressed: list[Suppression] = []
         self.seq = 0
         self.engine = Engine(
-            sets_of(specs),
-            SetParams(sell=sell),
+            baskets(sets_of(specs), SetParams(sell=sell), GateLimits(), LegPolicy()),
             GateLimits(),
-            LegPolicy(),
             self.intents.append,
             self.suppressed.append,
         )

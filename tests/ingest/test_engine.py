@@ -13,6 +13,7 @@ from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec, Venue
 from ingest.engine import Engine
 from ingest.sets import OutcomeSet
+from ingest.strategies.basket import baskets
 from venues.kalshi import frames
 
 T0 = 1_772_359_200_000_000
@@ -32,10 +33,8 @@ class Feed:
         self.suppressed: list[Suppression] = []
         self.gapped: list[tuple[str, ...]] = []
         self.engine = Engine(
-            [OutcomeSet((spec(A), spec(B)))],
-            params or SetParams(),
+            baskets([OutcomeSet((spec(A), spec(B)))], params or SetParams(), limits or GateLimits(), LegPolicy()),
             limits or GateLimits(),
-            LegPolicy(),
             self.intents.append,
             self.suppressed.append,
             on_gapped=lambda venue, markets, doubt: self.gapped.append(markets),

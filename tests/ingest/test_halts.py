@@ -13,6 +13,7 @@ from domain.market import MarketSpec, Venue
 from ingest.engine import Engine
 from ingest.gates import Halts
 from ingest.sets import OutcomeSet
+from ingest.strategies.basket import baskets
 from venues.kalshi import frames
 
 T0 = 1_772_359_200_000_000
@@ -36,10 +37,8 @@ class Feed:
         self.suppressed: list[tuple[Gate, str]] = []
         sets = [OutcomeSet((spec(A), spec(B)))]
         self.engine = Engine(
-            sets,
-            SetParams(),
+            baskets(sets, SetParams(), GateLimits(), LegPolicy()),
             GateLimits(),
-            LegPolicy(),
             self.intents.append,
             lambda seen: self.suppressed.append((seen.gate, seen.detail)),
         )

@@ -20,6 +20,7 @@ from ingest.rerun import Verdict, rerun, until
 from ingest.session_reader import RecordedEvents
 from ingest.session_setup import Rules, Setup
 from ingest.sets import OutcomeSet
+from ingest.strategies.basket import baskets
 from ingest.taped import TapedEngine
 from ingest.why import plain
 from tests.ingest.test_halts import MS, T0, A, B, spec
@@ -38,10 +39,8 @@ class Books:
         self.refused: list[tuple[Gate, str]] = []
         self.changes: list[Change] = []
         self.engine: Engine = make(
-            [OutcomeSet((spec(A), spec(B)))],
-            SetParams(),
+            baskets([OutcomeSet((spec(A), spec(B)))], SetParams(), PATIENT, LegPolicy()),
             PATIENT,
-            LegPolicy(),
             self.intents.append,
             lambda seen: self.refused.append((seen.gate, seen.detail)),
             settle=settle,

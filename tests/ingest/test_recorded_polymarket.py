@@ -24,6 +24,7 @@ from ingest.engine import Engine
 from ingest.events import Doubt
 from ingest.gates import mirrored
 from ingest.sets import OutcomeSet
+from ingest.strategies.basket import baskets
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
 
@@ -70,10 +71,8 @@ class Rebuilt:
         spec = MarketSpec(Venue.POLYMARKET, name, CONDITION, name, FeeSchedule(model=FeeModel.POLYMARKET), outcomes=2)
         other = MarketSpec(Venue.POLYMARKET, name + "-other", CONDITION, "", spec.fees, outcomes=2)
         self.engine = Engine(
-            [OutcomeSet((spec, other))],
-            SetParams(),
+            baskets([OutcomeSet((spec, other))], SetParams(), GateLimits(), LegPolicy()),
             GateLimits(),
-            LegPolicy(),
             lambda intent: None,
             lambda suppression: None,
             on_gapped=lambda venue, markets, doubt: self.doubts.append(doubt),
@@ -169,7 +168,10 @@ def test_two_views_of_one_market_polled_one_after_the_other_yield_nothing() -> N
                 for mine, other in (("Up", "Down"), ("Down", "Up"))
             )
             engines[window] = Engine(
-                [OutcomeSet(specs)], SetParams(), patient, LegPolicy(), intents.append, suppressed.append
+                baskets([OutcomeSet(specs)], SetParams(), patient, LegPolicy()),
+                patient,
+                intents.append,
+                suppressed.append,
             )
         images = []
         for side, (bid, ask) in tops.items():

@@ -63,10 +63,7 @@ class Feed:
         self.intents: list[Intent] = []
         self.suppressed: list[Suppression] = []
         Knowing.known = known
-        self.engine = Knowing(
-            (), SetParams(), GateLimits(), Rules().policy, self.intents.append, self.suppressed.append,
-            strategies=strategies,
-        )  # fmt: skip
+        self.engine = Knowing(strategies, GateLimits(), self.intents.append, self.suppressed.append)
         self.seq = 0
 
     def book(self, market: str, bid: int, ask: int, size: int = 100, *, at: int = T0) -> None:

@@ -36,9 +36,13 @@ def recorded(settings: Settings, folder: Path) -> tuple[RecordedEvents, int]:
     recorder = recorder_of(folder, settings, watched, on_trouble=troubles.append)
     trades = TimedTrades(500)
     engine = TapedEngine(
-        recorder, (), settings.strategy, settings.gates, settings.policy, trades.started, lambda _: None,
-        strategies=watched.strategies, venue_limits={Venue.POLYMARKET: settings.gates_polymarket},
-    )  # fmt: skip
+        recorder,
+        watched.strategies,
+        settings.gates,
+        trades.started,
+        lambda _: None,
+        venue_limits={Venue.POLYMARKET: settings.gates_polymarket},
+    )
     recorder.start()
     for raw, at, venue in wire(game):
         trades.close_due(engine, at)

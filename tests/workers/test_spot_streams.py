@@ -28,6 +28,7 @@ from ingest.engine import Engine
 from ingest.gates import Halts
 from ingest.readiness import Pauses
 from ingest.sets import OutcomeSet
+from ingest.strategies.basket import baskets
 from ingest.strategies.registry import strategies_of
 from tests.ingest.spot_world import DOWN, PARAMS, SECOND, UP, setup_of, spec, venues
 from tests.venues.spot.world import Peer, World, world
@@ -98,11 +99,9 @@ class Told:
 
 
 def engine() -> Engine:
-    setup = setup_of()
-    return Engine(
-        [OutcomeSet((spec(UP), spec(DOWN)))], setup.rules.strategy, setup.rules.gates, setup.rules.policy,
-        lambda intent: None, lambda suppression: None,
-    )  # fmt: skip
+    rules = setup_of().rules
+    both = baskets([OutcomeSet((spec(UP), spec(DOWN)))], rules.strategy, rules.gates, rules.policy)
+    return Engine(both, rules.gates, lambda intent: None, lambda suppression: None)
 
 
 def metric(name: str, feed: SpotFeed) -> float | None:

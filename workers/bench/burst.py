@@ -26,6 +26,7 @@ from ingest.engine import Engine
 from ingest.feed import Counters, Told
 from ingest.feed_kalshi import KalshiFeed
 from ingest.sets import sets_of
+from ingest.strategies.basket import baskets
 from venues.kalshi import frames
 from venues.kalshi.signing import Signer
 from venues.kalshi.stream import KalshiStream
@@ -135,7 +136,10 @@ def _told(lags: list[tuple[int, int]], rate: int) -> dict[str, object]:
 
 def _engine(markets: Sequence[MarketSpec]) -> Engine:
     return Engine(
-        sets_of(markets), SetParams(), GateLimits(), LegPolicy(), lambda intent: None, lambda suppression: None
+        baskets(sets_of(markets), SetParams(), GateLimits(), LegPolicy()),
+        GateLimits(),
+        lambda intent: None,
+        lambda suppression: None,
     )
 
 

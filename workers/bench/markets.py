@@ -26,6 +26,7 @@ from domain.limits import GateLimits, SetParams
 from ingest.engine import Engine
 from ingest.replay import TRADE_MS, TimedTrades
 from ingest.sets import sets_of
+from ingest.strategies.basket import baskets
 from ingest.wire import Frame
 from workers.bench.crowd import Crowd, crowd
 from workers.bench.figures import emit, percentiles
@@ -96,10 +97,8 @@ class _Run:
         self._trades = TimedTrades(TRADE_MS)
         self.suppressed = 0
         self.engine = Engine(
-            sets_of(script.markets),
-            SetParams(),
+            baskets(sets_of(script.markets), SetParams(), GateLimits(), LegPolicy()),
             GateLimits(),
-            LegPolicy(),
             self._took,
             lambda suppression: self._count(),
         )

@@ -37,6 +37,7 @@ from ingest.engine import Engine
 from ingest.feed import Counters, Told
 from ingest.feed_polymarket import PolymarketFeed
 from ingest.sets import OutcomeSet
+from ingest.strategies.basket import baskets
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
 from workers.bench.figures import emit, percentiles
@@ -192,10 +193,8 @@ def _engine() -> Take:
         for mine, other in ((_YES, _NO), (_NO, _YES))
     )
     engine = Engine(
-        [OutcomeSet(specs)],
-        SetParams(),
+        baskets([OutcomeSet(specs)], SetParams(), GateLimits(), LegPolicy()),
         GateLimits(),
-        LegPolicy(),
         lambda intent: None,
         lambda suppression: None,
     )

@@ -26,6 +26,7 @@ from domain.market import Venue
 from ingest import decode_kalshi, decode_polymarket
 from ingest.engine import Engine
 from ingest.sets import sets_of
+from ingest.strategies.basket import baskets
 from ingest.wire import Frame
 from workers.bench.crowd import Crowd, crowd
 from workers.bench.figures import emit
@@ -105,7 +106,10 @@ def _over(frames: Sequence[Frame], work: Callable[[bytes, int], object]) -> None
 
 def _engine(script: Crowd) -> Engine:
     engine = Engine(
-        sets_of(script.markets), SetParams(), GateLimits(), LegPolicy(), lambda intent: None, lambda suppression: None
+        baskets(sets_of(script.markets), SetParams(), GateLimits(), LegPolicy()),
+        GateLimits(),
+        lambda intent: None,
+        lambda suppression: None,
     )
     for raw, at, venue in script.opening:
         engine.on_frame(raw, at, venue, 1)

@@ -19,6 +19,7 @@ from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec, Venue
 from ingest.engine import Engine
 from ingest.sets import OutcomeSet
+from ingest.strategies.basket import baskets
 from workers.fuzz.seeds import CONDITION, EVENT, T0, TICKERS, TOKENS
 from workers.fuzz.slow_books import SlowBook
 from workers.fuzz.slow_kalshi import SlowKalshi
@@ -69,7 +70,11 @@ def _session(specs: tuple[MarketSpec, ...], books: dict[str, SlowBook]) -> _Sess
         session.dead.append(raw)
 
     engine = Engine(
-        [OutcomeSet(specs)], SetParams(), GateLimits(), LegPolicy(), took, lambda suppression: None, on_dead=keep
+        baskets([OutcomeSet(specs)], SetParams(), GateLimits(), LegPolicy()),
+        GateLimits(),
+        took,
+        lambda suppression: None,
+        on_dead=keep,
     )
     session = _Session(engine, books)
     return session

@@ -11,6 +11,7 @@ from domain.market import MarketSpec, Venue
 from ingest.engine import Engine
 from ingest.events import Doubt
 from ingest.sets import OutcomeSet
+from ingest.strategies.basket import baskets
 from tests.venues.polymarket.streaming import (
     CENT,
     CONDITION,
@@ -44,10 +45,8 @@ class EngineSide:
             for token, other in ((YES, NO), (NO, YES))
         )
         self.engine = Engine(
-            [OutcomeSet(specs)],
-            SetParams(),
+            baskets([OutcomeSet(specs)], SetParams(), GateLimits(), LegPolicy()),
             GateLimits(),
-            LegPolicy(),
             lambda intent: None,
             lambda suppression: None,
             on_gapped=self._gapped,

@@ -21,6 +21,7 @@ from domain.money import MICRO
 from ingest.engine import Engine
 from ingest.events import Doubt
 from ingest.sets import OutcomeSet
+from ingest.strategies.basket import baskets
 from tests.venues.loopback import loopback
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
@@ -154,7 +155,11 @@ async def test_after_any_weather_what_is_believed_is_the_venues_own_book(seed: i
         task.add_done_callback(asking.discard)
 
     engine = Engine(
-        sets, SetParams(), GateLimits(), LegPolicy(), lambda intent: None, lambda refused: None, on_gapped=gapped
+        baskets(sets, SetParams(), GateLimits(), LegPolicy()),
+        GateLimits(),
+        lambda intent: None,
+        lambda refused: None,
+        on_gapped=gapped,
     )
     async with loopback(venue.connection) as server:
         pool = MarketPool(

@@ -17,6 +17,7 @@ from ingest.engine import Engine
 from ingest.events import Doubt
 from ingest.gates import mirrored
 from ingest.sets import OutcomeSet
+from ingest.strategies.basket import baskets
 from tests.venues.paper.polymarket.clob import CONDITION, NO, YES, Trader, change, session, spec
 from tests.venues.paper.polymarket.conftest import Launch
 from venues.paper.server import PaperServer
@@ -39,10 +40,8 @@ class Listening:
         self._asking: set[asyncio.Task[bool]] = set()
         sets = [OutcomeSet((spec(YES, NO, CONDITION), spec(NO, YES, CONDITION)))]
         self.engine = Engine(
-            sets,
-            SetParams(),
+            baskets(sets, SetParams(), GateLimits(), LegPolicy()),
             GateLimits(),
-            LegPolicy(),
             lambda intent: None,
             lambda suppression: None,
             on_gapped=self._gapped,
