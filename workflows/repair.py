@@ -78,8 +78,9 @@ class Repairs:
                     continue
             elif self._by_policy(found):
                 continue
-            else:
+            elif effort.refused:
                 effort.refused.clear()
+                continue  # there is no other way: the one the venue refused is tried once more, a wait later
             if not effort.parked and self._desk.now() > effort.deadline:
                 trade.tell(f"No repair so far: {found.why}.")
                 await trade.park("the residual could be neither completed nor unwound within the loss budget in time")
