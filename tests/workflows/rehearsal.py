@@ -162,6 +162,11 @@ class Rehearsal:
         """Every submit in order, as `open A1 buy 10 at 0.40`."""
         return [words(submit.ticket) for submit in self.desk.submits]
 
+    def states_shown(self) -> list[TradeState]:
+        """States in the order people saw them, without repetition."""
+        seen = [record.state for record in self.desk.shown]
+        return [state for n, state in enumerate(seen) if n == 0 or seen[n - 1] is not state]
+
     def story(self) -> str:
         return "\n".join(step.text for step in self.trade.record().steps)
 

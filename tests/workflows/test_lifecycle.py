@@ -7,21 +7,11 @@ from typing import Any
 
 import pytest
 
-from domain.evidence import Fill, FillStatus, OrderEvidence
-from domain.operator import Action
-from domain.orders import OrderTicket, Quote
 from domain.trade import Outcome, TradeState
-from tests.ledger.samples import START, A, B, D
-from tests.workflows.rehearsal import BOTH, MS, PAYDAY_MS, Rehearsal, closed
+from tests.ledger.samples import B, D
+from tests.workflows.rehearsal import BOTH, Rehearsal, closed
 from venues.fake import Fault
 from workflows.fake_desk import Broken, Lost
-
-
-def states_shown(stage: Rehearsal) -> list[TradeState]:
-    """States in the order people saw them, without repetition."""
-    seen = [record.state for record in stage.desk.shown]
-    return [state for n, state in enumerate(seen) if n == 0 or seen[n - 1] is not state]
-
 
 # ---------------------------------------------------------------------- PLANNED, LEG_A
 
@@ -30,7 +20,7 @@ async def test_a_trade_that_goes_as_planned_is_hedged_and_earns_its_edge() -> No
     stage = Rehearsal()
     await closed(stage, Outcome.HEDGED, *BOTH)
     assert await stage.pnl() == stage.intent.edge
-    assert states_shown(stage) == [
+    assert stage.states_shown() == [
         TradeState.LEG_A,
         TradeState.RECHECK,
         TradeState.HEDGED,
@@ -197,7 +187,7 @@ async def test_a_worker_that_dies_over_leg_b_costs_two_seconds_and_nothing_else(
     assert record.outcome is Outcome.HEDGED
     assert set(stage.sent()) == set(BOTH)
     assert await stage.broken() == []
-    assert TradeState.LEG_B in states_shown(stage)
+    assert TradeState.LEG_B in stage.states_shown()
 
 
 async def test_a_worker_taken_for_dead_may_send_its_copy_late_and_absence_waits_for_that() -> None:
@@ -209,153 +199,6 @@ async def test_a_worker_taken_for_dead_may_send_its_copy_late_and_absence_waits_
     assert all(settlement.agrees for settlement in stage.desk.settlements)
 
 
-# ---------------------------------------------------------------------- REBALANCE, STUCK
-
-
-async def test_a_repair_that_found_nothing_reaches_a_tick_further() -> None:
-    stage = Rehearsal()
-    stage.venue.script("submit", None, Fault.PARTIAL)
-    take = stage.venue.quote
-
-    async def quote(market: str) -> Quote:
-        """Before the first repair arrives, the offer it saw is gone."""
-        seen = await take(market)
-        if market == B and len(stage.desk.submits) == 2:
-            stage.book_b(asks=[("0.56", "10")])
-        return seen
-
-    stage.venue.quote = quote  # type: ignore[method-assign]
-    repairs = ["complete B2 buy 5 at 0.55", "complete B3 buy 5 at 0.57"]
-    await closed(stage, Outcome.HEDGED, *BOTH, *repairs)
-
-
-async def test_beyond_the_loss_budget_a_trade_is_stuck_with_its_exposure_reserved_and_a_better_book_frees_it() -> None:
-    stage = Rehearsal(loss_budget=D("0.50"))
-    stage.book_b(asks=[("0.80", "10")])
-    stage.book_a(asks=[("0.40", "10")], bids=[("0.20", "10")])
-    stuck = stage.look_at(90_000)
-    stage.desk.at(START + 100_000 * MS, lambda: stage.book_b(asks=[("0.58", "10")]))
-    await closed(stage, Outcome.HEDGED, *BOTH, "complete B2 buy 10 at 0.58")
-    assert (stuck[0].state, stuck[0].reserved) == (TradeState.STUCK, stage.intent.worst_cost)
-    assert stage.desk.recorded[0].state is TradeState.STUCK
-    assert await stage.pnl() >= D("-0.50")
-
-
-async def test_a_plan_that_was_to_lose_is_completed_at_its_own_prices_whatever_the_budget() -> None:
-    stage = Rehearsal(reshape=lambda planned: replace(planned, edge=D(-1)), loss_budget=D("0.10"))
-    stage.book_b(asks=[("0.60", "10")])
-    stage.book_a(asks=[("0.40", "10")], bids=[("0.20", "10")])
-    await closed(stage, Outcome.HEDGED, *BOTH, "complete B2 buy 10 at 0.60")
-    assert D(-1) <= await stage.pnl() < D("-0.10")
-
-
-async def test_a_trade_stuck_for_weeks_looks_ever_more_rarely() -> None:
-    stage = Rehearsal(loss_budget=D("0.50"), payday_ms=15 * 86_400_000)
-    stage.book_b()
-    stage.book_a(asks=[("0.40", "10")], bids=[("0.20", "10")])
-    quotes: list[int] = []
-    take = stage.venue.quote
-
-    async def quote(market: str) -> Quote:
-        quotes.append(stage.desk.now())
-        return await take(market)
-
-    stage.venue.quote = quote  # type: ignore[method-assign]
-    stage.desk.at(START + 14 * 86_400_000 * MS, lambda: stage.book_b(asks=[("0.55", "10")]))
-    await closed(stage, Outcome.HEDGED, *BOTH, "complete B2 buy 10 at 0.55")
-    assert len(quotes) < 14 * 96 * 2 + 200  # both books once in a quarter of an hour
-    assert len(stage.desk.recorded) == 1  # parked once, not at every look
-
-
-async def test_a_stuck_trade_that_the_ledger_did_not_hear_of_tells_it_again_at_its_next_look() -> None:
-    stage = Rehearsal(loss_budget=D("0.50"))
-    stage.book_b()
-    stage.book_a(asks=[("0.40", "10")], bids=[("0.20", "10")])
-    stage.desk.script("record", Lost.BEFORE, Lost.BEFORE)
-    stage.desk.at(START + 3_600_000 * MS, lambda: stage.book_b(asks=[("0.55", "10")]))
-    await closed(stage, Outcome.HEDGED, *BOTH, "complete B2 buy 10 at 0.55")
-    assert [record.state for record in stage.desk.recorded] == [TradeState.STUCK]
-    assert stage.desk.recorded[0].at - START < 200_000 * MS
-
-
-def voids_a(fill: Fill) -> tuple[int, FillStatus]:
-    return (150_000, FillStatus.VOID if fill.market == A and fill.price == D("0.40") else FillStatus.FINAL)
-
-
-async def test_a_void_while_its_trade_is_stuck_is_heard_of_and_nothing_is_sold_that_is_not_there() -> None:
-    stage = Rehearsal(word=voids_a, loss_budget=D("0.50"))
-    stage.book_b(asks=[("0.55", "4"), ("0.90", "10")])
-    stage.book_a(asks=[("0.40", "10")], bids=[("0.05", "90")])
-    stuck, heard = stage.look_at(100_000), stage.look_at(300_000)
-    stage.desk.at(START + 400_000 * MS, lambda: stage.book_b(bids=[("0.54", "10")]))
-    await closed(stage, Outcome.UNWOUND, *BOTH, "complete B2 buy 4 at 0.55", "unwind B3 sell 4 at 0.54")
-    assert (stuck[0].state, stuck[0].residual) == (TradeState.STUCK, D(6))
-    assert (heard[0].state, heard[0].residual) == (TradeState.STUCK, D(4))
-    assert "The venue counts 0 on A1, not 10; adopted." in stage.story()
-
-
-async def test_fills_that_are_final_are_asked_for_once_while_stuck_and_again_when_a_message_came() -> None:
-    stage = Rehearsal(loss_budget=D("0.50"))
-    stage.book_b()
-    stage.book_a(asks=[("0.40", "10")], bids=[("0.20", "10")])
-    asked: list[str] = []
-    read = stage.venue.evidence
-
-    async def evidence(ticket: OrderTicket, **how: Any) -> OrderEvidence:
-        asked.append(ticket.leg)
-        return await read(ticket, **how)
-
-    stage.venue.evidence = evidence  # type: ignore[method-assign]
-    before: list[str] = []
-    after: list[str] = []
-    stage.desk.at(START + 5_000_000 * MS, lambda: before.extend(asked), message=True)
-    stage.desk.at(START + 6_000_000 * MS, lambda: after.extend(asked))
-    stage.desk.at(START + 6_000_000 * MS, lambda: stage.book_b(asks=[("0.55", "10")]))
-    await closed(stage, Outcome.HEDGED, *BOTH, "complete B2 buy 10 at 0.55")
-    assert (before, after) == (["A"], ["A", "A"])  # B was never sent
-
-
-async def test_what_a_person_holds_is_counted_anew_when_the_venue_voids_it() -> None:
-    stage = Rehearsal(word=voids_a, loss_budget=D("0.50"))
-    stage.book_b()
-    stage.book_a(asks=[("0.40", "10")], bids=[("0.05", "90")])
-    stage.ask_at(30_000, Action.HOLD)
-    held = stage.look_at(50_000)
-    await closed(stage, Outcome.MISSED, *BOTH)
-    assert (held[0].state, held[0].residual) == (TradeState.STUCK, D(10))
-    assert stage.trade.record().at - START < PAYDAY_MS * MS
-
-
-async def test_leg_a_without_any_evidence_is_stuck_at_its_deadline_and_goes_on_when_evidence_comes() -> None:
-    stage = Rehearsal()
-    stage.desk.script("submit", Lost.AFTER)
-    stage.venue.lag_ms = 1_000_000
-    stuck = stage.look_at(700_000)
-    record = await stage.run()
-    assert (stuck[0].state, stuck[0].reserved) == (TradeState.STUCK, stage.intent.worst_cost)
-    assert record.outcome is Outcome.HEDGED, stage.story()
-    assert states_shown(stage)[:3] == [TradeState.LEG_A, TradeState.STUCK, TradeState.RECHECK]
-    assert await stage.broken() == []
-
-
-async def test_leg_b_without_any_evidence_is_stuck_and_goes_on_when_the_venue_can_be_asked_again() -> None:
-    stage = Rehearsal()
-    stage.venue.script("submit", None, Fault.LOST_AFTER)
-    stage.desk.script("evidence", *[Lost.BEFORE] * 130)
-    stuck = stage.look_at(650_000)
-    await closed(stage, Outcome.HEDGED, *BOTH)
-    assert stuck[0].state is TradeState.STUCK
-    assert stuck[0].residual == D(10)
-
-
-async def test_an_order_in_doubt_for_weeks_is_asked_for_ever_more_rarely() -> None:
-    stage = Rehearsal()
-    stage.venue.script("submit", None, Fault.LOST_AFTER)
-    stage.desk.script("evidence", *[Lost.BEFORE] * 400)
-    await closed(stage, Outcome.HEDGED, *BOTH)
-    assert stage.desk.now() - START > 2 * 86_400_000 * MS
-
-
 # ---------------------------------------------------------------------- SETTLING
 
 
@@ -364,7 +207,7 @@ async def test_what_the_venue_counts_at_the_end_is_adopted_and_repaired() -> Non
     stage.venue.script("submit", Fault.MISCOUNT)  # leg A filled 10, its answer said 5
     await closed(stage, Outcome.HEDGED, BOTH[0], "hedge B1 buy 5 at 0.55", "complete B2 buy 5 at 0.55")
     assert "The venue counts 10 on A1, not 5.00; adopted." in stage.story()
-    assert states_shown(stage)[-3:] == [TradeState.HEDGED, TradeState.SETTLING, TradeState.CLOSED]
+    assert stage.states_shown()[-3:] == [TradeState.HEDGED, TradeState.SETTLING, TradeState.CLOSED]
 
 
 async def test_a_trade_waits_for_the_fills_that_explain_its_counts() -> None:
