@@ -7,7 +7,8 @@ which each venue rounds in its own way at every level taken (see `domain.fees`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from domain.book import Book, Level
@@ -98,7 +99,6 @@ def take(levels: Sequence[Level], size: int, side: Side, fees: TakerFees) -> Wal
 
 
 def _walk(levels: Sequence[Level], size: int, fees: TakerFees, sign: int) -> Walk:
-    quadratic = fees.model is FeeModel.KALSHI
     account = RoundingAccumulator(fees.unit)
     left = size
     gross = fee = worst = 0
@@ -110,11 +110,79 @@ def _walk(levels: Sequence[Level], size: int, fees: TakerFees, sign: int) -> Wal
         value = price * taken
         gross += value
         worst = price
-        if quadratic:
-            fee += account.charge(sign * value // MICRO, quadratic_fee(fees.rate, price, taken))
-        else:
-            fee += power_fee(fees.rate, fees.exponent, price, taken)
+        fee += _charge(account, fees, sign * value, price, taken)
     return Walk(size - left, gross, fee, worst, left <= 0)
+
+
+def _charge(account: RoundingAccumulator, fees: TakerFees, cash: int, price: int, taken: int) -> int:
+    """The fee of one level in micros; `cash` the signed picos it moves."""
+    if fees.model is FeeModel.KALSHI:
+        return account.charge(cash // MICRO, quadratic_fee(fees.rate, price, taken))
+    return power_fee(fees.rate, fees.exponent, price, taken)
+
+
+class Depth:
+    """What any size costs on one side of a book, all-in: each level is walked once a version of the book.
+
+    `side` is that of the order which takes. The sums up to each level are kept as far as anybody has asked, so another
+    size is a search among them and at most one part of a level. Answers equal those of `take`.
+    """
+
+    __slots__ = ("_book", "_fees", "_gathered", "_gross", "_levels", "_paid", "_side", "_sizes", "_version")
+
+    def __init__(self, book: Book, side: Side, fees: TakerFees) -> None:
+        self._book = book
+        self._side = side
+        self._fees = fees
+        self._version = -1
+        self._levels: tuple[Level, ...] = ()
+        # The first n levels together: micro-shares, picos, fee, and what Kalshi's rounding has gathered.
+        self._sizes, self._gross, self._paid, self._gathered = [0], [0], [0], [0]
+
+    def walk(self, size: int) -> Walk:
+        """Take `size` micro-shares from the best level on."""
+        if self._book.version != self._version:
+            self._begin()
+        sizes, levels = self._sizes, self._levels
+        while sizes[-1] < size and len(sizes) <= len(levels):
+            self._next_level()
+        n = bisect_left(sizes, size)
+        if n == 0:
+            return Walk(0, 0, 0, 0, True)
+        if n == len(sizes):
+            return Walk(sizes[-1], self._gross[-1], self._paid[-1], levels[-1][0] if levels else 0, False)
+        price = levels[n - 1][0]
+        if sizes[n] == size:
+            return Walk(size, self._gross[n], self._paid[n], price, True)
+        gross, fee, _ = self._more(n - 1, price, size - sizes[n - 1])
+        return Walk(size, gross, fee, price, True)
+
+    def _begin(self) -> None:
+        book = self._book
+        self._version = book.version
+        self._levels = book.ask_levels() if self._side is Side.BUY else book.bid_levels()
+        self._sizes, self._gross, self._paid, self._gathered = [0], [0], [0], [0]
+
+    def _next_level(self) -> None:
+        n = len(self._sizes) - 1
+        price, standing = self._levels[n]
+        gross, fee, gathered = self._more(n, price, standing)
+        self._sizes.append(self._sizes[n] + standing)
+        self._gross.append(gross)
+        self._paid.append(fee)
+        self._gathered.append(gathered)
+
+    def _more(self, levels: int, price: int, taken: int) -> tuple[int, int, int]:
+        """Gross, fee and what rounding has gathered after so many whole levels and `taken` at `price`."""
+        account = RoundingAccumulator(self._fees.unit, self._gathered[levels])
+        value = price * taken
+        cash = -value if self._side is Side.BUY else value
+        fee = self._paid[levels] + _charge(account, self._fees, cash, price, taken)
+        return self._gross[levels] + value, fee, account.gathered
+
+
+Walker = Callable[[int, Side, int, TakerFees], Walk]
+"""Of which book (its place among those at hand), on which side, how much, with which fees: the walk."""
 
 
 def marginal(price: int, fees: TakerFees, side: Side = Side.BUY) -> int:
@@ -211,11 +279,12 @@ class SetQuote:
     walks: tuple[Walk, ...]
 
 
-def set_quote(books: Sequence[Book], terms: SetTerms) -> SetQuote | None:
+def set_quote(books: Sequence[Book], terms: SetTerms, walker: Walker | None = None) -> SetQuote | None:
     """The most of every leg that can be taken at a profit of `margin` a share beyond its carry; None if there is none.
 
     The fee is rounded at every level, so a size of a few hundredths may lose what its price promised: the profit
-    is taken from the exact walks, not from the marginal costs that found the size.
+    is taken from the exact walks, not from the marginal costs that found the size. `walker` walks the books by place
+    for who keeps what was walked before.
     """
     costs = total = 0
     for book, rate in zip(books, terms.plain_buys, strict=False):  # nearly every set: bought, with ordinary fees
@@ -236,8 +305,11 @@ def set_quote(books: Sequence[Book], terms: SetTerms) -> SetQuote | None:
     size = best_set_size(ladders, terms)
     if size == 0:
         return None
-    rules = list(zip(ladders, terms.sides, terms.fees, strict=True))
-    walks = tuple(take(ladder, size, side, fees) for ladder, side, fees in rules)
+    rules = enumerate(zip(ladders, terms.sides, terms.fees, strict=True))
+    walks = tuple(
+        take(ladder, size, side, fees) if walker is None else walker(n, side, size, fees)
+        for n, (ladder, side, fees) in rules
+    )
     if any(walk.gross < least * MICRO for walk, least in zip(walks, terms.notionals, strict=False)):
         return None  # an order the venue would refuse for being worth too little
     edge = size * terms.payoff - sum(walk.outlay(side) for walk, side in zip(walks, terms.sides, strict=True))

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from domain.book import Book
+from domain.depth import Depth, TakerFees, Walk
 from domain.features.feature import Feature, FeatureVector
+from domain.orders import Side
 
 Features = Callable[[str, int], FeatureVector]
 """What is known of an instrument at an exchange time (µs) besides its book."""
@@ -27,12 +29,21 @@ class View:
     what it shows then must neither be changed nor kept.
     """
 
-    __slots__ = ("_features", "at", "books")
+    __slots__ = ("_depths", "_features", "at", "books")
 
     def __init__(self, books: Sequence[Book], at: int = 0, features: Features = no_features) -> None:
         self.books = books
         self.at = at
         self._features = features
+        self._depths: dict[tuple[int, Side, TakerFees], Depth] = {}
+
+    def walk(self, n: int, side: Side, size: int, fees: TakerFees) -> Walk:
+        """What an order on `side` for `size` micro-shares finds in the `n`th book, with the fee of every level. Asking
+        again, for any size, costs a search while that book stands."""
+        depth = self._depths.get((n, side, fees))
+        if depth is None:
+            depth = self._depths[n, side, fees] = Depth(self.books[n], side, fees)
+        return depth.walk(size)
 
     def features(self, market: str) -> FeatureVector:
         """The features of `market` at this event, computed when asked for: ask last, where books already promise

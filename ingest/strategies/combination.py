@@ -116,7 +116,7 @@ class CombinationStrategy:
         if self._carry is not None and view.at // _HOUR_US != self._carried_at:
             self._carried_at = view.at // _HOUR_US
             self.terms = replace(self.terms, carry=self._carry.ppm(self.markets, view.at))
-        quote = set_quote(view.books, self.terms)
+        quote = set_quote(view.books, self.terms, view.walk)
         return None if quote is None else Proposal(quote)
 
     def intent(self, view: View, proposal: Proposal) -> Intent:
