@@ -30,7 +30,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from domain.errors import BadInput
-from venues.reconnect import close_socket, full_jitter
+from venues.reconnect import full_jitter, hang_up
 from venues.wire import LOOPBACK, wall_clock_us
 
 _FATAL = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS})
@@ -257,11 +257,7 @@ class _Link:
     async def close(self) -> None:
         """Gone without a trace, whatever state it is in."""
         self._end("closed by us")
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._ws is not None:
-            await close_socket(self._ws)
+        await hang_up(self._ws, self._tasks)
 
     def raise_failure(self) -> None:
         """What a callback raised is the caller's own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterable
 
 from websockets.asyncio.client import ClientConnection
 
@@ -22,3 +23,13 @@ async def close_socket(ws: ClientConnection) -> None:
     except asyncio.CancelledError:
         ws.transport.abort()
         raise
+
+
+async def hang_up(ws: ClientConnection | None, tasks: Iterable[asyncio.Task[None]]) -> None:
+    """End the tasks that live on a socket, then close it. What they raise is nobody's any more."""
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)
+    if ws is not None:
+        await close_socket(ws)

@@ -1,8 +1,7 @@
-"""Orders as activities: obstacles are denied in words before anything leaves; a lost ledger strands no leg."""
+"""Orders as activities: obstacles are denied in words before anything leaves, and no book is trusted for long."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,56 +11,20 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.orders import OrderActivities
-from domain.errors import BadInput, Denied, Halted, Unavailable
 from domain.evidence import OrderEvidence, OrderStatus
-from domain.halt import Halt, Rule, Scope
 from domain.intent import Intent
-from domain.market import MarketSpec, Venue
+from domain.market import Venue
 from domain.orders import Guard, OrderTicket, Purpose, Side, SubmitResult, Verdict
-from domain.requests import CancelRequest, EvidenceRequest, QuoteRequest, SubmitRequest
+from domain.requests import CancelRequest, EvidenceRequest, QuoteRequest
 from domain.validation import Obstacle
-from ledger.memory import MemoryLedger
-from tests.ledger.samples import RUN_ID, SECOND, START, A, B, D, intent, ticket
-from venues.fake import FakeVenue, Fault
-
-PLANNED = intent()
-FAR = 2**62
-
-
-class Desk:
-    """Activities on a venue and a ledger in memory; `now` stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = START
-        specs = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, PLANNED.legs[0].fees) for m in (A, B)}
-        self.venue = FakeVenue(lambda: self.now, specs)
-        self.venue.set_book(A, bids=[("0.38", "10")], asks=[("0.40", "10")])
-        self.venue.set_book(B, bids=[("0.53", "10")], asks=[("0.55", "10")])
-        self.ledger = MemoryLedger()
-        self.observed: list[tuple[str, Verdict, bool, int]] = []
-        self.activities = OrderActivities(
-            {Venue.KALSHI: self.venue}, self.ledger, RUN_ID, lambda: self.now, self._observe
-        )
-
-    def _observe(self, sent: OrderTicket, result: SubmitResult, opening: Intent | None, at: int) -> None:
-        self.observed.append((sent.leg, result.verdict, opening is not None, at))
-
-    async def submit(self, what: OrderTicket, guard: Guard | None = None, of: Intent | None = None) -> SubmitResult:
-        request = SubmitRequest(ticket=what, guard=guard or Guard(not_after=FAR), opening=of)
-        result: SubmitResult = await ActivityEnvironment().run(self.activities.submit_order, request)
-        return result
-
-    async def open(self, of: Intent = PLANNED) -> SubmitResult:
-        return await self.submit(ticket(of), Guard(not_after=of.expires_at), of)
+from tests.activities.ordering import HEDGE, PLANNED, RECHECK, Desk
+from tests.ledger.samples import RUN_ID, SECOND, START, B, D, ticket
+from venues.fake import Fault
 
 
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
-
-
-HEDGE = ticket(PLANNED, "B", purpose=Purpose.HEDGE)
-RECHECK = Guard(not_after=FAR, recheck=True, max_quote_age_ms=500, min_depth=D(10))
 
 
 # ---------------------------------------------------------------------- obstacles
@@ -219,140 +182,6 @@ async def test_leg_b_is_not_sent_on_a_book_that_took_too_long_to_read(desk: Desk
 async def test_a_sale_is_rechecked_against_the_bids(desk: Desk) -> None:
     sale = ticket(PLANNED, "A", 2, purpose=Purpose.UNWIND, side=Side.SELL, limit="0.38")
     assert (await desk.submit(sale, RECHECK)).verdict is Verdict.ACCEPTED
-
-
-# ---------------------------------------------------------------------- the ledger away
-
-
-class _Away(MemoryLedger):
-    def __init__(self, failure: Exception) -> None:
-        super().__init__()
-        self.failure = failure
-
-    async def begin_order(self, *args: Any, order_id: str = "") -> int:
-        raise self.failure
-
-    async def finish_order(self, *args: Any) -> None:
-        raise self.failure
-
-
-@pytest.mark.parametrize("failure", [Unavailable("Postgres is gone", "ledger_unavailable"), BadInput("no such table")])
-async def test_without_a_ledger_leg_a_is_denied_and_leg_b_goes_out_all_the_same(failure: Exception) -> None:
-    desk = Desk()
-    desk.activities = OrderActivities({Venue.KALSHI: desk.venue}, _Away(failure), RUN_ID, lambda: desk.now)
-    refused = await desk.open()
-    assert (refused.verdict, refused.sent) == (Verdict.DENIED, False)
-    assert str(failure) in refused.detail
-    assert not desk.venue.arrivals
-    assert (await desk.submit(HEDGE, RECHECK)).verdict is Verdict.ACCEPTED
-
-
-async def test_a_ledger_that_hangs_denies_leg_a_since_no_halt_can_be_ruled_out(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("activities.orders._ENTRY_PATIENCE_S", 0.02)
-
-    async def hang(*args: Any, order_id: str = "") -> int:
-        await asyncio.Event().wait()
-        return 0
-
-    desk.ledger.begin_order = hang  # type: ignore[method-assign]
-    result = await desk.open()
-    assert (result.verdict, result.code, result.sent) == (Verdict.DENIED, "ledger_unavailable", False)
-    assert "no halt can be ruled out" in result.detail
-    assert not desk.venue.arrivals
-
-
-async def test_an_opening_order_without_its_intent_is_denied_since_no_halt_can_be_matched(desk: Desk) -> None:
-    result = await desk.submit(ticket(PLANNED))
-    assert (result.verdict, result.code, result.sent) == (Verdict.DENIED, "no_intent", False)
-    assert not desk.venue.arrivals
-
-
-# ---------------------------------------------------------------------- halts
-
-
-class _Refusing(MemoryLedger):
-    """A ledger whose capital check refuses every opening."""
-
-    def __init__(self, refusal: Exception) -> None:
-        super().__init__()
-        self.refusal = refusal
-
-    async def begin_order(
-        self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int, *, order_id: str = ""
-    ) -> int:
-        if intent is not None:
-            raise self.refusal
-        return await super().begin_order(run_id, intent, ticket, body, at, order_id=order_id)
-
-
-@pytest.mark.parametrize(
-    ("refusal", "code"),
-    [
-        (Halted("h-1: everything halted by Ada (operator): storm", "halted"), "halted"),
-        (Halted("h-1: everything halted by Ada (operator): storm"), "halted"),
-        (Denied("$12 free at kalshi, the trade may need $15", "above_balance"), "above_balance"),
-    ],
-)
-async def test_what_the_ledger_refuses_to_open_is_denied_in_its_words(refusal: Exception, code: str) -> None:
-    desk = Desk()
-    desk.activities = OrderActivities({Venue.KALSHI: desk.venue}, _Refusing(refusal), RUN_ID, lambda: desk.now)
-    result = await desk.open()
-    assert (result.verdict, result.code, result.detail) == (Verdict.DENIED, code, str(refusal))
-    assert not desk.venue.arrivals
-
-
-@pytest.mark.parametrize("purpose", [purpose for purpose in Purpose if not purpose.entry])
-async def test_what_closes_or_bounds_an_open_trade_passes_every_halt(desk: Desk, purpose: Purpose) -> None:
-    await desk.ledger.set_halt(Halt("h-1", Scope.ALL, "", Rule.OPERATOR, "Ada", "storm", START))
-    side = Side.SELL if purpose is Purpose.UNWIND else Side.BUY
-    closing = ticket(PLANNED, "B", purpose=purpose, side=side, limit="0.53" if side is Side.SELL else "0.55")
-    assert (await desk.submit(closing)).verdict is not Verdict.DENIED
-    await ActivityEnvironment().run(desk.activities.cancel_order, CancelRequest(closing, "o-1"))
-
-
-@pytest.mark.parametrize(
-    ("scope", "target"),
-    [
-        (Scope.ALL, ""),
-        (Scope.VENUE, "kalshi"),
-        (Scope.MARKET, B),
-        (Scope.MARKET, f"kalshi/{B}"),
-        (Scope.STRATEGY, "pair"),
-    ],
-)
-async def test_a_halt_that_covers_any_leg_denies_leg_a(desk: Desk, scope: Scope, target: str) -> None:
-    await desk.ledger.set_halt(Halt("h-1", scope, target, Rule.OPERATOR, "Ada", "storm", START))
-    result = await desk.open()
-    assert (result.verdict, result.code, result.sent) == (Verdict.DENIED, "halted", False)
-    assert "Ada" in result.detail
-    assert not desk.venue.arrivals
-
-
-async def test_a_halt_elsewhere_stops_nothing(desk: Desk) -> None:
-    await desk.ledger.set_halt(Halt("h-1", Scope.MARKET, "OTHER", Rule.OPERATOR, "Ada", "storm", START))
-    assert (await desk.open()).verdict is Verdict.ACCEPTED
-
-
-async def test_a_ledger_that_hangs_does_not_hold_leg_b(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("activities.orders._LEDGER_PATIENCE_S", 0.02)
-
-    async def hang(*args: Any, order_id: str = "") -> int:
-        await asyncio.Event().wait()
-        return 0
-
-    desk.ledger.begin_order = hang  # type: ignore[method-assign]
-    assert (await desk.submit(HEDGE, RECHECK)).verdict is Verdict.ACCEPTED
-
-
-async def test_a_body_the_wire_cannot_carry_is_denied(desk: Desk) -> None:
-    def refuse(what: OrderTicket) -> bytes:
-        raise Denied("price 0.5551 cannot be written", "off_tick")
-
-    desk.venue.body = refuse  # type: ignore[method-assign]
-    result = await desk.submit(HEDGE)
-    assert (result.verdict, result.code, result.sent) == (Verdict.DENIED, "off_tick", False)
 
 
 # ---------------------------------------------------------------------- questions

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from domain.evidence import FillStatus, Redemption
+from domain.evidence import FillStatus
 from domain.invariants import (
-    Finding,
     capital_conserved,
     cash_and_positions_balance,
     check_all,
@@ -20,82 +19,18 @@ from domain.invariants import (
     shares_accounted,
 )
 from domain.market import Venue
-from domain.orders import Purpose, Side, Verdict
+from domain.orders import Verdict
 from domain.snapshot import (
     Arrival,
-    Capital,
     CashEntry,
     LedgerFacts,
-    OrderFacts,
     Reservation,
-    Send,
-    TradeFacts,
-    VenueCapital,
     VenueSnapshot,
     WorkingOrder,
 )
 from domain.trade import Outcome, TradeState
-from tests.ledger.samples import OPENING, START, A, B, D, fill, hedged, intent, order_id, ticket
-
-PLANNED = intent()
-RECORD = hedged(PLANNED)
-TICKETS = (ticket(PLANNED, "A"), ticket(PLANNED, "B", purpose=Purpose.HEDGE))
-SHA = {one.client_order_id: ("a" if one.leg == "A" else "b") * 64 for one in TICKETS}
-
-
-def ledger(**changes: Any) -> LedgerFacts:
-    """One closed, hedged trade, as the ledger has it."""
-    cash = [CashEntry(Venue.KALSHI, "opening", "opening", OPENING, START)]
-    cash += [CashEntry(f.venue, "fill", f"{f.trade_id}/{f.order_id}", f.cash, f.at) for f in RECORD.fills]
-    whole = LedgerFacts(
-        trades=(trade(),),
-        orders=tuple(order(n) for n in range(2)),
-        sends=tuple(Send(one.client_order_id, 1, SHA[one.client_order_id], START) for one in TICKETS),
-        fills=RECORD.fills,
-        cash=tuple(cash),
-        positions={(Venue.KALSHI, A): D(10), (Venue.KALSHI, B): D(10)},
-    )
-    return replace(whole, **changes)
-
-
-def trade(**changes: Any) -> TradeFacts:
-    held = (Reservation(-1, PLANNED.worst_cost, D("4.00"), START), Reservation(9, D(0), D(0), START + 9))
-    whole = TradeFacts(
-        PLANNED.id, PLANNED, TradeState.CLOSED, Outcome.HEDGED, D(10), D(0), D(0), RECORD.pnl, D(0), 9, RECORD.at, held
-    )
-    return replace(whole, **changes)
-
-
-def order(n: int, **changes: Any) -> OrderFacts:
-    of = TICKETS[n]
-    whole = OrderFacts(of, of.client_order_id, Verdict.ACCEPTED, "", "", order_id(of), of.size, True, 1, START, START)
-    return replace(whole, **changes)
-
-
-def held(trade_id: str = PLANNED.id, *, reserved: str = "15", cash: str = "0", **changes: Any) -> VenueCapital:
-    """The venue's money with one trade holding some of it, in agreement with `ledger()`'s entries."""
-    total = sum((entry.amount for entry in ledger().cash), D(0))
-    row = Capital(trade_id, Venue.KALSHI, D(reserved), D(cash))
-    whole = VenueCapital(Venue.KALSHI, total, D(reserved), total - D(cash) - D(reserved), (row,))
-    return replace(whole, **changes)
-
-
-def venue(**changes: Any) -> VenueSnapshot:
-    cash = OPENING + sum((f.cash for f in RECORD.fills), D(0))
-    whole = VenueSnapshot(Venue.KALSHI, cash, {A: D(10), B: D(10)}, (), RECORD.fills)
-    return replace(whole, **changes)
-
-
-def arrivals() -> list[Arrival]:
-    return [Arrival(one.client_order_id, 1, (SHA[one.client_order_id],), START) for one in TICKETS]
-
-
-def broken(finding: Finding, *texts: str) -> None:
-    """The invariant is false, and its violations name each of `texts`."""
-    assert finding.holds is False
-    told = " | ".join(finding.violations)
-    for text in texts:
-        assert text in told
+from tests.domain.facts import PLANNED, RECORD, TICKETS, arrivals, broken, held, ledger, order, trade, venue
+from tests.ledger.samples import OPENING, START, A, B, D, fill, order_id
 
 
 def test_a_trade_that_went_as_planned_keeps_all_seven() -> None:
@@ -362,76 +297,3 @@ def test_sums_that_are_not_those_of_the_entries_are_named() -> None:
         (held(cash="-4.168"), f"cash of {PLANNED.id} adds up to $0"),
     ):
         broken(capital_conserved(ledger(trades=stuck, capital=(wrong,))), named)
-
-
-# ---------------------------------------------------------------------- payment, shorts, orders placed elsewhere
-
-
-def paid(market: str, shares: int, payout: str) -> Redemption:
-    return Redemption(Venue.KALSHI, market, PLANNED.id, D(shares), D(payout), START + 9)
-
-
-def settlement(one: Redemption) -> CashEntry:
-    return CashEntry(one.venue, "settlement", f"{one.market}/{one.intent_id}", one.cash, one.at, one.intent_id)
-
-
-def test_what_markets_paid_is_cash_and_no_position_any_more() -> None:
-    payments = (paid(A, 10, "1"), paid(B, 10, "0"))
-    known = ledger(
-        redemptions=payments,
-        cash=(*ledger().cash, *(settlement(one) for one in payments)),
-        positions={(Venue.KALSHI, A): D(0), (Venue.KALSHI, B): D(0)},
-    )
-    account = venue(cash=venue().cash + 10, positions={})
-    assert all(finding.holds for finding in check_all(known, account, arrivals()))
-    broken(cash_and_positions_balance(known, venue(positions={})), "$-10.0000 unexplained")
-    broken(cash_and_positions_balance(replace(known, cash=ledger().cash), account), "settlement", A)
-    broken(cash_and_positions_balance(replace(known, positions=ledger().positions), account), A)
-
-
-def test_a_market_that_paid_otherwise_than_certain_shows_in_the_booked_pnl() -> None:
-    payments = (paid(A, 10, "0.5"), paid(B, 10, "0"))
-    known = ledger(redemptions=payments, cash=(*ledger().cash, *(settlement(one) for one in payments)))
-    broken(cash_and_positions_balance(known, None), PLANNED.id, "earned $-4.8413")
-
-
-def test_a_share_held_short_locks_a_dollar_of_the_venues_cash() -> None:
-    sold = replace(RECORD.fills[1], side=Side.SELL)
-    ref = f"{sold.trade_id}/{sold.order_id}"
-    opening, bought = ledger().cash[:2]
-    intent_ = replace(PLANNED, legs=(PLANNED.legs[0], replace(PLANNED.legs[1], side=Side.SELL)), payoff=D(0))
-    known = ledger(
-        trades=(replace(trade(pnl=RECORD.fills[0].cash + sold.cash), intent=intent_),),
-        fills=(RECORD.fills[0], sold),
-        cash=(opening, bought, CashEntry(Venue.KALSHI, "fill", ref, sold.cash, START)),
-        positions={(Venue.KALSHI, A): D(10), (Venue.KALSHI, B): D(-10)},
-    )
-    cash = OPENING + RECORD.fills[0].cash + sold.cash
-    account = venue(cash=cash - 10, positions={A: D(10), B: D(-10)}, fills=known.fills)
-    assert cash_and_positions_balance(known, account).holds
-    broken(
-        cash_and_positions_balance(known, replace(account, cash=cash)),
-        "$1001.1587 less $10 of collateral",
-        "$10.0000 unexplained",
-    )
-
-
-def test_a_transfer_counts_in_the_balance_and_is_no_fill() -> None:
-    moved = CashEntry(Venue.KALSHI, "transfer", "wire-7", D("-40"), START)
-    known = ledger(cash=(*ledger().cash, moved))
-    assert cash_and_positions_balance(known, venue(cash=venue().cash - 40)).holds
-
-
-def test_an_order_placed_elsewhere_may_arrive_once_a_trade_has_adopted_it() -> None:
-    theirs = Arrival("typed-by-hand", 1, ("f" * 64,))
-    broken(same_bytes(ledger(), [theirs]), "typed-by-hand", "never recorded")
-    adopted = replace(TICKETS[1], attempt=2, purpose=Purpose.ADOPTED, foreign_id="typed-by-hand")
-    facts = replace(order(1), ticket=adopted, client_order_id="typed-by-hand", sends=0, first_sent_at=0)
-    assert same_bytes(ledger(orders=(*ledger().orders, facts)), [theirs]).holds
-
-
-def test_a_settling_trade_has_no_order_left_open_either() -> None:
-    working = (WorkingOrder(order_id(TICKETS[0]), TICKETS[0].client_order_id, A, D(5)),)
-    settling = (trade(state=TradeState.SETTLING),)
-    broken(no_orphan_orders(ledger(trades=settling), venue(working=working)), "is settling")
-    broken(no_orphan_orders(ledger(trades=settling, orders=(order(0, settled=False),)), None), "is settling")

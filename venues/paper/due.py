@@ -23,11 +23,8 @@ class DueLoop:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await ended(self._task)
+        self._task = None
 
     def wake(self) -> None:
         """Something new may be due earlier than what was waited for."""
@@ -43,3 +40,11 @@ class DueLoop:
             wait = max(0, due - self._now()) / 1_000_000 if due else None
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), wait)
+
+
+async def ended(task: asyncio.Task[None] | None) -> None:
+    """Cancel it, and wait until it is over; what it raised besides is raised here."""
+    if task is not None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

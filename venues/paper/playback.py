@@ -11,7 +11,6 @@ they subscribe again. At the end the last books stay, and orders are still taken
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -24,6 +23,7 @@ import structlog
 from domain.errors import BadInput, SurefootError
 from venues.kalshi.frames import COUNT_UNIT, PRICE_UNIT
 from venues.paper.book import ONE
+from venues.paper.due import ended
 from venues.paper.floor import LIVE, Floor
 from venues.paper.metrics import Metrics
 from venues.recording.session import BookReset, Session, SessionEvent
@@ -145,11 +145,8 @@ class Playback:
         _LOG.info("session resumed", session=session.name, applied=playing.index, events=len(events))
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await ended(self._task)
+        self._task = None
 
     def status(self) -> dict[str, Any]:
         """`position`, `start` and `end` are recorded microseconds; `progress` runs from 0 to 1."""

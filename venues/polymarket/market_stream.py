@@ -29,7 +29,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from domain.errors import BadInput
-from venues.reconnect import close_socket
+from venues.reconnect import hang_up
 from venues.wire import LOOPBACK
 
 MARKET_PATH = "/ws/market"
@@ -176,11 +176,7 @@ class MarketLink:
     async def close(self) -> None:
         """Gone without a trace, whatever state it is in."""
         self._end("closed by us")
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._ws is not None:
-            await close_socket(self._ws)
+        await hang_up(self._ws, self._tasks)
 
     async def ask_again(self, assets: Iterable[str]) -> bool:
         """Have these assets' books sent anew; those asked for already are left out, those asked for a moment ago wait:
