@@ -52,8 +52,7 @@ class Feed:
             self.suppressed.append,
             on_gapped=lambda venue, markets, doubt: self.gapped.append((markets, doubt)),
             on_news=self.news.append,
-            on_dead=lambda venue, raw, why, at: self.dead.append((venue, raw, why)),
-            **options,
+            **{"on_dead": lambda venue, raw, why, at: self.dead.append((venue, raw, why)), **options},
         )
 
     def send(self, raw: bytes, at: int = T0, link: int = 1) -> None:

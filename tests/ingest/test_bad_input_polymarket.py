@@ -2,63 +2,26 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from domain.book import Book
-from domain.fees import FeeModel, FeeSchedule
-from domain.intent import Intent, LegPolicy
-from domain.limits import GateLimits, SetParams
-from domain.market import MarketSpec, Venue
+from domain.market import Venue
 from ingest.dead_letters import DeadLetters, read
-from ingest.engine import Engine
-from ingest.events import Doubt, News, Resolved, TickChange
-from ingest.sets import OutcomeSet
-from ingest.strategies.basket import baskets
+from ingest.events import Doubt, Resolved, TickChange
+from tests.ingest.polymarket_feed import CENT, CONDITION, MS, NO, SHARE, T0, YES, Feed, image
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
 
-T0 = 1_780_000_000_000_000
-MS = 1_000
-CENT = 10_000
-SHARE = 1_000_000
-CONDITION = "0x" + "ab" * 32
-YES, NO = "1001", "1002"
-FREE = FeeSchedule(taker=Decimal(0), unit=Decimal("0.000001"), model=FeeModel.POLYMARKET)
 
-
-class Stream:
-    """One connection with both tokens of a condition at 47/49 and 51/53, and the store of what could not be used."""
+class Stream(Feed):
+    """Both tokens at 47/49 and 51/53, and the store of what could not be used."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.letters = DeadLetters(folder)
-        self.gapped: list[tuple[tuple[str, ...], Doubt]] = []
-        self.intents: list[Intent] = []
-        self.news: list[News] = []
-        specs = tuple(
-            MarketSpec(Venue.POLYMARKET, mine, CONDITION, mine, FREE, outcomes=2, complement=other)
-            for mine, other in ((YES, NO), (NO, YES))
-        )
-        self.engine = Engine(
-            baskets([OutcomeSet(specs)], SetParams(), GateLimits(), LegPolicy()),
-            GateLimits(),
-            self.intents.append,
-            lambda suppression: None,
-            on_gapped=lambda venue, markets, doubt: self.gapped.append((markets, doubt)),
-            on_news=self.news.append,
-            on_dead=self.letters.keep,
-        )
-        self.send(image(YES, 47, 49))
-        self.send(image(NO, 51, 53))
-
-    def send(self, raw: bytes, at: int = T0, link: int = 1) -> None:
-        self.engine.on_frame(raw, at, Venue.POLYMARKET, link)
-
-    def of(self, asset: str) -> Book:
-        return self.engine.polymarket.books[asset]
+        super().__init__(on_dead=self.letters.keep)
+        self.ready()
 
     def doubted(self) -> tuple[str, ...]:
         return self.engine.doubted(Venue.POLYMARKET)
@@ -70,10 +33,6 @@ class Stream:
 @pytest.fixture
 def stream(tmp_path: Path) -> Stream:
     return Stream(tmp_path)
-
-
-def image(asset: str, bid: int, ask: int, at: int = T0) -> bytes:
-    return frames.book(CONDITION, asset, [(bid * CENT, 100 * SHARE)], [(ask * CENT, 100 * SHARE)], at)
 
 
 def change(cents: int = 46, size: int = 5, at: int = T0 + MS, asset: str = YES) -> bytes:
