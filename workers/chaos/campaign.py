@@ -125,18 +125,21 @@ async def watch(on: Stage, paths: Iterable[Path], say: Say, times: int = 2) -> l
 
 async def kill_at(on: Stage, wanted: Sequence[Step], say: Say, minutes: float | None = None) -> Result:
     """Make every kill, those that can share one together, or as many as fit into `minutes`; what was not reached is
-    tried once more in processes that have only just started."""
+    tried once more at the end, in processes that have only just started."""
     result, began = Result(steps=len(wanted)), time.monotonic()
     waiting = steps.batches(wanted)
     say(f"{len(wanted)} steps in {len(waiting)} rounds")
-    again: set[str] = set()
-    while waiting:
+    again: dict[str, Step] = {}
+    retrying = False
+    while waiting or (again and not retrying):
         if minutes is not None and time.monotonic() - began > minutes * 60:
             break
+        if not waiting:
+            waiting, retrying = steps.batches(list(again.values())), True
         batch = waiting.pop(0)
         victim = batch[0].victim
         made = steps.lanes(batch)
-        if batch[0].name in again:  # some calls are made by a fresh process only: it keeps what it has read
+        if retrying:  # some calls are made by a fresh process only: it keeps what it has read
             on.system.kill(("worker", "ingest"))
         this = await on.play(made, victim)
         wrong = await verdict.violations(on.system, this)
@@ -146,11 +149,11 @@ async def kill_at(on: Stage, wanted: Sequence[Step], say: Say, minutes: float | 
         result.violations += wrong
         result.halts += await operator.lift_halts(on.system, say)
         missed = [step for step, lane in zip(batch, made, strict=True) if not lane.reached]
-        if fresh := [step for step in missed if step.name not in again]:
-            again.update(step.name for step in fresh)
-            waiting += steps.batches(fresh)
-        result.unreached += [step.name for step in missed if step not in fresh]
-    result.left = sum(len(batch) for batch in waiting)
+        if retrying:
+            result.unreached += [step.name for step in missed]
+        else:
+            again.update({step.name: step for step in missed})
+    result.left = sum(len(batch) for batch in waiting) + (0 if retrying else len(again))
     for name in result.unreached:
         say(f"never reached: {name}")
     result.seconds = time.monotonic() - began

@@ -289,7 +289,10 @@ class Stage:
             await operator.seen_stuck(await self.client(), trade, this.problems)
         if lane.path.operator == "adopt" and not lane.by_hand:
             assert lane.intent is not None
-            lane.by_hand = await operator.trade_by_hand(self.system, lane.intent.legs[1], lane.name)
+            try:
+                lane.by_hand = await operator.trade_by_hand(self.system, lane.intent.legs[1], lane.name)
+            except Unavailable:
+                return  # the exchange is away just now; a trade that is still stuck is found again
         ended = await operator.command(self.system, lane.path.operator, trade, self.plan_file, lane.by_hand)
         if ended.code not in _TOLD:
             this.problems.append(f"{lane.step}: surefoot {lane.path.operator} ended with {ended.code}: {ended.err}")
