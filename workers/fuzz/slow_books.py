@@ -65,11 +65,14 @@ class SlowBook:
 
 
 def parsed(raw: bytes) -> Any:
-    """Raises NoText. Integers too long to be any number of a venue become text."""
+    """Raises NoText, for half a surrogate pair too: no text has such a character, however it is escaped. Integers too
+    long to be any number of a venue become text."""
     try:
-        return json.loads(raw.decode("utf-8"), parse_int=lambda text: int(text[:40]), object_pairs_hook=_object)
+        said = json.loads(raw.decode("utf-8"), parse_int=lambda text: int(text[:40]), object_pairs_hook=_object)
+        json.dumps(said, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise NoText from None
+    return said
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
