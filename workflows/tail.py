@@ -77,6 +77,7 @@ class Tail:
         settlement = await self._desk.settle(trade.intent, record)
         trade.closing = False
         if settlement.agrees:
+            self._adopt(settlement)  # equal counts, and now what they cost to the last unit: later records say it too
             trade.rested(settlement.record)
         return settlement
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import ROUND_DOWN
 
 import pytest
 
 from domain.evidence import Fill, FillStatus, Resolution
 from domain.intent import Intent, Way
+from domain.operator import Action, OperatorCommand
+from domain.orders import OrderTicket, SubmitResult
 from domain.trade import Outcome, TradeState
 from tests.ledger.samples import START, A, B, D
 from tests.workflows.rehearsal import BOTH, MS, PAYDAY_MS, Rehearsal, closed
@@ -165,3 +168,24 @@ async def test_a_hedge_short_by_a_sale_is_bought_back_before_anything_else() -> 
     record = await stage.run()
     assert await stage.broken() == [], stage.story()
     assert record.state is TradeState.CLOSED
+
+
+async def test_a_trade_that_settles_says_what_its_fills_cost_whatever_is_written_of_it_meanwhile() -> None:
+    """The answer to an order has an average fee; Kalshi rounds that of each fill up, so it is a hair too low."""
+    stage = Rehearsal(size="5")
+    submit = stage.venue.submit
+
+    async def rounded(order: OrderTicket) -> SubmitResult:
+        result = await submit(order)
+        assert result.average_fee is not None
+        return replace(result, average_fee=result.average_fee.quantize(D("0.001"), ROUND_DOWN))
+
+    stage.venue.submit = rounded  # type: ignore[method-assign]
+    stage.ask_at(60_000, Action.ADOPT, OperatorCommand("ada", "mine too", "nobodys", "kalshi"))
+    seen = stage.look_at(90_000)
+    await closed(stage, Outcome.HEDGED, "open A1 buy 5 at 0.40", "hedge B1 buy 5 at 0.55")
+    assert "was not adopted" in stage.story()
+    spent = -sum((fill.cash for fill in await stage.fills()), D(0))
+    assert spent % D("0.0001") == 0
+    assert [record.reserved for record in stage.desk.recorded[:1]] == [spent]
+    assert [(record.state, record.reserved, record.pnl) for record in seen] == [(TradeState.SETTLING, spent, 5 - spent)]
