@@ -342,7 +342,8 @@ class Engine:
         """The whole of it at `now`: the process, its conditions, what changed of late, and every strategy."""
         ready = self.readiness
         conditions = tuple(replace(condition) for condition in ready.conditions.values())
-        return Answer(now, ready.phase_at(now), conditions, tuple(ready.changes), self.reasons(now))
+        changes, phase = tuple(ready.changes), ready.phase_at(now)
+        return Answer(now, phase, ready.waits_for(now), conditions, changes, self.reasons(now))
 
     def books(self, venue: Venue) -> Iterable[Book]:
         """The books of `venue` that are watched."""

@@ -16,7 +16,7 @@ own state rests on its book, not on words: `market_phase`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -112,13 +112,12 @@ class Readiness:
 
     def _next(self, phase: Phase, at: int) -> tuple[Phase, str] | None:
         """The one transition that `phase` allows at `at`, and why; None to stay. The whole machine is here."""
-        conditions = self.conditions.values()
-        broken = next((c for c in conditions if not c.ok and c.pauses is not Pauses.NOTHING), None)
-        if phase is Phase.STARTING and all(c.ever for c in conditions if c.feed):
+        counted = self._counted()
+        if phase is Phase.STARTING and all(c.ever for c in self.conditions.values() if c.feed):
             return Phase.WARMING, "every feed has come"
-        if phase is Phase.RUNNING and broken is not None:
-            return Phase.DEGRADED, f"{broken.name}: {broken.why}"
-        if phase in (Phase.WARMING, Phase.DEGRADED) and broken is None and self._steady(at):
+        if phase is Phase.RUNNING and any(not condition.ok for condition in counted):
+            return Phase.DEGRADED, self._unmet(counted, at)
+        if phase in (Phase.WARMING, Phase.DEGRADED) and not self._unmet(counted, at):
             return Phase.RUNNING, "everything holds"
         return None
 
@@ -140,18 +139,28 @@ class Readiness:
         stands = set(Pauses) - {Pauses.NOTHING}
         if phase is Phase.DEGRADED:  # what does not hold may be no business of this strategy
             stands = {Pauses.ALL, Pauses.FEATURES} if features else {Pauses.ALL}
-        matters = [condition for condition in self.conditions.values() if condition.pauses in stands]
+        why = self._unmet([condition for condition in self.conditions.values() if condition.pauses in stands], at)
+        return f"{phase}: {why}" if why else ""
+
+    def waits_for(self, at: int) -> str:
+        """What keeps the phase from RUNNING at `at`; empty if it runs. Changes nothing."""
+        phase = self.phase_at(at)
+        if phase is Phase.RUNNING:
+            return ""
+        return "the process is stopping" if phase is Phase.STOPPING else self._unmet(self._counted(), at)
+
+    def _counted(self) -> list[Condition]:
+        return [condition for condition in self.conditions.values() if condition.pauses is not Pauses.NOTHING]
+
+    def _unmet(self, matters: Sequence[Condition], at: int) -> str:
+        """The first of them that does not hold, or that they have not held for long enough; empty if they have."""
         for condition in matters:
             if not condition.ok:
-                return f"{phase}: {condition.name}: {condition.why}"
+                return f"{condition.name}: {condition.why}"
         held = at - max((condition.since for condition in matters), default=0)
         if held >= self.settle:
             return ""
-        return f"{phase}: everything has held for {held / 1e6:.1f} s of {self.settle / 1e6:g} s"
-
-    def _steady(self, at: int) -> bool:
-        counted = (c.since for c in self.conditions.values() if c.pauses is not Pauses.NOTHING)
-        return at - max(counted, default=0) >= self.settle
+        return f"everything has held for {held / 1e6:.1f} s of {self.settle / 1e6:g} s"
 
     def _enter(self, phase: Phase, why: str, at: int) -> None:
         if phase is not self.phase:

@@ -76,10 +76,12 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The whole of it at `at` (our clock, µs): the process's phase and conditions, recent changes, the strategies."""
+    """The whole of it at `at` (our clock, µs): the process's phase and what keeps it from running (empty for nothing),
+    conditions, recent changes, the strategies."""
 
     at: int
     phase: Phase
+    why: str
     conditions: tuple[Condition, ...]
     changes: tuple[Change, ...]
     reasons: tuple[Reason, ...]
@@ -90,6 +92,7 @@ def plain(answer: Answer) -> dict[str, Any]:
     return {
         "at": answer.at,
         "phase": answer.phase,
+        "why": answer.why,
         "conditions": [
             {"name": c.name, "ok": c.ok, "why": c.why, "since": c.since, "pauses": c.pauses} for c in answer.conditions
         ],

@@ -203,11 +203,13 @@ def test_a_recording_of_conditions_replays_to_the_same_decisions_and_answers_why
     again = rerun(session)
     assert (again.verdict, len(again.intents)) == (Verdict.SAME, 2)
     then = plain(until(session, T0 + 6 * S + MS // 2))
-    assert then["phase"] == "degraded"
+    assert (then["phase"], then["why"]) == ("degraded", "temporal: it does not answer")
+    settling = plain(until(session, T0 + 7 * S + MS // 2))
+    assert (settling["phase"], settling["why"]) == ("degraded", "everything has held for 0.0 s of 1 s")
     assert [condition["name"] for condition in then["conditions"] if not condition["ok"]] == ["temporal"]
     assert then["strategies"][0]["why"] == "paused: degraded: temporal: it does not answer"
     later = plain(until(session, T0 + 9 * S + 2 * MS))
-    assert (later["phase"], later["strategies"][0]["gate"]) == ("running", None)
+    assert (later["phase"], later["why"], later["strategies"][0]["gate"]) == ("running", "", None)
     assert later["strategies"][0]["why"] == "no edge: a share of each costs $1.02 and pays $1.00"
 
 

@@ -68,6 +68,8 @@ def test_one_condition_that_fails_degrades_at_once_and_the_way_back_takes_its_ti
     assert ready.obstacle(20 * S, features=False) == "degraded: temporal: it does not answer"
     ready.say("temporal", True, "", 21 * S)
     assert ready.obstacle(21 * S + SETTLE - 1, features=False).startswith("degraded: everything has held for")
+    assert ready.waits_for(21 * S + SETTLE // 2) == "everything has held for 0.5 s of 1 s"
+    assert ready.waits_for(21 * S + SETTLE) == ""
     ready.step(21 * S + SETTLE)
     assert [(change.before, change.after, change.at) for change in changes] == [
         (Phase.STARTING, Phase.WARMING, 10 * S),

@@ -127,8 +127,9 @@ def _show(answer: dict[str, Any], *, whole: bool) -> None:
     phase = str(answer["phase"])
     ago = (wall_clock_us() - answer["at"]) / 1e6
     when = "now" if ago < _PATIENCE_S else f"at {iso(answer['at'])}"
-    out.print(f"[bold]{when}[/bold]: [{_STYLE.get(phase, 'white')}]{phase}[/]", highlight=False)
     broken = [condition for condition in answer["conditions"] if not condition["ok"]]
+    because = f": {escape(answer['why'])}" if answer["why"] and not broken else ""
+    out.print(f"[bold]{when}[/bold]: [{_STYLE.get(phase, 'white')}]{phase}[/]{because}", highlight=False)
     for condition in broken:
         since = f" since {iso(condition['since'])}" if condition["since"] else ""
         pauses = {"all": "", "nothing": " (pauses nothing)"}.get(
