@@ -72,7 +72,12 @@ class PolymarketFeed(Feed):
         touched: list[_Asset] = []
         last: _Asset | None = None
         latest = received_at + AHEAD_US
-        for event in decode(raw):
+        events = decode(raw)
+        if raw[:1] == b"[":  # several messages: nothing of any is taken before all can be
+            for event in events:
+                if isinstance(event, (Change, BookImage, Best)) and event.at > latest:
+                    raise _ahead(event.at, received_at)
+        for event in events:
             if type(event) is Change:
                 counters.deltas += 1
                 asset = self._assets.get(event.market)

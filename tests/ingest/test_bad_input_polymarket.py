@@ -131,6 +131,15 @@ def test_a_frame_is_taken_whole_or_not_at_all(stream: Stream) -> None:
     assert stream.of(YES).best_bid == 470_000
 
 
+def test_of_several_messages_none_is_taken_where_a_later_one_is_a_year_ahead(stream: Stream) -> None:
+    late = image(NO, 51, 53, T0 + 365 * 86_400_000 * MS)
+    stream.send(frames.array(image(YES, 40, 41, T0 - MS), late))
+    assert stream.doubted() == (YES, NO)
+    assert (stream.of(YES).best_bid, stream.of(YES).exchange_at) == (470_000, T0)
+    stream.send(image(YES, 40, 41, T0 - MS))
+    assert stream.doubted() == (YES, NO)  # older than what was believed: no end of a doubt
+
+
 def test_a_huge_frame_is_read(stream: Stream) -> None:
     levels = [(price * 100, SHARE) for price in range(1, 9_000)]
     stream.send(frames.book(CONDITION, YES, levels[:4_000], levels[5_000:], T0 + MS))
