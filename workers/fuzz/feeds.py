@@ -91,8 +91,11 @@ def kalshi(session: bytes) -> None:
             run.engine.on_state(False, "lost")
             run.engine.on_state(True, "back")
         else:
+            refused = run.engine.counters.malformed
             slow.take(line, at)
             run.engine.on_frame(line, at)
+            if run.engine.counters.malformed > refused:
+                slow.refuse(line)  # it may be stricter: of a key said twice, say, it wants both to be right
         run.agree(Venue.KALSHI, line)
 
 

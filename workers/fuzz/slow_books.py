@@ -18,6 +18,10 @@ AHEAD = 60 * MICRO
 _NUMBER = re.compile(r"\d*(\.\d{0,6})?", re.ASCII)
 
 
+TWICE = "\0"
+"""The key under which an object keeps all values where one was said twice."""
+
+
 class Unsure(Exception):
     """This message cannot be believed as it is."""
 
@@ -78,7 +82,7 @@ def parsed(raw: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """What is said twice counts as said last; what was said first is kept for `names`."""
     said = dict(pairs)
-    return said if len(said) == len(pairs) else {"\0": [value for _, value in pairs], **said}
+    return said if len(said) == len(pairs) else {TWICE: [value for _, value in pairs], **said}
 
 
 def names(value: Any, wanted: Collection[str]) -> Iterator[str]:

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import UTC, datetime
 from typing import Any
 
 from ingest.feed_kalshi import PASSED_OVER
-from workers.fuzz.slow_books import AHEAD, MICRO, NoText, SlowBook, Unsure, micros, names, parsed, price, text, whole
+from workers.fuzz.slow_books import (
+    AHEAD,
+    MICRO,
+    TWICE,
+    NoText,
+    SlowBook,
+    Unsure,
+    micros,
+    names,
+    parsed,
+    price,
+    text,
+    whole,
+)
 
 
 class SlowKalshi:
     def __init__(self, markets: tuple[str, ...]) -> None:
         self.books = {market: SlowBook(market) for market in markets}
         self._last: dict[int, int] = {}
+        self._before = (copy.deepcopy(self.books), dict(self._last))
 
     def take(self, raw: bytes, received_at: int) -> None:
+        self._before = (copy.deepcopy(self.books), dict(self._last))
         try:
             said = parsed(raw)
         except NoText:
@@ -24,6 +40,20 @@ class SlowKalshi:
             self._read(said, received_at)
         except (Unsure, TypeError, ValueError, AttributeError, LookupError, OverflowError):
             self._doubt(list(names(said, self.books)) or self.books)
+
+    def refuse(self, raw: bytes) -> None:
+        """The frame was not taken, for whatever reason: books as before it, and what it names in doubt. Where its head
+        says something twice, nobody knows which number was counted."""
+        books, last = self._before
+        for market, book in books.items():
+            self.books[market].become(book)
+        try:
+            said = parsed(raw)
+        except NoText:
+            said = {}
+        if isinstance(said, dict) and TWICE in said:
+            self._last = {sid: seq for sid, seq in self._last.items() if last.get(sid) == seq}
+        self._doubt(list(names(said, self.books)) or self.books)
 
     def down(self) -> None:
         self._last.clear()
