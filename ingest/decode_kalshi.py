@@ -164,8 +164,8 @@ def _other(raw: bytes, wrong: Exception) -> Lifecycle | Other:
         head = _head.decode(raw)
     except _UNREADABLE:
         raise Malformed(f"not a message: {wrong}") from None
-    if head.type in ("orderbook_delta", "orderbook_snapshot"):
-        raise Malformed(f"{head.type}: {wrong}") from None
+    if head.type in ("", "orderbook_delta", "orderbook_snapshot"):
+        raise Malformed(f"{head.type or 'a message without type'}: {wrong}") from None
     if head.type == _LIFECYCLE:
         return _changed(raw, head.sid, head.seq)
     return Other(head.sid, head.seq, head.type)

@@ -148,6 +148,7 @@ UNREADABLE = {
     "nesting without end": b'{"type":"orderbook_delta","x":' + b"[" * 200_000,
     "a name that is escaped": bent(b"AAA", b"\\u0041AA").replace(b'"yes"', b'"both"'),
     "no type": b'{"sid":1,"seq":3}',
+    "no type and no message": b'{"seq":3,"msg":8}',
 }
 
 
