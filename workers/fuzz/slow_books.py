@@ -70,7 +70,7 @@ class SlowBook:
 
 def parsed(raw: bytes) -> Any:
     """Raises NoText, for half a surrogate pair too: no text has such a character, however it is escaped. Integers too
-    long to be any number of a venue become text."""
+    long to be any number of a venue are cut."""
     try:
         said = json.loads(raw.decode("utf-8"), parse_int=lambda text: int(text[:40]), object_pairs_hook=_object)
         json.dumps(said, ensure_ascii=False).encode()
@@ -101,7 +101,8 @@ def text(value: Any) -> str:
 
 
 def whole(value: Any) -> int:
-    if type(value) is not int:
+    """No venue counts beyond 64 bits: such a number is none, and counts nothing."""
+    if type(value) is not int or not -(2**63) <= value < 2**63:
         raise Unsure
     return value
 
