@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -69,14 +70,18 @@ class SlowBook:
 
 
 def parsed(raw: bytes) -> Any:
-    """Raises NoText, for half a surrogate pair too: no text has such a character, however it is escaped. Integers too
-    long to be any number of a venue are cut."""
+    """Raises NoText, for half a surrogate pair too: no text has such a character, however it is escaped. Integers that
+    Python refuses to read for their length become text."""
     try:
-        said = json.loads(raw.decode("utf-8"), parse_int=lambda text: int(text[:40]), object_pairs_hook=_object)
+        said = json.loads(raw.decode("utf-8"), parse_int=_integer, object_pairs_hook=_object)
         json.dumps(said, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise NoText from None
     return said
+
+
+def _integer(said: str) -> int | str:
+    return int(said) if len(said) <= sys.int_info.default_max_str_digits else said
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -101,8 +106,7 @@ def text(value: Any) -> str:
 
 
 def whole(value: Any) -> int:
-    """No venue counts beyond 64 bits: such a number is none, and counts nothing."""
-    if type(value) is not int or not -(2**63) <= value < 2**63:
+    if type(value) is not int:
         raise Unsure
     return value
 
