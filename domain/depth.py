@@ -93,11 +93,6 @@ def sell(bids: Sequence[Level], size: int, fees: TakerFees) -> Walk:
     return _walk(bids, size, fees, 1)
 
 
-def take(levels: Sequence[Level], size: int, side: Side, fees: TakerFees) -> Walk:
-    """Buy from asks or sell into bids, whichever `levels` are."""
-    return _walk(levels, size, fees, -1 if side is Side.BUY else 1)
-
-
 def _walk(levels: Sequence[Level], size: int, fees: TakerFees, sign: int) -> Walk:
     account = RoundingAccumulator(fees.unit)
     left = size
@@ -125,7 +120,7 @@ class Depth:
     """What any size costs on one side of a book, all-in: each level is walked once a version of the book.
 
     `side` is that of the order which takes. The sums up to each level are kept as far as anybody has asked, so another
-    size is a search among them and at most one part of a level. Answers equal those of `take`.
+    size is a search among them and at most one part of a level. Answers equal those of `buy` and `sell`.
     """
 
     __slots__ = ("_book", "_fees", "_gathered", "_gross", "_levels", "_paid", "_side", "_sizes", "_version")
@@ -192,6 +187,10 @@ def marginal(price: int, fees: TakerFees, side: Side = Side.BUY) -> int:
     """
     value = price * _UNIT
     return (value if side is Side.BUY else -value) + fees.marginal(price)
+
+
+def _anew(books: Sequence[Book]) -> Walker:
+    return lambda n, side, size, fees: Depth(books[n], side, fees).walk(size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,11 +304,9 @@ def set_quote(books: Sequence[Book], terms: SetTerms, walker: Walker | None = No
     size = best_set_size(ladders, terms)
     if size == 0:
         return None
-    rules = enumerate(zip(ladders, terms.sides, terms.fees, strict=True))
-    walks = tuple(
-        take(ladder, size, side, fees) if walker is None else walker(n, side, size, fees)
-        for n, (ladder, side, fees) in rules
-    )
+    walk = walker or _anew(books)
+    rules = enumerate(zip(terms.sides, terms.fees, strict=True))
+    walks = tuple(walk(n, side, size, fees) for n, (side, fees) in rules)
     if any(walk.gross < least * MICRO for walk, least in zip(walks, terms.notionals, strict=False)):
         return None  # an order the venue would refuse for being worth too little
     edge = size * terms.payoff - sum(walk.outlay(side) for walk, side in zip(walks, terms.sides, strict=True))

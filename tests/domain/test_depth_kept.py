@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.book import Book
-from domain.depth import Depth, TakerFees, take
+from domain.depth import Depth, TakerFees, buy, sell
 from domain.fees import FeeModel
 from domain.money import MICRO
 from domain.orders import Side
@@ -37,8 +37,10 @@ def test_any_size_at_any_version_costs_what_the_walk_from_the_best_level_costs(
         if isinstance(first, Side):
             assert isinstance(second, int)
             assert isinstance(third, TakerFees)
-            levels = book.ask_levels() if first is Side.BUY else book.bid_levels()
-            assert view.walk(0, first, second, third) == take(levels, second, first, third)
+            anew = (
+                buy(book.ask_levels(), second, third) if first is Side.BUY else sell(book.bid_levels(), second, third)
+            )
+            assert view.walk(0, first, second, third) == anew
         else:
             assert isinstance(second, int)
             assert isinstance(third, int)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -71,3 +72,19 @@ def fill(trade_id: str, count: str, **changes: Any) -> dict[str, Any]:
         "is_taker": True,
         "created_time": "2026-11-21T02:00:00.25Z",
     } | changes
+
+
+FRESH = "/exchange/user_data_timestamp"
+ORDERS, FILLS = "/portfolio/orders", "/portfolio/fills"
+
+
+def as_of(at: int) -> dict[str, str]:
+    return {"as_of_time": datetime.fromtimestamp(at / 1e6, UTC).isoformat().replace("+00:00", "Z")}
+
+
+def orders(*rows: dict[str, Any], cursor: str = "") -> dict[str, Any]:
+    return {"orders": list(rows), "cursor": cursor}
+
+
+def fills(*rows: dict[str, Any], cursor: str = "") -> dict[str, Any]:
+    return {"fills": list(rows), "cursor": cursor}

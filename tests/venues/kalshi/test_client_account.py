@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,26 +9,10 @@ import pytest
 
 from domain.errors import BadInput
 from domain.orders import Side
-from tests.venues.kalshi.fake import MARKET, FakeKalshi, fill, order, ticket
+from tests.venues.kalshi.fake import FILLS, MARKET, ORDERS, FakeKalshi, fill, fills, order, orders, ticket
 from tests.venues.scripted import NOW, says
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.signing import Signer
-
-FRESH = "/exchange/user_data_timestamp"
-ORDERS, FILLS = "/portfolio/orders", "/portfolio/fills"
-
-
-def as_of(at: int) -> dict[str, str]:
-    return {"as_of_time": datetime.fromtimestamp(at / 1e6, UTC).isoformat().replace("+00:00", "Z")}
-
-
-def orders(*rows: dict[str, Any], cursor: str = "") -> dict[str, Any]:
-    return {"orders": list(rows), "cursor": cursor}
-
-
-def fills(*rows: dict[str, Any], cursor: str = "") -> dict[str, Any]:
-    return {"fills": list(rows), "cursor": cursor}
-
 
 # --- account ----------------------------------------------------------------------------------------------------
 
