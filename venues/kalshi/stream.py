@@ -44,6 +44,7 @@ from venues.kalshi.address import WS_PATH, socket_url
 from venues.kalshi.errors import parse_error
 from venues.kalshi.hours import Pause, weekly_pause
 from venues.kalshi.messages import Envelope, StreamError, Subscribed
+from venues.kalshi.peek import OfMarket, Peek
 from venues.kalshi.sequence import Arrival, Sequence
 from venues.kalshi.signing import Signer
 from venues.reconnect import close_socket, full_jitter
@@ -84,24 +85,6 @@ class StreamTiming:
     backoff_s: float = 0.25
     backoff_cap_s: float = 30.0
     settled_s: float = 10.0
-
-
-class _Peek(msgspec.Struct):
-    """The outside of a frame, `msg` skipped."""
-
-    type: str
-    sid: int | None = None
-    seq: int | None = None
-    id: int | None = None
-
-
-class _Named(msgspec.Struct):
-    market_ticker: str = ""
-    event_type: str = ""
-
-
-class _WithMarket(msgspec.Struct):
-    msg: _Named
 
 
 class _Lost(Exception):
@@ -168,7 +151,7 @@ class KalshiStream:
         self._also = tuple(also)
         self._pause_at = pause_at
         self._rng = rng or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
-        self._peek = msgspec.json.Decoder(_Peek)
+        self._peek = msgspec.json.Decoder(Peek)
         self._next_id = 0
         self._link: _Link | None = None
 
@@ -336,11 +319,11 @@ class KalshiStream:
         """The market a snapshot is of while one is awaited; "" for any other frame."""
         if not link.awaited or kind != "orderbook_snapshot":
             return ""
-        return msgspec.json.decode(raw, type=_WithMarket).msg.market_ticker
+        return msgspec.json.decode(raw, type=OfMarket).msg.market_ticker
 
     def _matters(self, raw: bytes) -> bool:
         try:
-            said = msgspec.json.decode(raw, type=_WithMarket).msg
+            said = msgspec.json.decode(raw, type=OfMarket).msg
         except _UNREADABLE:
             return False
         return said.event_type in _PAYING or said.market_ticker in self._markets
@@ -368,7 +351,7 @@ class KalshiStream:
                 link.acked = True
                 self._on_state(True, "every subscription is acknowledged")
 
-    async def _gap(self, link: _Link, peek: _Peek) -> None:
+    async def _gap(self, link: _Link, peek: Peek) -> None:
         if peek.sid != link.books:
             raise _Lost(f"a frame of subscription {peek.sid} is missing before number {peek.seq}; reconnecting")
         self._on_gap(self._markets)
