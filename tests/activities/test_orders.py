@@ -45,7 +45,7 @@ def _raise_minimum(desk: Desk) -> Intent:
 
 
 def _spend(desk: Desk) -> Intent:
-    desk.venue.money = D("14.99")
+    desk.venue.purse.money = D("14.99")
     return PLANNED
 
 

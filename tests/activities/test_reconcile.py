@@ -111,7 +111,7 @@ async def test_what_no_trade_knows_or_none_can_be_asked_for_stays_foreign_and_ha
 
 
 async def test_cash_moved_in_is_booked_as_a_transfer_once_however_often_the_run_is_repeated(desk: Desk) -> None:
-    desk.venue.money += D("250.5")
+    desk.venue.purse.money += D("250.5")
     compared = await desk.compare()
     request = ConsequencesRequest("run-1", Trigger.SCHEDULE, (compared,), {})
     for _ in range(2):

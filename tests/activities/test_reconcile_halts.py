@@ -69,14 +69,14 @@ async def test_an_acknowledged_order_that_fills_later_and_a_market_that_pays_it_
 
 
 async def test_shares_held_since_before_the_first_start_are_acknowledged_once_and_then_expected(desk: Desk) -> None:
-    desk.venue._held[B] = D(7)
+    desk.venue.purse.held[B] = D(7)
     result = await desk.reconcile(Trigger.START_UP)
     assert kinds(result) == [Kind.POSITION]
     assert result.safe_mode
     await take_note(desk.ledger, desk.records, PERSON)
     await take_note_again(desk)
     assert (await desk.reconcile(Trigger.START_UP)).findings == ()
-    desk.venue._held[B] = D(9)
+    desk.venue.purse.held[B] = D(9)
     assert kinds(await desk.reconcile()) == [Kind.POSITION]
 
 
@@ -87,7 +87,7 @@ async def take_note_again(desk: Desk) -> None:
 
 async def test_a_halt_that_something_else_asks_for_survives_an_acknowledgement(desk: Desk) -> None:
     await desk.rest_by_hand()
-    desk.venue._held[A] = D(7)
+    desk.venue.purse.held[A] = D(7)
     mine = await desk.ledger.set_halt(Halt("", Scope.MARKET, f"kalshi/{B}", Rule.OPERATOR, "bo", "I say so", START))
     await desk.reconcile(Trigger.START_UP)
     done = await take_note(desk.ledger, desk.records, PERSON)
@@ -113,8 +113,8 @@ async def test_halts_and_acknowledgements_outlive_whoever_made_them(desk: Desk) 
 
 
 async def test_cash_that_differs_while_a_position_does_halts_the_venue(desk: Desk) -> None:
-    desk.venue._held[B] = D(7)
-    desk.venue.money -= 5
+    desk.venue.purse.held[B] = D(7)
+    desk.venue.purse.money -= 5
     result = await desk.reconcile()
     assert kinds(result) == [Kind.POSITION, Kind.CASH]
     assert await desk.halts() == {
@@ -171,11 +171,11 @@ async def test_a_workflow_of_a_trade_unknown_to_the_ledger_is_found(desk: Desk) 
 
 async def test_what_keeps_moving_in_every_look_of_two_runs_counts(desk: Desk) -> None:
     """A difference under steady trading never shows the same number twice; it is real all the same."""
-    desk.venue._held[B] = D(7)
+    desk.venue.purse.held[B] = D(7)
     account = desk.venue.account
 
     async def restless() -> Any:
-        desk.venue._held[B] += 1
+        desk.venue.purse.held[B] += 1
         return await account()
 
     desk.venue.account = restless  # type: ignore[method-assign]

@@ -126,7 +126,7 @@ async def test_shares_sold_short_hold_a_dollar_each_until_they_are_bought_back(v
     await venue.submit(replace(IOC, attempt=2))
     fills = (await venue.account()).fills
     assert await venue.cash() == D(1000) + sum((one.cash for one in fills), D(0))
-    assert venue.least_cash < D(1000) - 6
+    assert venue.purse.least < D(1000) - 6
 
 
 @pytest.mark.parametrize("status", [FillStatus.FINAL, FillStatus.VOID])

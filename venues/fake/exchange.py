@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
@@ -33,6 +32,7 @@ from venues.fake.books import Books, Money, take, within
 from venues.fake.budget import Budget
 from venues.fake.faults import Fault, Faults
 from venues.fake.orders import Placed, Word
+from venues.fake.purse import Purse
 from venues.port import Account, OpenOrder
 
 _ZERO = Decimal(0)
@@ -42,9 +42,8 @@ class FakeVenue:
     """A `venues.port.VenueClient`. `clock` is microseconds; `lag_ms` how far order reads, `fills_lag_ms` how much
     further the lists of fills, lie behind what happened; a lagging read shows the order as it was then.
 
-    It gives credit: neither cash nor shares are checked (script a `REJECT` for that). Shares sold that are not held are
-    held short, a dollar of collateral each. `least_cash` is the least spendable cash there ever was, `malformed` the
-    orders refused as off grid, lot or minimum.
+    It gives credit: neither cash nor shares of its `purse` are checked (script a `REJECT` for that). `malformed` are
+    the orders refused as off grid, lot or minimum.
 
     With `in_collateral` an order that takes and buys is for the dollars of its size at its limit, as at Polymarket: at
     better prices it fills more shares than asked.
@@ -68,7 +67,7 @@ class FakeVenue:
         self.clock = clock
         self.specs = dict(specs)
         self.venue = venue
-        self.money = self.least_cash = cash
+        self.purse = Purse(cash)
         self.lag_ms = self.fills_lag_ms = 0
         self.word, self.listing, self.filled = word, listing, filled
         self.in_collateral = in_collateral
@@ -77,7 +76,6 @@ class FakeVenue:
         self.payouts: dict[str, Resolution] = {}
         self.books = Books()
         self._placed: dict[str, Placed] = {}
-        self._held: dict[str, Decimal] = defaultdict(Decimal)
         self._sequence = itertools.count()
         self._words: list[tuple[int, int, Placed, int, FillStatus]] = []
         self._faults = Faults()
@@ -133,8 +131,7 @@ class FakeVenue:
         paid = Decimal(payout)
         self.payouts[market] = Resolution(market, paid, self.clock())
         self.specs[market] = replace(self.specs[market], open=False)
-        self.money += self._held.pop(market, _ZERO) * paid
-        self._count_cash()
+        self.purse.pay_out(market, paid)
 
     def place_by_hand(
         self, market: str, side: Side, size: Money, limit: Money, tif: TimeInForce = TimeInForce.IOC
@@ -238,13 +235,13 @@ class FakeVenue:
         markets = [market for market, spec in self.specs.items() if spec.set_id == ticket.market]
         if not markets or any(market in self.payouts for market in markets):
             return self._refused("market_closed")
-        if any(self._held[market] < ticket.size for market in markets):
+        if any(self.purse.held[market] < ticket.size for market in markets):
             return self._refused("insufficient_shares")
         order = self._place(ticket)
         order.sets = True
         for n, market in enumerate(markets):  # the first carries the payoff: a third of a dollar has no exact price
             price = ticket.limit if n == 0 else _ZERO
-            self._book(order.hand_back(market, price, ticket.size, order.at))
+            self.purse.book(order.hand_back(market, price, ticket.size, order.at))
         self._die(order)
         return self._accepted(order, ticket.size)
 
@@ -282,7 +279,7 @@ class FakeVenue:
 
     async def cash(self) -> Decimal:
         self._read("cash")
-        return self._cash()
+        return self.purse.cash
 
     async def account(self) -> Account:
         self._turn()
@@ -290,7 +287,7 @@ class FakeVenue:
         working = tuple(
             OpenOrder(o.order_id, o.ticket.client_order_id, o.ticket.market, o.working) for o in self.books.resting
         )
-        return Account(self._cash(), {m: n for m, n in self._held.items() if n}, working, tuple(fills))
+        return Account(self.purse.cash, {m: n for m, n in self.purse.held.items() if n}, working, tuple(fills))
 
     async def resolution(self, market: str) -> Resolution:
         self._read("resolution")
@@ -344,7 +341,7 @@ class FakeVenue:
         fill = order.fill(price, size, self.clock(), taker=taker, provisional=self.word is not None)
         if not taker:
             order.working -= size
-        self._book(fill)
+        self.purse.book(fill)
         self.filled(fill)
         if self.word is not None:
             wait_ms, status = self.word(fill)
@@ -375,20 +372,7 @@ class FakeVenue:
         fill = order.fills[n]
         order.fills[n] = replace(fill, status=status)
         if status is FillStatus.VOID:
-            self.money -= fill.cash
-            self._held[fill.market] -= fill.shares
-            self._count_cash()
-
-    def _book(self, fill: Fill) -> None:
-        self.money += fill.cash
-        self._held[fill.market] += fill.shares
-        self._count_cash()
-
-    def _cash(self) -> Decimal:
-        return self.money + sum((shares for shares in self._held.values() if shares < 0), _ZERO)
-
-    def _count_cash(self) -> None:
-        self.least_cash = min(self.least_cash, self._cash())
+            self.purse.undo(fill)
 
     def _arrived(self, ticket: OrderTicket, now: int) -> None:
         digest = hashlib.sha256(self.body(ticket)).hexdigest()

@@ -57,8 +57,8 @@ def check(world: World) -> list[str]:
     wrong += _invariants(world, ledger, accounts)
     for venue, exchange in world.venues.items():
         voided = (fill for fill in accounts[venue].fills if fill.status is FillStatus.VOID and fill.side is Side.BUY)
-        if exchange.least_cash < -sum((fill.size for fill in voided), _ZERO) and not world.hands:
-            wrong.append(f"solvent: the cash at {venue} once stood at ${exchange.least_cash}")
+        if exchange.purse.least < -sum((fill.size for fill in voided), _ZERO) and not world.hands:
+            wrong.append(f"solvent: the cash at {venue} once stood at ${exchange.purse.least}")
         wrong += [f"well_formed: {venue} refused {ticket} as malformed" for ticket in exchange.malformed]
     for life in world.lives:
         fills = [fill for account in accounts.values() for fill in account.fills if _owns(life, fill)]

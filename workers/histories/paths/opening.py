@@ -81,7 +81,7 @@ async def _(on: Stage) -> None:
 
 @OPENING.path("denied-capital", "less cash is free than the trade may lock")
 async def _(on: Stage) -> None:
-    on.cash = on.venue.money = D(1)
+    on.cash = on.venue.purse.money = D(1)
     await on.start()
     await on.closed(Outcome.DENIED)
 
