@@ -38,7 +38,7 @@ class _Effort:
     rung: int = 0
     parked: bool = False
     refused: set[Way] = field(default_factory=set)  # by the venue: a wider limit does not help there
-    rejected: bool = False  # the last order, maybe because its market trades no more
+    rejected: bool = False  # the last order: its market trades no more, or what was to be sold was voided
     woken: bool = False  # by a message, which may be of any order
 
 
@@ -113,10 +113,11 @@ class Repairs:
         trade, policy = self._trade, self._policy
         asked = trade.commands.unwinding
         ways = {Way.UNWIND} if asked else set(policy.ways)
-        if effort.parked or effort.rejected:
-            effort.rejected = False
+        doubted = effort.parked or effort.rejected
+        effort.rejected = False
+        if doubted:
             await self._markets_paid()
-        if effort.parked:
+        if doubted or effort.woken:
             await self._counts_changed(effort)
         stands = [await self._stand(n, seen, asked=asked) for n in range(len(trade.intent.legs))]
         ticks = policy.ladder_ticks[min(effort.rung, len(policy.ladder_ticks) - 1)]
@@ -193,8 +194,8 @@ class Repairs:
         return True
 
     async def _counts_changed(self, effort: _Effort) -> None:
-        """What a parked trade stands on may change without it: a venue voids a fill, or counts one more. Every order is
-        asked for until its fills are final, and again when a message came; what cannot be read now is read next time.
+        """What a trade stands on may change without it: a venue voids a fill, or counts one more. Every order is asked
+        for until its fills are final, and again when a message came; what cannot be read now is read next time.
 
         An adopted order was dead when it came, and has no name of ours to be found by: the tail asks for it.
         """

@@ -129,6 +129,15 @@ async def test_shares_sold_short_hold_a_dollar_each_until_they_are_bought_back(v
     assert venue.purse.least < D(1000) - 6
 
 
+async def test_a_venue_without_shorts_sells_what_is_held_and_no_more(venue: FakeVenue) -> None:
+    venue.shorts = False
+    early, sale = (replace(IOC, side=Side.SELL, limit=D("0.38"), attempt=n) for n in (2, 3))
+    assert (await venue.submit(early)).code == "insufficient_shares"
+    await venue.submit(IOC)
+    assert (await venue.submit(sale)).filled == sale.size
+    assert (await venue.submit(sale)).code == "order_already_exists"  # the id is looked at first
+
+
 @pytest.mark.parametrize("status", [FillStatus.FINAL, FillStatus.VOID])
 async def test_a_fill_is_provisional_until_the_venues_final_word(clock: Clock, status: FillStatus) -> None:
     def word(fill: Fill) -> tuple[int, FillStatus]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from domain.evidence import Fill, FillStatus, OrderEvidence
 from domain.intent import Way
 from domain.operator import Action
@@ -96,6 +98,27 @@ async def test_a_void_while_its_trade_is_stuck_is_heard_of_and_nothing_is_sold_t
     assert (stuck[0].state, stuck[0].residual) == (TradeState.STUCK, D(6))
     assert (heard[0].state, heard[0].residual) == (TradeState.STUCK, D(4))
     assert "The venue counts 0 on A1, not 10; adopted." in stage.story()
+
+
+@pytest.mark.parametrize("unread", [0, 1])
+async def test_a_repair_the_venue_refuses_since_it_voided_the_fill_is_not_sent_again(unread: int) -> None:
+    stage = Rehearsal(word=lambda fill: (10, FillStatus.VOID))
+    stage.book_b()
+    stage.book_a(asks=[("0.40", "10")], bids=[("0.38", "10")])
+    stage.venue.script("submit", None, *[Fault.REJECT] * (1 + unread))
+    stage.desk.script("evidence", *[Lost.BEFORE] * unread)  # what cannot be read is read at the next look
+    refused = [f"unwind A{2 + n} sell 10 at 0.38" for n in range(1 + unread)]
+    await closed(stage, Outcome.MISSED, *BOTH, *refused)
+    assert stage.trade.record().at - START < 5_000 * MS
+
+
+async def test_a_message_while_a_repair_waits_is_a_reason_to_count_again() -> None:
+    stage = Rehearsal(word=lambda fill: (1_000, FillStatus.VOID), loss_budget=D("0.50"))
+    stage.book_b()
+    stage.book_a(asks=[("0.40", "10")], bids=[("0.20", "10")])
+    stage.desk.at(START + 1_500 * MS, lambda: None, message=True)
+    await closed(stage, Outcome.MISSED, *BOTH)
+    assert stage.trade.record().at - START < 5_000 * MS  # long before it would have been parked
 
 
 async def test_fills_that_are_final_are_asked_for_once_while_stuck_and_again_when_a_message_came() -> None:

@@ -46,7 +46,7 @@ class FakeVenue:
     the orders refused as off grid, lot or minimum.
 
     With `in_collateral` an order that takes and buys is for the dollars of its size at its limit, as at Polymarket: at
-    better prices it fills more shares than asked.
+    better prices it fills more shares than asked. Without `shorts` nothing is sold that is not held.
 
     `word` makes fills provisional until the venue's final word; `listing` may reorder or repeat the fills of one read;
     `filled` is told of each fill as it happens.
@@ -63,6 +63,7 @@ class FakeVenue:
         listing: Callable[[tuple[Fill, ...]], tuple[Fill, ...]] | None = None,
         filled: Callable[[Fill], object] = lambda fill: None,
         in_collateral: bool = False,
+        shorts: bool = True,
     ):
         self.clock = clock
         self.specs = dict(specs)
@@ -71,6 +72,7 @@ class FakeVenue:
         self.lag_ms = self.fills_lag_ms = 0
         self.word, self.listing, self.filled = word, listing, filled
         self.in_collateral = in_collateral
+        self.shorts = shorts
         self.arrivals: dict[str, Arrival] = {}
         self.malformed: list[OrderTicket] = []
         self.payouts: dict[str, Resolution] = {}
@@ -184,6 +186,8 @@ class FakeVenue:
             return self._refused(code)
         if ticket.client_order_id in self._placed:
             return SubmitResult(Verdict.UNKNOWN, "order_already_exists", "an earlier copy is here", landed=True, at=now)
+        if ticket.side is Side.SELL and not self.shorts and self.purse.held[ticket.market] < ticket.size:
+            return self._refused("insufficient_shares")
         if (code := self.books.refuses(ticket)) is not None:
             return self._refused(code)
         order = self._place(ticket)

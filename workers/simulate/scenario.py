@@ -56,7 +56,8 @@ class Scenario:
     """`winner` is the market that pays a dollar, None where all of an event are void and pay half.
 
     `crashes` is the chance that a process dies at any one await; 1: exactly once at every await. `rates` are those of
-    `workers.simulate.weather`. `void_rate` is the chance that the venue takes a provisional fill back.
+    `workers.simulate.weather`. `void_rate` is the chance that the venue takes a provisional fill back. Without `shorts`
+    the venues refuse to sell what is not held.
     """
 
     seed: int
@@ -74,6 +75,7 @@ class Scenario:
     pays_ms: int
     winner: str | None
     paid_early: bool
+    shorts: bool
 
     def best_offers(self, venue: Venue, market: str, side: Side) -> list[Decimal]:
         """The best price on `side` in each book of a market before the calm."""
@@ -145,6 +147,7 @@ class _Maker:
             pays_ms=self.pays_ms,
             winner=None if void else rng.choice(self.names),
             paid_early=self.paid_early,
+            shorts=short or len(self.venues) == 2 or rng.random() < 0.6,
         )
 
     def _rates(self) -> dict[str, float]:

@@ -182,6 +182,7 @@ class World:
             listing=self._listing,
             filled=self._filled,
             in_collateral=venue is Venue.POLYMARKET,
+            shorts=scenario.shorts,
         )
         exchange.lag_ms, exchange.fills_lag_ms = scenario.lag_ms, scenario.fills_lag_ms
         return exchange
