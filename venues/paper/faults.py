@@ -29,8 +29,9 @@ A fault is one object; a script is a JSON or YAML list of them, or a mapping of 
 | fail | the match ends as FAILED: `stage` early (never mined, after a retry) or late (mined first) | |
 
 `match` narrows by `venue`, `request` (a name of `requests.REQUESTS`) or `event` (a frame's type, or `settlement`), by
-`method`, `path_prefix`, `client_order_id` (of the body); of what matches it picks the `nth`, or each `every`-th, or one
-with `probability` (drawn from the seed), or all. `times` bounds how often the fault happens: 1 unless `every` or
+`method`, `path_prefix`, and one order by `client_order_id` (of the body) or, at Polymarket, where an order has none, by
+its `salt`: its request, or the `settlement` of its matches. Of what matches it picks the `nth`, or each `every`-th, or
+one with `probability` (drawn from the seed), or all. `times` bounds how often the fault happens: 1 unless `every` or
 `probability` is given. `silent_socket` with an empty `match` starts at once. `do` may also be written as
 {"late_answer": {"ms": 300}}.
 """
@@ -39,7 +40,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -93,6 +94,7 @@ class Match(BaseModel):
     method: Literal["GET", "POST", "PUT", "DELETE"] | None = None
     path_prefix: str | None = None
     client_order_id: str | None = None
+    salt: int | None = None
     nth: Annotated[int, Field(ge=1)] | None = None
     every: Annotated[int, Field(ge=1)] | None = None
     probability: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -106,7 +108,7 @@ class Match(BaseModel):
             raise ValueError(f"request {self.request} is unknown; expected one of {', '.join(sorted(set(known)))}")
         return self
 
-    def covers(self, method: str, path: str, client_order_id: str) -> bool:
+    def covers(self, method: str, path: str, client_order_id: str, salt: int) -> bool:
         return (
             self.event is None
             and self.venue in (None, venue_of(path))
@@ -114,10 +116,11 @@ class Match(BaseModel):
             and self.method in (None, method)
             and path.startswith(self.path_prefix or "")
             and self.client_order_id in (None, client_order_id)
+            and self.salt in (None, salt)
         )
 
-    def hears(self, venue: str, event: str) -> bool:
-        return self.event == event and self.venue in (None, venue)
+    def hears(self, venue: str, event: str, salt: int) -> bool:
+        return self.event == event and self.venue in (None, venue) and self.salt in (None, salt)
 
     @property
     def empty(self) -> bool:
@@ -179,17 +182,8 @@ class _Armed:
     def spent(self) -> bool:
         return self.fault.limit is not None and self.fired >= self.fault.limit
 
-    def fires(self, method: str, path: str, client_order_id: str, dice: random.Random) -> bool:
-        if self.spent or not self.fault.match.covers(method, path, client_order_id):
-            return False
-        return self._hit(dice)
-
-    def happens(self, venue: str, event: str, dice: random.Random) -> bool:
-        if self.spent or not self.fault.match.hears(venue, event):
-            return False
-        return self._hit(dice)
-
-    def _hit(self, dice: random.Random) -> bool:
+    def fires(self, dice: random.Random) -> bool:
+        """Whether it happens to what just matched."""
         match = self.fault.match
         self.seen += 1
         if match.nth is not None:
@@ -225,16 +219,17 @@ class Faults:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._released.wait(), ms / 1000)
 
-    def pick(self, method: str, path: str, client_order_id: str) -> Fault | None:
-        for armed in self._armed:
-            if armed.fires(method, path, client_order_id, self._dice):
-                return armed.fault
-        return None
+    def pick(self, method: str, path: str, client_order_id: str = "", salt: int = 0) -> Fault | None:
+        """What goes wrong with one request, if anything does."""
+        return self._first(lambda match: match.covers(method, path, client_order_id, salt))
 
-    def pick_event(self, venue: str, event: str) -> Fault | None:
-        """What goes wrong with one event, if anything does."""
+    def pick_event(self, venue: str, event: str, salt: int = 0) -> Fault | None:
+        """What goes wrong with one event, if anything does. `salt` is that of the order a settlement is about."""
+        return self._first(lambda match: match.hears(venue, event, salt))
+
+    def _first(self, meant: Callable[[Match], bool]) -> Fault | None:
         for armed in self._armed:
-            if armed.happens(venue, event, self._dice):
+            if not armed.spent and meant(armed.fault.match) and armed.fires(self._dice):
                 return armed.fault
         return None
 

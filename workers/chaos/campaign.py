@@ -25,7 +25,9 @@ from workers.chaos.system import System, clear_away, survivors
 Say = Callable[[str], None]
 
 _SETTINGS = {
+    "SUREFOOT_VENUES": '["kalshi", "polymarket"]',
     "SUREFOOT_PAPER__OPENING_CASH": "10000000",
+    "SUREFOOT_PAPER__POLYMARKET__OPENING_CASH": "10000000",
     "SUREFOOT_STRATEGY__MARGIN": "0.2",
     "SUREFOOT_STRATEGY__MAX_SIZE": "10",
     "SUREFOOT_STRATEGY__TTL_MS": "10000",

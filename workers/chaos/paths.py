@@ -13,7 +13,8 @@ from domain.fees import FeeSchedule
 from domain.intent import Intent, IntentLeg, LegPolicy
 from domain.market import Venue
 from domain.orders import Side, TimeInForce, client_order_id
-from workers.chaos.books import ticker
+from venues.polymarket.orders import salt_of
+from workers.chaos.books import POOL_FEES, POOL_LEAST, ticker, token
 from workers.trading import wall_clock_us
 
 _SIZE = Decimal(5)
@@ -31,13 +32,13 @@ Faults = Callable[[Intent], list[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """`make` gives the intent of trade number n, None for the path that ingest decides by itself; `event` the event
-    that this trade uses up. `operator` is the command that ends it once it is stuck; `resolved` says that its markets
-    pay when it waits for that, `halted` that a person has stopped them."""
+    """`make` gives the intent of trade number n, None for the path that ingest decides by itself; `events` those that
+    this trade uses up. `operator` is the command that ends it once it is stuck; `resolved` says that its markets pay
+    when it waits for that, `halted` that a person has stopped them."""
 
     name: str
     make: Callable[[int], Intent] | None
-    event: Callable[[int], str] | None = None
+    events: Callable[[int], tuple[str, ...]] = lambda n: ()
     faults: Faults = lambda intent: []
     operator: str = ""
     resolved: bool = False
@@ -51,6 +52,15 @@ class _Leg:
     tif: TimeInForce = TimeInForce.IOC
     rest_ms: int = 0
     side: Side = Side.BUY
+    venue: Venue = Venue.KALSHI
+
+    @property
+    def fees(self) -> FeeSchedule:
+        return FeeSchedule() if self.venue is Venue.KALSHI else POOL_FEES
+
+    @property
+    def least(self) -> Decimal:
+        return Decimal("0.01") if self.venue is Venue.KALSHI else POOL_LEAST
 
 
 def _intent(path: str, *legs: _Leg, policy: LegPolicy = _POLICY) -> Intent:
@@ -58,20 +68,21 @@ def _intent(path: str, *legs: _Leg, policy: LegPolicy = _POLICY) -> Intent:
     now = max(wall_clock_us(), next(_moments))
     made = []
     for name, leg in zip("ABC", legs, strict=False):
-        limit, fees = Decimal(leg.limit), FeeSchedule()
+        limit = Decimal(leg.limit)
         price = limit if leg.side is Side.BUY else -limit
         made.append(
             IntentLeg(
                 name=name,
-                venue=Venue.KALSHI,
+                venue=leg.venue,
                 market=leg.market,
                 side=leg.side,
                 size=_SIZE,
                 limit=limit,
-                expected_cost=price * _SIZE + fees.trade_fee(limit, _SIZE),
-                fees=fees,
+                expected_cost=price * _SIZE + leg.fees.trade_fee(limit, _SIZE),
+                fees=leg.fees,
                 tif=leg.tif,
                 rest_ms=leg.rest_ms,
+                min_size=leg.least,
             )
         )
     return Intent(
@@ -94,12 +105,19 @@ def _pair(path: str, event: str, a: str = "0.45", b: str = "0.45", policy: LegPo
 
 def _fault(leg: str, do: str, **details: Any) -> Faults:
     """The first order of `leg` goes wrong."""
+    return lambda intent: [{"match": {"method": "POST"} | _first_order(intent, leg), "do": do, **details}]
 
-    def faults(intent: Intent) -> list[dict[str, Any]]:
-        match = {"method": "POST", "client_order_id": client_order_id(intent.id, leg, 1)}
-        return [{"match": match, "do": do, **details}]
 
-    return faults
+def _fails(leg: str) -> Faults:
+    """What the first order of `leg` matched is declared void."""
+    return lambda intent: [{"match": {"event": "settlement"} | _first_order(intent, leg), "do": "fail"}]
+
+
+def _first_order(intent: Intent, leg: str) -> dict[str, Any]:
+    """How a fault names it: Polymarket is not told our id, but its salt is made from that."""
+    name = client_order_id(intent.id, leg, 1)
+    venue = next(one.venue for one in intent.legs if one.name == leg)
+    return {"client_order_id": name} if venue is Venue.KALSHI else {"salt": salt_of(name)}
 
 
 def _calm(path: str, faults: Faults = lambda intent: []) -> Path:
@@ -115,11 +133,42 @@ def _resting(path: str, event: Callable[[int], str], limit: str, *, used_up: boo
         a = _Leg(ticker(event(n), "RED"), limit, TimeInForce.GTC, rest_ms=400)
         return _intent(path, a, _Leg(ticker(event(n), "BLUE"), "0.45"))
 
-    return Path(path, make, event if used_up else None)
+    return Path(path, make, (lambda n: (event(n),)) if used_up else lambda n: ())
 
 
-def _paid(n: int) -> str:
-    return f"PAID-{n}"
+def _pool(event: str, tif: TimeInForce = TimeInForce.IOC) -> _Leg:
+    """A leg at Polymarket; one that rests does so for 400 ms."""
+    rest_ms = 400 if tif is TimeInForce.GTC else 0
+    return _Leg(token(event, "RED"), "0.45", tif, rest_ms, venue=Venue.POLYMARKET)
+
+
+def _cross(path: str, faults: Faults = lambda intent: [], b: str = "0.45", on: str = "CALM") -> Path:
+    """Leg A at Polymarket, leg B at Kalshi."""
+    return Path(path, lambda n: _intent(path, _pool("POOL"), _Leg(ticker(on, "BLUE"), b)), faults=faults)
+
+
+def _cross_resting(n: int) -> Intent:
+    """Two shares stand at Polymarket, three rest and are cancelled."""
+    a = _pool(f"POOLTHIN-{n}", tif=TimeInForce.GTC)
+    return _intent("cross-rested", a, _Leg(ticker("CALM", "BLUE"), "0.45"))
+
+
+def _cross_paid(path: str, faults: Faults = lambda intent: []) -> Path:
+    """Both venues pay, what no other path trades on."""
+
+    def events(n: int) -> tuple[str, ...]:
+        return tuple(f"{kind}-{path.upper()}-{n}" for kind in ("POOLPAID", "PAID"))
+
+    def make(n: int) -> Intent:
+        pool, event = events(n)
+        return _intent(path, _pool(pool), _Leg(ticker(event, "BLUE"), "0.45"), policy=_PAID)
+
+    return Path(path, make, events, faults, resolved=True)
+
+
+def _second(path: str, faults: Faults = lambda intent: []) -> Path:
+    """Leg A at Kalshi, leg B at Polymarket."""
+    return Path(path, lambda n: _intent(path, _Leg(ticker("CALM", "BLUE"), "0.45"), _pool("POOL")), faults=faults)
 
 
 def _all_or_none(n: int) -> Intent:
@@ -149,7 +198,7 @@ PATHS: tuple[Path, ...] = (
     _calm("b-lost-absent", _fault("B", "lost_request")),
     _resting("rested-missed", lambda n: "CALM", "0.40", used_up=False),
     _resting("rested-filled", lambda n: f"THIN-{n}", "0.45", used_up=True),
-    Path("all-or-none", _all_or_none, lambda n: f"THIN-{n}"),
+    Path("all-or-none", _all_or_none, lambda n: (f"THIN-{n}",)),
     Path("basket", _basket),
     Path("short", _short),
     _stuck("stuck-unwind", "unwind"),
@@ -157,6 +206,14 @@ PATHS: tuple[Path, ...] = (
     _stuck("stuck-adopt", "adopt"),
     _stuck("stuck-flat", "flat"),
     Path("halted", lambda n: _pair("halted", "HALTED"), halted=True),
-    Path("settled", lambda n: _pair("settled", _paid(n), policy=_PAID), _paid, resolved=True),
-    Path("decided", None, lambda n: f"DECIDED-{n}"),
+    Path("settled", lambda n: _pair("settled", f"PAID-{n}", policy=_PAID), lambda n: (f"PAID-{n}",), resolved=True),
+    Path("decided", None, lambda n: (f"DECIDED-{n}",)),
+    _cross("cross-lost-present", _fault("A", "lost_answer")),
+    _cross("cross-lost-absent", _fault("A", "lost_request")),
+    _cross("cross-unwound", b="0.44", on="CLIFF"),
+    _second("second-lost-present", _fault("B", "lost_answer")),
+    _second("second-lost-absent", _fault("B", "lost_request")),
+    Path("cross-rested", _cross_resting, lambda n: (f"POOLTHIN-{n}",)),
+    _cross_paid("cross-settled"),
+    _cross_paid("cross-void", _fails("A")),
 )

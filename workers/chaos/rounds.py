@@ -10,6 +10,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -83,8 +84,9 @@ class Lane:
     after_s: float = 0.0
     intent: Intent | None = None
     trade: str = ""
-    event: str = ""
+    events: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()
+    paid: bool = False
     reached: bool = False
     resolved_at: float = 0.0
     ended_at: float = 0.0
@@ -157,7 +159,7 @@ class Stage:
         since = plans.trace_size(self.plan_file)
         plan = self._announce(this)
         recording = self.system.folder / f"{this.name}.session.jsonl.gz"
-        session_file.write(books.session(this.name, (lane.event for lane in this.lanes if lane.event)), recording)
+        session_file.write(books.session(this.name, (event for lane in this.lanes for event in lane.events)), recording)
         await self.system.ask("POST", "/play", {"recording": str(recording)})
         began = time.monotonic()
         await self._start(this.lanes)
@@ -184,9 +186,9 @@ class Stage:
         pairs: dict[str, str] = {}
         for lane in this.lanes:
             serial = self._rounds * _NUMBERS + lane.number
-            lane.event = lane.path.event(serial) if lane.path.event is not None else ""
+            lane.events = lane.path.events(serial)
             if lane.path.make is None:
-                pairs[lane.event] = lane.name
+                pairs[lane.events[0]] = lane.name
                 continue
             lane.intent = lane.path.make(serial)
             lane.trade = lane.intent.id
@@ -275,7 +277,7 @@ class Stage:
                     continue
                 if row.state is TradeState.STUCK and lane.path.operator:
                     busy[lane.name] = asyncio.create_task(self._tell(this, lane, row.intent_id))
-                elif row.state is TradeState.SETTLING and lane.path.resolved and lane.name not in busy:
+                elif row.state is TradeState.SETTLING and lane.path.resolved and not lane.paid:
                     busy[lane.name] = asyncio.create_task(self._pay(lane))
             await asyncio.sleep(2 * _LOOK_S)
         for problem in await asyncio.gather(*busy.values(), return_exceptions=True):
@@ -299,8 +301,12 @@ class Stage:
         await asyncio.sleep(1)
 
     async def _pay(self, lane: Lane) -> None:
-        winner = books.ticker(lane.event, "RED")
-        await self.system.ask("POST", "/resolve", {"event": lane.event, "winner": winner})
+        """Every market of its events pays; while the exchange is away, not yet."""
+        with suppress(Unavailable):
+            for event in lane.events:
+                name, winner = (books.condition, books.token) if books.is_pool(event) else (str, books.ticker)
+                await self.system.ask("POST", "/resolve", {"event": name(event), "winner": winner(event, "RED")})
+            lane.paid = True
 
     async def _until_ended(self, this: Round) -> None:
         async def all_ended() -> bool:
@@ -349,7 +355,7 @@ class Stage:
         newest: dict[str, TradeRow] = {}
         for row in rows:
             newest.setdefault(row.pair, row)
-        return [by_id.get(lane.trade) if lane.intent is not None else newest.get(lane.event) for lane in lanes]
+        return [by_id.get(lane.trade) if lane.intent is not None else newest.get(lane.events[0]) for lane in lanes]
 
     async def _grown_up(self, victim: Victim, lanes: Sequence[Lane]) -> None:
         """Wait until whoever may die has lived long enough for its supervisor to take the death as a first one."""
@@ -365,8 +371,8 @@ class Stage:
 
 def ended(lane: Lane, row: TradeRow) -> bool:
     """Whether the trade is where this round may leave it: done trading, paid if its markets pay, or stuck."""
-    if lane.path.resolved:
-        return row.state is TradeState.CLOSED
     if row.state is TradeState.STUCK:
         return not lane.path.operator
+    if lane.path.resolved:
+        return row.state is TradeState.CLOSED
     return row.state in DONE_TRADING

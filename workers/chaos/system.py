@@ -171,9 +171,12 @@ class System:
         await until(well, f"{', '.join(parts)}; {self.folder} holds their logs")
 
     async def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """One of the paper exchange's own pages."""
+        """One of the paper exchange's own pages. Raises `Unavailable` where it refuses, and while it is away."""
         async with httpx.AsyncClient(base_url=self.stack.paper_admin_url or "", trust_env=False, timeout=30) as http:
-            answer = await http.request(method, f"/paper/v1{path}", json=body)
+            try:
+                answer = await http.request(method, f"/paper/v1{path}", json=body)
+            except httpx.TransportError as error:
+                raise Unavailable(f"the paper exchange does not answer {method} {path}: {error}", "chaos") from error
         if not answer.is_success:
             raise Unavailable(f"the paper exchange refused {method} {path}: {answer.text}", "chaos")
         return answer.json()
@@ -187,9 +190,10 @@ class System:
         return sum(fault["fired"] for fault in await self.ask("GET", "/faults"))
 
     async def arrived(self) -> dict[str, list[str]]:
-        """Client order id → the SHA-256 of every distinct body the exchange received under it."""
-        orders = (await self.ask("GET", "/audit"))["orders"]
-        return {client_id: item["sha256"] for client_id, item in orders.items()}
+        """Order → the SHA-256 of every distinct body the exchange received for it. An order is named by its client
+        order id, one at Polymarket by its hash."""
+        audit = await self.ask("GET", "/audit")
+        return {name: item["sha256"] for name, item in (audit["orders"] | audit["polymarket_orders"]).items()}
 
     async def done(self, trades: Sequence[str]) -> None:
         """Wait until the ledger says of every one of `trades` that it trades no more."""

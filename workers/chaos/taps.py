@@ -144,7 +144,7 @@ def _step_of(name: str, request: Any) -> str:
     if ticket is not None:
         return f"{name}.{ticket.leg}{ticket.attempt}"
     market = getattr(request, "market", None)
-    return f"{name}.{market.rpartition('-')[2]}" if market else name
+    return f"{name}.{market.rpartition('-')[2][-4:]}" if market else name  # a token's last digits tell its colour
 
 
 # ---------------------------------------------------------------------- what is reported to the server

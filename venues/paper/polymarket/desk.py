@@ -106,6 +106,7 @@ class Desk:
                 expires_at=expires_at,
                 created_at=now,
                 updated_at=now,
+                salt=order.salt,
             ),
             market,
             found,

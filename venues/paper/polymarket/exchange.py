@@ -43,7 +43,7 @@ class Clob:
         self.failed = False
         self.applied = 0
         self.listener: ClobListener | None = None
-        self.choose_fate: Callable[[], Fate | None] = lambda: None
+        self.choose_fate: Callable[[ClobOrder], Fate | None] = lambda order: None
         self._clock = clock
         self._last = 0
         self.markets = Markets(store.markets())
@@ -253,7 +253,7 @@ class Clob:
             taker_price=other.taker_price,
             makers=other.makers,
             status="MATCHED",
-            fate=self.pace.fate(trade_id) if (scripted := self.choose_fate()) is None else scripted,
+            fate=self.pace.fate(trade_id) if (scripted := self.choose_fate(order)) is None else scripted,
             matched_at=now,
             updated_at=now,
             due=now + max(1, self.pace.mine),

@@ -91,7 +91,7 @@ class PolymarketSide:
         self.admin = PolymarketAdmin(self.clob, self.clock, timer)
         self.gate: Middleware = clob_gate(self.clob, self.keys, faults, metrics, self.silence, self.desk, limits)
         self.clob.listener = self
-        self.clob.choose_fate = lambda: _fate(faults, metrics)
+        self.clob.choose_fate = lambda order: _fate(faults, metrics, order)
 
     def add_to(self, app: web.Application) -> None:
         for routes in (self.markets, self._orders, self._accounts, self._gamma, self.admin):
@@ -141,9 +141,9 @@ class PolymarketSide:
         self._public.market_changed(market, news, old_tick)
 
 
-def _fate(faults: Faults, metrics: Metrics) -> Fate | None:
-    """What a script wants of the next match; None if it wants nothing."""
-    fault = faults.pick_event("polymarket", SETTLEMENT)
+def _fate(faults: Faults, metrics: Metrics, order: ClobOrder) -> Fate | None:
+    """What a script wants of the next match of `order`; None if it wants nothing."""
+    fault = faults.pick_event("polymarket", SETTLEMENT, order.salt)
     if fault is None:
         return None
     metrics.faults.labels(fault.do).inc()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
@@ -18,6 +19,7 @@ from venues.paper.polymarket.exchange import Clob
 from venues.paper.polymarket.keys import ApiKeys
 from venues.paper.polymarket.limits import Limits
 from venues.polymarket import auth
+from venues.polymarket.orders import ORDER_PATH
 
 _OTHERS = (VENUE, "/paper/")
 _SIGNED = (
@@ -50,7 +52,8 @@ def clob_gate(  # noqa: PLR0917 - the parts of one server
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith(_OTHERS):
             return await handler(request)
-        fault = faults.pick(request.method, request.path, "")
+        places = request.method == "POST" and request.path == ORDER_PATH
+        fault = faults.pick(request.method, request.path, salt=salt_in(await request.read()) if places else 0)
         if fault is not None:
             metrics.faults.labels(fault.do).inc()
             if fault.do == "silent_socket":
@@ -77,7 +80,7 @@ def clob_gate(  # noqa: PLR0917 - the parts of one server
             if clob.failed:
                 raise refusals.failed()
             if needs_key(request.method, request.path):
-                body = await request.read() if request.can_read_body else b""
+                body = await request.read()
                 key = keys.check(request.headers, request.method, request.rel_url.raw_path, body)
                 request[KEY] = key
                 if limits is not None:
@@ -96,6 +99,25 @@ def clob_gate(  # noqa: PLR0917 - the parts of one server
             return answer({"error": "404 page not found"}, 404)
 
     return admit
+
+
+class _Salt(msgspec.Struct, frozen=True):
+    salt: int = 0
+
+
+class _Salted(msgspec.Struct, frozen=True):
+    order: _Salt = _Salt()
+
+
+_SALTED = msgspec.json.Decoder(_Salted)
+
+
+def salt_in(body: bytes) -> int:
+    """The salt of a posted order, however wrong the rest of it is; 0 if it has none."""
+    try:
+        return _SALTED.decode(body).order.salt
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return 0
 
 
 def needs_key(method: str, path: str) -> bool:

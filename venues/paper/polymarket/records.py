@@ -20,7 +20,8 @@ class ClobOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     `keeper` is the address behind that key. `size` is what was signed in shares; `budget` the collateral a FAK or FOK
     buy may spend (0: sized in shares), `spent` what of it is. `expires_at` (µs, 0: never) is when it effectively ends,
-    `expiration` what the body said (s). `reason` is the text of an end that was not asked for.
+    `expiration` what the body said (s). `reason` is the text of an end that was not asked for. `salt` is what its maker
+    signed it with; a script of faults may name it by that.
     """
 
     seq: int
@@ -45,6 +46,7 @@ class ClobOrder(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: int
     trades: tuple[str, ...] = ()
     reason: str = ""
+    salt: int = 0
 
     @property
     def working(self) -> bool:
