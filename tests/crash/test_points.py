@@ -19,7 +19,7 @@ from workers.stack.layout import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
-_WATCHED = ("hedged", "unwound", "missed", "a-lost-present")
+_WATCHED = ("hedged", "unwound", "missed", "a-lost-present", "second-lost-present", "cross-void")
 _SELF = (
     "trader:task.initialize_workflow:hedged:before",
     "trader:submit_order.A1/ledger.begin_order:hedged:after",
@@ -33,6 +33,9 @@ _SELF = (
     "trader:submit_order.A2/venue.submit:unwound:after",
     "trader:settle_trade/ledger.record_trade:missed:after",
     "trader:settle_trade/ledger.record_trade:hedged:before",
+    "trader:submit_order.A1/venue.submit:cross-void:after",
+    "trader:submit_order.A2/venue.submit:cross-void:before",
+    "trader:submit_order.B1/venue.submit:second-lost-present:after",
 )
 _SERVERS = (
     "trader:submit_order.B1/venue.submit:hedged:after:paper",
