@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from domain.errors import BadInput
@@ -90,6 +91,32 @@ async def test_half_a_fill_and_a_read_that_lags(trader: Trader) -> None:
     await until(mined)
     await arm(trader, {"match": {"request": "balance", "venue": "polymarket"}, "do": "read_lag", "ms": 60_000})
     assert await trader.cash() == 10_000
+
+
+async def test_a_script_names_one_order_by_its_salt(trader: Trader) -> None:
+    (named, named_id), (other, _) = (trader.prepared(limit="0.40", tif=GTC) for _ in range(2))
+    salt = msgspec.json.decode(named)["order"]["salt"]
+    await arm(trader, {"match": {"method": "POST", "salt": salt}, "do": "lost_request"})
+    assert (await trader.call("POST", "/order", b"no order")).status == 400
+    assert (await trader.call("POST", "/order", other)).status == 200
+    with pytest.raises(aiohttp.ClientError):
+        await trader.call("POST", "/order", named)
+    assert (await trader.call("GET", f"/data/order/{named_id}")).status == 404
+
+
+async def test_a_script_names_the_order_whose_match_fails(trader: Trader) -> None:
+    (named, named_id), (other, other_id) = (trader.prepared(size="10", limit="0.49") for _ in range(2))
+    salt = msgspec.json.decode(named)["order"]["salt"]
+    await arm(trader, {"match": {"event": "settlement", "salt": salt}, "do": "fail"})
+    for body in (other, named):
+        assert (await trader.call("POST", "/order", body)).status == 200
+
+    async def final() -> bool:
+        rows = (await trader.get("/data/trades"))["data"]
+        ended = {row["taker_order_id"]: row["status"].removeprefix("TRADE_STATUS_") for row in rows}
+        return ended == {named_id: "FAILED", other_id: "CONFIRMED"}
+
+    await until(final)
 
 
 async def test_silence_reaches_both_channels_and_leaves_pongs(trader: Trader, venue: Any, http: Any) -> None:
