@@ -171,7 +171,7 @@ class Repairs:
         way = Way.COMPLETE if best.purpose is Purpose.COMPLETE else Way.UNWIND
         if order.filled:
             effort.rung = 0 if order.filled >= order.ticket.size else effort.rung + 1
-            effort.refused.clear()
+            effort.refused.discard(way)  # the other stays refused: else what this one took is given back to try it
             return True
         if result.verdict is Verdict.REJECTED:  # a wider limit does not help where the venue says no
             effort.rung, effort.rejected = 0, True

@@ -112,6 +112,15 @@ async def test_a_repair_the_venue_refuses_since_it_voided_the_fill_is_not_sent_a
     assert stage.trade.record().at - START < 5_000 * MS
 
 
+async def test_what_was_taken_since_the_venue_refused_to_take_back_is_not_given_back_to_try_that_again() -> None:
+    stage = Rehearsal(loss_budget=D(5))
+    stage.book_a(asks=[("0.40", "10")], bids=[("0.39", "10")])
+    stage.book_b(asks=[("0.70", "10")])
+    stage.venue.script("submit", None, Fault.REJECT, Fault.PARTIAL)
+    repairs = ["unwind A2 sell 10 at 0.39", "complete B2 buy 10 at 0.70", "complete B3 buy 5 at 0.71"]
+    await closed(stage, Outcome.HEDGED, *BOTH, *repairs)
+
+
 async def test_a_message_while_a_repair_waits_is_a_reason_to_count_again() -> None:
     stage = Rehearsal(word=lambda fill: (1_000, FillStatus.VOID), loss_budget=D("0.50"))
     stage.book_b()
