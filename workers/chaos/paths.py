@@ -19,9 +19,17 @@ from workers.trading import wall_clock_us
 
 _SIZE = Decimal(5)
 _TTL_US = 8_000_000
-# Trades that wait for a payment nobody makes are many by the end: they ask at the policy's own slow pace. A book read
-# slowly by a busy machine is not refused here: that is another path, and would make a path a matter of luck.
-_POLICY = LegPolicy(absence_grace_ms=500, repair_deadline_ms=20_000, max_quote_age_ms=10_000, max_leg_delay_ms=10_000)
+_HOUR_MS = 3_600_000
+# Trades that wait for a payment nobody makes are thousands by the end: they ask once, and then not for an hour. A book
+# read slowly by a busy machine is not refused here: that is another path, and would make a path a matter of luck.
+_POLICY = LegPolicy(
+    absence_grace_ms=500,
+    repair_deadline_ms=20_000,
+    max_quote_age_ms=10_000,
+    max_leg_delay_ms=10_000,
+    settle_poll_ms=_HOUR_MS,
+    settle_slowest_ms=_HOUR_MS,
+)
 _TIGHT = replace(_POLICY, repair_deadline_ms=500, loss_budget=Decimal("0.05"))
 _PAID = replace(_POLICY, settle_poll_ms=500, settle_slowest_ms=1_000)
 
