@@ -62,7 +62,8 @@ class Residual:
 
     `floor` is the lowest final P&L the policy allows (minus the loss budget); None when a person lifted it.
     `ways` are those allowed. `extra_ticks` widens an order's limit for a book that moves, never beyond the budget.
-    `most` is the count no leg is completed beyond: what an order brought above it is given back or kept.
+    `most` is the count no leg is completed beyond: what an order brought above it is given back or kept. `refused` are
+    the ways and legs whose last order the venue refused: there are no orders of these.
     """
 
     legs: tuple[Stand, ...]
@@ -73,6 +74,15 @@ class Residual:
     hold_discount: Decimal = _ZERO
     extra_ticks: int = 0
     most: Decimal | None = None
+    refused: frozenset[tuple[Way, str]] = frozenset()
+
+    def give_of(self, leg: Stand) -> Levels:
+        """The levels that fewer shares of the leg would take."""
+        return () if (Way.UNWIND, leg.name) in self.refused else leg.give
+
+    def take_of(self, leg: Stand) -> Levels:
+        """The levels that more shares of the leg would take."""
+        return () if (Way.COMPLETE, leg.name) in self.refused else leg.take
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +178,12 @@ def _targets(residual: Residual, lowest: Decimal, highest: Decimal) -> list[tupl
     ranked = sorted(wanted, reverse=True)
     if not (completing and unwinding):
         return [(target, target) for target in ranked]
-    floor = max((leg.shares - _depth(leg.give) for leg in residual.legs if leg.shares > lowest), default=lowest)
-    roof = min((leg.shares + _depth(leg.take) for leg in residual.legs if leg.shares < highest), default=highest)
+    floor = max(
+        (leg.shares - _depth(residual.give_of(leg)) for leg in residual.legs if leg.shares > lowest), default=lowest
+    )
+    roof = min(
+        (leg.shares + _depth(residual.take_of(leg)) for leg in residual.legs if leg.shares < highest), default=highest
+    )
     if floor > roof or roof < lowest:
         return [(target, target) for target in ranked]
     return [(target, min(max(target, floor), roof, highest)) for target in ranked]
@@ -209,7 +223,7 @@ def _reach(residual: Residual, leg: Stand, target: Decimal) -> tuple[Decimal, De
     bounds = _Bounds(residual.floor, _project(residual, target, without=leg), leg.fees, side, need)
     taken = _ZERO
     limit: Decimal | None = None
-    for n, (price, size) in enumerate(leg.take if taking else leg.give, start=1):
+    for n, (price, size) in enumerate(residual.take_of(leg) if taking else residual.give_of(leg), start=1):
         if taken >= need or not bounds.allow(price, fills=n):
             break
         taken += min(size, need - taken)

@@ -8,7 +8,7 @@ exposure reserved, and looked at ever more slowly; a person, a fill, a void or a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from domain import residual
@@ -37,7 +37,7 @@ class _Effort:
     slowest_ms: int = _SLOWEST_LOOK_MS
     rung: int = 0
     parked: bool = False
-    refused: set[Way] = field(default_factory=set)  # by the venue: a wider limit does not help there
+    refused: set[tuple[Way, str]] = field(default_factory=set)  # by the venue, of a leg: a wider limit does not help
     rejected: bool = False  # the last order: its market trades no more, or what was to be sold was voided
     woken: bool = False  # by a message, which may be of any order
 
@@ -59,7 +59,7 @@ class Repairs:
             seen = {}  # the order has taken from what was seen
         effort = self._effort()
         if last is not None and last.verdict is Verdict.REJECTED:
-            effort.refused.add(Way.COMPLETE)
+            effort.refused.add((Way.COMPLETE, ""))
         while not trade.may_stay():
             if effort.wish != self._wish():
                 effort = self._effort()
@@ -121,19 +121,23 @@ class Repairs:
             await self._counts_changed(effort)
         stands = [await self._stand(n, seen, asked=asked) for n in range(len(trade.intent.legs))]
         ticks = policy.ladder_ticks[min(effort.rung, len(policy.ladder_ticks) - 1)]
-        return residual.options(
-            residual.Residual(
-                legs=tuple(stands),
-                cash=trade.orders.cash(),
-                payoff=trade.intent.payoff,
-                # What was decided is never forbidden: a plan that was to lose more is completed at its own prices.
-                floor=None if asked else min(-policy.loss_budget, trade.intent.edge),
-                ways=frozenset(ways - effort.refused),
-                hold_discount=policy.hold_discount,
-                extra_ticks=ticks,
-                most=trade.intent.size if trade.orders.overfilled() else None,
-            )
+        open_ways = ways - {way for way, _ in effort.refused}
+        standing = residual.Residual(
+            legs=tuple(stands),
+            cash=trade.orders.cash(),
+            payoff=trade.intent.payoff,
+            # What was decided is never forbidden: a plan that was to lose more is completed at its own prices.
+            floor=None if asked else min(-policy.loss_budget, trade.intent.edge),
+            ways=frozenset(open_ways),
+            hold_discount=policy.hold_discount,
+            extra_ticks=ticks,
+            most=trade.intent.size if trade.orders.overfilled() else None,
         )
+        found = residual.options(standing)
+        if found.best is not None or found.hold or not effort.refused:
+            return found
+        # No way is open to all legs: what the venue refuses for one may be had for the others.
+        return residual.options(replace(standing, ways=frozenset(ways), refused=frozenset(effort.refused)))
 
     async def _stand(self, n: int, seen: Mapping[str, Quote], *, asked: bool) -> residual.Stand:
         """One leg with its book; a book that cannot matter is not read."""
@@ -171,11 +175,13 @@ class Repairs:
         way = Way.COMPLETE if best.purpose is Purpose.COMPLETE else Way.UNWIND
         if order.filled:
             effort.rung = 0 if order.filled >= order.ticket.size else effort.rung + 1
-            effort.refused.discard(way)  # the other stays refused: else what this one took is given back to try it
+            effort.refused.discard(
+                (way, leg.name)
+            )  # the other stays refused: else what this one took is given back to try it
             return True
         if result.verdict is Verdict.REJECTED:  # a wider limit does not help where the venue says no
             effort.rung, effort.rejected = 0, True
-            effort.refused.add(way)
+            effort.refused.add((way, leg.name))
         else:
             effort.rung += 1
         return False

@@ -179,6 +179,21 @@ def test_of_three_legs_the_scarcer_missing_one_is_taken_first() -> None:
     assert (found.leg, found.purpose, found.size) == ("C", Purpose.COMPLETE, D(10))
 
 
+def test_a_leg_the_venue_refuses_to_take_back_leaves_the_others_and_a_side_it_refuses_to_give_holds_up_all() -> None:
+    legs = (
+        leg("A", "10", (), book(("0.39", "10"))),
+        leg("B", "10", (), book(("0.29", "10"))),
+        leg("C", "0", book(("0.25", "10"))),
+        leg("D", "0", book(("0.26", "10"))),
+    )
+    asked = Residual(legs, D("-7.3"), D(1), D(-5), frozenset({Way.UNWIND}), refused=frozenset({(Way.UNWIND, "A")}))
+    assert (best(options(asked)).leg, best(options(asked)).purpose) == ("B", Purpose.UNWIND)
+    refused = frozenset({(Way.COMPLETE, "C")})
+    asked = Residual(legs, D("-7.3"), D(1), D(-5), frozenset({Way.COMPLETE}), refused=refused)
+    assert options(asked).best is None
+    assert best(options(replace(asked, ways=BOTH))).purpose is Purpose.UNWIND
+
+
 def test_a_target_between_gives_back_what_is_over_and_takes_what_is_missing() -> None:
     legs = (
         leg("A", "10", (), book(("0.34", "10"))),
@@ -231,7 +246,9 @@ def _questions(draw: st.DrawFn) -> Residual:
     floor = draw(st.sampled_from([None, D(-5), D("-0.50"), D("-0.02"), D(0)]))
     ways = draw(st.sampled_from([BOTH, ALL, frozenset({Way.UNWIND}), frozenset({Way.COMPLETE})]))
     cash = draw(st.integers(-3_000, 3_000)) * CENT
-    return Residual(tuple(legs), cash, D(1), floor, ways, D("0.05"), draw(st.sampled_from([0, 1, 8])))
+    refused = draw(st.sets(st.tuples(st.sampled_from(sorted(BOTH)), st.sampled_from(["L0", "L1", "L2"])), max_size=2))
+    ticks = draw(st.sampled_from([0, 1, 8]))
+    return Residual(tuple(legs), cash, D(1), floor, ways, D("0.05"), ticks, refused=frozenset(refused))
 
 
 @given(_questions())
@@ -272,6 +289,8 @@ def test_a_way_that_is_not_allowed_is_never_chosen(asked: Residual) -> None:
     if found.best is None:
         return
     mine = next(stand for stand in asked.legs if stand.name == found.best.leg)
+    way = Way.UNWIND if found.best.purpose is Purpose.UNWIND else Way.COMPLETE
+    assert (way, mine.name) not in asked.refused
     if found.best.purpose is Purpose.UNWIND:
         assert Way.UNWIND in asked.ways or any(stand.shares < 0 for stand in asked.legs)
     elif mine.shares >= 0:

@@ -66,6 +66,14 @@ async def test_when_the_last_leg_moved_away_the_two_that_stand_are_both_given_ba
     assert await stage.broken() == []
 
 
+async def test_what_the_venue_refuses_to_take_back_of_one_leg_keeps_no_other_leg_waiting() -> None:
+    stage = Rehearsal(reshape=basket)
+    stage.venue.set_book(C)
+    stage.venue.script("submit", None, None, Fault.REJECT)
+    sales = ["unwind A2 sell 10 at 0.38", "unwind B2 sell 10 at 0.28", "unwind A3 sell 10 at 0.38"]
+    await closed(stage, Outcome.UNWOUND, *THREE, *sales)
+
+
 async def test_a_basket_half_repaired_goes_on_where_it_was_when_a_book_comes_back() -> None:
     stage = Rehearsal(reshape=basket, loss_budget=D("0.10"))
     stage.venue.set_book(C)

@@ -8,7 +8,8 @@
     | nothing_new | no new order reaches a venue after the trade has closed                                      |
     | bounded     | no repair is larger than what stood alone when it was decided                                |
     | budget      | the loss is within the budget, unless a person asked: save by what a choice counted on a     |
-    |             | fill to bring that the venue voided afterwards                                               |
+    |             | fill to bring that the venue voided afterwards, and by what cannot be sold since a person    |
+    |             | sold it by hand                                                                              |
     | obeyed      | nothing is bought after an unwind was asked for, nothing sent while holding                  |
     | solvent     | no venue's cash was ever below zero, unless a person traded by hand: save by the collateral  |
     |             | of shares that were sold and whose purchase the venue voided afterwards                      |
@@ -87,7 +88,7 @@ def _trade(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
     early = world.scenario.paid_early and record.residual
     floor = min(-intent.policy.loss_budget, _as_planned(intent)) - _too_small(intent, record.residual)
     floor -= _voided_gain(world, intent, fills)
-    if not asked and not early and record.pnl < floor:
+    if not asked and not early and not _sold_by_hand(world, intent) and record.pnl < floor:
         yield f"budget: it made ${record.pnl}, allowed ${floor} with a budget of ${intent.policy.loss_budget}"
     if life.disagreed and not any(fill.status is FillStatus.VOID for fill in fills):
         yield f"proven: its counts were contradicted {life.disagreed} times by a venue that took nothing back"
@@ -174,6 +175,17 @@ def _voided_gain(world: World, intent: Intent, fills: list[Fill]) -> Decimal:
         offers = [limit, *world.scenario.best_offers(fill.venue, fill.market, fill.side.opposite)]
         gain += max(max(offers) - fill.price if buying else fill.price - min(offers), _ZERO) * fill.size
     return gain
+
+
+def _sold_by_hand(world: World, intent: Intent) -> bool:
+    """Whether a person sold, at a venue that sells nothing short, shares of a market the trade trades in."""
+    markets = {(leg.venue, leg.market) for leg in intent.legs}
+    return not world.scenario.shorts and any(
+        order.ticket.client_order_id in world.hands and order.ticket.side is Side.SELL and order.fills
+        for exchange in world.venues.values()
+        for order in exchange.placed()
+        if (exchange.venue, order.ticket.market) in markets
+    )
 
 
 def _bounded(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
