@@ -15,7 +15,7 @@ import pytest
 from domain.errors import BadInput, Unavailable
 from workers.stack.layout import Layout
 from workers.stack.ports import free_port
-from workers.stack.postgres import EmbeddedPostgres, check_server
+from workers.stack.postgres import AWAY, EmbeddedPostgres, check_server
 from workers.stack.supervisor import RestartPolicy, Supervisor
 
 pytestmark = pytest.mark.stack
@@ -63,7 +63,7 @@ class Server:
             while True:
                 try:
                     connection = await asyncpg.connect(self.dsn)
-                except (OSError, asyncpg.PostgresError):
+                except AWAY:
                     await asyncio.sleep(0.05)
                     continue
                 try:
@@ -105,6 +105,26 @@ async def test_what_was_committed_survives_a_stop_and_every_kind_of_kill(server:
         process.kill()
     connection.terminate()
     assert await server.execute("SELECT sum(n) FROM kept") == 3
+
+
+async def test_a_server_that_dies_in_the_middle_of_a_greeting_is_away_and_nothing_worse(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its supervisor asks for its health, and would end with any other error."""
+
+    async def connect(*_: object, **__: object) -> None:
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+    layout = Layout(state_dir)
+    layout.prepare()
+    layout.postgres_password.write_text("secret")
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    postgres = EmbeddedPostgres(layout, 1, print)
+    assert await postgres.healthy() is False
+    with pytest.raises(Unavailable):
+        await postgres.create_database()
+    with pytest.raises(Unavailable):
+        await check_server("postgresql://surefoot:secret@127.0.0.1:1/surefoot")
 
 
 async def test_a_stale_pid_file_that_names_a_foreign_process_is_cleared_and_the_process_left_alone(

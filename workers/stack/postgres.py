@@ -31,6 +31,15 @@ DATABASE = "surefoot"
 SYSTEM_USER = "pgserver"
 _MAJOR = "18"
 
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server died in the middle of a greeting
+)
+"""What a connection raises to a server that is away, or goes away meanwhile."""
+
 
 def bin_folder() -> Path:
     """Where the wheel keeps its executables. Found without importing the package, which would start locks and logs.
@@ -101,7 +110,7 @@ class EmbeddedPostgres:
     async def healthy(self) -> bool:
         try:
             connection = await self._connect("postgres")
-        except (OSError, asyncpg.PostgresError, TimeoutError):
+        except AWAY:
             return False
         await connection.close()
         return True
@@ -115,7 +124,7 @@ class EmbeddedPostgres:
                     await connection.execute(f'CREATE DATABASE "{DATABASE}"')
             finally:
                 await connection.close()
-        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        except AWAY as error:
             raise Unavailable(f"the embedded Postgres stopped answering: {error}", "postgres") from None
 
     async def _connect(self, database: str) -> asyncpg.Connection:
@@ -238,7 +247,7 @@ async def check_server(dsn: str) -> None:
         connection = await asyncpg.connect(dsn, timeout=5)
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, ValueError) as error:
         raise BadInput(f"postgres.dsn: {error}; correct it, or set it to null for the embedded server", "dsn") from None
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+    except AWAY as error:
         reason = str(error) or type(error).__name__
         raise Unavailable(
             f"the Postgres of postgres.dsn does not answer ({reason}); start it, or set the key to null for the "
