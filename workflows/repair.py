@@ -59,7 +59,7 @@ class Repairs:
             seen = {}  # the order has taken from what was seen
         effort = self._effort()
         if last is not None and last.verdict is Verdict.REJECTED:
-            effort.refused.add((Way.COMPLETE, ""))
+            effort.refused.add((Way.COMPLETE, ""))  # the way as a whole; no leg of it is barred for good
         while not trade.may_stay():
             if effort.wish != self._wish():
                 effort = self._effort()
@@ -121,14 +121,13 @@ class Repairs:
             await self._counts_changed(effort)
         stands = [await self._stand(n, seen, asked=asked) for n in range(len(trade.intent.legs))]
         ticks = policy.ladder_ticks[min(effort.rung, len(policy.ladder_ticks) - 1)]
-        open_ways = ways - {way for way, _ in effort.refused}
         standing = residual.Residual(
             legs=tuple(stands),
             cash=trade.orders.cash(),
             payoff=trade.intent.payoff,
             # What was decided is never forbidden: a plan that was to lose more is completed at its own prices.
             floor=None if asked else min(-policy.loss_budget, trade.intent.edge),
-            ways=frozenset(open_ways),
+            ways=frozenset(ways - {way for way, _ in effort.refused}),
             hold_discount=policy.hold_discount,
             extra_ticks=ticks,
             most=trade.intent.size if trade.orders.overfilled() else None,
@@ -172,16 +171,14 @@ class Repairs:
         order = trade.new_order(leg, best.purpose, best.side, best.size, best.limit)
         guard = Guard(not_after=self._desk.now() + SEND_WINDOW_US)
         result = await trade.sender.send(order, guard)  # dangerous: may have filled
-        way = Way.COMPLETE if best.purpose is Purpose.COMPLETE else Way.UNWIND
+        tried = (Way.COMPLETE if best.purpose is Purpose.COMPLETE else Way.UNWIND, leg.name)
         if order.filled:
             effort.rung = 0 if order.filled >= order.ticket.size else effort.rung + 1
-            effort.refused.discard(
-                (way, leg.name)
-            )  # the other stays refused: else what this one took is given back to try it
+            effort.refused.discard(tried)  # others stay refused: else what this took is given back to try them
             return True
         if result.verdict is Verdict.REJECTED:  # a wider limit does not help where the venue says no
             effort.rung, effort.rejected = 0, True
-            effort.refused.add((way, leg.name))
+            effort.refused.add(tried)
         else:
             effort.rung += 1
         return False

@@ -74,8 +74,8 @@ def is_pool(event: str) -> bool:
 
 
 def session(name: str, more: Iterable[str] = ()) -> RecordedSession:
-    """The standing events and `more` numbered ones; the offers come `OFFER_AFTER_S` after it began."""
-    named = (*STANDING, *more)
+    """The standing events and `more`, each once; the offers come `OFFER_AFTER_S` after it began."""
+    named = tuple(dict.fromkeys((*STANDING, *more)))
     pools = [event for event in named if is_pool(event)]
     events = [(event, *_TABLE[_kind(event)]) for event in named if not is_pool(event)]
     markets: list[MarketSpec] = []

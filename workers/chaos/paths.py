@@ -40,9 +40,9 @@ Faults = Callable[[Intent], list[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """`make` gives the intent of trade number n, None for the path that ingest decides by itself; `events` those that
-    this trade uses up. `operator` is the command that ends it once it is stuck; `resolved` says that its markets pay
-    when it waits for that, `halted` that a person has stopped them."""
+    """`make` gives the intent of trade number n, None for the path that ingest decides by itself; `events` are those it
+    trades on that do not always stand. `operator` is the command that ends it once it is stuck; `resolved` says that
+    its markets pay when it waits for that, `halted` that a person has stopped them."""
 
     name: str
     make: Callable[[int], Intent] | None
@@ -136,12 +136,12 @@ def _stuck(path: str, operator: str) -> Path:
     return Path(path, lambda n: _pair(path, "TRAP", b="0.44", policy=_TIGHT), operator=operator)
 
 
-def _resting(path: str, event: Callable[[int], str], limit: str, *, used_up: bool) -> Path:
+def _resting(path: str, event: Callable[[int], str], limit: str) -> Path:
     def make(n: int) -> Intent:
         a = _Leg(ticker(event(n), "RED"), limit, TimeInForce.GTC, rest_ms=400)
         return _intent(path, a, _Leg(ticker(event(n), "BLUE"), "0.45"))
 
-    return Path(path, make, (lambda n: (event(n),)) if used_up else lambda n: ())
+    return Path(path, make, lambda n: (event(n),))
 
 
 def _pool(event: str, tif: TimeInForce = TimeInForce.IOC) -> _Leg:
@@ -204,8 +204,8 @@ PATHS: tuple[Path, ...] = (
     _calm("a-lost-absent", _fault("A", "lost_request")),
     _calm("b-lost-present", _fault("B", "lost_answer")),
     _calm("b-lost-absent", _fault("B", "lost_request")),
-    _resting("rested-missed", lambda n: "CALM", "0.40", used_up=False),
-    _resting("rested-filled", lambda n: f"THIN-{n}", "0.45", used_up=True),
+    _resting("rested-missed", lambda n: "CALM", "0.40"),
+    _resting("rested-filled", lambda n: f"THIN-{n}", "0.45"),
     Path("all-or-none", _all_or_none, lambda n: (f"THIN-{n}",)),
     Path("basket", _basket),
     Path("short", _short),
