@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
+from domain.later import later
 from domain.market import Venue
 from domain.orders import Side
 
@@ -18,7 +19,11 @@ class FillStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """Shares bought or sold, keyed by (venue, trade_id, order_id). `fee` is the dollars charged for this row."""
+    """Shares bought or sold, keyed by (venue, trade_id, order_id). `fee` is the dollars charged for this row.
+
+    `paid` is what changed hands, in dollars before the fee and without a sign, where the row is of several prices; then
+    `price` is their average, for people. None: one price, and `price` × `size` is what changed hands.
+    """
 
     venue: Venue
     trade_id: str
@@ -33,12 +38,17 @@ class Fill:
     status: FillStatus = FillStatus.FINAL
     taker: bool = True
     merged: bool = False  # shares handed back as part of complete sets, not sold to anybody
+    paid: Decimal | None = later(None)
+
+    @property
+    def gross(self) -> Decimal:
+        """Dollars that changed hands, before the fee and without a sign."""
+        return self.price * self.size if self.paid is None else self.paid
 
     @property
     def cash(self) -> Decimal:
         """Signed change in cash, fee included: negative for a buy."""
-        gross = self.price * self.size
-        return (gross if self.side is Side.SELL else -gross) - self.fee
+        return (self.gross if self.side is Side.SELL else -self.gross) - self.fee
 
     @property
     def shares(self) -> Decimal:

@@ -130,6 +130,10 @@ class SubmitResult:
     `detail` a sentence for people. `landed` is set on UNKNOWN when the venue proved the order arrived (a duplicate
     answer) without saying what became of it: absence must then never be concluded.
     `sent` says whether bytes may have left. `quote` is what the recheck saw, if there was one.
+
+    `paid` is what changed hands for `filled`, in dollars before fees and without a sign, and `fees_paid` what was
+    charged for it: exactly as the venue states them, None where it does not. `average_price` and `average_fee` are
+    shown to people; nothing is computed from them.
     """
 
     verdict: Verdict
@@ -144,6 +148,8 @@ class SubmitResult:
     sent: bool = True
     quote: Quote | None = None
     at: int = 0
+    paid: Decimal | None = None
+    fees_paid: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
