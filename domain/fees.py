@@ -9,21 +9,33 @@ Source: docs.kalshi.com/getting_started/fee_rounding; base rate from recorded fi
 **Polymarket.** Fee = C · rate · (P · (1 − P))^exponent, rounded half up to $0.00001, taker only; a buyer pays it on top
 of the collateral, a seller gets it taken from the proceeds. Rate and exponent are the market's own. There is no
 member's unit and no accumulator. Source: docs.polymarket.com/trading/fees; the exponent from the venue's client code.
+
+The fee of one fill at one price is exact. A fee "at the average" is none: both venues charge by fill and round by fill.
+What is known of an order only in sum is bounded instead (`domain/fee_bounds.py`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
+from fractions import Fraction
 from functools import lru_cache
+from math import ceil, floor
 
 from domain.later import later
-from domain.money import ceil_div, from_micros, to_micros
+from domain.money import MICRO, ceil_div, from_micros, to_micros
 
 _FEE_UNIT = 100  # $0.0001 in micros
 _POWER_UNIT = 10  # $0.00001 in micros
 _CENT = 10_000  # $0.01 in micros
+_ZERO = Decimal(0)
+_ONE = Decimal(1)
+_MOST = Decimal(10**15)
+_WORST_PRICE = Decimal("0.5")
+_FINEST = Decimal(1).scaleb(-40)
+_LONG = Context(prec=60)
+_MOST_EXPONENT = 8
 _QUADRATIC_TO_UNIT = 10**20  # micros^4 (1e-24 dollars) to 1e-4 dollars
 
 
@@ -46,20 +58,74 @@ class FeeSchedule:
     exponent: int = later(1)
 
     def trade_fee(self, price: Decimal, size: Decimal, *, maker: bool = False) -> Decimal:
-        """Fee in dollars of one fill of `size` contracts at `price`, before the rounding fee."""
+        """Fee in dollars of one fill of `size` contracts at `price`, before the rounding fee.
+
+        Any two numbers have a fee, however many places they have: this is computed where nothing may fail. What is no
+        price or no size is judged where it comes from; here it counts as the nearest that could be, or as the worst.
+        """
         rate = self.maker if maker else self.taker
-        return _trade_fee(self.model, rate, self.exponent, price, size)
+        return _trade_fee(self.model, rate, self.exponent, as_price(price), as_size(size))
 
     def share_fee(self, price: Decimal) -> Decimal:
         """What a taker pays for one share of many: the same before any rounding."""
-        return self.taker * (price * (1 - price)) ** self.exponent
+        within = as_price(price)
+        return self.taker * (within * (1 - within)) ** _sound(self.exponent)
+
+    @property
+    def step(self) -> Decimal:
+        """What the fee of a fill is a multiple of, in dollars."""
+        return from_micros(_POWER_UNIT if self.model is FeeModel.POLYMARKET else _FEE_UNIT)
+
+    def exact_fee(self, price: Decimal, size: Decimal, *, maker: bool = False) -> Fraction:
+        """The fee of a fill before it is rounded to the venue's step."""
+        rate = self.maker if maker else self.taker
+        return _exact(self.model, rate, self.exponent, as_price(price), as_size(size))
+
+
+def as_price(price: Decimal) -> Decimal:
+    """`price` between 0 and 1; the dearest in fees if it is no number."""
+    if price.is_nan():
+        return _WORST_PRICE
+    return _short(min(max(price, _ZERO), _ONE))
+
+
+def as_size(size: Decimal) -> Decimal:
+    """The count of `size`, whichever its sign; a number no venue trades if it is none."""
+    return _short(min(abs(size), _MOST)) if size.is_finite() else _MOST
+
+
+def _short(value: Decimal) -> Decimal:
+    """At most forty places: a number of a million places has a fee too, and must not take a minute."""
+    finest = value.as_tuple().exponent
+    return value.quantize(_FINEST, context=_LONG) if isinstance(finest, int) and finest < -40 else value
+
+
+def _sound(exponent: int) -> int:
+    return min(max(exponent, 0), _MOST_EXPONENT)
 
 
 @lru_cache(maxsize=65_536)  # the same few prices and sizes, over and over
 def _trade_fee(model: FeeModel, rate: Decimal, exponent: int, price: Decimal, size: Decimal) -> Decimal:
+    if _whole_micros(rate) and _whole_micros(price) and _whole_micros(size):
+        if model is FeeModel.POLYMARKET:
+            return from_micros(power_fee(to_micros(rate), _sound(exponent), to_micros(price), to_micros(size)))
+        return from_micros(quadratic_fee(to_micros(rate), to_micros(price), to_micros(size)))
+    exact = _exact(model, rate, exponent, price, size) * MICRO
     if model is FeeModel.POLYMARKET:
-        return from_micros(power_fee(to_micros(rate), exponent, to_micros(price), to_micros(size)))
-    return from_micros(quadratic_fee(to_micros(rate), to_micros(price), to_micros(size)))
+        return from_micros(floor(exact / _POWER_UNIT + Fraction(1, 2)) * _POWER_UNIT)
+    return from_micros(ceil(exact / _FEE_UNIT) * _FEE_UNIT)
+
+
+def _exact(model: FeeModel, rate: Decimal, exponent: int, price: Decimal, size: Decimal) -> Fraction:
+    chance = Fraction(price)
+    power = _sound(exponent) if model is FeeModel.POLYMARKET else 1
+    each: Fraction = Fraction(rate) * (chance * (1 - chance)) ** power
+    return each * Fraction(size)
+
+
+def _whole_micros(value: Decimal) -> bool:
+    places = value.as_tuple().exponent
+    return isinstance(places, int) and places >= -6 and value < _MOST
 
 
 def power_fee(rate: int, exponent: int, price: int, size: int) -> int:
