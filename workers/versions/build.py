@@ -50,7 +50,7 @@ def _imported(tree: Path, entry: str) -> dict[str, str]:
             continue
         parsed = ast.parse(file.read_text(encoding="utf-8"))
         waiting += _imports(parsed)
-        found[module] = ast.unparse(_wordless(parsed))
+        found[module] = ast.unparse(wordless(parsed))
     return found
 
 
@@ -63,7 +63,7 @@ def _imports(parsed: ast.Module) -> Iterator[str]:
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
-def _wordless(parsed: ast.Module) -> ast.Module:
+def wordless(parsed: ast.Module) -> ast.Module:
     """Without docstrings (comments are no part of a parsed module)."""
     for node in ast.walk(parsed):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):

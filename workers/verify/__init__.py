@@ -1,0 +1,1 @@
+"""The long ladder: results of proofs, kept by a digest of the code they are about; runs go on where they stopped."""
