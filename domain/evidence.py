@@ -86,6 +86,9 @@ class OrderEvidence:
     A merge counts sets, and has a fill for each market of the set.
 
     `fresh_at` is the venue's own statement of how recent its user data is (wall-clock microseconds), 0 if unknown.
+
+    `beyond` is set where the count, or what was paid for it, is more than the order was signed for: either the venue
+    breaks its own rules or the numbers are wrong, so the account's position is asked before anything is built on it.
     """
 
     client_order_id: str
@@ -96,6 +99,7 @@ class OrderEvidence:
     fills: tuple[Fill, ...] = ()
     fresh_at: int = 0
     at: int = 0
+    beyond: bool = later(False)
 
     @property
     def complete(self) -> bool:

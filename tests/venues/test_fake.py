@@ -55,6 +55,26 @@ async def test_it_takes_the_levels_within_the_limit_and_charges_what_the_depth_a
     assert (await port.quote(A)).asks == ((D("0.43"), D(50)),)
 
 
+async def test_its_answer_states_what_was_paid_and_charged_exactly(venue: FakeVenue) -> None:
+    result = await venue.submit(ORDER)
+    fills = (await venue.account()).fills
+    assert result.paid == D("3.37") * D("0.40") + D("4.01") * D("0.41") == sum(fill.gross for fill in fills)
+    assert result.fees_paid == sum(fill.fee for fill in fills)
+
+
+async def test_a_venue_that_answers_with_averages_states_no_sum(clock: Clock) -> None:
+    venue = FakeVenue(clock, {A: MarketSpec(Venue.KALSHI, A, "GAME", A, PLANNED.legs[0].fees)}, averages=True)
+    venue.set_book(A, asks=LEVELS)
+    result = await venue.submit(ORDER)
+    assert result.average_price is not None
+    assert (result.paid, result.fees_paid) == (None, None)
+
+
+async def test_an_answer_that_miscounts_has_no_sum_for_its_count(venue: FakeVenue) -> None:
+    venue.script("submit", Fault.MISCOUNT)
+    assert (await venue.submit(ORDER)).paid is None
+
+
 async def test_a_sale_takes_bids_and_empties_the_position(venue: FakeVenue) -> None:
     await venue.submit(replace(ORDER, size=D(3)))
     sale = replace(ORDER, attempt=2, side=Side.SELL, size=D(3), limit=D("0.38"), purpose=Purpose.UNWIND)

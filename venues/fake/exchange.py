@@ -46,7 +46,8 @@ class FakeVenue:
     the orders refused as off grid, lot or minimum.
 
     With `in_collateral` an order that takes and buys is for the dollars of its size at its limit, as at Polymarket: at
-    better prices it fills more shares than asked. Without `shorts` nothing is sold that is not held.
+    better prices it fills more shares than asked. Without `shorts` nothing is sold that is not held. Its answers state
+    what was paid and charged exactly; with `averages` they have averages only, as Kalshi's do.
 
     `word` makes fills provisional until the venue's final word; `listing` may reorder or repeat the fills of one read;
     `filled` is told of each fill as it happens.
@@ -64,6 +65,7 @@ class FakeVenue:
         filled: Callable[[Fill], object] = lambda fill: None,
         in_collateral: bool = False,
         shorts: bool = True,
+        averages: bool = False,
     ):
         self.clock = clock
         self.specs = dict(specs)
@@ -73,6 +75,7 @@ class FakeVenue:
         self.word, self.listing, self.filled = word, listing, filled
         self.in_collateral = in_collateral
         self.shorts = shorts
+        self.averages = averages
         self.arrivals: dict[str, Arrival] = {}
         self.malformed: list[OrderTicket] = []
         self.payouts: dict[str, Resolution] = {}
@@ -221,6 +224,7 @@ class FakeVenue:
         gross = sum((fill.price * fill.size for fill in order.fills), _ZERO)
         fee = sum((fill.fee for fill in order.fills), _ZERO)
         price, each = (gross / order.filled, fee / order.filled) if order.filled else (None, None)
+        exact = told == order.filled and not self.averages  # an answer that miscounts has no sum for its count
         return SubmitResult(
             Verdict.ACCEPTED,
             order_id=order.order_id,
@@ -229,6 +233,8 @@ class FakeVenue:
             average_price=price,
             average_fee=each,
             at=self.clock(),
+            paid=gross if exact else None,
+            fees_paid=fee if exact else None,
         )
 
     def _merge(self, ticket: OrderTicket) -> SubmitResult:
