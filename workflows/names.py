@@ -22,6 +22,8 @@ SEARCH_STATE = "TradeState"  # Keyword
 SEARCH_UNHEDGED = "UnhedgedShares"  # Double; an index for people, never read back into arithmetic
 SEARCH_MARKETS = "Markets"  # KeywordList
 SEARCH_STRATEGY = "Strategy"  # Keyword
+SEARCH_PARKED = "Parked"  # Keyword: the build whose code raised, while the trade is parked over it; else not set
+MEMO_FAULT = "fault"  # of a parked run: what was raised, in words
 
 SUBMIT_ORDER = "submit_order"
 FIND_EVIDENCE = "find_evidence"

@@ -47,6 +47,7 @@ ATTRIBUTES = [
     SearchAttributeKey.for_float(names.SEARCH_UNHEDGED),
     SearchAttributeKey.for_keyword_list(names.SEARCH_MARKETS),
     SearchAttributeKey.for_keyword(names.SEARCH_STRATEGY),
+    SearchAttributeKey.for_keyword(names.SEARCH_PARKED),
 ]
 __all__ = ["quiet"]
 

@@ -34,6 +34,7 @@ SEARCH_KEYS = (
     SearchAttributeKey.for_float(words.SEARCH_UNHEDGED),
     SearchAttributeKey.for_keyword_list(words.SEARCH_MARKETS),
     SearchAttributeKey.for_keyword(words.SEARCH_STRATEGY),
+    SearchAttributeKey.for_keyword(words.SEARCH_PARKED),
 )
 
 

@@ -20,13 +20,14 @@ from domain.errors import BadInput, Unavailable
 from workers.stack.layout import Layout
 from workers.stack.ports import HOST
 from workers.stack.processes import ProcessSpec
-from workflows.names import SEARCH_MARKETS, SEARCH_STATE, SEARCH_STRATEGY, SEARCH_UNHEDGED
+from workflows.names import SEARCH_MARKETS, SEARCH_PARKED, SEARCH_STATE, SEARCH_STRATEGY, SEARCH_UNHEDGED
 
 SEARCH_ATTRIBUTES = {
     SEARCH_STATE: "Keyword",
     SEARCH_UNHEDGED: "Double",
     SEARCH_MARKETS: "KeywordList",
     SEARCH_STRATEGY: "Keyword",
+    SEARCH_PARKED: "Keyword",
 }
 RETENTION = "60d"
 _NAMES_KNOWN_S = 2.5  # the server reads a namespace's names anew every two seconds; a start before that is refused
