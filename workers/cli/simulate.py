@@ -29,17 +29,22 @@ def simulate(
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Run this one seed instead.")] = None,
     trace: Annotated[bool, typer.Option("--trace", help="With --seed: print everything that happened.")] = False,
     jobs: Annotated[int, typer.Option("--jobs", min=0, help="Processes; 0 takes one a core.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Leave out what this code has run; keep what runs.")] = False,
+    minutes: Annotated[float | None, typer.Option("--minutes", min=0, help="Stop after so long.")] = None,
     json_output: JsonFlag = False,
 ) -> int:
     """Run trades on virtual time against a model exchange, with faults at every call and crashes at every await.
 
-    Equal seeds give equal runs. The last line of stdout is a JSON summary; exit code 6: something did not hold.
+    Equal seeds give equal runs. The last line of stdout is a JSON summary; exit code 6: something did not hold, with
+    --resume at any time on this code.
     """
     # Temporal's SDK is loaded by the commands that need it.
     from workers.simulate.campaign import Tally, campaign, run_one  # noqa: PLC0415
     from workers.simulate.trace import render  # noqa: PLC0415
+    from workers.verify.seeds import Keeper  # noqa: PLC0415
 
     began = time.monotonic()
+    kept: Keeper | None = None
     if seed is not None:
         world, wrong = run_one(seed, trace=trace)
         tally = Tally()
@@ -48,7 +53,16 @@ def simulate(
             for line in render(world, wrong):
                 typer.echo(line)
     else:
-        tally = campaign(range(first, first + seeds), jobs, _progress(seeds, began))
+        left, keep = [range(first, first + seeds)], _forget
+        if resume:
+            kept = Keeper(first, seeds)
+            left, keep = kept.left(), kept.keep
+            say(kept.sentence())
+        try:
+            tally = campaign(left, jobs, _progress(sum(map(len, left)), began), keep, minutes)
+        finally:
+            if kept is not None:
+                kept.close()
         for failed, wrong in tally.failed.items():
             say(f"seed {failed}: {wrong[0]}")
         if tally.failed:
@@ -56,8 +70,15 @@ def simulate(
             say(f"the run of seed {worst}, as `surefoot simulate --seed {worst} --trace` shows it again:")
             for line in render(*run_one(worst, trace=True)):
                 say(line)
-    typer.echo(json.dumps(tally.summary(time.monotonic() - began)))
-    return exits.INVARIANT if tally.violations else exits.OK
+    summary = tally.summary(time.monotonic() - began)
+    if kept is not None:
+        summary |= {"resumed": kept.summary()}
+    typer.echo(json.dumps(summary))
+    return exits.INVARIANT if tally.violations or (kept is not None and kept.failed) else exits.OK
+
+
+def _forget(chunk: range, tally: Tally) -> None:
+    """Without --resume nothing is kept."""
 
 
 def _progress(seeds: int, began: float) -> Callable[[Tally], None]:

@@ -10,8 +10,9 @@ import gc
 import logging
 import multiprocessing
 import os
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ _COLLECT_EVERY = 500
 _MOST_FAILURES = 20
 
 Progress = Callable[["Tally"], None]
+Keep = Callable[[range, "Tally"], None]
 
 
 @dataclass(slots=True)
@@ -118,21 +120,41 @@ def run_seeds(seeds: Sequence[int]) -> Tally:
     return tally
 
 
-def campaign(seeds: range, jobs: int = 0, progress: Progress = lambda tally: None) -> Tally:
-    """All of `seeds`, in `jobs` processes (0: one a core). `progress` hears the sums so far, now and then."""
+def campaign(
+    seeds: range | Sequence[range],
+    jobs: int = 0,
+    progress: Progress = lambda tally: None,
+    keep: Keep = lambda chunk, tally: None,
+    minutes: float | None = None,
+) -> Tally:
+    """All of `seeds`, in `jobs` processes (0: one a core), or what `minutes` are enough for. `progress` hears the sums
+    so far, now and then; `keep` hears of each chunk that was run, with its own sums."""
+    until = time.monotonic() + minutes * 60 if minutes is not None else None
     total = Tally()
-    chunks = [seeds[n : n + _CHUNK] for n in range(0, len(seeds), _CHUNK)]
+    stretches = [seeds] if isinstance(seeds, range) else seeds
+    chunks = [stretch[n : n + _CHUNK] for stretch in stretches for n in range(0, len(stretch), _CHUNK)]
     jobs = min(jobs or os.cpu_count() or 1, len(chunks))
     if jobs <= 1:
-        for chunk in chunks:
-            total.add(run_seeds(chunk))
-            progress(total)
+        _collect(map(_run_chunk, chunks), total, progress, keep, until)
         return total
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        for tally in pool.imap_unordered(run_seeds, chunks):
-            total.add(tally)
-            progress(total)
+        _collect(pool.imap_unordered(_run_chunk, chunks), total, progress, keep, until)
     return total
+
+
+def _run_chunk(chunk: range) -> tuple[range, Tally]:
+    return chunk, run_seeds(chunk)
+
+
+def _collect(
+    ran: Iterable[tuple[range, Tally]], total: Tally, progress: Progress, keep: Keep, until: float | None
+) -> None:
+    for chunk, tally in ran:
+        total.add(tally)
+        keep(chunk, tally)
+        progress(total)
+        if until is not None and time.monotonic() > until:
+            return
 
 
 @contextmanager

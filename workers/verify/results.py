@@ -75,8 +75,8 @@ class Done:
 class Results:
     """All results in a folder."""
 
-    def __init__(self, folder: Path = FOLDER, today: Callable[[], str] = _today) -> None:
-        self._folder, self._today = folder, today
+    def __init__(self, folder: Path | None = None, today: Callable[[], str] = _today) -> None:
+        self._folder, self._today = folder or FOLDER, today
 
     def of(self, proof: str, code: str) -> Proof:
         """What is known of `proof` on `code`, and where to add to it."""
