@@ -41,11 +41,13 @@ bench: install ## measure, one JSON line a figure (about three minutes; FIGURES=
 fuzz: install ## search for input that breaks a decoder, guided where atheris is installed (MINUTES= for all, TARGETS= chooses)
 	@$(BIN)/python -m workers.fuzz $(TARGETS) --minutes $(or $(MINUTES),5)
 
-simulate: install ## SEEDS=n worlds on virtual time, faults and crashes at every await (SEED=s replays one, with its trace)
-	@$(BIN)/surefoot simulate $(if $(SEED),--seed '$(SEED)' --trace,--seeds '$(or $(SEEDS),20000)')
+simulate: install ## SEEDS=n worlds on virtual time, faults and crashes at every await (SEED=s replays one, with its trace; RESUME=1, MINUTES=)
+	@$(BIN)/surefoot simulate $(if $(SEED),--seed '$(SEED)' --trace,--seeds '$(or $(SEEDS),20000)') \
+		$(if $(RESUME),--resume) $(if $(MINUTES),--minutes $(MINUTES))
 
-chaos: install ## kill real processes at every step of every path; MINUTES= bounds it, ONLY= names one step
-	@$(BIN)/python -m workers.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only '$(ONLY)')
+chaos: install ## kill real processes at every step of every path; MINUTES= bounds it, ONLY= names one step, RESUME=1 leaves out those done
+	@$(BIN)/python -m workers.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only '$(ONLY)') \
+		$(if $(RESUME),--resume)
 
 histories: install ## record one history of every path for the replay tests (20 seconds; PATHS= chooses)
 	@$(BIN)/python -m workers.histories $(PATHS)

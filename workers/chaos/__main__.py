@@ -18,6 +18,7 @@ import uvloop
 from domain.errors import SurefootError
 from workers.chaos import campaign, crowd
 from workers.chaos.paths import PATHS
+from workers.verify.kills import Kills
 
 _BEGAN = time.monotonic()
 
@@ -30,6 +31,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="just this step; may be repeated")
     parser.add_argument("--path", action="append", default=[], choices=[path.name for path in PATHS])
     parser.add_argument("--minutes", type=float, help="stop after so long and say how many steps were left")
+    parser.add_argument("--resume", action="store_true", help="leave out steps done on this code; keep what is done")
     parser.add_argument("--crowd", action="store_true", help="just the two hundred open trades")
     parser.add_argument("--list", action="store_true", help="watch the paths and list their steps; kill nothing")
     arguments = parser.parse_args()
@@ -55,10 +57,22 @@ async def _run(arguments: argparse.Namespace) -> int:
                 print(f"{step.after_s:7.3f} {step.name}")  # noqa: T201
             return 0
         wanted = campaign.named(arguments.only, found) if arguments.only else found
-        result = await campaign.kill_at(on, wanted, say, arguments.minutes)
         everything = not arguments.only and not arguments.path
-        many = await crowd.crowd(on, say) if everything else None
-    return _told(result.summary(), many, len(result.violations))
+        kept = Kills() if arguments.resume else None
+        if kept is not None:
+            wanted = kept.left(wanted)
+            say(kept.sentence(len(found)))
+        result = await campaign.kill_at(
+            on, wanted, say, arguments.minutes, kept.keep if kept is not None else lambda verdicts, wrong: None
+        )
+        many = await crowd.crowd(on, say) if everything and (kept is None or not kept.crowd_done) else None
+    summary = result.summary()
+    if kept is not None:
+        if many is not None:
+            kept.keep_crowd(many)
+        kept.close()
+        summary |= {"resumed": kept.summary(found)}
+    return _told(summary, many, max(len(result.violations), len(kept.failed) if kept is not None else 0))
 
 
 def _told(summary: dict[str, Any], many: crowd.Crowd | None, violations: int) -> int:

@@ -23,6 +23,8 @@ from workers.chaos.steps import Step
 from workers.chaos.system import System, clear_away, survivors
 
 Say = Callable[[str], None]
+Keep = Callable[[dict[str, str], Sequence[str]], None]
+"""Hears after each round: step → "held", "violated" or "unreached", and what was violated."""
 
 _SETTINGS = {
     "SUREFOOT_VENUES": '["kalshi", "polymarket"]',
@@ -125,7 +127,13 @@ async def watch(on: Stage, paths: Iterable[Path], say: Say, times: int = 2) -> l
     return found
 
 
-async def kill_at(on: Stage, wanted: Sequence[Step], say: Say, minutes: float | None = None) -> Result:
+async def kill_at(
+    on: Stage,
+    wanted: Sequence[Step],
+    say: Say,
+    minutes: float | None = None,
+    keep: Keep = lambda verdicts, wrong: None,
+) -> Result:
     """Make every kill, those that can share one together, or as many as fit into `minutes`; what was not reached is
     tried once more at the end, in processes that have only just started."""
     result, began = Result(steps=len(wanted)), time.monotonic()
@@ -151,6 +159,7 @@ async def kill_at(on: Stage, wanted: Sequence[Step], say: Say, minutes: float | 
         result.violations += wrong
         result.halts += await operator.lift_halts(on.system, say)
         missed = [step for step, lane in zip(batch, made, strict=True) if not lane.reached]
+        keep({step.name: _verdict(lane, wrong) for step, lane in zip(batch, made, strict=True)}, wrong)
         if retrying:
             result.unreached += [step.name for step in missed]
         else:
@@ -160,6 +169,17 @@ async def kill_at(on: Stage, wanted: Sequence[Step], say: Say, minutes: float | 
         say(f"never reached: {name}")
     result.seconds = time.monotonic() - began
     return result
+
+
+def _verdict(lane: Lane, wrong: Sequence[str]) -> str:
+    if not lane.reached:
+        return "unreached"
+    return "violated" if lane in _told_of([lane], wrong) else "held"
+
+
+def _told_of(lanes: Sequence[Lane], wrong: Sequence[str]) -> list[Lane]:
+    """Those of `lanes` that what is wrong speaks of."""
+    return [lane for lane in lanes if any(lane.step in text or lane.trade in text for text in wrong if lane.trade)]
 
 
 def _tell(say: Say, this: Round, victim: Victim, wrong: Sequence[str], left: int) -> None:
@@ -172,8 +192,7 @@ def _tell(say: Say, this: Round, victim: Victim, wrong: Sequence[str], left: int
     for problem in wrong:
         say(f"  VIOLATION {problem}")
     suffix = "" if victim is Victim.SELF else f":{victim}"
-    told = [lane for lane in this.lanes if any(lane.step in text or lane.trade in text for text in wrong if lane.trade)]
-    for lane in told or this.lanes if wrong else ():
+    for lane in _told_of(this.lanes, wrong) or this.lanes if wrong else ():
         say(f"  python -m workers.chaos --only '{lane.step}{suffix}'")
 
 
