@@ -72,7 +72,7 @@ def test_its_parameters_are_accepted_and_make_the_version_that_is_printed(deep: 
 
 @pytest.mark.usefixtures("deep")
 def test_on_a_recording_it_takes_some_of_what_a_basket_takes_and_the_same_twice(tmp_path: Path) -> None:
-    session = synth.make(7)
+    session = synth.make(9)
     sets = sets_of(session.markets)
 
     def run(spec: StrategySpec) -> Any:

@@ -10,6 +10,10 @@ market changes many times a second. A *planted* opportunity is a wave of asks in
 event allow; it stands for 0.2 to 3 s and then its makers pull it. What is planted, and who wins, is said by
 `plan(seed)`, so that tests and demos know what to expect.
 
+In front of a wave that can be taken stand one or two better prices for a few shares each, as in a real book, and all
+sizes are odd: whoever takes it is filled at two or three prices, with an average that no short decimal says. What
+stands in front, like every size, is drawn from a stream of its own (`STREAM`), so that it can be told from the game.
+
 A `rich` plant is the opposite: a wave of bids, worth selling every outcome to. Traps look profitable and must not be
 taken: `stale` (another book of the event has been silent for seconds), `crossed` (the wave's market also shows a bid
 above it), `shallow` (less than one share stands at the price).
@@ -28,10 +32,13 @@ from venues.recording.tickers import market
 from venues.recording.window import Levels
 
 SECONDS = 60
+STREAM = 2
+"""Raised when the same seed would give another session. 1: whole sizes, one price a wave."""
 _EPOCH = 1_767_225_600 * MICRO  # 2026-01-01T00:00:00Z; each seed plays on its own evening of that year
 _CENT = 10_000
 _RUNGS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 14)  # cents from the fair price at which makers stand
 _BOUNDS = {2: (25, 75), 3: (18, 60), 4: (15, 45)}  # cents; leaves room for every rung and every wave
+_LOT = 10_000  # micro-contracts: the smallest part of a size
 _SLOT = 6
 _SILENCE = 2_600_000  # before a stale trap opens; longer than any sensible age limit, shorter than a slot's rest
 _CUP = ("EAST", "WEST", "NORTH", "SOUTH")
@@ -188,6 +195,7 @@ class _Evening:
 
     def __init__(self, dice: random.Random, script: Plan) -> None:
         self.dice = dice
+        self.odd = random.Random(f"odd {STREAM} {script.events[0].name}")  # noqa: S311 - reproducible, not a secret
         self.script = script
         self.tables = tuple(_Table(event) for event in script.events)
         self.places = [(table, n) for table in self.tables for n in range(len(table.markets))]
@@ -236,7 +244,7 @@ class _Evening:
                     self.jitter(now, *place)
 
     def depth(self) -> int:
-        return self.dice.randrange(60, 600) * MICRO
+        return self.dice.randrange(60, 600) * MICRO + self.odd.randrange(100) * _LOT
 
     def change(  # noqa: PLR0917 - when, where and what
         self, at: int, table: _Table, number: int, side: BidSide, price: int, delta: int
@@ -270,18 +278,36 @@ class _Evening:
         """An order comes, goes, or trades at a level that stands; it keeps at least twenty contracts."""
         book = table.books[number]
         side, price = self.dice.choice([(side, p) for side, p in table.targets(number) if p in book.side(side)])
-        amount = self.dice.randrange(1, 60) * MICRO
+        amount = self.dice.randrange(1, 60) * MICRO + self.odd.randrange(100) * _LOT
         if self.dice.randrange(2) and book.side(side)[price] - amount >= 20 * MICRO:
             amount = -amount
         self.change(at, table, number, side, price, amount)
 
     def open(self, plant: Plant) -> None:
-        """The wave comes in; what it would trade with is gone first, except in a crossed book."""
+        """The wave comes in; what it would trade with is gone first, except in a crossed book. The few shares at better
+        prices come last: a limit that was chosen before them still meets them."""
         table = self.tables[plant.event]
         side, price = table.wave(plant)
+        front = better(self.odd, price) if plant.kind in (Kind.REAL, Kind.RICH) else ()
         if plant.kind is not Kind.CROSSED:
             opposite: BidSide = "no" if side == "yes" else "yes"
             standing = table.books[plant.market].side(opposite)
-            for level in sorted((level for level in standing if level >= MICRO - price), reverse=True):
+            best = max((level for level, _ in front), default=price)
+            for level in sorted((level for level in standing if level >= MICRO - best), reverse=True):
                 self.change(plant.at, table, plant.market, opposite, level, -standing[level])
         self.change(plant.at, table, plant.market, side, price, plant.size)
+        for level, size in front:
+            self.change(plant.at, table, plant.market, side, level, size)
+
+
+def better(dice: random.Random, price: int, step: int = _CENT) -> tuple[tuple[int, int], ...]:
+    """One or two levels of bids in front of `price`, a step or two apart, for a few shares each: price and size.
+
+    None where the price leaves no room below a dollar.
+    """
+    levels = []
+    for _ in range(dice.randrange(1, 3)):
+        price += step * dice.randrange(1, 3)
+        if price < MICRO - 2 * _CENT:
+            levels.append((price, dice.randrange(150, 2_000) * _LOT))
+    return tuple(levels)

@@ -3,8 +3,9 @@
 The same seed gives the same session on every machine (`random.Random` and whole numbers only). Both venues quote around
 one price that wanders; every book changes many times a second. A *planted* opportunity is an offer of one token so far
 below what the other outcome leaves of a dollar at Kalshi that the fees of both venues leave a profit; it stands for 0.4
-to 2.5 s and then its maker pulls it. That the markets are one claim is declared by the session itself, which is good
-for paper and replay and for nothing else.
+to 2.5 s and then its maker pulls it. In front of it stand one or two better prices for a few shares each, and all sizes
+are odd, so that taking it fills at two or three prices; odd seeds have tokens on a grid of a tenth of a cent. That the
+markets are one claim is declared by the session itself, which is good for paper and replay and for nothing else.
 """
 
 from __future__ import annotations
@@ -15,21 +16,26 @@ from decimal import Decimal
 
 from domain.claims import EquivalenceRecord, Instrument, JointOutcome, Pays, declared, proposal, rules_hash
 from domain.fees import FeeModel, FeeSchedule
-from domain.market import CENT_GRID, MarketSpec, Venue
-from domain.money import MICRO
+from domain.market import CENT_GRID, MarketSpec, PriceRange, Venue
+from domain.money import MICRO, to_micros
 from venues.recording.session import BidSide, BookDelta, Condition, RecordedSession, Result, SessionEvent
+from venues.recording.synth import better
 from venues.recording.tickers import market
 from venues.recording.window import Levels
 
 SECONDS = 40
+STREAM = 2
+"""Raised when the same seed would give another session. 1: whole sizes, one price an offer."""
 _EPOCH = 1_767_225_600 * MICRO  # 2026-01-01T00:00:00Z; each seed plays on its own evening of that year
 _CENT = 10_000
 _RUNGS = (1, 2, 3, 4, 5, 6, 8)  # cents from the fair price at which makers stand
+_LOT = 10_000  # micro-shares: the smallest part of a size
 _SLOT = 4 * MICRO
 _PLANTED = 7  # cents: the fees of both venues at any prices are below four
 _LOW, _HIGH = 30, 70
 _TEAMS = ("NORTH", "SOUTH")
 _TOKEN, _FIRST, _SECOND = 2, 0, 1  # places of the books
+_FINE_GRID = (PriceRange(Decimal("0.001"), Decimal("0.999"), Decimal("0.001")),)
 _FEES = FeeSchedule(taker=Decimal("0.05"), unit=Decimal("0.000001"), model=FeeModel.POLYMARKET)
 
 
@@ -65,7 +71,7 @@ class _Game:
             event=self.condition_id,
             title=f"{_TEAMS[0].title()} against {_TEAMS[1].title()}",
             fees=_FEES,
-            price_ranges=CENT_GRID,
+            price_ranges=_FINE_GRID if seed % 2 else CENT_GRID,
             min_size=Decimal(5),
             min_notional=Decimal(1),
             outcomes=2,
@@ -114,6 +120,7 @@ class _Writer:
 
     def __init__(self, dice: random.Random, game: _Game) -> None:
         self.dice = dice
+        self.odd = random.Random(f"odd {STREAM} {game.event}")  # noqa: S311 - reproducible, not a secret
         self.game = game
         self.fair = dice.randrange(40, 61)
         self.winner = int(dice.randrange(100) >= self.fair)
@@ -164,10 +171,17 @@ class _Writer:
         ask = max(dearer.no) - _PLANTED * _CENT  # a dollar less the other market's best ask, less what is planted
         side: BidSide = "no" if cheap_first else "yes"
         opposite: BidSide = "yes" if cheap_first else "no"
+        step = to_micros(self.game.markets[_TOKEN].price_ranges[0].step)
+        front = better(self.odd, MICRO - ask, step)
+        best = max((level for level, _ in front), default=MICRO - ask)
         standing = self.books[_TOKEN].side(opposite)
-        for level in sorted((price for price in standing if price >= ask), reverse=True):
+        for level in sorted((price for price in standing if price >= MICRO - best), reverse=True):
             self.change(at, _TOKEN, opposite, level, -standing[level])
-        self.change(at, _TOKEN, side, MICRO - ask, self.dice.randrange(20, 200) * MICRO)
+        self.change(
+            at, _TOKEN, side, MICRO - ask, self.dice.randrange(20, 200) * MICRO + self.odd.randrange(100) * _LOT
+        )
+        for level, size in front:
+            self.change(at, _TOKEN, side, level, size)
 
     def requote(self, at: int, number: int) -> None:
         """Levels nobody wants any more go first, so that the book is never crossed on the way."""
@@ -185,13 +199,13 @@ class _Writer:
         """An order comes, goes, or trades at a level that stands; it keeps at least twenty shares."""
         book = self.books[number]
         side, price = self.dice.choice([(side, p) for side, p in self.targets(number) if p in book.side(side)])
-        amount = self.dice.randrange(1, 60) * MICRO
+        amount = self.dice.randrange(1, 60) * MICRO + self.odd.randrange(100) * _LOT
         if self.dice.randrange(2) and book.side(side)[price] - amount >= 20 * MICRO:
             amount = -amount
         self.change(at, number, side, price, amount)
 
     def depth(self) -> int:
-        return self.dice.randrange(60, 600) * MICRO
+        return self.dice.randrange(60, 600) * MICRO + self.odd.randrange(100) * _LOT
 
     def change(self, at: int, number: int, side: BidSide, price: int, delta: int) -> None:
         event = BookDelta(at, self.game.markets[number].market, side, price, delta)

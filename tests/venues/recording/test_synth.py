@@ -11,14 +11,15 @@ from domain.book import Book
 from domain.money import MICRO
 from venues.recording import session_file, synth
 from venues.recording.choose import takeable
-from venues.recording.session import BookReset
+from venues.recording.session import BookDelta, BookReset
 
 SEEDS = (0, 1, 7, 42, 1234)
 
 
 def test_the_same_seed_gives_the_same_bytes_on_every_machine() -> None:
     digest = hashlib.sha256(b"".join(session_file.lines(synth.make(7)))).hexdigest()
-    assert digest == "fae2b2246e8c310ebdeffcab3611154fdc7856c72bde764b8e87e64fc09971bd"
+    assert digest == "6e59478fce68957de0ae5a6f812a4351da9914bef38588ad1ee81e35111e01a2"
+    assert synth.STREAM == 2
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -76,3 +77,20 @@ def test_events_are_in_order_and_the_session_is_about_as_long_as_asked() -> None
 
 def test_different_seeds_give_different_games() -> None:
     assert synth.make(1).log != synth.make(2).log
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_taker_at_the_limit_of_a_plant_fills_at_two_or_three_prices_with_an_uneven_average(seed: int) -> None:
+    uneven = 0
+    for plant in synth.plan(seed).plants:
+        if plant.kind is not synth.Kind.REAL:
+            continue
+        wave = [event for event in synth.make(seed).log if isinstance(event, BookDelta) and event.at == plant.at]
+        added = [(MICRO - event.price, event.delta) for event in wave if event.delta > 0]
+        (limit, size), *front = added
+        assert size == plant.size
+        assert 1 <= len(front) <= 2
+        assert all(price < limit for price, _ in front)
+        paid = sum(price * size for price, size in added)
+        uneven += paid % sum(size for _, size in added) != 0
+    assert uneven >= 4

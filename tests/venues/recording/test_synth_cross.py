@@ -14,6 +14,7 @@ from ingest.sets import OutcomeSet
 from ingest.strategies.cross import cross_strategies
 from venues.recording.instruments import instruments
 from venues.recording.open import open_recording
+from venues.recording.session import BookDelta
 from venues.recording.synth_cross import make
 from venues.recording.window import Levels
 from venues.recording.winners import winners
@@ -57,6 +58,25 @@ def test_every_planted_opportunity_is_taken_and_nothing_else_is(seed: int) -> No
     assert session.notes[0] == f"planted: {len(result.intents)}"
     assert {venue for intent in result.intents for venue in intent.venues} == {Venue.KALSHI, Venue.POLYMARKET}
     assert all(intent.claim == session.claims[0].pin and intent.edge > 0 for intent in result.intents)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_planted_stands_behind_better_prices_for_a_few_shares(seed: int) -> None:
+    session = make(seed)
+    token = session.markets[2].market
+    moments: dict[int, list[BookDelta]] = {}
+    for event in session.log:
+        if isinstance(event, BookDelta) and event.market == token and event.delta > 0:
+            moments.setdefault(event.at, []).append(event)
+    planted = [at for at in moments.values() if at[0].delta >= 20 * MICRO and 2 <= len(at) <= 3]
+    assert f"planted: {len(planted)}" == session.notes[0]
+    for offer, *front in planted:
+        assert all(one.price > offer.price and one.side == offer.side and one.delta < offer.delta for one in front)
+
+
+@pytest.mark.parametrize(("seed", "tick"), [(6, "0.01"), (7, "0.001")])
+def test_odd_seeds_have_tokens_on_a_finer_grid(seed: int, tick: str) -> None:
+    assert [str(band.step) for band in make(seed).markets[2].price_ranges] == [tick]
 
 
 def test_inside_either_venue_there_is_nothing_to_take() -> None:
