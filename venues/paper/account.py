@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from domain.fees import FeeSchedule, RoundingAccumulator, quadratic_fee
+from domain.fees import FeeSchedule
 from domain.money import MICRO, to_micros
 from venues.paper.book import ONE
+from venues.paper.charges import kalshi_charge, kalshi_trade_fee
 from venues.paper.records import AccountView, BookSide, Order, Position
 
 _FEE_UNIT = 100  # a trade fee is rounded up to $0.0001
@@ -61,7 +62,7 @@ class Account:
         if taker:  # a better price can carry a higher fee: p(1 − p) is largest at one half
             worst = min(price, ONE // 2) if side == "bid" else max(price, ONE // 2)
         rate = to_micros(fees.taker if taker else fees.maker)
-        return quadratic_fee(rate, worst, size) + rows * (_FEE_UNIT + self.unit)
+        return kalshi_trade_fee(rate, worst, size) + rows * (_FEE_UNIT + self.unit)
 
     def reserve(self, ticker: str, commitments: Iterable[Commitment]) -> int:
         """Cash that must be held back so that all of these could fill, in any order."""
@@ -83,8 +84,9 @@ class Account:
         bought = order.side == "bid"
         revenue = -value if bought else value
         rate = to_micros(fees.taker if taker else fees.maker)
-        accumulator = RoundingAccumulator(self.unit, order.gathered)
-        fee = accumulator.charge(revenue, quadratic_fee(rate, price, size))
+        trade_fee = kalshi_trade_fee(rate, price, size)
+        extra, gathered = kalshi_charge(revenue - trade_fee, self.unit, order.gathered)
+        fee = trade_fee + extra
         self.signed_cash += revenue - fee
         held = self.positions.get(order.ticker, Position())
         self.positions[order.ticker] = _moved(held, size if bought else -size, price, fee, at)
@@ -95,7 +97,7 @@ class Account:
             remaining=remaining,
             status="resting" if remaining else "executed",
             updated_at=at,
-            gathered=accumulator.gathered,
+            gathered=gathered,
             rows=order.rows + 1,
             taker_cost=order.taker_cost + (value if taker else 0),
             maker_cost=order.maker_cost + (0 if taker else value),

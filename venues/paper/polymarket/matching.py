@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from math import gcd
 
-from domain.fees import power_fee
 from domain.money import MICRO, plain
 from venues.paper.book import ONE
+from venues.paper.charges import polymarket_fee
 from venues.paper.engine import MarketEngine, Take, cut, own_level, own_side
 from venues.paper.polymarket import refusals
 from venues.paper.polymarket.conditions import Market
@@ -107,4 +107,4 @@ def _affordable(dollars: int, price: int) -> int:
 
 def taker_fee(market: Market, price: int, size: int) -> int:
     """What the taker is charged for one fill at this price of its token, in micro-dollars."""
-    return power_fee(market.rate, market.spec.fees.exponent, price, size) if market.rate else 0
+    return polymarket_fee(market.rate, market.spec.fees.exponent, price, size) if market.rate else 0
