@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 
 from config.secrets import api_credentials, hex_key, relayer_key
-from domain.errors import BadInput, Denied
+from domain.errors import BadInput, Denied, SurefootError
 from domain.market import Venue
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.signing import Signer
@@ -25,6 +26,7 @@ from workers.stack.layout import PolymarketEnds, Stack
 log = structlog.get_logger(__name__)
 
 _SHOWN = 500
+_LIMITS_AGAIN_S = 30.0
 _SILENCE_LIVE_MS = 60_000  # answers that took more than 40 s have been seen there
 _SILENCE_PAPER_MS = 3_000
 
@@ -108,22 +110,54 @@ def polymarket_client(
 
 @asynccontextmanager
 async def venue_clients(stack: Stack, *, ready: bool = False) -> AsyncIterator[Mapping[Venue, VenueClient]]:
-    """The clients of all venues in use, closed on leaving. With `ready` each has read what it needs before the first
-    order, or `Unavailable` is raised. Raises `BadInput` for a wrong key."""
+    """The clients of all venues in use, closed on leaving. Raises `BadInput` for a wrong key.
+
+    With `ready` each has asked for its account's rate limits. That read informs: without an answer the documented
+    limits of the lowest tier are kept to, it is asked again in the background, and no start fails for it."""
     async with AsyncExitStack() as open_clients:
         clients: dict[Venue, VenueClient] = {}
         for venue in stack.settings.in_use:
             if venue is Venue.KALSHI:
                 kalshi = await open_clients.enter_async_context(kalshi_client(stack))
-                if ready:
-                    await kalshi.configure_limits()
+                if ready and not await _limits_read(venue, kalshi.configure_limits):
+                    await open_clients.enter_async_context(_again(venue, kalshi.configure_limits))
                 clients[venue] = kalshi
             else:
                 polymarket = await open_clients.enter_async_context(polymarket_client(stack))
-                if ready and stack.live:
-                    await polymarket.configure_limits()
+                if ready and stack.live and not await _limits_read(venue, polymarket.configure_limits):
+                    await open_clients.enter_async_context(_again(venue, polymarket.configure_limits))
                 clients[venue] = polymarket
         yield clients
+
+
+async def _limits_read(venue: Venue, read: Callable[[], Awaitable[object]]) -> bool:
+    try:
+        await read()
+    except SurefootError as failure:
+        log.warning(
+            "rate limits not read; those of the lowest tier are kept to, and they are asked for again",
+            venue=venue,
+            error=failure.message,
+        )
+        return False
+    return True
+
+
+@asynccontextmanager
+async def _again(venue: Venue, read: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+    """Ask until it is answered, beside everything else."""
+
+    async def ask() -> None:
+        while True:
+            await asyncio.sleep(_LIMITS_AGAIN_S)
+            if await _limits_read(venue, read):
+                return
+
+    asking = asyncio.create_task(ask())
+    try:
+        yield
+    finally:
+        asking.cancel()
 
 
 def _log_dead_letter(kind: str, raw: bytes, why: str) -> None:

@@ -61,6 +61,14 @@ async def test_a_stack_of_both_has_a_client_for_each(tmp_path: Path) -> None:
         }
 
 
+async def test_no_start_fails_for_rate_limits_that_cannot_be_read(tmp_path: Path) -> None:
+    stack = started(tmp_path, {})  # its exchange listens nowhere
+    async with venue_clients(stack, ready=True) as clients:
+        kalshi = clients[Venue.KALSHI]
+        assert isinstance(kalshi, KalshiClient)
+        assert (kalshi.wire.reads.rate, kalshi.wire.writes.rate) == (200, 100)  # the lowest tier's
+
+
 def test_the_paper_wallet_stays_the_same_over_starts_and_its_key_is_private(tmp_path: Path) -> None:
     stack = started(tmp_path, BOTH)
     first = wallet_of(stack).address

@@ -1,17 +1,27 @@
 """Before trading on Kalshi: clock, key, collateral by shard, limits, the exchange itself. What was seen, what to do.
 
-Every line stands for itself: one that cannot be looked at says so and the others go on.
+Every line stands for itself: one that cannot be looked at says so and the others go on. What hangs on each read:
+
+| read | trading needs it | without it |
+|---|---|---|
+| clock (the `Date` of `/exchange/status`, else of `/portfolio/balance`) | yes | signatures far off are refused |
+| key (`/api_keys`: scopes, attestation) | yes | nobody knows whether the key may trade, or until when |
+| collateral (`/portfolio/balance`, `/markets/…`: shards) | yes | nobody knows whether an order can be paid |
+| transfers (`/portfolio/intra_exchange_instance_transfers`) | no | money under way is not shown |
+| limits (`/account/limits`, `/account/endpoint_costs`) | no | the documented limits of the lowest tier are kept to |
+| exchange (`/exchange/status`) | no | an order sent in a pause gets the venue's own refusal |
+| maintenance (`/exchange/schedule`) | no | a pause says no end |
+| announcements (`/exchange/announcements`) | no | read them at the venue |
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from domain.errors import SurefootError
 from domain.money import plain
-from venues.checklist import Check, Finding
+from venues.checklist import Check, Finding, LookAt, Weight, look_at
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.hours import next_window
 from venues.kalshi.order_messages import ApiKeys
@@ -19,29 +29,31 @@ from venues.kalshi.shards import helpful_move
 
 _OFF_BY = 5_000_000  # µs: the venue took 5 s and refused 30
 _SOON = 86_400_000_000  # µs
+_LAPSES_SOON = 7 * _SOON  # an attestation takes a person, and a weekend may lie between
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SLOW = 100  # writes a second of the lowest tier
+ATTESTED = "Sports, Elections and Entertainment"
+"""Categories that a key may trade only while its holder's location is attested."""
+
 _TRADES = frozenset({"write", "write::trade"})
 _MOVES_MONEY = frozenset({"write", "write::transfer"})
 
 
 async def checklist(client: KalshiClient, key_id: str, markets: Sequence[str] = ()) -> list[Check]:
     """`key_id` is the key the client signs with, `markets` what is to be traded: their shards need money."""
-    looks: tuple[tuple[str, Callable[[], Awaitable[list[Check]]]], ...] = (
-        ("clock", lambda: _clock(client)),
-        ("key", lambda: _key(client, key_id)),
-        ("collateral", lambda: _collateral(client, markets)),
-        ("limits", lambda: _limits(client)),
-        ("exchange", lambda: _exchange(client)),
-        ("announcements", lambda: _announcements(client)),
+    return await look_at(
+        "kalshi",
+        (
+            LookAt("clock", Weight.NEEDED, lambda: _clock(client)),
+            LookAt("key", Weight.NEEDED, lambda: _key(client, key_id)),
+            LookAt("collateral", Weight.NEEDED, lambda: _collateral(client, markets)),
+            LookAt("transfers", Weight.INFORMS, lambda: _transfers(client)),
+            LookAt("limits", Weight.INFORMS, lambda: _limits(client)),
+            LookAt("exchange", Weight.INFORMS, lambda: _exchange(client)),
+            LookAt("maintenance", Weight.INFORMS, lambda: _maintenance(client)),
+            LookAt("announcements", Weight.INFORMS, lambda: _announcements(client)),
+        ),
     )
-    found: list[Check] = []
-    for name, look in looks:
-        try:
-            found += await look()
-        except SurefootError as failure:
-            found.append(Check(f"kalshi {name}", "fail", failure.message, "mend that first, then look again"))
-    return found
 
 
 async def _clock(client: KalshiClient) -> list[Check]:
@@ -76,14 +88,16 @@ async def _key(client: KalshiClient, key_id: str) -> list[Check]:
     if lapses is not None:
         at, now = lapses * 1_000_000, client.wire.clock()
         left, seen = at - now, f"of location, until {_text(at)}"
-        verdict: Finding = "fail" if left <= 0 else "warn" if left <= _SOON else "ok"
-        fix = "" if verdict == "ok" else "attest your location at the venue again"
+        verdict: Finding = "fail" if left <= 0 else "warn" if left <= _LAPSES_SOON else "ok"
+        fix = (
+            "" if verdict == "ok" else f"attest your location at the venue again: after it {ATTESTED} may not be traded"
+        )
         lines.append(Check("kalshi attestation", verdict, seen, fix))
     return lines
 
 
 async def _collateral(client: KalshiClient, markets: Sequence[str]) -> list[Check]:
-    """One line a shard that holds money or is needed, and one a transfer under way."""
+    """One line a shard that holds money or is needed."""
     held = {int(name): amount for name, amount in (await client.pools()).items()}
     needs: dict[int, list[str]] = {}
     for market in markets:
@@ -100,6 +114,12 @@ async def _collateral(client: KalshiClient, markets: Sequence[str]) -> list[Chec
             lines.append(Check(f"kalshi shard {shard}", "warn", f"{seen}, none of your markets does", "move it"))
         else:
             lines.append(Check(f"kalshi shard {shard}", "ok", seen))
+    return lines
+
+
+async def _transfers(client: KalshiClient) -> list[Check]:
+    """One line a transfer of money under way between shards."""
+    lines = []
     for transfer in await client.pending_transfers():
         route = f"from shard {transfer.source_exchange_shard} to shard {transfer.destination_exchange_shard}"
         seen = f"${plain(transfer.amount)} {route} is under way"
@@ -122,12 +142,18 @@ async def _exchange(client: KalshiClient) -> list[Check]:
     pause = await client.exchange.pause()
     if pause is not None:
         return [Check("kalshi exchange", "warn", str(pause), "trades wait until it is over")]
+    return [Check("kalshi exchange", "ok", "trading")]
+
+
+async def _maintenance(client: KalshiClient) -> list[Check]:
     now = client.wire.clock()
     window = next_window(await client.exchange.schedule(), now)
     if window is not None and window[0] - now < _SOON:
-        seen = f"trading; maintenance from {_text(window[0])} to {_text(window[1])}"
-        return [Check("kalshi exchange", "warn", seen, "no order can be placed then; cancels work in a trading pause")]
-    return [Check("kalshi exchange", "ok", "trading")]
+        seen = f"from {_text(window[0])} to {_text(window[1])}"
+        return [
+            Check("kalshi maintenance", "warn", seen, "no order can be placed then; cancels work in a trading pause")
+        ]
+    return [Check("kalshi maintenance", "ok", "none within a day")]
 
 
 async def _announcements(client: KalshiClient) -> list[Check]:

@@ -339,7 +339,10 @@ class KalshiClient:
         """How far the venue's clock is from ours, from the Date header of one answer (whole seconds).
 
         Beyond a few seconds the venue refuses our signatures. Raises `Unavailable` if the answer has no Date."""
-        _, answer = await self.wire.get_answer("/exchange/status", ExchangeStatus)
+        try:
+            _, answer = await self.wire.get_answer("/exchange/status", ExchangeStatus)
+        except (Rejected, Unavailable):  # a status that is no longer offered tells no time; what trading needs does
+            _, answer = await self.wire.get_answer("/portfolio/balance", Balance)
         if not answer.server_at:
             raise Unavailable("the venue's answer has no Date header; its clock cannot be compared", "no_date")
         return skew_between(answer.server_at, answer.asked_at, answer.answered_at)

@@ -13,6 +13,7 @@ from domain.errors import Rejected, SurefootError, Unavailable, Unknown
 from venues.kalshi.errors import read_refusal
 from venues.kalshi.limits import Costs
 from venues.kalshi.signing import Signer
+from venues.retry_after import retry_after
 from venues.token_bucket import TokenBucket
 from venues.wire import Answer, HttpWire, NotSent, Timeouts, WireFailure, wall_clock_us
 
@@ -152,11 +153,7 @@ class RestWire:
         """Slow down where the venue asks for it."""
         if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
             return
-        wait = answer.headers.get("Retry-After", "")
-        if wait.isascii() and wait.isdigit():
-            bucket.shut_for(min(float(wait), _LONGEST_RETRY_S))
-        else:
-            bucket.lower(0.0)
+        bucket.shut_for(min(retry_after(answer.headers, answer.answered_at) or 0.0, _LONGEST_RETRY_S))
 
     async def _ask(self, method: str, path: str, params: Params | None) -> Answer:
         try:

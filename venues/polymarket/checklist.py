@@ -1,7 +1,20 @@
 """Before trading on Polymarket: clock, key, restrictions, versions, money and who may move it, each market's rules.
 
 Every line stands for itself: one that cannot be looked at says so and the others go on. What is asked and why is in
-docs/polymarket-wire.md.
+docs/polymarket-wire.md. What hangs on each read:
+
+| read | trading needs it | without it |
+|---|---|---|
+| clock (`/time`) | no | requests are stamped with our clock, and a stamp too far off is refused in words |
+| geoblock (the site's) | no | an order from a blocked place is refused in words |
+| version (`/version`) | no | orders are signed for what each market states of itself |
+| wallet (nothing is asked) | yes | |
+| merge (the relayer's nonce), where sets are merged | yes | no set can be handed back |
+| key (`/auth/api-keys`) | yes | nobody knows whether orders would name the right owner |
+| restrictions (`/auth/ban-status/closed-only`) | no | an account that may only close is refused in words |
+| tier (`/v1/user/rate-limit-tier`) | no | the tier of the configuration is kept to, and answers correct it |
+| collateral (`/balance-allowance`) | yes | nobody knows whether a purchase can be paid and settled |
+| market (Gamma, `/clob-markets/…`, `/balance-allowance`) | yes | it cannot be signed for, or sold from |
 """
 
 from __future__ import annotations
@@ -11,9 +24,8 @@ from decimal import Decimal
 
 import msgspec
 
-from domain.errors import SurefootError
 from domain.money import plain
-from venues.checklist import Check, Finding
+from venues.checklist import Check, Finding, LookAt, Weight, look_at
 from venues.polymarket.client import PolymarketClient
 from venues.polymarket.contracts import (
     EXCHANGE,
@@ -49,7 +61,6 @@ SPENDERS = {
 
 _OFF_BY_WARN, _OFF_BY_FAIL = 2_000_000, 30_000_000  # µs; what the venue accepts is documented nowhere
 _VERSIONS = (2, 3)
-_MEND = "mend that first, then look again"
 
 
 class _Version(Message, frozen=True):
@@ -62,25 +73,24 @@ async def checklist(
     """`markets` are the tokens to be traded, each with the tick the configuration expects of it (None: any); `tier` is
     the rate-limit tier that is configured, empty for the lowest."""
     tokens = dict(markets or {})
-    looks: tuple[tuple[str, Callable[[], Awaitable[list[Check]]]], ...] = (
-        ("clock", lambda: _clock(client)),
-        ("geoblock", lambda: _geoblock(client)),
-        ("version", lambda: _version(client)),
-        ("wallet", lambda: _wallet(client)),
-        ("merge", lambda: _merge(client)),
-        ("key", lambda: _key(client)),
-        ("restrictions", lambda: _closed_only(client)),
-        ("tier", lambda: _tier(client, tier or "standard")),
-        ("collateral", lambda: _collateral(client, tokens)),
-        *((f"market …{token[-6:]}", _market_look(client, token, tick)) for token, tick in tokens.items()),
+    return await look_at(
+        "polymarket",
+        (
+            LookAt("clock", Weight.INFORMS, lambda: _clock(client)),
+            LookAt("geoblock", Weight.INFORMS, lambda: _geoblock(client)),
+            LookAt("version", Weight.INFORMS, lambda: _version(client)),
+            LookAt("wallet", Weight.NEEDED, lambda: _wallet(client)),
+            LookAt("merge", Weight.NEEDED, lambda: _merge(client)),
+            LookAt("key", Weight.NEEDED, lambda: _key(client)),
+            LookAt("restrictions", Weight.INFORMS, lambda: _closed_only(client)),
+            LookAt("tier", Weight.INFORMS, lambda: _tier(client, tier or "standard")),
+            LookAt("collateral", Weight.NEEDED, lambda: _collateral(client, tokens)),
+            *(
+                LookAt(f"market …{token[-6:]}", Weight.NEEDED, _market_look(client, token, tick))
+                for token, tick in tokens.items()
+            ),
+        ),
     )
-    found: list[Check] = []
-    for name, look in looks:
-        try:
-            found += await look()
-        except SurefootError as failure:
-            found.append(Check(f"polymarket {name}", "fail", failure.message, _MEND))
-    return found
 
 
 async def _clock(client: PolymarketClient) -> list[Check]:

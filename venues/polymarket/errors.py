@@ -41,6 +41,7 @@ from domain.errors import Rejected, SurefootError, Unavailable
 from domain.money import plain
 from domain.orders import OrderTicket, Side, SubmitResult, Verdict
 from venues.polymarket.messages import PostedOrder, amount, decode
+from venues.retry_after import bounded, retry_after
 from venues.verdicts import unknown
 
 RATE_LIMITED = "rate_limited"
@@ -320,9 +321,7 @@ def _said(error: ApiError | None) -> str:
     return f", {error}" if error is not None else ""
 
 
-def seconds_of(headers: Mapping[str, str], error: ApiError | None) -> float:
-    """How long the venue wants to be left alone: `Retry-After` in seconds, else the body's word, else 0."""
-    try:
-        return max(float(headers.get("Retry-After", "")), 0.0)
-    except ValueError:
-        return error.retry_after if error is not None else 0.0
+def seconds_of(headers: Mapping[str, str], error: ApiError | None, now_us: int) -> float:
+    """How long the venue wants to be left alone: its `Retry-After`, else the body's word, else 0 seconds."""
+    said = retry_after(headers, now_us)
+    return said if said is not None else bounded(error.retry_after) if error is not None else 0.0

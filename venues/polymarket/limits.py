@@ -13,6 +13,7 @@ cancels then wait, as they would at the venue. What can never fit is `Denied` at
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -141,7 +142,9 @@ class Limits:
 
 
 def _number(text: str | None) -> float | None:
+    """A finite number, or None: one that is none would poison the bucket it is put into."""
     try:
-        return float(text) if text else None
+        value = float(text) if text else None
     except ValueError:
         return None
+    return value if value is not None and math.isfinite(value) else None

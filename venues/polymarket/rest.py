@@ -216,7 +216,7 @@ async def _read(
 
 def _heed(limits: Limits, cost: Cost, answer: Answer) -> None:
     error = parse_error(answer.body) if answer.status >= HTTPStatus.BAD_REQUEST else None
-    limits.heed(cost, answer.status, answer.headers, seconds_of(answer.headers, error))
+    limits.heed(cost, answer.status, answer.headers, seconds_of(answer.headers, error, answer.answered_at))
 
 
 def understood(kind: type[T], what: str, answer: Answer) -> T:

@@ -111,10 +111,11 @@ async def test_the_accounts_own_costs_are_kept_to(venue: FakeKalshi, client: Kal
     assert client.wire.writes.capacity == 600
 
 
+@pytest.mark.parametrize("wait", ["30", "30.5", "Fri, 31 Dec 2099 23:59:59 GMT"])
 async def test_a_429_that_names_a_wait_is_obeyed_and_any_other_empties_the_bucket(
-    venue: FakeKalshi, client: KalshiClient
+    venue: FakeKalshi, client: KalshiClient, wait: str
 ) -> None:
-    venue.on("GET", "/exchange/status", says({"error": "too many requests"}, 429, {"Retry-After": "30"}))
+    venue.on("GET", "/exchange/status", says({"error": "too many requests"}, 429, {"Retry-After": wait}))
     with pytest.raises(Unavailable, match="429"):
         await client.exchange.status()
     with pytest.raises(Unavailable, match="rate limit"):
@@ -230,6 +231,7 @@ async def test_a_venue_that_is_ready_passes_every_line(venue: FakeKalshi, client
         "kalshi shard 0",
         "kalshi limits",
         "kalshi exchange",
+        "kalshi maintenance",
         "kalshi announcements",
     }
 
@@ -254,7 +256,7 @@ async def test_each_thing_amiss_has_a_line_that_says_what_to_do(venue: FakeKalsh
     assert found["kalshi shard 2"][0] == "fail"
     assert "from shard 0 to shard 2" in found["kalshi shard 2"][2]
     assert "under way" in found["kalshi transfer"][1]
-    assert found["kalshi limits"][0] == "fail"
+    assert found["kalshi limits"][0] == "warn"
     assert "until 2026-11-21T04:00:00Z" in found["kalshi exchange"][1]
     assert found["kalshi announcements"][1] == "delays in payouts"
 
@@ -270,7 +272,56 @@ async def test_maintenance_within_a_day_and_a_lapsed_attestation_are_foretold(
     found = await lines(client)
     assert found["kalshi key"][0] == "fail"
     assert found["kalshi attestation"][0] == "fail"
-    assert found["kalshi exchange"][:2] == (
-        "warn",
-        "trading; maintenance from 2026-11-21T08:00Z to 2026-11-21T10:00Z",
-    )
+    assert found["kalshi exchange"][:2] == ("ok", "trading")
+    assert found["kalshi maintenance"][:2] == ("warn", "from 2026-11-21T08:00Z to 2026-11-21T10:00Z")
+
+
+GONE: Any = {"error": {"code": "not_found", "message": "not found"}}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/exchange/announcements",
+        "/exchange/schedule",
+        "/exchange/status",
+        "/account/limits",
+        "/account/endpoint_costs",
+        "/portfolio/intra_exchange_instance_transfers",
+    ],
+)
+@pytest.mark.parametrize(("status", "body"), [(404, GONE), (410, b""), (503, b"<html>"), (200, b"[]"), (200, b"null")])
+async def test_a_read_that_only_informs_never_fails_the_checklist(
+    venue: FakeKalshi, client: KalshiClient, path: str, status: int, body: Any
+) -> None:
+    ready(venue)
+    venue.on("GET", path, says(body, status))
+    found = await lines(client)
+    assert not [name for name, (verdict, _, _) in found.items() if verdict == "fail"], found
+    assert found["kalshi clock"][0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/api_keys", "kalshi key"),
+        ("/portfolio/balance", "kalshi collateral"),
+        (f"/markets/{MARKET}", "kalshi collateral"),
+    ],
+)
+async def test_a_read_that_trading_needs_always_fails_it(
+    venue: FakeKalshi, client: KalshiClient, path: str, name: str
+) -> None:
+    ready(venue)
+    venue.on("GET", path, says(GONE, 404))
+    assert (await lines(client))[name][0] == "fail"
+
+
+async def test_an_attestation_is_warned_of_days_ahead(venue: FakeKalshi, client: KalshiClient) -> None:
+    ready(venue)
+    keys = {"api_keys": [{"api_key_id": KEY_ID, "scopes": ["read", "write::trade"]}]}
+    days = {6: "warn", 8: "ok"}
+    for left, verdict in days.items():
+        lapses = {"api_key_region_expiration_ts": NOW // 1_000_000 + left * 86_400}
+        venue.on("GET", "/api_keys", says(keys | lapses))
+        assert (await lines(client))["kalshi attestation"][0] == verdict

@@ -69,7 +69,7 @@ async def test_where_all_is_well_every_line_says_so_and_asks_for_nothing(
     [
         ("/time", str(NOW // 1_000_000 + 5).encode(), ("clock", "warn", "+5.5 s")),
         ("/time", str(NOW // 1_000_000 - 60).encode(), ("clock", "fail", "-59.5 s")),
-        ("/time", b'"soon"', ("clock", "fail", "soon")),
+        ("/time", b'"soon"', ("clock", "warn", "soon")),
         ("/api/geoblock", {"blocked": True, "country": "US"}, ("geoblock", "fail", "blocked")),
         ("/version", {"version": 9}, ("version", "fail", "9")),
         ("/auth/api-keys", {"apiKeys": ["another"]}, ("key", "fail", "not among")),
@@ -92,11 +92,12 @@ async def test_a_line_that_cannot_be_looked_at_fails_and_the_others_go_on(
     sound: Scripted, client: PolymarketClient
 ) -> None:
     sound.on("GET", "/auth/api-keys", says({"error": "Unauthorized/Invalid api key"}, 401))
-    sound.on("GET", "/version", says({}, 503))
+    sound.on("GET", "/balance-allowance", says({}, 503))
     found = await looked(client)
     assert {name for name, check in found.items() if check.verdict == "fail"} == {
         "polymarket key",
-        "polymarket version",
+        "polymarket collateral",
+        f"polymarket market …{YES[-6:]}",
     }
     assert "derive the key again" in found["polymarket key"].seen
 
@@ -185,3 +186,33 @@ async def test_the_relayer_is_asked_where_sets_are_to_be_merged(sound: Scripted,
         assert (line.verdict, line.seen) == ("fail", "the relayer refused: HTTP 401")
     async with of_kind(sound, SignatureType.SAFE, SignatureType.SAFE) as client:
         assert "polymarket merge" not in await looked(client)
+
+
+_INFORM = {
+    "/time": "clock",
+    "/api/geoblock": "geoblock",
+    "/version": "version",
+    "/auth/ban-status/closed-only": "restrictions",
+    "/v1/user/rate-limit-tier": "tier",
+}
+
+
+@pytest.mark.parametrize("path", _INFORM)
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, {"error": "not found"}), (410, b""), (503, b"<html>"), (200, b"[]")]
+)
+async def test_a_read_that_only_informs_never_fails_the_checklist(
+    sound: Scripted, client: PolymarketClient, path: str, status: int, body: Any
+) -> None:
+    sound.on("GET", path, says(body, status))
+    found = await looked(client)
+    assert not [name for name, check in found.items() if check.verdict == "fail"], found
+    assert found[f"polymarket {_INFORM[path]}"].verdict == "warn"
+
+
+@pytest.mark.parametrize(("path", "name"), [("/auth/api-keys", "key"), ("/balance-allowance", "collateral")])
+async def test_a_read_that_trading_needs_always_fails_it(
+    sound: Scripted, client: PolymarketClient, path: str, name: str
+) -> None:
+    sound.on("GET", path, says({"error": "not found"}, 404))
+    assert (await looked(client))[f"polymarket {name}"].verdict == "fail"
