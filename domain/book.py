@@ -23,7 +23,8 @@ class Book:
     scan of one side only when its best level disappears. `version` counts changes and never goes back, so equal
     versions mean equal levels. `ready` is false until the first snapshot; `gapped` is true from a lost message to
     the next snapshot, and the levels are then only what was last believed; `doubt` says in words what happened to it.
-    A snapshot that is crossed itself ends no doubt.
+    A snapshot that is crossed itself ends no doubt. `unsettled` is true while what the venue says of this very instant
+    is not ours yet: the book is between two messages of one transaction, to be waited for and not to be traded on.
 
     `believed_at` is our time of the snapshot since which it is believed, `first_believed_at` that of the first such; 0
     before there was one. They are not taken back when it is doubted: `ready` and `gapped` say whether it is believed.
@@ -52,6 +53,7 @@ class Book:
         "received_at",
         "touch_gap",
         "touched_at",
+        "unsettled",
         "version",
     )
 
@@ -68,6 +70,7 @@ class Book:
         self.touch_gap = CALM_US
         self.ready = False
         self.gapped = False
+        self.unsettled = False
         self.doubt = ""
         self.believed_at = 0
         self.first_believed_at = 0
@@ -86,6 +89,7 @@ class Book:
         self.asks = {price: size for price, size in asks if size > 0}
         self.best_bid = max(self.bids, default=None)
         self.best_ask = min(self.asks, default=None)
+        self.unsettled = False
         self.version += 1
         self.exchange_at = exchange_at
         self.received_at = received_at

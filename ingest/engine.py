@@ -282,7 +282,9 @@ class Engine:
         self.readiness.say(name, ok, why, at, pauses)
 
     def on_time(self, at: int) -> None:
-        """It is `at` by our clock (µs): called now and then, so that phases change where nothing else happens."""
+        """It is `at` by our clock (µs): called now and then, so that phases change, and books that wait for the rest of
+        an instant are doubted, where nothing else happens."""
+        self.polymarket.on_time(at)
         self.readiness.step(at)
 
     def on_stop(self, at: int) -> None:

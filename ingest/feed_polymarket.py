@@ -4,7 +4,7 @@ What is checked, and what a contradiction is called (`Doubt`):
 
 | seen | done |
 |---|---|
-| the best prices carried beside a change are not ours after it | `best` |
+| the best prices carried beside a change are not ours when its instant is over | `best` |
 | best prices of a `best_bid_ask` are still not ours when time has gone on | `best` |
 | a book is still crossed when the next change is of a later time | `crossed` |
 | a message of an asset is older than the one before on its connection | `time` |
@@ -13,6 +13,11 @@ What is checked, and what a contradiction is called (`Doubt`):
 | another snapshot's hash differs | counted, a hint: what else it hashes is often late |
 | a book read over REST has other levels at the same time, or stays newer than ours | `levels`, `behind` |
 | the connection that carried an asset is gone | `link` |
+
+**Prices are compared per instant.** One transaction of the venue may come in several frames of one millisecond, each
+carrying the best prices as they are after the whole of it (github.com/nautechsystems/nautilus_trader/issues/4050). So a
+book whose best prices are not the carried ones after a frame is *unsettled*: not traded on, and not doubted before the
+venue's time goes on for it, or `GRACE_US` of ours have passed without another frame that settles it.
 
 What a hash covers and the stream leaves out is learnt from REST books; until one was read, hashes prove nothing.
 
@@ -36,11 +41,15 @@ from venues.spot import AHEAD_US
 
 _NOBODY = -1
 
+GRACE_US = 250_000
+"""How long the rest of an instant may be under way. Messages of one transaction leave together; the wire may part them
+by a retransmission, and longer than that means that one is lost."""
+
 
 class _Asset:
     """One token: its book, the connection it follows, what was carried last, and what its hash needs besides."""
 
-    __slots__ = ("best_ask", "best_bid", "book", "claim", "link", "min_order_size", "neg_risk")
+    __slots__ = ("best_ask", "best_bid", "book", "claim", "instant", "link", "min_order_size", "neg_risk", "since")
 
     def __init__(self, book: Book) -> None:
         self.book = book
@@ -48,6 +57,8 @@ class _Asset:
         self.best_bid = NOT_CARRIED
         self.best_ask = NOT_CARRIED
         self.claim: Best | None = None
+        self.instant = 0  # of the best prices carried last, where the book is unsettled
+        self.since = 0  # our time of the frame that left it so
         self.min_order_size: str | None = None
         self.neg_risk: bool | None = None
 
@@ -60,6 +71,7 @@ class PolymarketFeed(Feed):
     def __init__(self, counters: Counters, told: Told) -> None:
         super().__init__(counters, told)
         self._assets: dict[str, _Asset] = {}
+        self._unsettled: dict[_Asset, None] = {}
 
     def watch(self, market: str) -> Book:
         book = super().watch(market)
@@ -72,6 +84,8 @@ class PolymarketFeed(Feed):
         touched: list[_Asset] = []
         last: _Asset | None = None
         latest = received_at + AHEAD_US
+        if self._unsettled:
+            self.on_time(received_at)
         events = decode(raw)
         if raw[:1] == b"[":  # several messages: nothing of any is taken before all can be
             for event in events:
@@ -95,6 +109,8 @@ class PolymarketFeed(Feed):
                     self.told.doubt((event.market,), self.venue, Doubt.TIME)
                 elif book.outlasted(at):
                     self.told.doubt((event.market,), self.venue, Doubt.CROSSED)
+                if book.unsettled and at > asset.instant:
+                    self._contradicted(asset)
                 if asset.claim is not None:
                     self._settle_claim(asset, at)
                 if event.bid:
@@ -113,8 +129,24 @@ class PolymarketFeed(Feed):
         for asset in touched:
             bid, ask, book = asset.best_bid, asset.best_ask, asset.book
             if bid not in (NOT_CARRIED, book.best_bid or 0) or ask not in (NOT_CARRIED, book.best_ask or MICRO):
-                self.told.doubt((book.market,), self.venue, Doubt.BEST)
+                if not book.unsettled:
+                    book.unsettled, asset.instant, asset.since = True, book.exchange_at, received_at
+                    self._unsettled[asset] = None
+            elif asset in self._unsettled:
+                book.unsettled = False
+                del self._unsettled[asset]
         return [asset.book for asset in touched]
+
+    def on_time(self, at: int) -> None:
+        """It is `at` by our clock (µs): what has been unsettled for too long has lost a message."""
+        for asset in [one for one in self._unsettled if at - one.since > GRACE_US]:
+            self._contradicted(asset)
+
+    def _contradicted(self, asset: _Asset) -> None:
+        """The instant is over and the venue's best prices never became ours."""
+        asset.book.unsettled = False
+        self._unsettled.pop(asset, None)
+        self.told.doubt((asset.book.market,), self.venue, Doubt.BEST)
 
     def _rare(self, raw: bytes, event: object, received_at: int, link: int) -> _Asset | None:
         """Anything but a change; the asset it touched, if it touched a book."""
@@ -258,9 +290,11 @@ class PolymarketFeed(Feed):
 
     def down(self) -> None:
         super().down()
+        self._unsettled.clear()
         for asset in self._assets.values():
             asset.link = _NOBODY
             asset.claim = None
+            asset.book.unsettled = False
 
 
 def _ahead(at: int, received_at: int) -> Malformed:

@@ -131,7 +131,7 @@ def shut_gate(moment: Moment, bounds: Bounds) -> Gate | None:
         return Gate.NOT_READY
     if any(book.crossed() for book in books):
         return Gate.CROSSED
-    if any(book.gapped for book in books):
+    if any(book.gapped or book.unsettled for book in books):
         return Gate.GAPPED
     if any(moment.received_at - book.believed_at < bounds.settle for book in books):
         return Gate.WARMING
@@ -168,7 +168,9 @@ def explain(gate: Gate, moment: Moment, bounds: Bounds) -> str:
         case Gate.NOT_READY:
             return "the feed is down" if not moment.feed_up else "a book waits for its snapshot"
         case Gate.GAPPED:
-            book = next(book for book in books if book.gapped)
+            book = next(book for book in books if book.gapped or book.unsettled)
+            if not book.gapped:
+                return f"{book.market} is between two messages of one instant: its best prices are not the venue's yet"
             return f"{book.market} {book.doubt} and waits for its snapshot"
         case Gate.WARMING:
             book = max(books, key=lambda book: book.believed_at)

@@ -37,6 +37,7 @@ from venues.kalshi.hours import weekly_pause
 from venues.polymarket.user_stream import UserEvent
 from venues.wire import wall_clock_us
 from workers import conditions, metrics
+from workers.book_repairs import BookRepairs, Step
 from workers.bus import Bus, Consumer, GivenUp
 from workers.conditions import Conditions, Said
 from workers.news import News
@@ -52,7 +53,6 @@ from workers.watch import Watched
 log = structlog.get_logger(__name__)
 
 _TICK_S = 1.0
-_ASK_AGAIN_TICKS = 5  # books still not believed after so many ticks are asked for again
 _QUIET_S = 1.5  # without a frame for so long, opportunities that stand are reported as they stand
 
 OnIntent = Callable[[Intent], None]
@@ -153,6 +153,7 @@ class DecisionThread:
         self._counted = 0
         self._kalshi, self._polymarket = _Lag(self.engine.kalshi), _Lag(self.engine.polymarket)
         self._snapshots: set[asyncio.Task[bool]] = set()
+        self._repairs = {venue: BookRepairs() for venue in self._streams}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="decisions", daemon=True)
@@ -362,20 +363,31 @@ class DecisionThread:
         log.warning("books are not believed; asking for snapshots", venue=venue, markets=markets, doubt=doubt)
         self._ask(venue, markets)
 
-    def _ask(self, venue: Venue, markets: Sequence[str]) -> None:
+    def _repair(self, venue: Venue, step: Step, markets: Sequence[str]) -> None:
+        """The next step for books that stay doubted."""
+        if step is Step.ASK:
+            self._ask(venue, markets)
+        elif step is Step.RESUBSCRIBE:
+            log.warning("books stay doubted; subscribing anew", venue=venue, markets=markets)
+            self._ask(venue, markets, anew=True)
+        elif step is Step.RECONNECT:
+            log.warning("books stay doubted; connecting anew", venue=venue, markets=markets)
+            self._streams[venue].reconnect(list(markets), f"{len(markets)} books stay doubted, the first {markets[0]}")
+
+    def _ask(self, venue: Venue, markets: Sequence[str], *, anew: bool = False) -> None:
         stream: Stream | None = self._streams.get(venue)
         if stream is None or self._loop is None:
             return
-        task = self._loop.create_task(stream.request_snapshot(list(markets)))
+        asking = stream.resubscribe if anew else stream.request_snapshot
+        task = self._loop.create_task(asking(list(markets)))
         self._snapshots.add(task)
         task.add_done_callback(self._snapshots.discard)
 
     async def _tick(self) -> None:
         for tick in count(1):
             await asyncio.sleep(_TICK_S)
-            for venue in self._streams if tick % _ASK_AGAIN_TICKS == 0 else ():
-                if doubted := self.engine.doubted(venue):
-                    self._ask(venue, doubted)
+            for venue, repairs in self._repairs.items():
+                self._repair(venue, *repairs.due(self.engine.doubted(venue)))
             self._conditions.look(wall_clock_us())
             frames = self.engine.counters.frames
             metrics.FRAMES.labels("book").inc(frames - self._counted)

@@ -49,6 +49,14 @@ class Stream(Protocol):
 
     async def request_snapshot(self, markets: Sequence[str]) -> bool: ...
 
+    async def resubscribe(self, markets: Sequence[str]) -> bool:
+        """Subscribe anew, at least to these markets, on the connection that there is."""
+        ...
+
+    def reconnect(self, markets: Sequence[str], why: str) -> None:
+        """Open another connection for these markets."""
+        ...
+
 
 def streams_of(
     stack: Stack, watched: Watched, engine: Engine, hooks: Hooks, pause_at: PauseAt = weekly_pause
@@ -135,6 +143,13 @@ class _Polymarket:
 
     async def request_snapshot(self, markets: Sequence[str]) -> bool:
         return await self._pool.request_snapshot(markets)
+
+    async def resubscribe(self, markets: Sequence[str]) -> bool:
+        """A snapshot comes by a new subscription only, so asking for one is this."""
+        return await self._pool.request_snapshot(markets)
+
+    def reconnect(self, markets: Sequence[str], why: str) -> None:
+        self._pool.renew(markets)
 
     async def _books(self, tokens: Sequence[str]) -> bytes:
         body = msgspec.json.encode([{"token_id": token} for token in tokens])

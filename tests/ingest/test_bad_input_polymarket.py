@@ -163,6 +163,8 @@ def test_a_book_without_one_side_or_both_is_a_book_and_nothing_to_trade_on(
     assert stream.doubted() == ()
     assert (stream.of(YES).best_bid, stream.of(YES).best_ask) == (470_000 if bids else None, 490_000 if asks else None)
     stream.send(change(46, 5, T0 + 2 * MS))  # it carries 0.47 and 0.49
+    assert stream.doubted() == ()
+    stream.send(change(45, 5, T0 + 3 * MS))
     assert stream.doubted() == (() if bids and asks else (YES,))
     assert stream.intents == []
 
@@ -174,9 +176,11 @@ def test_a_change_that_comes_twice_is_the_same_change(stream: Stream) -> None:
     assert stream.of(YES).bids[460_000] == 5 * SHARE
 
 
-def test_a_lost_change_of_the_touch_shows_at_the_next_change(stream: Stream) -> None:
+def test_a_lost_change_of_the_touch_shows_as_soon_as_time_goes_on(stream: Stream) -> None:
     row = LevelChange(YES, True, 46 * CENT, 5 * SHARE, 48 * CENT, 49 * CENT)  # somebody bids 0.48 by now
     stream.send(frames.price_change(CONDITION, [row], T0 + MS))
+    assert (stream.gapped, stream.of(YES).unsettled) == ([], True)
+    stream.send(frames.price_change(CONDITION, [row], T0 + 2 * MS))
     assert stream.gapped == [((YES,), Doubt.BEST)]
 
 

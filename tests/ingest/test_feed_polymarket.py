@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,13 +41,62 @@ def test_a_level_is_set_to_its_size_and_zero_removes_it() -> None:
     assert feed.gapped == []
 
 
-def test_best_prices_that_are_not_ours_after_the_frame_gap_the_token() -> None:
+def test_best_prices_that_are_not_ours_when_their_instant_is_over_gap_the_token() -> None:
     feed = Feed().ready()
     feed.change(row(YES, "bid", 45, 30, 46, 49), at=T0 + MS)
+    assert (feed.gapped, feed.of(YES).unsettled) == ([], True)
+    feed.change(row(YES, "bid", 44, 30, 46, 49), at=T0 + 2 * MS)
     assert feed.gapped == [((YES,), Doubt.BEST)]
     assert feed.engine.unready() == feed.engine.doubted(Venue.POLYMARKET) == (YES,)
     assert feed.engine.doubted(Venue.KALSHI) == ()
-    feed.book(YES, 46, 49, T0 + 2 * MS)
+    feed.book(YES, 46, 49, T0 + 3 * MS)
+    assert feed.engine.unready() == ()
+    assert not feed.of(YES).unsettled
+
+
+TAKEN = row(YES, "ask", 49, 0, 49, 60)  # a taker buys all that is offered at 49
+RESTS = row(YES, "bid", 49, 30, 49, 60)  # and the rest of his order stays there
+
+
+@pytest.mark.parametrize("instant", [[[RESTS], [TAKEN]], [[TAKEN], [RESTS]], [[RESTS, TAKEN]]])
+def test_one_transaction_raises_no_doubt_however_its_frames_are_cut(instant: list[list[LevelChange]]) -> None:
+    feed = Feed()
+    levels = [(49 * CENT, 100 * SHARE), (60 * CENT, 100 * SHARE)]
+    feed.send(frames.book(CONDITION, YES, [(47 * CENT, 100 * SHARE)], levels, T0))
+    for part in instant:
+        feed.change(*part, at=T0 + MS)
+    feed.change(row(YES, "bid", 40, 5, 49, 60), at=T0 + 2 * MS)
+    feed.engine.on_time(T0 + 10_000 * MS)
+    assert (feed.gapped, feed.of(YES).unsettled) == ([], False)
+    assert (feed.of(YES).best_bid, feed.of(YES).best_ask) == (49 * CENT, 60 * CENT)
+
+
+def test_nothing_is_traded_on_a_book_between_two_messages_of_one_instant() -> None:
+    feed = Feed().ready()
+    feed.change(row(NO, "bid", 51, 0, 40, 45), row(NO, "ask", 45, 100, 40, 45), at=T0 + MS)  # its bid at 40 is to come
+    assert feed.intents == []
+    feed.engine.finish()
+    assert feed.gates() == [Gate.GAPPED]  # 49 + 45 cost less than a dollar
+    assert "between two messages of one instant" in feed.suppressed[0].detail
+
+
+def test_an_instant_whose_rest_never_comes_is_doubted_by_our_clock() -> None:
+    feed = Feed().ready()
+    feed.change(row(YES, "bid", 45, 30, 46, 49), at=T0 + MS)
+    feed.engine.on_time(T0 + 200 * MS)
+    assert feed.gapped == []
+    feed.send(frames.price_change(CONDITION, [row(NO, "bid", 40, 5, 51, 53)], T0 + 2 * MS), T0 + 300 * MS)
+    assert feed.gapped == [((YES,), Doubt.BEST)]
+
+
+def test_a_connection_that_goes_takes_its_unsettled_instants_with_it() -> None:
+    feed = Feed().ready()
+    feed.change(row(YES, "bid", 45, 30, 46, 49), at=T0 + MS)
+    feed.engine.on_state(False, "lost", Venue.POLYMARKET)
+    feed.engine.on_state(True, "back", Venue.POLYMARKET)
+    feed.ready()
+    feed.engine.on_time(T0 + 10_000 * MS)
+    assert feed.gapped == []
     assert feed.engine.unready() == ()
 
 
@@ -104,6 +154,15 @@ def test_best_prices_sent_alone_must_be_true_once_time_has_gone_on() -> None:
     never.send(frames.best_bid_ask(CONDITION, YES, 48 * CENT, 49 * CENT, T0 + MS))  # its change is lost
     never.change(row(YES, "bid", 40, 5, 47, 49), at=T0 + 2 * MS)
     assert never.gapped == [((YES,), Doubt.BEST)]
+
+
+def test_a_repair_with_an_older_time_is_believed_when_the_venue_says_it_again() -> None:
+    feed = Feed().ready()
+    feed.change(row(YES, "bid", 46, 1, 47, 49), at=T0 + 30_000 * MS)  # a time that was never true
+    feed.engine.on_gap((YES,), Venue.POLYMARKET, Doubt.SILENT)
+    for unready in ((YES,), ()):
+        feed.book(YES, 47, 49, T0 + MS)
+        assert feed.engine.unready() == unready
 
 
 # -- hashes ----------------------------------------------------------------------------------------------

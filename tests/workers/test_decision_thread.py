@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from domain.decisions import Gate, Suppression
 from domain.intent import Intent
@@ -42,6 +44,7 @@ class Floor:
         self.threads: set[int] = set()
         self.halting = ""
         self.seq = 0
+        self.scripts: list[Callable[[ServerConnection], Awaitable[None]]] = []
         topics = {name: Topic(name, Policy.NEVER_DROP, 100) for name in self.came}
         self.bus = Bus([Consumer(topics[name], name, self._took(name)) for name in self.came], on_dead=print)
         self.bus.attach()
@@ -71,6 +74,9 @@ class Floor:
         return took
 
     async def venue(self, ws: ServerConnection) -> None:
+        if self.scripts:
+            await self.scripts.pop(0)(ws)
+            return
         for sid in range(1, 5):
             command = json.loads(await ws.recv())
             said = {"channel": command["params"]["channels"][0], "sid": sid}
@@ -170,3 +176,56 @@ async def test_halts_that_are_told_before_the_thread_runs_are_obeyed(floor: Floo
     (suppression,) = await floor.until("suppressed")
     assert (suppression.gate, suppression.edge > D(0)) == (Gate.HALTED, True)
     assert floor.came["intents"] == []
+
+
+@pytest.mark.parametrize("deaf", [False, True], ids=["resubscribe", "reconnect"])
+async def test_a_feed_that_numbers_anew_is_believed_again_within_seconds(floor: Floor, deaf: bool) -> None:
+    """The venue starts its count over: its changes and its snapshots carry numbers that came before. `deaf`, it does so
+    under a new subscription too, and only a new connection helps."""
+    seen: list[str] = []
+
+    async def script(ws: ServerConnection) -> None:
+        sids, books, seq = 0, 0, 0
+
+        async def snapshots() -> None:
+            nonlocal seq
+            for market in (A, B):
+                seq += 1
+                no = [(400_000, SIZE)]  # an ask of 0.60: no opportunity
+                await ws.send(frames.snapshot(books, seq, market, [(10 * CENT, SIZE)], no, yes_price=True), text=True)
+
+        async def anew() -> None:
+            nonlocal seq
+            seq = 1
+            change = frames.delta(books, seq, A, "yes", 5 * CENT, SIZE, wall_clock_us(), yes_price=True)
+            await ws.send(change, text=True)
+
+        with suppress(ConnectionClosed):
+            async for raw in ws:
+                command = json.loads(raw)
+                seen.append(command["cmd"])
+                if command["cmd"] == "update_subscription":
+                    await snapshots()
+                elif command["cmd"] == "subscribe":
+                    channel, sids = command["params"]["channels"][0], sids + 1
+                    said = {"type": "subscribed", "id": command["id"], "msg": {"channel": channel, "sid": sids}}
+                    await ws.send(json.dumps(said))
+                    if channel == "orderbook_delta":
+                        books, seq = sids, 1_000
+                        await snapshots()
+                        if deaf or "unsubscribe" not in seen:
+                            await anew()
+
+    floor.scripts.append(script)
+    floor.thread.start()
+    began = asyncio.get_running_loop().time()
+    async with asyncio.timeout(20):
+        while floor.thread.engine.kalshi.counters.duplicates == 0:  # noqa: ASYNC110 - it counts on another thread
+            await asyncio.sleep(0.01)
+        if deaf:
+            floor.books()  # on the connection after
+            await floor.until("intents")
+        while floor.thread.engine.unready():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert "unsubscribe" in seen
+    assert asyncio.get_running_loop().time() - began < 15

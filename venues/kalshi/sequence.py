@@ -20,10 +20,16 @@ class Arrival(Enum):
 class Sequence:
     """Last number seen by sid. A new connection starts with a new one: sids do not survive it."""
 
-    __slots__ = ("_last",)
+    __slots__ = ("_highest", "_last")
 
     def __init__(self) -> None:
         self._last: dict[int, int] = {}
+        self._highest: dict[int, int] = {}
+
+    def renumbered(self, sid: int | None, seq: int | None) -> bool:
+        """Whether a snapshot of this number, asked for as a repair, would be refused by whoever keeps the books: its
+        number came before, and an old snapshot looks just the same. Only a new subscription counts anew."""
+        return sid is not None and seq is not None and seq < self._highest.get(sid, 0)
 
     def arrive(self, sid: int | None, seq: int | None, *, solicited: bool = False) -> Arrival:
         """Account for one frame.
@@ -34,6 +40,8 @@ class Sequence:
         if sid is None or seq is None:
             return Arrival.NEXT
         last = self._last.get(sid)
+        if not solicited or last is None or seq == last + 1:
+            self._highest[sid] = max(self._highest.get(sid, 0), seq)
         if last is None or seq == last + 1:
             self._last[sid] = seq
             return Arrival.NEXT

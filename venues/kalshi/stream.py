@@ -11,6 +11,8 @@ who counts too counts the same. The stream itself reads only a frame's outside. 
 | a subscription refused for good | `BadInput` from `run` | the request itself is wrong (unknown channel or market) |
 | a number missing in a subscription | `on_gap(its markets)`, `get_snapshot` | books are wrong until replaced |
 | another gap, or no snapshot in time | down, reconnect | the repair failed; subscribing anew brings snapshots |
+| a snapshot asked for whose number came before | unsubscribe, subscribe | numbered anew: nobody who counts takes it |
+| that again on the same connection | down, reconnect | the repair of the repair failed |
 | error 10, 25 or another passing one | down, reconnect | the subscription is dead on the venue's side |
 | no frame for `silence_s`, probe unanswered | down, reconnect | pings are answered by a socket that carries nothing |
 | a frame that is not the venue's JSON | down, reconnect | what it said is lost |
@@ -94,13 +96,19 @@ class _Lost(Exception):
 class _Link:
     """One connection's state: its subscriptions, counts, and what it still owes us."""
 
-    __slots__ = ("acked", "awaited", "awaited_by", "books", "heard", "lifecycle", "probed", "sequence", "wanted", "ws")
+    __slots__ = (
+        "acked", "awaited", "awaited_by", "books", "former", "heard", "lifecycle", "over", "probed", "sequence",
+        "wanted", "wanted_by", "ws",
+    )  # fmt: skip
 
     def __init__(self, ws: ClientConnection) -> None:
         self.ws = ws
         self.sequence = Sequence()
         self.wanted: dict[int, str] = {}  # command id → channel, until acknowledged
+        self.wanted_by = 0.0
         self.acked = False
+        self.former: set[int] = set()  # sids of order-book subscriptions that were given up
+        self.over = ""  # why we end this connection ourselves
         self.books: int | None = None  # sid of the order-book subscription
         self.lifecycle: int | None = None  # sid of the lifecycle subscription
         self.awaited: set[str] = set()  # markets whose snapshot was asked for
@@ -186,6 +194,25 @@ class KalshiStream:
             return False
         return True
 
+    async def resubscribe(self, _: Listed[str] = ()) -> bool:
+        """Give the books' subscription up, one for all markets, and subscribe anew on this connection: the new one
+        counts from its beginning and brings every snapshot. False if the books are not subscribed right now."""
+        link = self._link
+        if link is None or link.books is None:
+            return False
+        try:
+            await self._subscribe_anew(link)
+        except ConnectionClosed:
+            return False
+        return True
+
+    def reconnect(self, _: Listed[str], why: str) -> None:
+        """End the connection, one for all markets, and open another after the usual wait."""
+        link = self._link
+        if link is not None and not link.over:
+            link.over = f"{why}; reconnecting"
+            link.ws.transport.abort()
+
     def _explained(self, reason: str) -> str:
         """A connection lost in a pause is no mystery, and its end is known."""
         pause = self._pause_at(self._clock())
@@ -246,9 +273,9 @@ class KalshiStream:
 
     async def _subscribe(self, link: _Link) -> None:
         # One command a channel: each is acknowledged by its own id, and the book's options touch nothing else.
+        link.wanted_by = time.monotonic() + self._timing.ack_s
         if self._markets:
-            book = {"channels": [BOOK_CHANNEL], "market_tickers": list(self._markets), "use_yes_price": True}
-            link.wanted[await self._send(link, "subscribe", book)] = BOOK_CHANNEL
+            await self._subscribe_books(link)
         for channel in self._also:
             wanted: dict[str, object] = {"channels": [channel]}
             if channel in MARKET_CHANNELS:
@@ -256,6 +283,19 @@ class KalshiStream:
             link.wanted[await self._send(link, "subscribe", wanted)] = channel
         for channel in (*USER_CHANNELS, LIFECYCLE_CHANNEL) if self._user_channels else ():
             link.wanted[await self._send(link, "subscribe", {"channels": [channel]})] = channel
+
+    async def _subscribe_books(self, link: _Link) -> None:
+        book = {"channels": [BOOK_CHANNEL], "market_tickers": list(self._markets), "use_yes_price": True}
+        link.wanted[await self._send(link, "subscribe", book)] = BOOK_CHANNEL
+
+    async def _subscribe_anew(self, link: _Link) -> None:
+        old, link.books = link.books, None
+        if old is not None:
+            link.former.add(old)
+        link.awaited.clear()
+        link.wanted_by = time.monotonic() + self._timing.ack_s
+        await self._send(link, "unsubscribe", {"sids": [old]})
+        await self._subscribe_books(link)
 
     async def _send(self, link: _Link, cmd: str, params: dict[str, object] | None = None) -> int:
         self._next_id += 1
@@ -279,6 +319,8 @@ class KalshiStream:
         except ConnectionClosed:
             if watch.done() and (failure := watch.exception()) is not None:
                 raise failure from None
+            if link.over:
+                raise _Lost(link.over) from None
             raise
 
     async def _take(self, link: _Link, raw: bytes, at: int, at_ns: int) -> None:
@@ -305,10 +347,13 @@ class KalshiStream:
             return
         solicited = market in link.awaited
         link.awaited.discard(market)
+        refused = solicited and link.sequence.renumbered(peek.sid, peek.seq)
         arrival = link.sequence.arrive(peek.sid, peek.seq, solicited=solicited)
         if arrival is Arrival.GAP:
             await self._gap(link, peek)
         self._on_frame(raw, at, at_ns)
+        if refused and peek.sid == link.books:
+            await self._renumbered(link, market, peek)
 
     def _dead(self, raw: bytes, why: Exception) -> _Lost:
         self._on_dead(raw, f"not the venue's JSON: {why}")
@@ -352,12 +397,23 @@ class KalshiStream:
                 self._on_state(True, "every subscription is acknowledged")
 
     async def _gap(self, link: _Link, peek: Peek) -> None:
+        if peek.sid in link.former:
+            return  # its books were given up, and the new subscription brings whole ones
         if peek.sid != link.books:
             raise _Lost(f"a frame of subscription {peek.sid} is missing before number {peek.seq}; reconnecting")
         self._on_gap(self._markets)
         if link.awaited:
             raise _Lost("another gap while snapshots are still awaited; reconnecting")
         await self._ask_snapshot(link, self._markets)
+
+    async def _renumbered(self, link: _Link, market: str, peek: Peek) -> None:
+        """The repair is refused by the very rule it should mend, and would be every time."""
+        self._on_gap(self._markets)
+        if link.former:
+            raise _Lost(
+                f"the snapshot of {market} is numbered anew ({peek.seq}) after a new subscription; reconnecting"
+            )
+        await self._subscribe_anew(link)
 
     async def _ask_snapshot(self, link: _Link, markets: tuple[str, ...]) -> None:
         if not link.awaited:
@@ -369,12 +425,11 @@ class KalshiStream:
     async def _watch(self, link: _Link) -> None:
         """Fails with `_Lost` once the connection owes us something for too long."""
         timing = self._timing
-        opened = time.monotonic()
         tick = min(timing.ack_s, timing.snapshot_s, timing.silence_s, timing.probe_s) / 4
         while True:
             await asyncio.sleep(tick)
             now = time.monotonic()
-            if not link.acked and now - opened > timing.ack_s:
+            if link.wanted and now > link.wanted_by:
                 waiting = ", ".join(link.wanted.values())
                 raise _Lost(f"no acknowledgement of {waiting} within {timing.ack_s:g} s; reconnecting")
             if link.awaited and now > link.awaited_by:

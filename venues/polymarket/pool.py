@@ -110,10 +110,12 @@ class MarketPool:
             if place.link is not None:
                 place.link.vouch(quiet)
 
-    def renew(self) -> None:
-        """Replace every connection as in a rotation, without a gap."""
+    def renew(self, assets: Iterable[str] | None = None) -> None:
+        """Replace every connection, or those that carry one of `assets`, as in a rotation: without a gap."""
+        chosen = None if assets is None else set(assets)
         for place in self._places:
-            place.due.set()
+            if chosen is None or not chosen.isdisjoint(place.assets):
+                place.due.set()
 
     def status(self) -> tuple[LinkStatus, ...]:
         return tuple(place.status() for place in self._places)

@@ -45,7 +45,7 @@ class _Session:
         feed = self.engine.kalshi if venue is Venue.KALSHI else self.engine.polymarket
         for market, slow in self.books.items():
             book = feed.books[market]
-            if not book.ready or book.gapped:
+            if not book.ready or book.gapped or book.unsettled:
                 continue
             if not slow.sure:
                 raise Wrong(f"{market} is believed after {frame[:300]!r}; the venue's words leave it in doubt")

@@ -43,10 +43,12 @@ class SlowBook:
     doubted: bool = False
     source: int = 0
     """The subscription or connection that brought its last snapshot."""
+    half: int | None = None
+    """The time of an instant of which only a part is here: its best prices are told and are not these yet."""
 
     @property
     def sure(self) -> bool:
-        return self.ready and not self.doubted
+        return self.ready and not self.doubted and self.half is None
 
     def become(self, other: SlowBook) -> None:
         for name in self.__slots__:
@@ -58,7 +60,7 @@ class SlowBook:
     def replace(self, bids: dict[int, int], asks: dict[int, int], at: int) -> None:
         self.bids = {price: size for price, size in bids.items() if size}
         self.asks = {price: size for price, size in asks.items() if size}
-        self.at, self.ready = at, True
+        self.at, self.ready, self.half = at, True, None
         self.doubted = self.doubted and self.crossed()
 
     def put(self, bid: bool, price: int, size: int, at: int) -> None:

@@ -44,7 +44,7 @@ class SlowPolymarket:
 
     def down(self) -> None:
         for book in self.books.values():
-            book.ready, book.source = False, -1
+            book.ready, book.source, book.half = False, -1, None
 
     @staticmethod
     def _doubt(books: list[SlowBook]) -> None:
@@ -70,7 +70,9 @@ class SlowPolymarket:
         for token, (bid, ask) in carried.items():
             book = self.books[token]
             if bid not in (None, max(book.bids, default=0)) or ask not in (None, min(book.asks, default=MICRO)):
-                book.doubted = True
+                book.half = book.at if book.half is None else book.half
+            else:
+                book.half = None
 
     def _changes(self, said: Any, received_at: int, link: int, carried: dict[str, _Carried]) -> None:
         at = _time(said["timestamp"])
@@ -86,6 +88,8 @@ class SlowPolymarket:
                 raise Unsure
             if at < book.at or (book.crossed() and at > book.at):
                 book.doubted = True
+            if book.half is not None and at > book.half:
+                book.doubted, book.half = True, None  # that instant is over, and what it told never came
             book.put(side == "BUY", level, size, at)
             carried[book.market] = bests
 

@@ -109,10 +109,11 @@ async def test_a_book_doubted_while_connections_change_is_asked_of_the_one_that_
     async def second(peer: Peer) -> None:
         await peer.subscription()
         await peer.images([YES], T0 + 1_000)  # the other token's book is not there yet: it has not taken over
-        await peer.say(change(YES, 39, 5, T0 + 2_000, best_bid=41))  # something was lost
+        await peer.say(change(YES, 39, 5, T0 + 2_000, best_bid=41))  # something was lost,
+        await peer.say(change(YES, 39, 6, T0 + 3_000, best_bid=41))  # and its instant is over
         assert (await peer.told.get())["assets_ids"] == [YES]
         assert await peer.subscription() == [YES]
-        await peer.images([YES, NO], T0 + 2_000)
+        await peer.images([YES, NO], T0 + 3_000)
         await asyncio.Event().wait()
 
     async with venue(good, second) as (url, _), pool(url, heard, on_frame=book.frame) as made:
@@ -122,3 +123,15 @@ async def test_a_book_doubted_while_connections_change_is_asked_of_the_one_that_
         await heard.until(lambda story: ("lost", 1) in story)
         assert book.gapped == [((YES,), Doubt.BEST)]
         assert book.engine.unready() == ()
+
+
+async def test_only_the_connection_that_carries_a_doubted_book_is_replaced() -> None:
+    heard = Heard()
+    async with venue(good) as (url, _), pool(url, heard, [(YES, NO), ("2001", "2002")], most_assets=2) as made:
+        await heard.until(lambda story: "up" in story)
+        before = [status.link for status in made.status()]
+        made.renew(["2002"])
+        await heard.until(lambda story: any(event[0] == "lost" for event in story if isinstance(event, tuple)))
+        after = [status.link for status in made.status()]
+    assert before == [1, 2]
+    assert after == [1, 3]
