@@ -1,6 +1,7 @@
 """Durable stops: who stopped what, why and when. Entries stop; exits, hedges and cancels of open trades still pass.
 
-A halt is set by a person or by a rule, survives every restart, and is cleared only by a named person.
+A halt is set by a person or by a rule, survives every restart, and is cleared only by a named person. The one exception
+is the halt that a workflow fault is (`domain.workflow_fault`): it stands for as long as its trade cannot go on.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Rule(StrEnum):
     UNKNOWN_TOO_OLD = "unknown_too_old"  # an order's outcome has been open for longer than allowed
     LOSS = "loss"  # realised losses passed the limit
     SAFE_MODE = "safe_mode"  # start-up found exposure that no trade owns; stands until a person acknowledges it
+    WORKFLOW_FAULT = "workflow_fault"  # a trade on this market cannot go on; ends by itself once it can
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from domain.snapshot import Capital
 from domain.trade import TradeRecord, TradeState
 from ledger.claims import suspended
 from ledger.halts import halt_of
+from ledger.workflow_faults import fault_of
 
 
 def wanted(intent: Intent, intent_id: str) -> tuple[Capital, ...]:
@@ -71,11 +72,19 @@ def scopes(intent: Intent) -> list[tuple[str, str]]:
 
 
 def refused(intent_id: str, why: Mapping[str, Any]) -> SurefootError:
-    """The error behind what `open_trade` returned: a halt's row, a claim's, or the venue that has too little."""
+    """The error behind what `open_trade` returned: a halt's row, a workflow fault's, a claim's, or the venue that has
+    too little."""
     if "halt" in why:
         halt = halt_of(why["halt"])
         return Halted(
             f"{halt}. Nothing was sent; `surefoot resume {halt.id} --reason …` lifts it once its cause is gone",
+            "halted",
+        )
+    if "fault" in why:
+        fault = fault_of(why["fault"])
+        return Halted(
+            f"a market is halted by trade {fault.intent_id}: {fault.what}. Nothing was sent; it opens again once that "
+            "trade moves",
             "halted",
         )
     if "claim" in why:

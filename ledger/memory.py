@@ -202,6 +202,7 @@ class MemoryLedger(MemoryHalts, MemoryClaims):
             fills=tuple(f for f in self._in_time() if f.client_order_id in ids or f.order_id in theirs),
             steps=tuple(steps[n] for n in sorted(steps)),
             commands=await self.commands(intent_id),
+            faults=self._faults_of(intent_id),
             redemptions=tuple(paid for paid in self._paid() if paid.intent_id == intent_id),
         )
 

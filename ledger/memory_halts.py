@@ -7,9 +7,11 @@ from dataclasses import replace
 from domain.halt import Halt, covering
 from domain.intent import Intent
 from ledger.halts import HaltRecord, halt_row, new_id, not_in_force, require_person, taken
+from ledger.memory_faults import MemoryFaults
+from ledger.workflow_faults import fault_row
 
 
-class MemoryHalts:
+class MemoryHalts(MemoryFaults):
     """See `ledger.port.HaltLedger`."""
 
     def __init__(self) -> None:
@@ -36,7 +38,8 @@ class MemoryHalts:
         return record.halt
 
     async def halts(self) -> tuple[Halt, ...]:
-        standing = (record.halt for record in self._halts.values() if record.in_force)
+        standing = [record.halt for record in self._halts.values() if record.in_force]
+        standing += [halt for fault in await self.workflow_faults() for halt in fault.halts()]
         return tuple(sorted(standing, key=lambda halt: (halt.at, halt.id)))
 
     async def halt_history(self, limit: int | None = None) -> tuple[HaltRecord, ...]:
@@ -45,5 +48,10 @@ class MemoryHalts:
 
     async def _halt_over(self, intent: Intent) -> dict[str, object] | None:
         """The first halt that forbids opening, as `open_trade` names it."""
-        over = covering(await self.halts(), intent)
-        return {"halt": halt_row(over[0])} if over else None
+        over = covering((record.halt for record in self._halts.values() if record.in_force), intent)
+        if over:
+            return {"halt": halt_row(min(over, key=lambda halt: (halt.at, halt.id)))}
+        for fault in await self.workflow_faults():
+            if fault.intent_id != intent.id and covering(fault.halts(), intent):
+                return {"fault": fault_row(fault)}
+        return None

@@ -20,6 +20,7 @@ from domain.operator import CommandRecord
 from domain.orders import OrderTicket, SubmitResult
 from domain.snapshot import Ended, OrderFacts, TradeFacts, VenueCapital
 from domain.trade import TradeRecord
+from domain.workflow_fault import FaultKind, WorkflowFault
 
 
 class OrderLedger(Protocol):
@@ -96,6 +97,24 @@ class HaltLedger(Protocol):
         ...
 
 
+class FaultLedger(Protocol):
+    """Trades whose workflow cannot go on. While one stands, `halts` holds a halt for each of its markets, and
+    `begin_order` refuses another trade that would open there."""
+
+    async def record_fault(self, fault: WorkflowFault) -> bool:
+        """True if it is new. One of its trade and kind that stands already is brought up to date instead; an empty
+        text, attempt 0 and no markets leave what was known."""
+        ...
+
+    async def clear_fault(self, intent_id: str, kind: FaultKind, at: int) -> bool:
+        """The trade moves again; whether one stood."""
+        ...
+
+    async def workflow_faults(self) -> tuple[WorkflowFault, ...]:
+        """Those that stand, oldest first."""
+        ...
+
+
 class ClaimLedger(Protocol):
     """Equivalence records, every version of them. A version is never changed."""
 
@@ -163,5 +182,7 @@ class TradeReads(Protocol):
         ...
 
 
-class LedgerPort(OrderLedger, DecisionLedger, HaltLedger, ClaimLedger, CapitalLedger, TradeReads, Protocol):
+class LedgerPort(
+    OrderLedger, DecisionLedger, HaltLedger, FaultLedger, ClaimLedger, CapitalLedger, TradeReads, Protocol
+):
     """All of it."""

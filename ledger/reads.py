@@ -13,7 +13,7 @@ from domain.market import Venue
 from domain.operator import CommandRecord
 from domain.snapshot import Capital, Ended, LedgerFacts, OrderFacts, Reservation, TradeFacts, VenueCapital
 from domain.trade import DONE_TRADING, TradeState
-from ledger import codec
+from ledger import codec, workflow_faults
 from ledger.halts import HaltRecord, halt_of, record_of
 from ledger.story import Run, SentBody, Snapshot, TradeRow, TradeStory, choose
 
@@ -89,6 +89,7 @@ async def story(connection: Connection, wanted: str) -> TradeStory:
         steps=tuple(codec.step_of(row) for row in steps),
         commands=await commands(connection, intent_id),
         redemptions=tuple(codec.redemption_of(row) for row in redemptions),
+        faults=await workflow_faults.of_trade(connection, intent_id),
     )
 
 
@@ -129,8 +130,11 @@ async def order_at(connection: Connection, venue: Venue, order_id: str) -> Order
 
 
 async def halts(connection: Connection) -> tuple[Halt, ...]:
-    rows = await connection.fetch("SELECT * FROM halts WHERE cleared_at IS NULL ORDER BY at, id")
-    return tuple(halt_of(row) for row in rows)
+    """Those that were set, and those that standing workflow faults are."""
+    rows = await connection.fetch("SELECT * FROM halts WHERE cleared_at IS NULL")
+    found = [halt_of(row) for row in rows]
+    found += [halt for fault in await workflow_faults.standing(connection) for halt in fault.halts()]
+    return tuple(sorted(found, key=lambda halt: (halt.at, halt.id)))
 
 
 async def halt_history(connection: Connection, limit: int | None) -> tuple[HaltRecord, ...]:

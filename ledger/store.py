@@ -33,12 +33,13 @@ from ledger.claims import ClaimStore
 from ledger.faults import translated
 from ledger.halts import HaltRecord, halt_of, halt_row, new_id, not_in_force, require_person, taken
 from ledger.story import Run, Snapshot, TradeRow, TradeStory
+from ledger.workflow_faults import FaultStore
 
 _PATIENCE_S = 10.0
 _DEADLOCKS = 3
 
 
-class Ledger(ClaimStore):
+class Ledger(ClaimStore, FaultStore):
     """The ledger of one database; see `ledger.port` for what each write promises."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:

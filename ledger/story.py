@@ -14,6 +14,7 @@ from domain.intent import Intent
 from domain.operator import CommandRecord
 from domain.snapshot import LedgerFacts, OrderFacts, TradeFacts
 from domain.trade import Outcome, Step, TradeState
+from domain.workflow_fault import WorkflowFault
 
 _SHOWN = 5
 
@@ -76,6 +77,7 @@ class TradeStory:
     steps: tuple[Step, ...]
     commands: tuple[CommandRecord, ...] = ()
     redemptions: tuple[Redemption, ...] = ()
+    faults: tuple[WorkflowFault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

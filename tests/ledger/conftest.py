@@ -13,7 +13,7 @@ from ledger.store import Ledger
 
 TABLES = (
     "runs, intents, suppressions, trades, reservations, steps, orders, sends, fills, cash, "
-    "halts, commands, redemptions, capital, accounts, claims, rule_texts"
+    "halts, commands, redemptions, capital, accounts, claims, rule_texts, workflow_faults"
 )
 
 

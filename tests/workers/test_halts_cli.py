@@ -16,6 +16,7 @@ import pytest
 from domain.errors import BadInput
 from domain.halt import Halt, Rule, Scope
 from domain.market import Venue
+from domain.workflow_fault import FaultKind, FaultSource, WorkflowFault
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, START, body, intent, ticket
 from workers.cli import capital, exits, halts
@@ -163,3 +164,17 @@ def test_without_a_stack_they_are_unavailable_and_say_what_to_do(
     for arguments in (["halts"], ["capital"], ["halt", "--all", *WHO], ["resume", "h-1", *WHO]):
         assert main(["--state-dir", str(tmp_path), *arguments]) == exits.UNAVAILABLE
         assert "surefoot up" in capsys.readouterr().err
+
+
+def test_a_halt_that_is_a_workflow_fault_is_listed_and_not_lifted_by_hand(
+    ledger: MemoryLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fault = WorkflowFault(
+        intent().id, FaultKind.FAILING, "b1", FaultSource.WORKER, "Inexact: 1/3", 7, ("GAME-AAA",), START, START
+    )
+    asyncio.run(ledger.record_fault(fault))
+    (standing,) = in_force(capsys)
+    assert (standing["target"], standing["rule"], standing["author"]) == ("GAME-AAA", "workflow_fault", "surefoot")
+    assert main(["resume", standing["id"], *WHO]) == exits.REFUSED
+    assert "ends by itself once its trade moves again" in capsys.readouterr().err
+    assert len(in_force(capsys)) == 1

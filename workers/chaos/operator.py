@@ -86,10 +86,13 @@ async def halt(system: System, market: str) -> None:
         raise Unavailable(f"surefoot halt ended with {ended.code}: {ended.err.strip()}", "chaos")
 
 
+_STAY = (Rule.OPERATOR, Rule.WORKFLOW_FAULT)  # a person's, and what ends by itself
+
+
 async def lift_halts(system: System, say: Callable[[str], None]) -> int:
     """Lift what a rule has halted since, so that the next round can open trades; returns how many there were."""
     async with open_ledger(system.stack) as ledger:
-        set_by_rule = [standing for standing in await ledger.halts() if standing.rule is not Rule.OPERATOR]
+        set_by_rule = [standing for standing in await ledger.halts() if standing.rule not in _STAY]
         for standing in set_by_rule:
             await ledger.clear_halt(standing.id, _AUTHOR, "the next round", now())
     for standing in set_by_rule[:1]:

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from domain.errors import BadInput
+from domain.errors import BadInput, Denied
 from domain.halt import Halt, Rule, Scope
 from domain.market import Venue
 from ledger.halts import HaltRecord
@@ -122,7 +122,15 @@ async def _records(stack: Stack, *, everything: bool) -> tuple[HaltRecord, ...]:
 
 async def _clear(stack: Stack, beginning: str, author: str, reason: str) -> tuple[Halt, tuple[Halt, ...]]:
     async with open_ledger(stack) as ledger:
-        meant = chosen(beginning, await ledger.halts())
+        standing = await ledger.halts()
+        meant = chosen(beginning, standing)
+        own = next(one for one in standing if one.id == meant)
+        if own.rule is Rule.WORKFLOW_FAULT:
+            raise Denied(
+                f"{meant} ends by itself once its trade moves again, and cannot be lifted before: {own.reason}; see "
+                "docs/how-to-run.md",
+                "workflow_fault",
+            )
         lifted = await ledger.clear_halt(meant, author, reason, now())
         return lifted, await ledger.halts()
 
