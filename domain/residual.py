@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.fees import FeeSchedule
+from domain.fees import FeeModel, FeeSchedule
 from domain.intent import Way
 from domain.market import PriceRange, floored, raised
 from domain.money import plain, whole_lots
@@ -63,7 +63,8 @@ class Residual:
     `floor` is the lowest final P&L the policy allows (minus the loss budget); None when a person lifted it.
     `ways` are those allowed. `extra_ticks` widens an order's limit for a book that moves, never beyond the budget.
     `most` is the count no leg is completed beyond: what an order brought above it is given back or kept. `refused` are
-    the ways and legs whose last order the venue refused: there are no orders of these.
+    the ways and legs whose last order the venue refused: there are no orders of these. `spare` is what is left of the
+    trade's reservation, in dollars: no order takes more shares than that pays for. None: a person lifted it.
     """
 
     legs: tuple[Stand, ...]
@@ -75,6 +76,7 @@ class Residual:
     extra_ticks: int = 0
     most: Decimal | None = None
     refused: frozenset[tuple[Way, str]] = frozenset()
+    spare: Decimal | None = None
 
     def give_of(self, leg: Stand) -> Levels:
         """The levels that fewer shares of the leg would take."""
@@ -248,11 +250,34 @@ def _order(residual: Residual, leg: Stand, target: Decimal, until: Decimal, expe
         wider = leg.wider(limit, side)
         if wider is None or wider == limit:
             break
-        if not bounds.allow(wider, fills=len(levels) + n):
+        if not bounds.allow(wider, fills=len(levels) + n) or (taking and _paid_for(residual, leg, size, wider) < size):
             break
         limit = wider
+    if taking:
+        size = _paid_for(residual, leg, size, limit)
+        if size <= 0 or size < leg.min_size:
+            return None
     purpose = Purpose.COMPLETE if taking else Purpose.UNWIND
     return Repair(leg.name, purpose, side, size, limit, target, expected)
+
+
+def _paid_for(residual: Residual, leg: Stand, size: Decimal, limit: Decimal) -> Decimal:
+    """How many of `size` more shares of the leg what is left of the reservation pays for, at `limit` and with fees.
+
+    The loss budget alone does not say: an order sized in dollars brings more shares than asked at a better price, and
+    what was paid for these is out until they are given back. What was given back too often is bought back whatever it
+    costs.
+    """
+    if residual.spare is None or leg.shares < 0:
+        return size
+    price = limit if leg.side is Side.BUY else 1 - limit
+    fee = leg.fees.share_fee(limit)
+    if leg.fees.model is FeeModel.POLYMARKET and leg.side is Side.BUY:
+        fee = max(fee, leg.fees.taker * price)  # the same dollars at any better price
+    rounding = (_FEE_UNIT + leg.fees.unit) * (len(leg.take) + residual.extra_ticks)
+    if (price + fee) * size + rounding <= residual.spare:
+        return size
+    return whole_lots(max(residual.spare - rounding, _ZERO) / (price + fee), leg.lot)
 
 
 @dataclass(frozen=True, slots=True)

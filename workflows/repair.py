@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from domain import residual
 from domain.evidence import OrderStatus
 from domain.intent import Way
 from domain.money import plain
-from domain.orders import Guard, Purpose, Quote, SubmitResult, Verdict
+from domain.orders import Guard, Purpose, Quote, Side, SubmitResult, Verdict
 from domain.trade import TradeState
 from workflows.orders import SEND_WINDOW_US
 
@@ -131,12 +132,19 @@ class Repairs:
             hold_discount=policy.hold_discount,
             extra_ticks=ticks,
             most=trade.intent.size if trade.orders.overfilled() else None,
+            spare=None if asked else self._spare(),
         )
         found = residual.options(standing)
         if found.best is not None or found.hold or not effort.refused:
             return found
         # No way is open to all legs: what the venue refuses for one may be had for the others.
         return residual.options(replace(standing, ways=frozenset(ways), refused=frozenset(effort.refused)))
+
+    def _spare(self) -> Decimal:
+        """What is left of the reservation: a share held short has a dollar of it, less what it was sold for."""
+        trade = self._trade
+        short = sum((trade.held(leg) for leg in trade.intent.legs if leg.side is Side.SELL), Decimal(0))
+        return trade.intent.worst_cost - sum(trade.orders.out().values(), Decimal(0)) - max(short, Decimal(0))
 
     async def _stand(self, n: int, seen: Mapping[str, Quote], *, asked: bool) -> residual.Stand:
         """One leg with its book; a book that cannot matter is not read."""

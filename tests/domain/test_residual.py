@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.fees import FeeSchedule
+from domain.fees import FeeModel, FeeSchedule
 from domain.intent import Way
 from domain.market import PriceRange
 from domain.orders import Purpose, Quote, Side
@@ -385,3 +385,53 @@ def test_with_books_that_stand_still_a_repair_comes_to_an_end(asked: Residual) -
         assert shares not in seen, list(seen.values())
         seen[shares] = found
         asked = _after(asked, found)
+
+
+# ---------------------------------------------------------------------- what was reserved
+
+
+def spared(spare: str | None, *, ticks: int = 0, side: Side = Side.BUY, fees: FeeSchedule = FEES) -> Repair | None:
+    """Ten of A stand alone, B is missing at 0.55."""
+    missing = replace(leg("B", "0", book(("0.55", "10")), (), side=side), fees=fees)
+    standing = Residual(
+        (leg("A", "10"), missing), D("-4"), D(1), D(-9), BOTH, extra_ticks=ticks, spare=D(spare) if spare else None
+    )
+    return options(standing).best
+
+
+def test_a_completion_is_no_larger_than_what_is_left_of_the_reservation_pays_for() -> None:
+    whole, part = spared("5.70"), spared("2.00")
+    assert whole is not None
+    assert whole.size == 10
+    assert part is not None
+    assert D(3) < part.size < D("3.64")
+    assert part.size * D("0.55") < 2
+    assert spared("0.0001") is None
+    lifted = spared(None)
+    assert lifted is not None
+    assert lifted.size == 10
+
+
+def test_a_limit_is_widened_no_further_than_the_reservation_pays_for() -> None:
+    wide, narrow = spared("9", ticks=8), spared("5.80", ticks=8)
+    assert wide is not None
+    assert narrow is not None
+    assert wide.limit == D("0.63")
+    assert D("0.55") <= narrow.limit < D("0.58")
+    assert narrow.size == 10
+
+
+def test_dollars_that_buy_more_shares_where_they_are_cheap_are_weighed_with_the_dearest_fee() -> None:
+    power = FeeSchedule(taker=D("0.07"), unit=D("0.000001"), model=FeeModel.POLYMARKET)
+    assert spared("5.70", fees=power) != spared("5.90", fees=power)  # 5.50 and a fee of up to 0.385
+    whole = spared("5.90", fees=power)
+    assert whole is not None
+    assert whole.size == 10
+
+
+def test_what_was_given_back_too_often_is_bought_back_whatever_is_left() -> None:
+    short = replace(leg("B", "-2", book(("0.55", "10")), ()), min_size=D("0.01"))
+    standing = Residual((leg("A", "0"), short), D("1"), D(1), None, BOTH, spare=D(0))
+    found = options(standing).best
+    assert found is not None
+    assert (found.side, found.size) == (Side.BUY, D(2))

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from activities import settlement
-from domain import residual
+from domain import fees, residual
 from domain.evidence import OrderEvidence, OrderStatus, Redemption
-from domain.halt import Halt
+from domain.halt import Halt, Scope
 from domain.intent import Intent, IntentLeg
 from domain.operator import Action
 from domain.orders import OrderTicket, Purpose, Side
@@ -24,6 +24,7 @@ from venues.fake import FakeVenue
 from workers.simulate.durable import Process
 from workers.simulate.ledgers import StormyLedger
 from workers.simulate.wire import Wire
+from workflows import lifecycle
 from workflows.commands import Commands
 from workflows.lifecycle import Trade
 from workflows.orders import Order, OrderBook, Sender
@@ -188,7 +189,63 @@ def halts_are_not_heard_of(patch: Patch) -> None:
     patch.setattr(StormyLedger, "clear_halt", clear)
 
 
+def a_halt_of_a_venue_looks_at_the_first_leg_only(patch: Patch) -> None:
+    _believe(patch, Scope.VENUE, lambda halt, intent: intent.legs[0].venue == halt.target)
+
+
+def a_halt_of_a_market_looks_at_the_first_leg_only(patch: Patch) -> None:
+    _believe(patch, Scope.MARKET, lambda halt, intent: intent.legs[0].market == halt.target.rpartition("/")[2])
+
+
+def a_halt_of_a_market_does_not_know_its_venue(patch: Patch) -> None:
+    _believe(patch, Scope.MARKET, lambda halt, intent: any(leg.market == halt.target for leg in intent.legs))
+
+
+def _believe(patch: Patch, scope: Scope, covered: Callable[[Halt, Intent], bool]) -> None:
+    """Halts of one scope cover what `covered` says."""
+    covers = Halt.covers
+    patch.setattr(
+        Halt, "covers", lambda halt, intent: covered(halt, intent) if halt.scope is scope else covers(halt, intent)
+    )
+
+
 # ---------------------------------------------------------------------- money and the end
+
+
+def polymarkets_fee_is_floored(patch: Patch) -> None:
+    def floored(rate: int, exponent: int, price: int, size: int) -> int:
+        exact: int = rate * size * (price * (1_000_000 - price)) ** exponent
+        unit: int = 10 ** (6 + 12 * exponent) * 10
+        return exact // unit * 10
+
+    _fee(patch, "power_fee", floored)
+
+
+def kalshis_fee_is_rounded_to_the_nearest(patch: Patch) -> None:
+    def nearest(rate: int, price: int, size: int) -> int:
+        unit = 10**20
+        return (2 * rate * size * price * (1_000_000 - price) + unit) // (2 * unit) * 100
+
+    _fee(patch, "quadratic_fee", nearest)
+
+
+def _fee(patch: Patch, name: str, wrong: Callable[..., int]) -> None:
+    fees._trade_fee.cache_clear()  # known answers are right ones
+    patch.setattr(fees, name, wrong)
+    patch.setattr(fees, "_trade_fee", fees._trade_fee.__wrapped__)
+
+
+def a_hedge_knows_no_limit_of_capital(patch: Patch) -> None:
+    patch.setattr(lifecycle, "hedgeable", lambda intent, leg, limit, wanted, out: wanted)
+
+
+def the_opening_is_larger_than_planned(patch: Patch) -> None:
+    new: Callable[..., Order] = Trade.new_order
+
+    def larger(trade: Trade, leg: IntentLeg, purpose: Purpose, side: Side, size: Decimal, *limit: Decimal) -> Order:
+        return new(trade, leg, purpose, side, size + Decimal("0.5") if purpose is Purpose.OPEN else size, *limit)
+
+    patch.setattr(Trade, "new_order", larger)
 
 
 def nothing_is_reserved(patch: Patch) -> None:
@@ -268,6 +325,13 @@ MUTANTS: tuple[Mutant, ...] = (
     a_wish_is_recorded_and_forgotten,
     hold_holds_nothing,
     halts_are_not_heard_of,
+    a_halt_of_a_venue_looks_at_the_first_leg_only,
+    a_halt_of_a_market_looks_at_the_first_leg_only,
+    a_halt_of_a_market_does_not_know_its_venue,
+    polymarkets_fee_is_floored,
+    kalshis_fee_is_rounded_to_the_nearest,
+    a_hedge_knows_no_limit_of_capital,
+    the_opening_is_larger_than_planned,
     nothing_is_reserved,
     closed_without_the_final_word,
     provisional_means_final,

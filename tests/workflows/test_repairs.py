@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.evidence import Fill, FillStatus, OrderEvidence
-from domain.intent import Way
+from domain.intent import Intent, Way
 from domain.operator import Action
 from domain.orders import OrderTicket, Quote
 from domain.trade import Outcome, TradeState
@@ -48,10 +48,16 @@ async def test_beyond_the_loss_budget_a_trade_is_stuck_with_its_exposure_reserve
 
 
 async def test_a_plan_that_was_to_lose_is_completed_at_its_own_prices_whatever_the_budget() -> None:
-    stage = Rehearsal(reshape=lambda planned: replace(planned, edge=D(-1)), loss_budget=D("0.10"))
-    stage.book_b(asks=[("0.60", "10")])
+    def dear(planned: Intent) -> Intent:
+        first, second = planned.legs
+        return replace(planned, legs=(first, replace(second, limit=D("0.65"))), edge=D(-1))
+
+    stage = Rehearsal(reshape=dear, loss_budget=D("0.10"))
+    stage.book_b()
     stage.book_a(asks=[("0.40", "10")], bids=[("0.20", "10")])
-    await closed(stage, Outcome.HEDGED, *BOTH, "complete B2 buy 10 at 0.60")
+    stage.desk.at(START + 500 * MS, lambda: stage.book_b(asks=[("0.65", "10")]))
+    hedge = "hedge B1 buy 10 at 0.65"
+    await closed(stage, Outcome.HEDGED, BOTH[0], hedge, "complete B2 buy 10 at 0.65")
     assert D(-1) <= await stage.pnl() < D("-0.10")
 
 

@@ -2,7 +2,8 @@
 
     | check       | promise                                                                                      |
     |-------------|----------------------------------------------------------------------------------------------|
-    | invariants  | all of `domain.invariants`, for every venue                                                  |
+    | invariants  | all of `domain.invariants`, for every venue; and the same seven promises, fees and limits    |
+    |             | once more by judges that share no code with what they judge (`workers.simulate.verdicts`)    |
     | closed      | every trade is closed, with an outcome, and every order of it settled                        |
     | truth       | the record's shares are those of the venue's fills                                           |
     | nothing_new | no new order reaches a venue after the trade has closed                                      |
@@ -27,17 +28,15 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from domain.evidence import Fill, FillStatus
-from domain.exposure import split
 from domain.intent import Intent
-from domain.invariants import check_all
-from domain.market import Venue
 from domain.operator import Action
 from domain.orders import OrderTicket, Purpose, Side
-from domain.snapshot import LedgerFacts, VenueSnapshot, WorkingOrder
 from domain.trade import TradeState
-from venues.port import Account
 from workers.simulate.durable import Kind
+from workers.simulate.judge_fees import Match, trade_fee
+from workers.simulate.judge_money import sets
 from workers.simulate.scenario import START
+from workers.simulate.verdicts import limits, rates_of, verdicts
 from workers.simulate.world import Life, World
 
 _ZERO = Decimal(0)
@@ -55,7 +54,7 @@ def check(world: World) -> list[str]:
         return wrong  # a run that broke off tells nothing about its end
     ledger = _now(world.ledger.snapshot()).facts
     accounts = {venue: _now(exchange.account()) for venue, exchange in world.venues.items()}
-    wrong += _invariants(world, ledger, accounts)
+    wrong += verdicts(world, ledger, accounts)
     for venue, exchange in world.venues.items():
         voided = (fill for fill in accounts[venue].fills if fill.status is FillStatus.VOID and fill.side is Side.BUY)
         if exchange.purse.least < -sum((fill.size for fill in voided), _ZERO) and not world.hands:
@@ -74,8 +73,8 @@ def _trade(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
         return
     if unsettled := [order.ticket for order in record.orders if not order.settled]:
         yield f"closed: orders are not settled: {unsettled}"
-    truth = split(intent, fills)
-    if (record.hedged, record.unwound, record.residual) != (truth.hedged, truth.unwound, truth.residual):
+    truth = sets(intent, [fill for fill in fills if fill.status is not FillStatus.VOID])
+    if (record.hedged, record.unwound, record.residual) != truth:
         yield f"truth: the record says {record.hedged} {record.unwound} {record.residual}, the fills {truth}"
     yield from _nothing_new(world, life)
     yield from _bounded(world, life, fills)
@@ -85,6 +84,7 @@ def _trade(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
         if event.kind is Kind.SAID and not event.refused and event.seen_at
     ]
     yield from _obeyed(life, asked)
+    yield from limits(world, life, fills, asked=bool(asked))
     early = world.scenario.paid_early and record.residual
     floor = min(-intent.policy.loss_budget, _as_planned(intent)) - _too_small(intent, record.residual)
     floor -= _voided_gain(world, intent, fills)
@@ -93,46 +93,6 @@ def _trade(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
     if life.disagreed and not any(fill.status is FillStatus.VOID for fill in fills):
         yield f"proven: its counts were contradicted {life.disagreed} times by a venue that took nothing back"
     yield from _hurried(world, life)
-
-
-def _invariants(world: World, ledger: LedgerFacts, accounts: dict[Venue, Account]) -> Iterator[str]:
-    adopted = any(order.ticket.foreign_id for order in ledger.orders)
-    for venue, account in accounts.items():
-        exchange = world.venues[venue]
-        seen = _without_unowned(world, ledger, venue, account)
-        for finding in check_all(ledger, seen, exchange.arrivals.values()):
-            if finding.name == "reservation_covered" and (adopted or world.voids):
-                continue  # not reserved: purchases by hand, and collateral of shares sold whose purchase became void
-            yield from (f"{finding.name}: {text}" for text in finding.violations)
-            if finding.holds is None:
-                yield f"{finding.name}: not judged"
-
-
-def _without_unowned(world: World, ledger: LedgerFacts, venue: Venue, account: Account) -> VenueSnapshot:
-    """The account without what a person traded there by hand and no trade adopted."""
-    owned = {order.order_id for order in ledger.orders if order.ticket.foreign_id}
-    unowned = {
-        order_id
-        for orders in world.by_hand.values()
-        for where, order_id in orders
-        if where is venue and order_id not in owned
-    }
-    theirs = [fill for fill in account.fills if fill.order_id in unowned and fill.status is not FillStatus.VOID]
-    cash, positions = account.cash, dict(account.positions)
-    for fill in theirs:
-        paid = world.venues[venue].payouts.get(fill.market)
-        cash -= fill.cash + (fill.shares * (paid.payout or _ZERO) if paid is not None else _ZERO)
-        if paid is None:
-            held = positions.get(fill.market, _ZERO)
-            positions[fill.market] = held - fill.shares
-            cash += max(-held, _ZERO) - max(fill.shares - held, _ZERO)  # the collateral of shares held short
-    return VenueSnapshot(
-        venue=venue,
-        cash=cash,
-        positions={market: shares for market, shares in positions.items() if shares},
-        working=tuple(WorkingOrder(o.order_id, o.client_order_id, o.market, o.remaining) for o in account.open_orders),
-        fills=tuple(fill for fill in account.fills if fill.order_id not in unowned),
-    )
 
 
 def _nothing_new(world: World, life: Life) -> Iterator[str]:
@@ -156,7 +116,8 @@ def _as_planned(intent: Intent) -> Decimal:
         slack = intent.policy.leg_b_slack
         price = leg.limit + slack if leg.side is Side.BUY else leg.limit - slack
         total += -price * leg.size if leg.side is Side.BUY else price * leg.size
-        total -= leg.fees.trade_fee(leg.limit, leg.size) + 5 * (leg.fees.unit + _FEE_UNIT)
+        fee = trade_fee(rates_of(leg.fees), Match(leg.limit, leg.size))
+        total -= Decimal(fee.numerator) / fee.denominator + 5 * (leg.fees.unit + _FEE_UNIT)
     return total
 
 

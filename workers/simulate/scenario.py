@@ -11,7 +11,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from domain.fees import FeeSchedule
+from domain.fees import FeeModel, FeeSchedule
 from domain.halt import Scope
 from domain.intent import Intent, IntentLeg, LegPolicy, Way
 from domain.market import MarketSpec, Venue
@@ -26,6 +26,7 @@ _CENTS = tuple(D(n) / 100 for n in range(101))
 _FEES = FeeSchedule()
 _NO_FEES = FeeSchedule(taker=D(0))
 _WHOLE_CENTS = FeeSchedule(unit=D("0.01"), maker=D("0.0175"))
+_POWER = FeeSchedule(taker=D("0.05"), unit=D("0.000001"), model=FeeModel.POLYMARKET)
 _SECOND = 1_000
 
 Levels = tuple[tuple[Decimal, Decimal], ...]
@@ -114,11 +115,12 @@ class _Maker:
         self.pays_ms = self.calm_ms + (500 if self.paid_early else rng.choice((1_000, 1_000, 1_000, 3_000)) * _SECOND)
         self.size = D(rng.choice(("10", "10", "10", "1", "0.37", "0.05", "3.5", "20")))
         self.least = min(D(rng.choice(("0.01", "0.01", "0.01", "0.05", "1"))), self.size)
-        self.fees = rng.choice((_FEES, _FEES, _FEES, _NO_FEES, _WHOLE_CENTS))
-        self.venues = (Venue.KALSHI, Venue.POLYMARKET) if rng.random() < 0.2 else (Venue.KALSHI,)
+        kalshi = rng.choice((_FEES, _FEES, _FEES, _NO_FEES, _WHOLE_CENTS))
+        self.fees = {Venue.KALSHI: kalshi, Venue.POLYMARKET: _NO_FEES if kalshi is _NO_FEES else _POWER}
+        self.venues = self._where()
         self.count = rng.choice((2, 2, 2, 2, 3, 3, 4))
         self.names = [f"EVENT-{letter}" for letter in "ABCD"[: self.count]]
-        short = len(self.venues) == 1 and rng.random() < 0.15
+        short = self.venues == (Venue.KALSHI,) and rng.random() < 0.15
         self.prices = {self.venues[0]: self._prices(short=short)}
         if len(self.venues) == 2:  # the same event, dearer elsewhere
             more = rng.randint(3, 9)
@@ -147,8 +149,17 @@ class _Maker:
             pays_ms=self.pays_ms,
             winner=None if void else rng.choice(self.names),
             paid_early=self.paid_early,
-            shorts=short or len(self.venues) == 2 or rng.random() < 0.6,
+            shorts=short or len(self.venues) == 2 or (self.venues == (Venue.KALSHI,) and rng.random() < 0.6),
         )
+
+    def _where(self) -> tuple[Venue, ...]:
+        """One venue, or two of which the second is the dearer."""
+        draw = self.rng.random()
+        if draw < 0.12:
+            return (Venue.KALSHI, Venue.POLYMARKET)
+        if draw < 0.24:
+            return (Venue.POLYMARKET, Venue.KALSHI)
+        return (Venue.POLYMARKET,) if draw < 0.4 else (Venue.KALSHI,)
 
     def _rates(self) -> dict[str, float]:
         rng = self.rng
@@ -187,7 +198,7 @@ class _Maker:
                     name,
                     "EVENT",
                     name,
-                    self.fees,
+                    self.fees[venue],
                     min_size=self.least,
                     set_id="set-EVENT" if whole else "",
                 )
@@ -269,12 +280,12 @@ class _Maker:
         order = list(range(self.count))
         self.rng.shuffle(order)
         side = Side.SELL if short else Side.BUY
-        return tuple(self._leg("ABCD"[n], Venue.KALSHI, market, side, size) for n, market in enumerate(order))
+        return tuple(self._leg("ABCD"[n], self.venues[0], market, side, size) for n, market in enumerate(order))
 
     def _legs_across(self, size: Decimal) -> tuple[IntentLeg, ...]:
         """The same question at two venues: bought where it is cheap, sold where it is dear."""
         market = self.rng.randrange(self.count)
-        sides = [(Venue.KALSHI, Side.BUY), (Venue.POLYMARKET, Side.SELL)]
+        sides = [(self.venues[0], Side.BUY), (self.venues[1], Side.SELL)]
         self.rng.shuffle(sides)
         return tuple(self._leg("AB"[n], venue, market, side, size) for n, (venue, side) in enumerate(sides))
 
@@ -291,7 +302,7 @@ class _Maker:
                 post_only = True
                 cents += -1 if side is Side.BUY else 1
         limit = _CENTS[min(max(cents, 1), 99)]
-        fee = self.fees.trade_fee(limit, size)
+        fee = self.fees[venue].trade_fee(limit, size)
         return IntentLeg(
             name=name,
             venue=venue,
@@ -300,7 +311,7 @@ class _Maker:
             size=size,
             limit=limit,
             expected_cost=(limit if side is Side.BUY else -limit) * size + fee,
-            fees=self.fees,
+            fees=self.fees[venue],
             tif=tif,
             post_only=post_only,
             rest_ms=rest_ms,
@@ -346,12 +357,13 @@ class _Maker:
         if rng.random() < 0.12:
             found += self._while("ledger down", "ledger up", ())
         if rng.random() < 0.15:
-            plan = rng.choice(plans)
+            leg = rng.choice(rng.choice(plans).intent.legs)
             scope, target = rng.choice(
                 (
                     (Scope.ALL, ""),
-                    (Scope.VENUE, str(Venue.KALSHI)),
-                    (Scope.MARKET, plan.intent.legs[-1].market),
+                    (Scope.VENUE, str(leg.venue)),
+                    (Scope.MARKET, leg.market),
+                    (Scope.MARKET, f"{leg.venue}/{leg.market}"),
                     (Scope.STRATEGY, STRATEGY),
                     (Scope.STRATEGY, "another"),
                 )

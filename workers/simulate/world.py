@@ -23,7 +23,7 @@ from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
 from domain.errors import SurefootError
 from domain.evidence import Fill, FillStatus, OrderEvidence
-from domain.halt import Halt, Rule, covering
+from domain.halt import Halt, Rule
 from domain.market import Venue
 from domain.operator import Action, OperatorCommand
 from domain.orders import OrderTicket, Purpose, Side, SubmitResult, TimeInForce
@@ -32,6 +32,7 @@ from venues.fake import FakeVenue
 from workers.simulate.carrier import Carrier
 from workers.simulate.clock import VirtualLoop
 from workers.simulate.durable import Broken, Command, Died, History, Kind, carry
+from workers.simulate.judge_halts import Stop, forbidding
 from workers.simulate.ledgers import StormyLedger
 from workers.simulate.scenario import START, Happening, Plan, Scenario
 from workers.simulate.weather import Weather
@@ -85,7 +86,7 @@ class World:
         self._carrier = Carrier(self._activities(), self.weather, self.now, self._answered, self._failed)
         self.lives = [Life(plan, History(plan.intent, self)) for plan in scenario.plans]
         self._life_of = {life.plan.intent.id: life for life in self.lives}
-        self._halts: dict[str, Halt] = {}
+        self._stops: dict[str, Stop] = {}
         self._cleared: dict[str, int] = {}
         self._sent_by: dict[str, Life] = {}
         self._happen: dict[str, Callable[..., Any]] = {
@@ -243,15 +244,15 @@ class World:
             self._loop.call_later(self._rng.uniform(0.001, 0.05), life.history.add, Kind.NUDGE, None)
 
     def _halt(self, scope: Any, target: str) -> None:
-        halt = Halt(f"h-{len(self._halts)}", scope, target, Rule.OPERATOR, "ada", "a storm", self.now())
-        self._halts[halt.id] = halt
+        halt = Halt(f"h-{len(self._stops)}", scope, target, Rule.OPERATOR, "ada", "a storm", self.now())
+        self._stops[halt.id] = Stop(halt.id, str(scope), target)
         _at_once(self.ledger.set_halt(halt))
 
     def _resume(self, scope: Any, target: str) -> None:
-        for halt in list(self._halts.values()):
-            if (halt.scope, halt.target) == (scope, target):
-                del self._halts[halt.id]
-                _at_once(self.ledger.clear_halt(halt.id, "ada", "it is over", self.now()))
+        for stop in list(self._stops.values()):
+            if (stop.scope, stop.target) == (str(scope), target):
+                del self._stops[stop.id]
+                _at_once(self.ledger.clear_halt(stop.id, "ada", "it is over", self.now()))
 
     def _say(self, trade: int, action: Action) -> None:
         life = self.lives[trade]
@@ -363,13 +364,14 @@ class World:
         self._sent_by[ticket.client_order_id] = self._life_of[ticket.intent_id]
         cleared = self._cleared.get(ticket.client_order_id)
         if ticket.purpose is Purpose.OPEN and (cleared is None or self.now() - cleared > _CLEARED_US):
-            halts = "; ".join(map(str, self._halts.values())) or "none in force now"
+            halts = "; ".join(map(str, self._stops.values())) or "none in force now"
             self.fail(f"halted: {_words(ticket)} left for the venue without a record outside every halt ({halts})")
 
     def _begun(self, ticket: OrderTicket) -> None:
         if ticket.purpose is Purpose.OPEN:
             intent = self._life_of[ticket.intent_id].plan.intent
-            if not covering(self._halts.values(), intent):
+            places = [(leg.venue, leg.market) for leg in intent.legs]
+            if not forbidding(self._stops.values(), intent.strategy, places):
                 self._cleared[ticket.client_order_id] = self.now()
 
     def _name(self, history: History) -> str:
