@@ -1,0 +1,244 @@
+"""One seed: a trade through a storm of lies, then honest answers, a person who asks to unwind, and payment.
+
+    0 … calm_ms      answers are spoiled as the plan says
+    calm             every answer is right, books are deep
+    + 2 min          who is still not at rest is told to unwind, and to try again, every few minutes
+    + 30 min         the markets pay
+    + 6 h            what has not closed by now never will
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from activities.orders import OrderActivities
+from activities.positions import PositionActivities
+from activities.settlement import SettlementActivities
+from domain.market import Venue
+from domain.operator import Action
+from domain.trade import DONE_TRADING, TradeRecord, TradeState
+from ledger.memory import MemoryLedger
+from venues.kalshi.client import KalshiClient
+from venues.paper.listing import NO, YES
+from venues.polymarket.client import PolymarketClient
+from venues.polymarket.limits import Limits
+from venues.polymarket.rest import Services
+from venues.port import VenueClient
+from venues.token_bucket import TokenBucket
+from venues.wire import Timeouts
+from workers.simulate.clock import VirtualLoop
+from workers.wire_fuzz.desk import Desk
+from workers.wire_fuzz.honest import ORIGIN, HonestVenues, signer, wallet
+from workers.wire_fuzz.lies import Liar
+from workers.wire_fuzz.life import Life
+from workers.wire_fuzz.plan import CASH, START, Plan
+from workers.wire_fuzz.transport import Line
+from workflows.lifecycle import Trade
+
+_RUN = "wire-fuzz"
+_PERSON_S, _AGAIN_S, _PAYS_S, _END_S = 120.0, 300.0, 1_800.0, 21_600.0
+_MOST_TASKS = 1_000_000
+
+
+class World:
+    """`run`, then read: `broken` says what was wrong on the way, `audit` is the venues' own books at the end."""
+
+    def __init__(self, plan: Plan, *, tracing: bool = False) -> None:
+        self.plan = plan
+        self.tracing = tracing
+        self.broken: list[str] = []
+        self.trace: list[str] = []
+        self.audit: dict[str, Any] = {}
+        self.record: TradeRecord | None = None
+        self.said: list[str] = []
+        self.states: Counter[str] = Counter()
+        self.ledger = MemoryLedger()
+        self._told = 0
+        self._loop = VirtualLoop()
+        self.rng = Random(f"way {plan.seed}")  # noqa: S311 - chance, not secrets
+        self.liar = Liar(Random(f"lies {plan.seed}"), plan.rate, plan.habits, plan.honest)  # noqa: S311 - chance, not secrets
+        self.line: Line | None = None
+
+    def now(self) -> int:
+        return START + round(self._loop.time() * 1_000_000)
+
+    def run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._all())
+        except Exception as error:
+            self.broken.append(f"raised: {type(error).__name__}: {str(error)[:200]} ({_where(error)})")
+        finally:
+            for task in asyncio.all_tasks(self._loop):
+                task.cancel()
+            self._loop.run_until_complete(asyncio.sleep(0))
+            asyncio.set_event_loop(None)
+            self._loop.close()
+
+    def fail(self, what: str) -> None:
+        self.broken.append(what)
+
+    async def _all(self) -> None:
+        plan = self.plan
+        venues = HonestVenues(self.now, cash=CASH, failing=plan.failing, seed=plan.seed)
+        try:
+            venues.open(plan.session)
+            self.line = Line(venues, self.liar, self.rng, self.now, START)
+            kalshi, polymarket = self._kalshi(), self._polymarket(venues)
+            clients: dict[Venue, VenueClient] = {Venue.KALSHI: kalshi, Venue.POLYMARKET: polymarket}
+            for venue in clients:
+                await self.ledger.record_opening(venue, Decimal(CASH).scaleb(-6), START - 1)
+            await self._live(venues, clients)
+            self.audit = await venues.audit()
+            for wait in list(self.line.late):
+                wait.cancel()
+            await venues.stop()
+        finally:
+            venues.close()
+
+    def _kalshi(self) -> KalshiClient:
+        time = self._loop.time
+        client = KalshiClient(
+            ORIGIN,
+            signer(),
+            clock=self.now,
+            timeouts=Timeouts(),
+            reads=TokenBucket("read", rate=200, capacity=200, clock=time),
+            writes=TokenBucket("write", rate=100, capacity=100, clock=time),
+        )
+        assert self.line is not None
+        self.line.under(client.wire._http)
+        return client
+
+    def _polymarket(self, venues: HonestVenues) -> PolymarketClient:
+        client = PolymarketClient(
+            Services(clob=ORIGIN, gamma=f"{ORIGIN}/gamma", data=ORIGIN, relayer=ORIGIN, geoblock=ORIGIN),
+            wallet(),
+            venues.credentials,
+            clock=self.now,
+            limits=Limits(clock=self._loop.time),
+        )
+        assert self.line is not None
+        self.line.under(client.wire.clob, client.wire.gamma._wire, client.wire.site)
+        return client
+
+    # ------------------------------------------------------------------ the run
+
+    async def _live(self, venues: HonestVenues, clients: dict[Venue, VenueClient]) -> None:
+        plan, loop = self.plan, self._loop
+        desk = Desk(self._activities(clients), self.now, self._shown, lambda what: self.fail(f"raised: {what}"))
+        life = Life(Trade(plan.intent, desk), desk)
+        for happening in plan.happenings:
+            loop.call_later(happening.at_ms / 1000, venues.happen, happening.event)
+        if plan.says_unwind_ms:
+            loop.call_later(plan.says_unwind_ms / 1000, self._say, life, Action.UNWIND)
+        loop.call_later(plan.calm_ms / 1000, self._calm, venues, life)
+        loop.call_later(plan.calm_ms / 1000 + _PAYS_S, self._pay, venues)
+        nudges = loop.create_task(self._nudge(life))
+        person = loop.create_task(self._person(life))
+        trade = loop.create_task(life.run())
+        try:
+            async with asyncio.timeout(plan.calm_ms / 1000 + _END_S):
+                self.record = await asyncio.shield(trade)
+        except TimeoutError:
+            self.fail(f"never ends: it stands in {_standing(life)}")
+        except Exception as error:
+            what = f"{type(error).__name__}: {str(error)[:160]} ({_where(error)})"
+            self.fail(f"frozen: in {life.state} the lifecycle raised {what}")
+        finally:
+            for task in (nudges, person, trade):
+                task.cancel()
+                with suppress(asyncio.CancelledError, Exception):
+                    await task
+
+    def _activities(self, clients: dict[Venue, VenueClient]) -> dict[str, Callable[[Any], Any]]:
+        orders = OrderActivities(clients, self.ledger, _RUN, self.now)
+        settlement = SettlementActivities(clients, self.ledger, _RUN, self.now)
+        positions = PositionActivities(clients, self.ledger)
+        return {
+            "submit": orders.submit_order,
+            "evidence": orders.find_evidence,
+            "cancel": orders.cancel_order,
+            "quote": orders.take_quote,
+            "resolution": positions.read_resolution,
+            "look_up": positions.look_up_order,
+            "settle": settlement.settle_trade,
+            "record": settlement.record_trade,
+        }
+
+    # ------------------------------------------------------------------ what happens
+
+    def _calm(self, venues: HonestVenues, life: Life) -> None:
+        self.liar.calm = True
+        self._mark("calm: from here on every answer is right")
+        for event in self.plan.plenty:
+            venues.happen(event)
+
+    def _pay(self, venues: HonestVenues) -> None:
+        self._mark("the markets pay")
+        session, first = self.plan.session, self.plan.first_wins
+        tickers = [spec.market for spec in session.markets if spec.venue is Venue.KALSHI]
+        token = session.conditions[0].token
+        outcomes = {tickers[0]: YES if first else NO, tickers[1]: NO if first else YES}
+        venues.resolve(outcomes, {token: 1_000_000 if first else 0})
+
+    async def _nudge(self, life: Life) -> None:
+        """The user channel speaks now and then, of something or of nothing."""
+        while True:
+            await asyncio.sleep(self.rng.choice((0.3, 2.0, 15.0, 120.0, 1_200.0)))
+            life.nudge()
+
+    async def _person(self, life: Life) -> None:
+        await asyncio.sleep(self.plan.calm_ms / 1000 + _PERSON_S)
+        while True:
+            record = life.record()
+            if record is not None and record.state not in DONE_TRADING and record.state not in (TradeState.HEDGED, TradeState.MISSED):
+                if record.state is TradeState.STUCK and not _says_why(record):
+                    self.fail(f"silent: stuck with {record.residual} alone, and no step says what was seen")
+                self._say(life, Action.UNWIND)
+                self._say(life, Action.RETRY)
+            await asyncio.sleep(_AGAIN_S)
+
+    def _say(self, life: Life, action: Action) -> None:
+        answer = life.say(action, "as seen from here")
+        self.said.append(f"{action}: {answer}")
+        self._mark(f"a person says {action}: {answer}")
+
+    def _shown(self, record: TradeRecord) -> None:
+        self.states[record.state] += 1
+        self._steps(record)
+
+    def _steps(self, record: TradeRecord) -> None:
+        if self.tracing:
+            for step in record.steps[self._told :]:
+                self.trace.append(f"{(step.at - START) // 1000} ms {step.state}: {step.text}")
+            self._told = max(self._told, len(record.steps))
+
+    def _mark(self, what: str) -> None:
+        if self.tracing:
+            self.trace.append(f"{(self.now() - START) // 1000} ms {what}")
+
+
+def _standing(life: Life) -> str:
+    record = life.record()
+    if record is None:
+        return f"{life.state}, and cannot say more"
+    return f"{record.state} with {record.residual} alone; last step: {record.steps[-1].text if record.steps else 'none'}"
+
+
+def _says_why(record: TradeRecord) -> bool:
+    return any(step.state is TradeState.STUCK and step.text.startswith("Stuck:") for step in record.steps)
+
+
+def _where(error: BaseException) -> str:
+    places = traceback.extract_tb(error.__traceback__)
+    own = [place for place in places if "/site-packages/" not in place.filename and "/lib/python" not in place.filename]
+    place = (own or list(places))[-1]
+    return f"{'/'.join(place.filename.rsplit('/', 2)[-2:])}:{place.lineno}"
