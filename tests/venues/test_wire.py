@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import time
+
 import pytest
 from aiohttp import web
 
 from domain.errors import BadInput
 from tests.served import served
-from venues.wire import HttpWire, NotSent
+from venues.wire import AnswerLate, HttpWire, NotSent, Timeouts, WireFailure
 
 
 @pytest.mark.parametrize(
@@ -48,3 +52,44 @@ async def test_a_request_below_a_path_asks_there_and_hears_headers_in_any_case()
     with pytest.raises(NotSent):
         await wire.exchange("GET", "/markets", timeout=2.0)
     await wire.close()
+
+
+async def test_an_answer_that_trickles_for_ever_ends_with_its_time() -> None:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(300):
+            await response.write(b" ")
+            await asyncio.sleep(0.05)
+        return response
+
+    app = web.Application()
+    app.router.add_get("/", handle)
+    async with served(app) as origin:
+        wire = HttpWire("A venue", origin, timeouts=Timeouts(connect=0.2))
+        began = time.monotonic()
+        with pytest.raises(AnswerLate):
+            await wire.exchange("GET", "/", timeout=0.3)
+        assert time.monotonic() - began < 3
+        await wire.close()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_an_answer_without_an_end_is_left_before_it_fills_the_memory(packed: bool) -> None:
+    body, headers = b" " * (64 << 20), dict[str, str]()
+    if packed:
+        body, headers = gzip.compress(body, 1), {"Content-Encoding": "gzip"}
+    encodings: list[str] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        encodings.append(request.headers["Accept-Encoding"])
+        return web.Response(body=body, headers=headers)
+
+    app = web.Application()
+    app.router.add_get("/", handle)
+    async with served(app) as origin:
+        wire = HttpWire("A venue", origin)
+        with pytest.raises(WireFailure, match="more than 16 MiB"):
+            await wire.exchange("GET", "/", timeout=5.0)
+        await wire.close()
+    assert encodings == ["identity"]

@@ -107,7 +107,7 @@ def parse_error(status: int, body: bytes) -> ApiError | None:
     """The venue's own words, or None if the body is none of the shapes it writes."""
     try:
         seen = _BODY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if isinstance(seen.error, str):
         text = seen.error
@@ -199,7 +199,7 @@ def read_refusal(what: str, status: int, body: bytes) -> SurefootError:
 def _judge_created(client_order_id: str, body: bytes, at: int) -> SubmitResult:
     try:
         order = _CREATED.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as unreadable:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as unreadable:
         return unknown(
             "unparseable", f"HTTP 201 that cannot be read ({unreadable}); the order is there", at, landed=True
         )

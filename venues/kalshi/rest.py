@@ -191,7 +191,7 @@ def _decoded(what: str, answer: Answer, kind: type[T]) -> T:
     """Raises `Unavailable` for a body that is not what was expected; an empty one is an empty object."""
     try:
         return msgspec.json.decode(answer.body or b"{}", type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as unreadable:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as unreadable:
         raise Unavailable(
             f"{what}: the answer cannot be read ({unreadable}); expected {kind.__name__}", "unparseable"
         ) from None

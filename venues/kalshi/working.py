@@ -92,7 +92,7 @@ class WorkingOrders:
             return {n: judge_answer(t.client_order_id, answer.status, answer.body, at) for n, t in tickets.items()}
         try:
             items = msgspec.json.decode(answer.body, type=BatchCreatedAnswer).orders
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             items = []
         if len(items) != len(tickets):
             detail = f"HTTP 201 of a batch of {len(tickets)} that cannot be read or names {len(items)} orders"

@@ -37,7 +37,7 @@ async def credentials_for(wire: HttpWire, wallet: Wallet, *, nonce: int = 0) -> 
         try:
             given = _GIVEN.decode(answer.body)
             return Credentials(given.key, given.secret, given.passphrase)
-        except (msgspec.DecodeError, UnicodeDecodeError, BadInput):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadInput):
             raise Unavailable("the answer with the API credentials is unreadable; ask again", "unreadable") from None
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
         raise Unavailable(f"HTTP {answer.status} when asked for API credentials; ask later", f"http_{answer.status}")

@@ -299,5 +299,5 @@ def _texts(raw: msgspec.Raw, name: str) -> list[str]:
         if isinstance(value, str):
             value = msgspec.json.decode(value)
         return msgspec.convert(value, list[str])
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (msgspec.DecodeError, RecursionError):
         raise ValueError(f"{name}: {bytes(raw)[:80]!r}; expected a list of texts") from None

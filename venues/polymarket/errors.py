@@ -156,7 +156,7 @@ def parse_error(body: bytes) -> ApiError | None:
     """The venue's own words, or None if the body is not of a shape it writes."""
     try:
         seen = msgspec.json.decode(body, type=_Body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     text = seen.error or seen.error_msg or seen.errorMsg
     return ApiError(text, seen.code or "", seen.retry_after_seconds or 0.0) if text else None

@@ -227,5 +227,5 @@ class Heartbeat:
 def _read(body: bytes) -> _Beat | None:
     try:
         return _BEAT.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

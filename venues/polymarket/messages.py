@@ -314,5 +314,5 @@ def decode(kind: type[T], raw: bytes | msgspec.Raw) -> T:
     """`raw` as one message. Raises `ValueError` that says what does not fit."""
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as unreadable:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as unreadable:
         raise ValueError(f"not a {kind.__name__}: {unreadable}") from None

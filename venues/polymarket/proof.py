@@ -64,7 +64,7 @@ def read_posted(body: bytes) -> Posted:
     """A posted body. Raises `Rejected` (`bad_order`) with the venue's words for one that is none."""
     try:
         return _ONE.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _invalid(str(error)) from None
 
 
@@ -72,7 +72,7 @@ def read_posted_batch(body: bytes) -> list[Posted]:
     """The entries of a posted batch, in order. Raises as `read_posted`."""
     try:
         return _MANY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _invalid(str(error)) from None
 
 

@@ -129,7 +129,7 @@ class RelayerClient:
         )
         try:
             seen = _TURN.decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             seen = _Turn("")
         if not (seen.nonce.isascii() and seen.nonce.isdecimal()) or (proxy and not seen.address):
             raise Unavailable("the relayer answered no nonce; ask again later", "unreadable")
@@ -152,7 +152,7 @@ class RelayerClient:
         if answer.status == HTTPStatus.OK:
             try:
                 seen = _SUBMITTED.decode(answer.body)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 raise Unknown("the relayer took the request and its answer is unreadable", "unparseable") from None
             return Carried(seen.transaction_id, seen.state, seen.transaction_hash or "")
         if HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.status != 408:
@@ -163,7 +163,7 @@ class RelayerClient:
         answer = await self._read(TRANSACTION_PATH + transaction_id, None)
         try:
             seen = _SEEN.decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Unavailable(f"the relayer's word on {transaction_id} is unreadable; ask again later") from None
         return Carried(seen.transaction_id, seen.state, seen.transaction_hash or "", seen.error_msg or "")
 
