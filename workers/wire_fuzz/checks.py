@@ -146,11 +146,12 @@ def _counts(world: World, traded: list[Traded]) -> Iterator[str]:
         sums = ours[fill.market, fill.order_id.lower()]
         sums[0] += sign * fill.size
         sums[1] += -sign * gross - fill.fee
-    for key in {*theirs, *ours}:
-        if theirs[key][0] != ours[key][0]:
-            yield f"counts: order {key[1]} traded {theirs[key][0]} by the venue, {ours[key][0]} by the record"
-        elif theirs[key][1] != ours[key][1]:
-            yield f"counts: order {key[1]} moved ${theirs[key][1]} by the venue, ${ours[key][1]} by the record"
+    for name in sorted({*theirs, *ours}):
+        (shares, cash), (said, booked) = theirs[name], ours[name]
+        if shares != said:
+            yield f"counts: order {name[1]} traded {shares} by the venue, {said} by the record"
+        elif cash != booked:
+            yield f"counts: order {name[1]} moved ${cash} by the venue, ${booked} by the record"
 
 
 def _alone(world: World, traded: list[Traded]) -> Iterator[str]:

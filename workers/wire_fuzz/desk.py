@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from temporalio.exceptions import ApplicationError
@@ -60,10 +61,8 @@ class Desk:
         return self._now()
 
     async def pause(self, ms: int) -> bool:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), ms / 1000)
-        except TimeoutError:
-            pass
         woken = self._woken.is_set()
         self._woken.clear()
         return woken

@@ -1,7 +1,7 @@
 """The venues: the paper exchange of both wires, in this process, answering bytes with bytes.
 
-It is the server of `venues.paper.server` without its sockets: every request passes the same gates and routes, signatures
-are checked, and what it answered is true. What it holds is read for the verdict through its own audit.
+It is the server of `venues.paper.server` without its sockets: every request passes the same gates and routes,
+signatures are checked, and what it answers is true. What it holds is read for the verdict through its own audit.
 """
 
 from __future__ import annotations
@@ -149,11 +149,12 @@ class HonestVenues:
         task: Any = asyncio.current_task()
         request = web.Request(message, payload, line, line, task, loop, client_max_size=2**24)
         answered = await self._app._handle(request)  # the application's one entry below its sockets
-        content = answered.body if isinstance(answered, web.Response) else b""
-        told: dict[str, str] = {name: value for name, value in answered.headers.items()}
+        content = answered.body if isinstance(answered, web.Response) else None
+        whole = bytes(content) if isinstance(content, (bytes, bytearray)) else b""
+        told: dict[str, str] = dict(answered.headers.items())
         told["Date"] = formatdate(self.clock() / 1_000_000, usegmt=True)
-        told["Content-Length"] = str(len(content or b""))
-        return Told(answered.status, told, bytes(content or b""))
+        told["Content-Length"] = str(len(whole))
+        return Told(answered.status, told, whole)
 
     async def audit(self) -> dict[str, Any]:
         """The exchange's own books of both sides, as it tells an operator."""

@@ -24,7 +24,7 @@
     | extra        | rows twice or backwards, fields nobody has heard of           | yes              |
     | missing      | a field or a row left out                                     | yes              |
 
-A lie that has a form strikes by chance, or as a habit: the same lie to every question of one kind while the storm lasts.
+A lie strikes by chance, or as a habit: the same one to every question of one kind while the storm lasts.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ class Habit:
 
 @dataclass(slots=True)
 class Liar:
-    """Decides, remembers what was said, and spoils. The first `honest` questions are answered rightly, and all of them as soon as `calm` is set."""
+    """Decides, remembers what was said, and spoils. The first `honest` questions are answered rightly, and all of them
+    as soon as `calm` is set."""
 
     rng: Random
     rate: float

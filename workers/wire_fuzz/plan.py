@@ -1,5 +1,5 @@
-"""Any world of the wire fuzzer, from a seed: two markets on Kalshi and their twin tokens on Polymarket, a trade over two
-of them, what happens to the books, and which answers will be spoiled how and for how long."""
+"""Any world of the wire fuzzer, from a seed: two markets on Kalshi and their twin tokens on Polymarket, a trade over
+two of them, what happens to the books, and which answers will be spoiled how and for how long."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ class _Maker:
 
 
 def _reset(instrument: _Instrument, bids: dict[int, int], asks: dict[int, int]) -> BookReset:
-    """The book of an instrument by cents, as the session keeps it: bids of both sides, a second token's on its twin's."""
+    """The book of an instrument by cents, as a session keeps it: a second token's is that of its twin, seen across."""
     name = instrument.spec.market
     ours = tuple((price * _CENT, size) for price, size in bids.items() if 0 < price < 100)
     others = tuple(((100 - price) * _CENT, size) for price, size in asks.items() if 0 < price < 100)

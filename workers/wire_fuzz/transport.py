@@ -88,7 +88,9 @@ class Line:
             await self._silence(timeout)
         if lie.name == "reset":
             self._note(asked, lie, "")
-            raise rng.choice((aiohttp.ServerDisconnectedError(), aiohttp.ClientOSError(104, "Connection reset by peer")))
+            raise rng.choice(
+                (aiohttp.ServerDisconnectedError(), aiohttp.ClientOSError(104, "Connection reset by peer"))
+            )
         told, what = (said, "") if lie.name in (RIGHT, "twice", "slow") else self.liar.spoiled(asked, lie, said)
         self._note(asked, lie, what)
         await asyncio.sleep(rng.uniform(0.0005, 0.01))
@@ -123,7 +125,7 @@ class Session:
     def __init__(self, line: Line) -> None:
         self._line = line
 
-    def request(  # noqa: PLR0913 - aiohttp's own call
+    def request(
         self,
         method: str,
         url: URL | str,
@@ -145,9 +147,7 @@ class Session:
 class _Asking:
     """The `async with` around one request."""
 
-    def __init__(
-        self, line: Line, asked: Asked, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout
-    ) -> None:
+    def __init__(self, line: Line, asked: Asked, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout) -> None:
         self._line, self._asked, self._headers, self._timeout = line, asked, headers, timeout
 
     async def __aenter__(self) -> Response:
@@ -162,9 +162,7 @@ class _Asking:
 class Response:
     """An answer as aiohttp gives it: status, headers, and a body that comes in pieces."""
 
-    def __init__(
-        self, line: Line, asked: Asked, told: Told, timeout: aiohttp.ClientTimeout, lie: Lie
-    ) -> None:
+    def __init__(self, line: Line, asked: Asked, told: Told, timeout: aiohttp.ClientTimeout, lie: Lie) -> None:
         self.status = told.status
         self.headers: CIMultiDict[str] = CIMultiDict(told.headers)
         self.content = _Content(self)

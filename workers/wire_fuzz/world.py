@@ -1,10 +1,10 @@
 """One seed: a trade through a storm of lies, then honest answers, a person who asks to unwind, and payment.
 
-    0 … calm_ms      answers are spoiled as the plan says
-    calm             every answer is right, books are deep
-    + 2 min          who is still not at rest is told to unwind, and to try again, every few minutes
-    + 30 min         the markets pay
-    + 6 h            what has not closed by now never will
+0 … calm_ms      answers are spoiled as the plan says
+calm             every answer is right, books are deep
++ 2 min          who is still not at rest is told to unwind, and to try again, every few minutes
++ 30 min         the markets pay
++ 6 h            what has not closed by now never will
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from workflows.lifecycle import Trade
 
 _RUN = "wire-fuzz"
 _PERSON_S, _AGAIN_S, _PAYS_S, _END_S = 120.0, 300.0, 1_800.0, 21_600.0
-_MOST_TASKS = 1_000_000
+_AT_REST = DONE_TRADING | {TradeState.HEDGED, TradeState.MISSED}
 
 
 class World:
@@ -199,7 +199,11 @@ class World:
         await asyncio.sleep(self.plan.calm_ms / 1000 + _PERSON_S)
         while True:
             record = life.record()
-            if record is not None and record.state not in DONE_TRADING and record.state not in (TradeState.HEDGED, TradeState.MISSED):
+            if (
+                record is not None
+                and record.state not in DONE_TRADING
+                and record.state not in (TradeState.HEDGED, TradeState.MISSED)
+            ):
                 if record.state is TradeState.STUCK and not _says_why(record):
                     self.fail(f"silent: stuck with {record.residual} alone, and no step says what was seen")
                 self._say(life, Action.UNWIND)
@@ -230,7 +234,9 @@ def _standing(life: Life) -> str:
     record = life.record()
     if record is None:
         return f"{life.state}, and cannot say more"
-    return f"{record.state} with {record.residual} alone; last step: {record.steps[-1].text if record.steps else 'none'}"
+    return (
+        f"{record.state} with {record.residual} alone; last step: {record.steps[-1].text if record.steps else 'none'}"
+    )
 
 
 def _says_why(record: TradeRecord) -> bool:
