@@ -3,7 +3,7 @@
 Cases are data (`cases/*.yaml`), so that whoever comes next adds one without writing code. The sources are facts that
 somebody saw; the inputs are of our own making and reproduce them.
 
-An expectation is a plain value, or one of these:
+An expectation is a plain value, or one or several of these:
 
 | written | holds where the fact |
 |---|---|
@@ -15,7 +15,7 @@ An expectation is a plain value, or one of these:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -81,19 +81,8 @@ def differences(expected: Mapping[str, Any], facts: Mapping[str, Any]) -> list[s
 
 def holds(wanted: Any, fact: Any) -> bool:
     """Whether a fact is as an expectation of the table above says."""
-    if isinstance(wanted, dict) and len(wanted) == 1:
-        ((word, value),) = wanted.items()
-        match word:
-            case "one_of":
-                return any(holds(each, fact) for each in value)
-            case "not":
-                return not holds(value, fact)
-            case "at_most":
-                return fact is not None and Decimal(str(fact)) <= Decimal(str(value))
-            case "at_least":
-                return fact is not None and Decimal(str(fact)) >= Decimal(str(value))
-            case "contains":
-                return value in fact
+    if isinstance(wanted, dict) and wanted and wanted.keys() <= _WORDS.keys():
+        return all(_WORDS[word](value, fact) for word, value in wanted.items())
     if isinstance(fact, dict):
         return (
             isinstance(wanted, dict) and wanted.keys() == fact.keys() and all(holds(wanted[k], fact[k]) for k in fact)
@@ -110,3 +99,12 @@ def holds(wanted: Any, fact: Any) -> bool:
         except InvalidOperation:
             return False
     return bool(wanted == fact) and isinstance(wanted, bool) == isinstance(fact, bool)
+
+
+_WORDS: dict[str, Callable[[Any, Any], bool]] = {
+    "one_of": lambda values, fact: any(holds(each, fact) for each in values),
+    "not": lambda value, fact: not holds(value, fact),
+    "at_most": lambda bound, fact: fact is not None and Decimal(str(fact)) <= Decimal(str(bound)),
+    "at_least": lambda bound, fact: fact is not None and Decimal(str(fact)) >= Decimal(str(bound)),
+    "contains": lambda part, fact: part in fact,
+}

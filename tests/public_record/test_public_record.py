@@ -30,11 +30,11 @@ async def test_a_public_case_comes_out_right(case: Case) -> None:
 
 
 def test_the_record_is_large_and_spread() -> None:
-    assert len(CASES) >= 35
-    assert len({case.topic for case in CASES}) >= 6
+    assert len(CASES) >= 100
+    assert len({case.topic for case in CASES}) >= 12
     assert min(Counter(case.topic for case in CASES).values()) >= 3
     assert {case.venue for case in CASES} >= {"kalshi", "polymarket"}
-    assert sum(case.probe == "whole_trade" for case in CASES) >= 4
+    assert sum(case.probe == "whole_trade" for case in CASES) >= 12
 
 
 def test_every_case_has_a_name_of_its_own_and_all_its_parts() -> None:

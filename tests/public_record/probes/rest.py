@@ -1,7 +1,8 @@
 """The real REST client of a venue against answers of a case's own.
 
     input:
-      call: prepare | submit | evidence | cancel | account | cash | market | quote | resolution | discover
+      call: prepare | submit | evidence | cancel | account | cash | market | quote |
+            resolution | limits | settlements | checklist | discover
       ticket: {side: SELL, size: "10", limit: "0.50", tif: gtc}    what differs from ten shares bought at 0.56 at once
       known: true               the venue's id of the order is known (evidence)
       quiet_s: 120              how long ago the last copy left (evidence)
@@ -34,6 +35,7 @@ from tests.served import served
 from tests.venues.kalshi import fake as kalshi
 from tests.venues.polymarket import scripted as polymarket
 from tests.venues.scripted import DATE, NOW, Reply, ScriptedVenue, drops, hangs, says
+from venues.kalshi.checklist import checklist
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.signing import Signer, generate_rsa_key
 from venues.polymarket.client import PolymarketClient
@@ -72,7 +74,10 @@ async def ask_polymarket(given: Mapping[str, Any]) -> Facts:
             timeouts=_TIMEOUTS,
             on_dead_letter=lambda kind, raw, why: dead.append((kind, raw, why)),
         ) as client:
-            order_id = (await client.prepare(polymarket.ticket(**_changes(given)))).order_id
+            try:
+                order_id = (await client.prepare(ticket)).order_id
+            except SurefootError:  # what the case is about
+                order_id = "0x" + "00" * 32
             known = {
                 "$ORDER": order_id,
                 "$CLIENT_ID": ticket.client_order_id,
@@ -187,6 +192,18 @@ async def _call(
             return {"bids": [list(level) for level in book.bids], "asks": [list(level) for level in book.asks]}
         case "resolution":
             return {"payout": (await client.resolution(market)).payout}
+        case "limits":
+            assert isinstance(client, KalshiClient)
+            told = await client.configure_limits()
+            return {"writes": told.write.refill_rate, "reads": told.read.refill_rate}
+        case "settlements":
+            assert isinstance(client, KalshiClient)
+            rows = await client.settlements(market)
+            return {"settlements": len(rows), "values": [row.value for row in rows]}
+        case "checklist":
+            assert isinstance(client, KalshiClient)
+            checks = await checklist(client, given["key"])
+            return {"failed": [check.name for check in checks if check.verdict == "fail"]}
         case "discover":
             assert isinstance(client, PolymarketClient)
             return await _discovered(client)
@@ -203,6 +220,7 @@ def of_body(body: bytes) -> Facts:
     return {
         "dollars": dollars,
         "shares": shares,
+        "implied": dollars / shares if dollars is not None and shares else None,
         "dollar_places": 0 if dollars is None else -int(dollars.normalize().as_tuple().exponent),
         "share_places": 0 if shares is None else -int(shares.normalize().as_tuple().exponent),
         "price": order.get("price"),

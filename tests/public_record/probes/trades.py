@@ -11,10 +11,11 @@
       reads:                                 what is answered when an order is asked for
         - {leg: B, until_s: 60, status: unseen}              or absent, unavailable; `quiet_s` as the venues' own rule
       person: [{at_s: 3600, does: unwind}]
+      lag_s: 60                              how far reads of orders lie behind what happened
       closes: {B: 2}                         seconds into it a market stops trading
 
 An answer holds for the first `first` orders sent for it (all where that is not said), until `until_s`. With `runs` the
-order trades all the same. `$ORDER` is its id.
+order trades all the same; `$ORDER` is its id, `$SHARES` and `$DOLLARS` are what it really brought and cost.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from domain.errors import Unavailable
@@ -38,6 +40,7 @@ from venues.kalshi import errors as kalshi
 from venues.polymarket import errors as polymarket
 
 _SECOND = 1_000_000
+_MICRO = Decimal("0.000001")
 _WATCHED_S = 900
 _PATIENCE_S = 60
 MARKETS = {"A": A, "B": B}
@@ -46,7 +49,10 @@ MARKETS = {"A": A, "B": B}
 async def live(given: Mapping[str, Any]) -> dict[str, Any]:
     """One trade from its decision to its end, or to where it stands when nothing moves any more."""
     dollars = given.get("in_dollars", False)
-    options = dict(given.get("policy", {})) | ({"reshape": powered} if dollars else {})
+    policy = {
+        name: Decimal(value) if isinstance(value, str) else value for name, value in given.get("policy", {}).items()
+    }
+    options = policy | ({"reshape": powered} if dollars else {})
     stage = Rehearsal(**options)
     stage.venue.in_collateral = dollars
     for leg, book in given.get("books", {}).items():
@@ -54,6 +60,7 @@ async def live(given: Mapping[str, Any]) -> dict[str, Any]:
         stage.venue.set_book(MARKETS[leg], levels["bids"], levels["asks"])
     for call, faults in given.get("faults", {}).items():
         stage.venue.script(call, *(None if one == "none" else Fault(one) for one in faults))
+    stage.venue.lag_ms = int(given.get("lag_s", 0) * 1000)
     script = _Script(stage, given)
     for at_s, leg in ((at, leg) for leg, at in given.get("closes", {}).items()):
         stage.desk.at(START + int(at_s * _SECOND), lambda leg=leg: stage.venue.set_open(MARKETS[leg], False))
@@ -158,6 +165,10 @@ class _Script:
             return SubmitResult(verdict, row["code"], row.get("detail", ""), landed=row.get("landed", False), at=now)
         order_id = (real.order_id if real else None) or "0xabc"
         text = row["text"] if "text" in row else json.dumps(row.get("says", {}))
+        placed = next((o for o in self.stage.venue.placed() if o.ticket == ticket), None)
+        fills = placed.fills if placed is not None else ()
+        text = text.replace("$SHARES", str(sum((fill.size for fill in fills), Decimal(0))))
+        text = text.replace("$DOLLARS", str(sum((fill.gross for fill in fills), Decimal(0)).quantize(_MICRO)))
         body = text.replace("$ORDER", order_id).replace("$CLIENT_ID", ticket.client_order_id).encode()
         if row.get("as", "polymarket") == "kalshi":
             return kalshi.judge_answer(ticket.client_order_id, row.get("status", 201), body, now)
