@@ -7,6 +7,8 @@ An order goes out in this sequence, and each place a crash can fall into leaves 
 An order that opens a trade leaves only after that ledger write has found no halt in force and the capital free; what
 keeps it from finding out (the ledger away, slow, or refusing us) denies the order too. Every other order closes or
 bounds what is open: no halt stops it, and neither does an absent ledger.
+
+What a venue answers passes a last judge before it becomes part of a trade (`domain.plausible`), whichever venue it is.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from domain.intent import Intent
 from domain.market import MarketSpec, Venue
 from domain.money import plain
 from domain.orders import Guard, OrderTicket, PreparedOrder, Quote, Side, SubmitResult, Verdict
+from domain.plausible import judged_evidence, judged_quote, judged_result
 from domain.requests import CancelRequest, EvidenceRequest, QuoteRequest, SubmitRequest
 from domain.validation import Obstacle, obstacles
 from ledger.port import OrderLedger
@@ -100,7 +103,7 @@ class OrderActivities:
             if ticket.purpose.entry:
                 await self._refuse_obstacles(_intent_of(ticket, opening))
             recorded, quote = await asyncio.gather(
-                self._begin(ticket, prepared, opening), client.quote(ticket.market) if guard.recheck else _nothing()
+                self._begin(ticket, prepared, opening), _quote(client, ticket.market) if guard.recheck else _nothing()
             )
             if quote is not None:
                 _refuse_moved(ticket, guard, quote)
@@ -118,7 +121,10 @@ class OrderActivities:
             return await self._denied(
                 ticket, Denied(f"{late} ms past the last moment it was worth sending; nothing was sent", "late"), quote
             )
-        result = replace(await client.submit(ticket), quote=quote)
+        answered = await client.submit(ticket)
+        result = replace(judged_result(ticket, answered, self._clock()), quote=quote)
+        if result.code != answered.code:
+            log.error("an answer that cannot be true of what was signed", code=result.code, detail=result.detail)
         self._observe(ticket, result, opening, now)
         await self._finish(ticket, result, None if recorded else (prepared, now))
         return result
@@ -213,12 +219,14 @@ class OrderActivities:
     @activity.defn(name="find_evidence")
     @pulsed
     async def find_evidence(self, request: EvidenceRequest) -> OrderEvidence:
-        """The venue's word on one order; see `venues.port.VenueClient.evidence`. Raises while it cannot be asked."""
+        """The venue's word on one order; see `venues.port.VenueClient.evidence`. Raises while it cannot be asked, or
+        says what cannot be; what is more than was signed for comes back marked `beyond`."""
         ticket = request.ticket
         try:
-            evidence = await self._venues[ticket.venue].evidence(
+            listed = await self._venues[ticket.venue].evidence(
                 ticket, order_id=request.order_id, sent_at=request.sent_at, grace_ms=request.grace_ms
             )
+            evidence = judged_evidence(ticket, listed, self._clock())
         except SurefootError as failure:
             raise retryable(failure) from None
         self._answered(request, evidence, self._clock())
@@ -228,7 +236,7 @@ class OrderActivities:
     @pulsed
     async def take_quote(self, request: QuoteRequest) -> Quote:
         try:
-            return await self._venues[Venue(request.venue)].quote(request.market)
+            return await _quote(self._venues[Venue(request.venue)], request.market)
         except SurefootError as failure:
             raise retryable(failure) from None
 
@@ -281,6 +289,10 @@ def _refuse_moved(ticket: OrderTicket, guard: Guard, quote: Quote) -> None:
 def retryable(failure: SurefootError) -> ApplicationError:
     """A failed question, for Temporal to ask again within the caller's time."""
     return ApplicationError(failure.message, type=type(failure).__name__)
+
+
+async def _quote(client: VenueClient, market: str) -> Quote:
+    return judged_quote(market, await client.quote(market))
 
 
 async def _nothing() -> None:

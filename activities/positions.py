@@ -11,6 +11,7 @@ from activities.orders import retryable
 from domain.errors import Rejected, SurefootError
 from domain.evidence import Resolution
 from domain.market import Venue
+from domain.plausible import judged_resolution, odd_foreign
 from domain.requests import LookUp, LookUpRequest, ResolutionRequest
 from ledger.port import OrderLedger
 from venues.port import VenueClient
@@ -28,7 +29,8 @@ class PositionActivities:
     async def read_resolution(self, request: ResolutionRequest) -> Resolution:
         """What a market has paid; `payout` None until it has. Raises while the venue cannot be asked."""
         try:
-            return await self._venues[Venue(request.venue)].resolution(request.market)
+            told = await self._venues[Venue(request.venue)].resolution(request.market)
+            return judged_resolution(request.market, told)
         except SurefootError as failure:
             raise retryable(failure) from None
 
@@ -47,4 +49,6 @@ class PositionActivities:
             raise retryable(failure) from None
         if known is not None and known.ticket.intent_id != request.intent_id:
             return LookUp(None, f"it belongs to trade {known.ticket.intent_id}")
+        if odd := odd_foreign(request.order_id, found):
+            return LookUp(None, f"what the venue says of it cannot be true: {odd}")
         return LookUp(found)

@@ -19,6 +19,7 @@ from domain.exposure import realised_pnl, split, unhedged_notional_seconds
 from domain.intent import Intent
 from domain.market import Venue
 from domain.orders import OrderTicket, Purpose, Verdict
+from domain.plausible import judged_evidence
 from domain.requests import RecordRequest, Settlement, SettleRequest
 from domain.trade import OrderRecord, TradeRecord, TradeState
 from ledger.port import OrderLedger
@@ -95,13 +96,12 @@ class SettlementActivities:
         order_id = order.result.order_id if order.result is not None else None
         client = self._venues[ticket.venue]
         if ticket.purpose is Purpose.ADOPTED and order_id is not None:
-            return named_evidence(ticket, (await client.look_up(order_id)).evidence)
-        evidence = named_evidence(
-            ticket,
-            await client.evidence(
-                ticket, order_id=order_id, sent_at=order.result.at if order.result else 0, grace_ms=0
-            ),
+            adopted = named_evidence(ticket, (await client.look_up(order_id)).evidence)
+            return judged_evidence(ticket, adopted, self._clock())
+        listed = await client.evidence(
+            ticket, order_id=order_id, sent_at=order.result.at if order.result else 0, grace_ms=0
         )
+        evidence = judged_evidence(ticket, named_evidence(ticket, listed), self._clock())
         if order.result is not None:
             answered = order.result.at
             evidence = replace(evidence, fills=tuple(within_its_second(fill, answered) for fill in evidence.fills))

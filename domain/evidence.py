@@ -89,6 +89,9 @@ class OrderEvidence:
 
     `beyond` is set where the count, or what was paid for it, is more than the order was signed for: either the venue
     breaks its own rules or the numbers are wrong, so the account's position is asked before anything is built on it.
+
+    `paid` is what changed hands for `filled`, in dollars before fees and without a sign, and `fees_paid` what was
+    charged for it, where the venue says so of the order itself; its fills say the same once they are all listed.
     """
 
     client_order_id: str
@@ -100,6 +103,8 @@ class OrderEvidence:
     fresh_at: int = 0
     at: int = 0
     beyond: bool = later(False)
+    paid: Decimal | None = later(None)
+    fees_paid: Decimal | None = later(None)
 
     @property
     def complete(self) -> bool:

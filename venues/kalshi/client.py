@@ -135,7 +135,7 @@ class KalshiClient:
             answer = await self.wire.post_order(CREATE_PATH, content)
         except WireFailure as failure:
             return judge_failure(failure, self._clock())
-        result = judge_answer(ticket.client_order_id, answer.status, answer.body, answer.answered_at)
+        result = judge_answer(ticket.client_order_id, answer.status, answer.body, answer.answered_at, ticket)
         return await self._with_pause(ticket.market, result) if result.code in PAUSED else result
 
     async def _body(self, ticket: OrderTicket) -> bytes:

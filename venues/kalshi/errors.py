@@ -7,7 +7,14 @@ later copy (no balance left, trading paused) says nothing about the earlier one.
 | seen | verdict | landed | sent | code | why |
 |---|---|---|---|---|---|
 | 201, an order of ours | accepted | – | yes | | counts say what traded; accepted does not mean resting |
-| 201, unreadable or another order's | unknown | yes | yes | unparseable | the venue took it; how it went is not known |
+| 201, our order, numbers no order can have | unknown | yes | yes | impossible | negative, finer than a millionth, a \
+price off the scale, more filled and remaining than asked |
+| 201, our order, more contracts or a worse price than signed for | unknown | yes | yes | beyond_signed | Kalshi fills \
+no order beyond its count |
+| 201, unreadable, but it names our client order id | unknown | yes | yes | unparseable | it is there; how it went is \
+not known |
+| 201, unreadable, without our id, or naming another order | unknown | no | yes | unparseable | a 201 alone proves \
+nothing: the order's list does |
 | 400 in the venue's words | rejected | – | yes | its code | `insufficient_balance`, `invalid_price`, … |
 | 400 `invalid_order`, "post only cross" | rejected | – | yes | post_only_cross | it would have traded at once |
 | any 4xx but 408 with a code of `REFUSED` | rejected | – | yes | its code | the code says it, whatever its status |
@@ -17,7 +24,9 @@ later copy (no balance left, trading paused) says nothing about the earlier one.
 | 409 `order_already_exists` | unknown | yes | yes | order_already_exists | an earlier copy arrived; fate not said |
 | 409 `fill_or_kill_insufficient_resting_volume` | rejected | – | yes | its code | killed whole; the id is used up |
 | 409 `trading_is_paused`, `exchange_is_paused` | rejected | – | yes | its code | halted; repeating does not help |
-| 409 any other code | rejected | – | yes | its code | an unknown code is a refusal (docs: order_errors) |
+| 400, 403, 404, 409, 410, 429, any other code of the venue's | rejected | – | yes | its code | documented: "on a 400, \
+403, 404, 409, 410 or 429, treat an unknown code as a rejection" (order_errors) |
+| any other 4xx with an unknown code | unknown | no | yes | undocumented_refusal_… | no page says what it means |
 | 410 in the venue's words | rejected | – | yes | its code | a retired endpoint |
 | 429 in the venue's words | rejected | – | yes | rate_limited | turned away at the door |
 | 400…429 above, unreadable body | unknown | no | yes | unparseable | something before the venue may have said it |
@@ -29,8 +38,13 @@ later copy (no balance left, trading paused) says nothing about the earlier one.
 | in a batch: an order's counts | accepted | – | yes | | as 201 |
 | in a batch: an error of `REFUSED` | rejected | – | yes | its code | an item carries no status of its own |
 | in a batch: `order_already_exists` | unknown | yes | yes | its code | as 409 |
-| in a batch: any other error, or nothing | unknown | no | yes | its code | without a status it proves nothing |
+| in a batch: any other error | unknown | no | yes | undocumented_refusal | without a status it proves nothing |
+| in a batch: nothing of this order | unknown | no | yes | unparseable | |
 | connection refused or never made | unknown | no | no | refused | nothing left; send the same bytes again |
+
+Words that nobody documents prove nothing at either venue; what differs is what is documented: Kalshi names the statuses
+under which any code is a refusal, Polymarket the texts. The answer's averages are for people: `paid` and `fees_paid`
+stay unset here, the order's own row states both (`venues.kalshi.translate.order_evidence`).
 
 Sources: docs.kalshi.com/getting_started/order_errors and answers recorded on the demo exchange on 2026-06-11.
 """
@@ -43,7 +57,8 @@ from http import HTTPStatus
 import msgspec
 
 from domain.errors import Rejected, SurefootError, Unavailable
-from domain.orders import SubmitResult, Verdict
+from domain.orders import OrderTicket, SubmitResult, Verdict
+from domain.plausible import BEYOND_SIGNED, IMPOSSIBLE, UNDOCUMENTED, doubted, judged_result, odd_numbers
 from venues.kalshi.messages import CreatedOrder
 from venues.kalshi.order_messages import BatchCreated
 from venues.verdicts import unknown
@@ -55,6 +70,7 @@ DUPLICATE = "order_already_exists"
 RATE_LIMITED = "rate_limited"
 MARKET_INACTIVE = "MARKET_INACTIVE"  # upper case on the wire; docs.kalshi.com/getting_started/market_lifecycle
 POST_ONLY_CROSS = "post_only_cross"
+_CLOCKS_APART_US = 60_000_000  # a time further from ours than this is not when the venue answered
 PAUSED = frozenset({"trading_is_paused", "exchange_is_paused"})
 
 REFUSED = PAUSED | {
@@ -120,10 +136,13 @@ def parse_error(status: int, body: bytes) -> ApiError | None:
     return ApiError("", seen.msg) if seen.msg else None
 
 
-def judge_answer(client_order_id: str, status: int, body: bytes, at: int) -> SubmitResult:
-    """What an HTTP answer to a submit proves. `at` is our wall clock in microseconds."""
+def judge_answer(
+    client_order_id: str, status: int, body: bytes, at: int, ticket: OrderTicket | None = None
+) -> SubmitResult:
+    """What an HTTP answer to a submit proves. `at` is our wall clock in microseconds. Without the ticket an answer's
+    numbers can only be judged by themselves, and not against what was signed."""
     if status == HTTPStatus.CREATED:
-        return _judge_created(client_order_id, body, at)
+        return _judge_created(client_order_id, ticket, body, at)
     error = parse_error(status, body)
     known = error is not None and error.code in REFUSED and _client_error(status)
     if status in DEFINITE or known:
@@ -138,11 +157,15 @@ def judge_answer(client_order_id: str, status: int, body: bytes, at: int) -> Sub
             code = POST_ONLY_CROSS  # a word of its own: the price was good, the moment was not
         return SubmitResult(Verdict.REJECTED, code, f"HTTP {status}: {error}", at=at)
     said = f": {error}" if error else ""
+    if error is not None and _client_error(status):
+        return unknown(f"{UNDOCUMENTED}_{status}", f"HTTP {status}{said}; what it means is documented nowhere", at)
     return unknown(f"http_{status}", f"HTTP {status}{said}; the order may or may not have run", at)
 
 
-def judge_item(client_order_id: str, item: BatchCreated | None, at: int) -> SubmitResult:
-    """What one order's part of a batch answer proves. `at` is our wall clock in microseconds."""
+def judge_item(
+    client_order_id: str, item: BatchCreated | None, at: int, ticket: OrderTicket | None = None
+) -> SubmitResult:
+    """What one order's part of a batch answer proves. `at` is our wall clock in microseconds; see `judge_answer`."""
     if item is None:
         return unknown("unparseable", "the batch's answer does not name this order", at)
     error = item.error
@@ -152,23 +175,26 @@ def judge_item(client_order_id: str, item: BatchCreated | None, at: int) -> Subm
         if code == DUPLICATE:
             return unknown(code, "an earlier copy of this order arrived", at, landed=True)
         if code not in REFUSED:
-            return unknown(code or "unparseable", f"in a batch: {said}; it may or may not have run", at)
+            return unknown(UNDOCUMENTED, f"in a batch: {said}; it may or may not have run", at)
         crossed = code == "invalid_order" and "post only cross" in said
         return SubmitResult(Verdict.REJECTED, POST_ONLY_CROSS if crossed else code, f"in a batch: {said}", at=at)
-    if item.client_order_id not in (None, client_order_id):
-        detail = f"the batch's answer names order {item.client_order_id}; expected {client_order_id}"
-        return unknown("unparseable", detail, at)
+    if item.client_order_id != client_order_id:
+        named = item.client_order_id or "none"
+        return unknown("unparseable", f"the batch's answer names order {named}; expected {client_order_id}", at)
     if item.order_id is None or item.fill_count is None or item.remaining_count is None:
-        return unknown("unparseable", "the batch's answer lacks the order's id or counts", at)
-    return SubmitResult(
-        Verdict.ACCEPTED,
-        order_id=item.order_id,
-        filled=item.fill_count,
-        remaining=item.remaining_count,
-        average_price=item.average_fill_price,
-        average_fee=item.average_fee_paid,
-        at=(item.ts_ms or 0) * 1000 or at,
+        return unknown(
+            "unparseable", "the batch's answer lacks the order's id or counts", at, landed=bool(item.order_id)
+        )
+    answer = CreatedOrder(
+        item.order_id,
+        item.fill_count,
+        item.remaining_count,
+        item.client_order_id,
+        item.average_fill_price,
+        item.average_fee_paid,
+        item.ts_ms or 0,
     )
+    return _accepted(answer, ticket, at)
 
 
 def _client_error(status: int) -> bool:
@@ -196,22 +222,35 @@ def read_refusal(what: str, status: int, body: bytes) -> SurefootError:
     return Unavailable(f"{what}: HTTP {status}{said}; ask again later", f"http_{status}")
 
 
-def _judge_created(client_order_id: str, body: bytes, at: int) -> SubmitResult:
+def _judge_created(client_order_id: str, ticket: OrderTicket | None, body: bytes, at: int) -> SubmitResult:
     try:
         order = _CREATED.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as unreadable:
-        return unknown(
-            "unparseable", f"HTTP 201 that cannot be read ({unreadable}); the order is there", at, landed=True
-        )
-    if order.client_order_id is not None and order.client_order_id != client_order_id:
-        detail = f"HTTP 201 names order {order.client_order_id}; expected {client_order_id}"
-        return unknown("unparseable", detail, at, landed=True)
-    return SubmitResult(
+        named = client_order_id.encode() in body
+        there = "it names our order, which is there" if named else "whether the order is there, the list says"
+        return unknown("unparseable", f"HTTP 201 that cannot be read ({unreadable}); {there}", at, landed=named)
+    if order.client_order_id != client_order_id:
+        named_as = order.client_order_id or "none of ours"
+        return unknown("unparseable", f"HTTP 201 names order {named_as}; expected {client_order_id}", at)
+    return _accepted(order, ticket, at)
+
+
+def _accepted(order: CreatedOrder, ticket: OrderTicket | None, at: int) -> SubmitResult:
+    """An answer that names our order. Contracts are counted in shares alone: none is filled beyond its count."""
+    told_at = order.ts_ms * 1000
+    result = SubmitResult(
         Verdict.ACCEPTED,
         order_id=order.order_id,
         filled=order.fill_count,
         remaining=order.remaining_count,
         average_price=order.average_fill_price,
         average_fee=order.average_fee_paid,
-        at=order.ts_ms * 1000 or at,
+        at=told_at if abs(told_at - at) <= _CLOCKS_APART_US else at,
     )
+    if ticket is None:
+        odd = odd_numbers(result)
+        return doubted(result, IMPOSSIBLE, "; ".join(odd)) if odd else result
+    result = judged_result(ticket, result, at)
+    if result.verdict is Verdict.ACCEPTED and result.filled > ticket.size:
+        return doubted(result, BEYOND_SIGNED, f"{result.filled} contracts of {ticket.size}")
+    return result

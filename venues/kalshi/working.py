@@ -89,7 +89,7 @@ class WorkingOrders:
             return dict.fromkeys(bodies, judge_failure(failure, self._clock()))
         at = answer.answered_at
         if answer.status != _CREATED:
-            return {n: judge_answer(t.client_order_id, answer.status, answer.body, at) for n, t in tickets.items()}
+            return {n: judge_answer(t.client_order_id, answer.status, answer.body, at, t) for n, t in tickets.items()}
         try:
             items = msgspec.json.decode(answer.body, type=BatchCreatedAnswer).orders
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -102,7 +102,7 @@ class WorkingOrders:
         by_name = len(named) == len(tickets)
         pairs = zip(tickets.items(), items, strict=True)
         return {
-            n: judge_item(t.client_order_id, named.get(t.client_order_id) if by_name else item, at)
+            n: judge_item(t.client_order_id, named.get(t.client_order_id) if by_name else item, at, t)
             for (n, t), item in pairs
         }
 

@@ -15,6 +15,7 @@ from domain.evidence import ForeignOrder, OrderEvidence, Resolution
 from domain.fees import FeeSchedule
 from domain.market import MarketSpec, Venue
 from domain.orders import OrderTicket, PreparedOrder, Purpose, Quote, SubmitResult, Verdict
+from domain.plausible import BEYOND_SIGNED, IMPOSSIBLE, UNDOCUMENTED
 from venues.clock import ClockSkew, skew_between
 from venues.polymarket.account import Holdings, in_time
 from venues.polymarket.discovery import Discovery
@@ -47,6 +48,8 @@ MOST_CANCELS = 1_000
 """Ids in one cancel: the smaller of the two figures the venue documents."""
 
 _MOST_PREPARED = 8_192
+_STRANGE = frozenset({"unparseable", "order_id_mismatch", "odd_status", IMPOSSIBLE, BEYOND_SIGNED})
+"""Codes of answers that are kept as they came, for somebody to look at."""
 _ONE_ORDER = Cost(Endpoint.POST_ORDER, orders=1)
 _ONE_CANCEL = Cost(Endpoint.DELETE_ORDER, cancels=1)
 
@@ -373,7 +376,7 @@ class PolymarketClient:
                 order=ticket.client_order_id,
                 detail=result.detail,
             )
-        if result.code in ("unparseable", "order_id_mismatch", "error_in_200"):
+        if result.code in _STRANGE or result.code.startswith(UNDOCUMENTED):
             self._dead("order_answer", body, result.detail)
         return result
 

@@ -11,17 +11,32 @@ Everything else is UNKNOWN and only evidence may settle it. A verdict speaks of 
 | 200, our id, `delayed` | unknown | yes | delayed |
 | 200, our id, `unmatched` | unknown | yes | unmatched: it may be resting in the book |
 | 200, our id, `matched` without amounts, `live` that may not rest, any other status | unknown | yes | odd_status |
-| 200, another order id than the digest of what was signed | unknown | yes | order_id_mismatch |
-| 200 with an `errorMsg`, whatever `success` says | by its text, table below | | |
-| 200 that cannot be read, or says neither order nor error | unknown | no | unparseable |
+| 200, our id, amounts that cannot be read | unknown | yes | unparseable |
+| 200, our id, amounts no order can have: negative, finer than a millionth, above a dollar a share | unknown | yes | \
+impossible |
+| 200, our id, more dollars or shares than were signed for, or a price worse than the limit | unknown | yes | \
+beyond_signed |
+| 200, another order id than the digest of what was signed | unknown | no | order_id_mismatch |
+| 200 with a documented `errorMsg`, whatever `success` says | by its text, table below | | |
+| 200 with any other `errorMsg` | unknown | if it names our id | undocumented_refusal_200 |
+| 200 that cannot be read (empty, HTML, cut off, an array, a number) | unknown | if it names our id | unparseable |
+| 200 that says neither order nor error | unknown | no | unparseable |
 | 4xx with a documented text | by its text, table below | | |
 | 401, 403, 429 in the venue's own words | rejected | – | unauthorized, forbidden, rate_limited |
 | 425 | rejected | – | restarting: the engine takes nothing |
 | 500 `order timed out` | rejected | – | order_timed_out: documented as never having reached the book |
 | 503 in the venue's own words | rejected | – | post_only_mode, cancel_only, disabled |
-| any other status or text | unknown | no | http_… |
+| any other 4xx in the venue's own shape, its words documented nowhere | unknown | no | undocumented_refusal_… |
+| any other status, or a body the venue does not write | unknown | no | http_… |
 | no answer in time; connection lost | unknown | no | timeout, disconnected |
 | no connection made | unknown, not sent | no | refused |
+
+*Landed* is said only where the answer itself proves that the order is there: the id it names is the digest of what was
+signed, or the venue calls our order a duplicate. A 200 alone proves nothing; whether the order is in the lists does.
+
+Making and taking amounts are exact: they are what was paid, and go on as they stand. Their quotient is for people. An
+amount in another unit (millionths, as the API page's example shows) is a million times what was signed for, and so
+*beyond_signed*: evidence decides.
 
 Sources: docs.polymarket.com/resources/error-codes, /trading/matching-engine, /concepts/order-lifecycle; texts that
 those pages lack (allowance details, the $1 minimum, `invalid signature`) as reported by users of the official clients.
@@ -32,20 +47,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from http import HTTPStatus
 
 import msgspec
 
 from domain.errors import Rejected, SurefootError, Unavailable
-from domain.money import plain
 from domain.orders import OrderTicket, Side, SubmitResult, Verdict
+from domain.plausible import IMPOSSIBLE, UNDOCUMENTED, judged_result, odd_amount
 from venues.polymarket.messages import PostedOrder, amount, decode
 from venues.retry_after import bounded, retry_after
 from venues.verdicts import unknown
 
 RATE_LIMITED = "rate_limited"
 NOT_FOUND = "not_found"
+
+_ZERO = Decimal(0)
+_SHOWN = Decimal("0.000001")
+_MOST_SHOWN = Decimal(10**6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +192,7 @@ def judge_answer(order_id: str, ticket: OrderTicket, status: int, body: bytes, a
         try:
             posted = decode(PostedOrder, body)
         except ValueError as unreadable:
-            return unknown("unparseable", f"HTTP 200 that cannot be read ({unreadable})", at, order_id=None)
+            return _unreadable(order_id, body, f"HTTP 200 that cannot be read ({unreadable})", at)
         return judge_posted(order_id, ticket, posted, at)
     error = parse_error(body)
     if status == HTTPStatus.TOO_EARLY:
@@ -193,7 +212,12 @@ def judge_answer(order_id: str, ticket: OrderTicket, status: int, body: bytes, a
         return _rejected("unauthorized" if status == HTTPStatus.UNAUTHORIZED else "forbidden", said, at)
     if status == HTTPStatus.SERVICE_UNAVAILABLE and error.code in _UNDER_503:
         return _rejected(error.code, said, at)
-    code = row.code if row is not None and row.verdict is Verdict.UNKNOWN else f"http_{status}"
+    if row is not None and row.verdict is Verdict.UNKNOWN:
+        code = row.code
+    elif row is None and _client_error(status):
+        code = f"{UNDOCUMENTED}_{status}"
+    else:
+        code = f"http_{status}"
     return unknown(code, f"{said}; the order may or may not have run", at)
 
 
@@ -204,15 +228,15 @@ def judge_posted(order_id: str, ticket: OrderTicket, posted: PostedOrder, at: in
         row = read_text(posted.error)
         if row is not None and row.verdict is Verdict.REJECTED:
             return _rejected(row.code, f"refused: {posted.error}", at)
-        landed = bool(answered) or (row is not None and row.landed)
-        code = row.code if row is not None else "error_in_200"
+        landed = answered.lower() == order_id.lower() or (row is not None and row.landed)
+        code = row.code if row is not None else f"{UNDOCUMENTED}_200"
         return unknown(code, f"HTTP 200 with the error {posted.error!r}", at, landed=landed,
                        order_id=order_id if landed else None)  # fmt: skip
     if not answered or not posted.success:
         return unknown("unparseable", f"HTTP 200 with neither an order nor an error (success {posted.success})", at)
     if answered.lower() != order_id.lower():
         detail = f"HTTP 200 names order {answered}; expected {order_id}, the digest of what was signed"
-        return unknown("order_id_mismatch", detail, at, landed=True)
+        return unknown("order_id_mismatch", detail, at)
     return _judge_status(order_id, ticket, posted, at)
 
 
@@ -233,7 +257,7 @@ def judge_batch(orders: Sequence[tuple[str, OrderTicket]], status: int, body: by
         try:
             results.append(judge_posted(order_id, ticket, decode(PostedOrder, entry), at))
         except ValueError as unreadable:
-            results.append(unknown("unparseable", f"an entry that cannot be read ({unreadable})", at))
+            results.append(_unreadable(order_id, bytes(entry), f"an entry that cannot be read ({unreadable})", at))
     return results
 
 
@@ -268,28 +292,43 @@ def _judge_status(order_id: str, ticket: OrderTicket, posted: PostedOrder, at: i
         given, received = amount(posted.making), amount(posted.taking)
     except ValueError as wrong:
         return _landed("unparseable", f"HTTP 200 whose amounts cannot be read ({wrong})", order_id, at)
-    buying = ticket.side is Side.BUY
-    shares, dollars = (received, given) if buying else (given, received)
-    filled = shares or Decimal(0)
-    remaining = max(ticket.size - filled, Decimal(0)) if ticket.rests else Decimal(0)
-    # A taking purchase is sized in dollars and may get more shares than asked for; nothing else can.
-    overfilled = filled > ticket.size and (not buying or ticket.rests)
-    told = (status == "matched" and filled > 0) or (status == "live" and remaining > 0)
-    if not told or filled < 0 or overfilled or (filled > 0 and not dollars):
+    for name, value in (("makingAmount", given), ("takingAmount", received)):
+        if value is not None and (odd := odd_amount(name, value)):
+            return _landed(IMPOSSIBLE, f"HTTP 200 with status {posted.status!r}: {odd}", order_id, at)
+    shares, dollars = (received, given) if ticket.side is Side.BUY else (given, received)
+    filled = shares or _ZERO
+    remaining = max(ticket.size - filled, _ZERO) if ticket.rests else _ZERO
+    told = (status == "matched" and filled > 0) or (status == "live" and ticket.rests and filled < ticket.size)
+    if not told or (filled > 0 and not dollars):
         detail = (
-            f"HTTP 200 with status {posted.status!r} and {plain(filled)} of {plain(ticket.size)} shares traded, which "
-            f"does not fit a {ticket.tif} order"
+            f"HTTP 200 with status {posted.status!r}, making {given} and taking {received}, which does not fit a "
+            f"{ticket.tif} order for {ticket.size} shares"
         )
         return _landed("odd_status", detail, order_id, at)
-    return SubmitResult(
+    result = SubmitResult(
         Verdict.ACCEPTED,
         order_id=order_id,
         filled=filled,
         remaining=remaining,
-        average_price=dollars / filled if filled and dollars else None,
+        average_price=_shown(dollars, filled),
+        paid=dollars or _ZERO,
         detail=f"trades {', '.join(posted.trade_ids)}" if posted.trade_ids else "",
         at=at,
     )
+    return judged_result(ticket, result, at)
+
+
+def _shown(dollars: Decimal | None, shares: Decimal) -> Decimal | None:
+    """The average, for people: rounded, and nothing to compute with."""
+    if not dollars or not shares:
+        return None
+    return min(dollars / shares, _MOST_SHOWN).quantize(_SHOWN, ROUND_HALF_EVEN)
+
+
+def _unreadable(order_id: str, body: bytes, why: str, at: int) -> SubmitResult:
+    """An answer that says nothing, but may still name the order: the id is proof that it is there."""
+    named = order_id.lower().encode() in body.lower()
+    return unknown("unparseable", why, at, landed=named, order_id=order_id if named else None)
 
 
 def _of_whole_batch(result: SubmitResult) -> SubmitResult:
@@ -297,6 +336,10 @@ def _of_whole_batch(result: SubmitResult) -> SubmitResult:
     if result.verdict is not Verdict.REJECTED or result.code in _AT_THE_DOOR:
         return replace(result, landed=False, order_id=None)
     return unknown(result.code, f"{result.detail}; of a batch, which orders it means is not said", result.at)
+
+
+def _client_error(status: int) -> bool:
+    return 400 <= status < 500 and status != HTTPStatus.REQUEST_TIMEOUT
 
 
 def _proves(status: int, code: str) -> bool:

@@ -30,6 +30,8 @@ def amount(figure: Figure) -> Decimal | None:
     text = bytes(figure).decode().strip('"').strip()
     if text in ("", "null"):
         return None
+    if not text.isascii() or "_" in text:  # Python would read 1_000 as a thousand
+        raise ValueError(f"{text[:40]!r} is not a number; expected a plain decimal such as 0.47")
     try:
         return decimal(text)
     except Inexact as wrong:

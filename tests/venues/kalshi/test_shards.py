@@ -124,9 +124,11 @@ async def test_only_orders_that_open_a_trade_join_the_group_of_their_markets_sha
 ) -> None:
     listed = {"ticker": MARKET, "event_ticker": "E", "status": "active", "exchange_index": 2}
     venue.on("GET", f"/markets/{MARKET}", says({"market": listed}))
-    venue.on("POST", CREATE_PATH, says({"order_id": "o-1", "fill_count": "0.00", "remaining_count": "0.00"}, 201))
+    opening, closing = ticket(), ticket(purpose=Purpose.UNWIND, attempt=2)
+    placed = {"order_id": "o-1", "fill_count": "0.00", "remaining_count": "0.00"}
+    answers = [says(placed | {"client_order_id": one.client_order_id}, 201) for one in (opening, closing)]
+    venue.on("POST", CREATE_PATH, *answers)
     async with KalshiClient(venue.base_url, signer, group_ids={0: "g-0", 2: "g-2"}) as client:
-        opening, closing = ticket(), ticket(purpose=Purpose.UNWIND, attempt=2)
         prepared = [(await client.prepare(one)).body for one in (opening, closing)]
         verdicts = [(await client.submit(one)).verdict for one in (opening, closing)]
     assert verdicts == [Verdict.ACCEPTED] * 2

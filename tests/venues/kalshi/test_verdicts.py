@@ -59,14 +59,86 @@ async def test_a_merge_is_denied_before_anything_is_sent(venue: FakeKalshi, clie
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b'{"order_id":"o-1"', b"<html>", {"order_id": "o-1"}, CREATED | {"client_order_id": "somebody-elses"}],
+    [
+        b"",
+        b'{"order_id":"o-1"',
+        b"<html>",
+        b"[]",
+        b"7",
+        b"[" * 100_000,
+        {"order": None},
+        {"order_id": "o-1"},
+        {"error": {"code": "insufficient_balance"}},
+        CREATED | {"client_order_id": "somebody-elses"},
+        CREATED | {"client_order_id": None},
+    ],
 )
-async def test_a_201_that_does_not_describe_our_order_is_unknown_but_landed(
+async def test_a_201_that_does_not_name_our_order_proves_nothing(
     venue: FakeKalshi, client: KalshiClient, body: Any
 ) -> None:
     venue.on("POST", CREATE_PATH, says(body, 201))
     result = await client.submit(ticket())
-    assert (result.verdict, result.code, result.landed, result.sent) == (Verdict.UNKNOWN, "unparseable", True, True)
+    assert (result.verdict, result.code, result.landed, result.sent) == (Verdict.UNKNOWN, "unparseable", False, True)
+    assert result.order_id is None
+
+
+@pytest.mark.parametrize("gone", ["fill_count", "remaining_count", "order_id"])
+async def test_a_201_that_names_our_order_and_lacks_a_count_is_unknown_and_landed(
+    venue: FakeKalshi, client: KalshiClient, gone: str
+) -> None:
+    venue.on("POST", CREATE_PATH, says({key: value for key, value in CREATED.items() if key != gone}, 201))
+    result = await client.submit(ticket())
+    assert (result.verdict, result.code, result.landed) == (Verdict.UNKNOWN, "unparseable", True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"fill_count": "-5.00"}, "impossible"),
+        ({"fill_count": "5000.00"}, "beyond_signed"),
+        ({"fill_count": "10.01"}, "beyond_signed"),
+        ({"fill_count": "1E+400000"}, "impossible"),
+        ({"fill_count": "7.0000001"}, "impossible"),
+        ({"fill_count": "7.00", "remaining_count": "3.01"}, "impossible"),
+        ({"remaining_count": "-1.00"}, "impossible"),
+        ({"average_fill_price": "1.70"}, "impossible"),
+        ({"average_fill_price": "-0.50"}, "impossible"),
+        ({"average_fill_price": "0.90"}, "beyond_signed"),
+        ({"average_fee_paid": "-100"}, "impossible"),
+        ({"average_fee_paid": "7"}, "impossible"),
+    ],
+)
+async def test_numbers_that_cannot_be_true_of_what_was_signed_leave_the_outcome_open(
+    venue: FakeKalshi, client: KalshiClient, changes: dict[str, str], code: str
+) -> None:
+    venue.on("POST", CREATE_PATH, says(CREATED | changes, 201))
+    result = await client.submit(ticket())
+    assert (result.verdict, result.code, result.landed, result.order_id) == (Verdict.UNKNOWN, code, True, "o-1")
+    assert (result.filled, result.remaining, result.average_price, result.average_fee) == (0, 0, None, None)
+    assert next(iter(changes.values())) in result.detail
+
+
+@pytest.mark.parametrize("ts_ms", [0, 1, 4_070_908_800_000, -5])
+async def test_a_time_that_is_not_now_is_not_when_it_answered(
+    venue: FakeKalshi, client: KalshiClient, ts_ms: int
+) -> None:
+    venue.on("POST", CREATE_PATH, says(CREATED | {"ts_ms": ts_ms}, 201))
+    result = await client.submit(ticket())
+    assert (result.verdict, result.at) == (Verdict.ACCEPTED, NOW)
+
+
+async def test_averages_are_shown_and_are_no_sum(venue: FakeKalshi, client: KalshiClient) -> None:
+    venue.on("POST", CREATE_PATH, says(CREATED, 201))
+    result = await client.submit(ticket())
+    assert (result.paid, result.fees_paid) == (None, None)
+
+
+async def test_an_unknown_code_under_a_status_nobody_documents_is_no_refusal(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    venue.on("POST", CREATE_PATH, says(error("a_code_of_tomorrow"), 422))
+    result = await client.submit(ticket())
+    assert (result.verdict, result.code, result.landed) == (Verdict.UNKNOWN, "undocumented_refusal_422", False)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +193,7 @@ async def test_a_refusal_the_venue_did_not_write_is_unknown(
     assert (result.verdict, result.code, result.landed, result.sent) == (Verdict.UNKNOWN, "unparseable", False, True)
 
 
-@pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 200, 204, 302, 422])
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 200, 204, 302])
 async def test_any_other_status_is_unknown_whatever_it_says(
     venue: FakeKalshi, client: KalshiClient, status: int
 ) -> None:
