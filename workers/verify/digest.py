@@ -63,7 +63,7 @@ def _code(tree: Path, entries: tuple[str, ...], without: tuple[str, ...]) -> tup
             continue
         if module in found or any(module == left or module.startswith(f"{left}.") for left in (_BOOKKEEPING, *without)):
             continue
-        file = _file(tree, module)
+        file = source_file(tree, module)
         if file is None:
             continue
         parsed = ast.parse(file.read_text(encoding="utf-8"))
@@ -80,7 +80,7 @@ def _distributions() -> dict[str, list[str]]:
     return {name: [one for one in set(them) if one != "surefoot"] for name, them in packages_distributions().items()}
 
 
-def _file(tree: Path, module: str) -> Path | None:
+def source_file(tree: Path, module: str) -> Path | None:
     plain = tree.joinpath(*module.split("."))
     return next((file for file in (plain.with_suffix(".py"), plain / "__init__.py") if file.is_file()), None)
 

@@ -19,7 +19,7 @@ import os
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -104,12 +104,16 @@ class Results:
             finally:
                 os.close(descriptor)
 
-    def compact(self, proof: str, keep: int = 3) -> None:
-        """One line for each of the last `keep` codes; what was done on older ones is let go of."""
+    def compact(self, proof: str, keep: int = 3, names: Mapping[str, Collection[str]] | None = None) -> None:
+        """One line for each of the last `keep` codes; what was done on older ones is let go of. Of the codes in `names`
+        only verdicts by these names are kept."""
         with self._locked():
             codes = list(self.codes(proof).items())[-keep:]
             if not codes:
                 return
+            for code, done in codes:
+                if names is not None and code in names:
+                    done.names = {name: done.names[name] for name in names[code] if name in done.names}
             handle, name = tempfile.mkstemp(dir=self._folder, prefix=f".{proof}.")
             with os.fdopen(handle, "w", encoding="utf-8") as out:
                 for code, done in codes:

@@ -1,0 +1,126 @@
+"""`python -m workers.verify.mutants [MODULE …]`: try every mutant that has no verdict yet, and list the survivors.
+
+Exit code 0 if every one that was tried is noticed or explained, 6 if not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections import deque
+
+from workers.verify.digest import TREE
+from workers.verify.mutants import reach
+from workers.verify.mutants.changes import Mutant, mutants
+from workers.verify.mutants.trial import Trials, run
+from workers.verify.mutants.verdicts import SURVIVED, Verdicts, explanations, score
+
+TARGETS = (
+    "domain.residual",
+    "domain.exposure",
+    "domain.invariants",
+    "ledger.capital",
+    "ledger.halts",
+    "activities.settlement",
+    "activities.orders",
+    *sorted(f"workflows.{file.stem}" for file in (TREE / "workflows").glob("*.py") if file.stem not in (
+        "__init__", "names", "desk", "fake_desk")),
+)  # fmt: skip
+"""`desk` is a port, `names` are words, `fake_desk` is a tool of the tests."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m workers.verify.mutants", description=__doc__)
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"of {', '.join(TARGETS)}; all if none")
+    parser.add_argument("--minutes", type=float, help="stop after so long; the next run goes on from there")
+    parser.add_argument("--jobs", type=int, default=1, help="forks at once; 0 takes one a core")
+    parser.add_argument("--worlds", type=int, default=300, help="simulated worlds for what the tests do not notice")
+    parser.add_argument("--report", action="store_true", help="try nothing; say what is known")
+    arguments = parser.parse_args()
+    chosen = arguments.modules or list(TARGETS)
+    unknown = [module for module in chosen if module not in TARGETS]
+    if unknown:
+        parser.error(f"{unknown[0]!r} is not among {', '.join(TARGETS)}")
+    found = {module: mutants(module) for module in chosen}
+    verdicts = Verdicts(chosen)
+    if not arguments.report:
+        until = time.monotonic() + arguments.minutes * 60 if arguments.minutes is not None else None
+        jobs = arguments.jobs or os.cpu_count() or 1
+
+        def work(trials: Trials) -> None:
+            _try_all(trials, [mutant for module in chosen for mutant in found[module]], verdicts, jobs, until)
+
+        code = run(Trials(TARGETS, reach.read(), arguments.worlds, work, say))
+        if code:
+            say(f"pytest ended with {code}")
+            return 1
+        verdicts.compact(found)
+    return told(found, verdicts)
+
+
+def told(found: dict[str, list[Mutant]], verdicts: Verdicts) -> int:
+    """Print survivors, a line a module and the sum as JSON; return the exit code."""
+    explained = explanations()
+    total = score([mutant for module in found.values() for mutant in module], verdicts, explained)
+    for mutant in total.unexplained:
+        print(f"SURVIVED {mutant}")  # noqa: T201 - for the terminal
+    for module, its in found.items():
+        print(score(its, verdicts, explained).line(module))  # noqa: T201
+    for one in total.stale:
+        print(f"explained, but not surviving: {one.module} {one.function}: {one.now}")  # noqa: T201
+    summary = {
+        "mutants": total.tried + len(total.left),
+        "tried": total.tried,
+        "noticed": total.noticed,
+        "explained": total.counts["explained"],
+        SURVIVED: total.counts[SURVIVED],
+        "left": len(total.left),
+    }
+    print(json.dumps(summary), flush=True)  # noqa: T201
+    return 6 if total.unexplained or total.stale else 0
+
+
+def _try_all(trials: Trials, all_of: list[Mutant], verdicts: Verdicts, jobs: int, until: float | None) -> None:
+    """Everything without a verdict that still stands, `jobs` forks at a time."""
+    fresh = trials.all_words()
+    waiting: deque[tuple[Mutant, list[str]]] = deque()
+    for mutant in all_of:
+        tests, kept = trials.tests_of(mutant), verdicts.of(mutant)
+        stands = kept is not None and (kept[1] == trials.words(tests) if kept[0] == SURVIVED else kept[1] in fresh)
+        if not stands:
+            waiting.append((mutant, tests))
+    asked, began = len(waiting), time.monotonic()
+    say(f"{asked} of {len(all_of)} mutants are to be tried")
+    running: dict[int, tuple[Mutant, list[str], int]] = {}
+    while waiting or running:
+        while waiting and len(running) < jobs and (until is None or time.monotonic() < until):
+            mutant, _ = waiting.popleft()
+            tests = trials.tests_of(mutant)  # by now it may be known who notices mistakes there
+            child, told_by = trials.start(mutant, tests)
+            running[child] = (mutant, tests, told_by)
+        if not running:
+            say(f"out of time with {len(waiting)} left")
+            return
+        child, status = os.waitpid(-1, 0)
+        if child not in running:
+            continue
+        mutant, tests, told_by = running.pop(child)
+        verdict = trials.verdict(mutant, tests, status, told_by)
+        if verdict is not None:
+            verdicts.keep(mutant, verdict)
+            if verdict.how == SURVIVED:
+                say(f"SURVIVED {len(tests)} tests: {mutant}")
+        done = asked - len(waiting) - len(running)
+        if done % 50 == 0:
+            say(f"{done} of {asked} tried, {(time.monotonic() - began) / done:.2f} s each")
+
+
+def say(line: str) -> None:
+    print(line, file=sys.__stderr__, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
