@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.public_record.probes import books, markets, rest, trades, users
+from tests.public_record.probes import books, markets, rest, sockets, trades, users
 
 PROBES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "kalshi_client": rest.ask_kalshi,
@@ -15,6 +15,8 @@ PROBES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "polymarket_stream": markets.hear_polymarket,
     "kalshi_user_channel": users.hear_kalshi,
     "polymarket_user_channel": users.hear_polymarket,
+    "kalshi_socket": sockets.watch_kalshi,
+    "polymarket_socket": sockets.watch_polymarket,
     "whole_trade": trades.live,
     "reconcile": books.compare,
 }

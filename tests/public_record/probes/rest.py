@@ -2,7 +2,7 @@
 
     input:
       call: prepare | submit | evidence | cancel | account | cash | market | quote |
-            resolution | limits | settlements | checklist | discover
+            resolution | pools | limits | settlements | checklist | discover
       ticket: {side: SELL, size: "10", limit: "0.50", tif: gtc}    what differs from ten shares bought at 0.56 at once
       known: true               the venue's id of the order is known (evidence)
       quiet_s: 120              how long ago the last copy left (evidence)
@@ -43,7 +43,7 @@ from venues.port import Account
 from venues.wire import Timeouts
 
 Facts = dict[str, Any]
-_KEY = generate_rsa_key()[0]
+KALSHI_SIGNER = Signer.from_pem("3d6a1b1e-0000-4000-8000-00000000000a", generate_rsa_key()[0])
 _TIMEOUTS = Timeouts(connect=2.0, submit=0.3, read=0.3)
 
 
@@ -52,11 +52,12 @@ async def ask_kalshi(given: Mapping[str, Any]) -> Facts:
     venue = kalshi.FakeKalshi()
     ticket = kalshi.ticket(**_changes(given))
     known = {"$CLIENT_ID": ticket.client_order_id, "$MARKET": kalshi.MARKET, "$ORDER": "o-1"}
-    async with served(_app(venue)) as venue.base_url:
-        signer = Signer.from_pem("3d6a1b1e-0000-4000-8000-00000000000a", _KEY)
-        async with KalshiClient(venue.base_url, signer, clock=lambda: NOW, timeouts=_TIMEOUTS) as client:
-            _script(venue, given, known)
-            return await _asked(client, venue, given, ticket, kalshi.MARKET, "o-1", [])
+    async with (
+        served(_app(venue)) as venue.base_url,
+        KalshiClient(venue.base_url, KALSHI_SIGNER, clock=lambda: NOW, timeouts=_TIMEOUTS) as client,
+    ):
+        _script(venue, given, known)
+        return await _asked(client, venue, given, ticket, kalshi.MARKET, "o-1", [])
 
 
 async def ask_polymarket(given: Mapping[str, Any]) -> Facts:
@@ -154,7 +155,8 @@ async def _asked(  # noqa: PLR0917 - the parts of one world
         else:
             facts.setdefault("error", None)
     asked = Counter(f"{seen.method} {seen.path.removeprefix(venue.root)}" for seen in venue.seen)
-    facts["asked"] = {path.replace(order_id, "$ORDER").replace(market, "$MARKET"): n for path, n in asked.items()}
+    names = {order_id: "$ORDER", market: "$MARKET", polymarket.CONDITION: "$CONDITION"}
+    facts["asked"] = {filled_in(path, names): n for path, n in asked.items()}
     facts["posts"] = sum(seen.method == "POST" for seen in venue.seen)
     facts["queries"] = sorted({f"{s.path.removeprefix(venue.root)}?{name}" for s in venue.seen for name in s.params})
     facts["dead"] = len(dead)
@@ -196,6 +198,9 @@ async def _call(
             assert isinstance(client, KalshiClient)
             told = await client.configure_limits()
             return {"writes": told.write.refill_rate, "reads": told.read.refill_rate}
+        case "pools":
+            assert isinstance(client, KalshiClient)
+            return {"pools": await client.pools()}
         case "settlements":
             assert isinstance(client, KalshiClient)
             rows = await client.settlements(market)
@@ -223,6 +228,7 @@ def of_body(body: bytes) -> Facts:
         "implied": dollars / shares if dollars is not None and shares else None,
         "dollar_places": 0 if dollars is None else -int(dollars.normalize().as_tuple().exponent),
         "share_places": 0 if shares is None else -int(shares.normalize().as_tuple().exponent),
+        "side": order.get("side"),
         "price": order.get("price"),
         "count": order.get("count"),
         "name": order.get("client_order_id"),

@@ -41,6 +41,7 @@ from venues.polymarket import errors as polymarket
 
 _SECOND = 1_000_000
 _MICRO = Decimal("0.000001")
+_LOT = Decimal("0.01")
 _WATCHED_S = 900
 _PATIENCE_S = 60
 MARKETS = {"A": A, "B": B}
@@ -105,9 +106,9 @@ async def _ending(stage: Rehearsal) -> dict[str, Any]:
 
 
 def _count(stage: Rehearsal, unhedged: list[int], second: int) -> None:
-    """Seconds at which the legs held differently many shares, at the venue itself."""
+    """Seconds at which the legs held differently many shares, at the venue itself; less than a lot is dust."""
     held = stage.venue.purse.held
-    if held[A] != held[B] and not stage.venue.payouts:
+    if abs(held[A] - held[B]) >= _LOT and not stage.venue.payouts:
         unhedged.append(second)
 
 
