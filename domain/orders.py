@@ -108,6 +108,13 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"  # only evidence can tell
 
 
+ALREADY_THERE = frozenset({"order_already_exists", "duplicated"})
+"""Codes of an UNKNOWN result by which the venue itself says that an earlier copy of the order arrived."""
+
+NO_ANSWER = frozenset({"no_answer", "timeout", "disconnected", "refused"})
+"""Codes of an UNKNOWN result that nobody said anything: equal ones are no equal refusals."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quote:
     """The top of one market's book as the venue gave it: levels best first, (price, size) in dollars and shares.

@@ -135,7 +135,7 @@ class TradeStarter:
             try:
                 handle: WorkflowHandle[object, object] = await self._client.start_workflow(
                     names.TRADE_WORKFLOW,
-                    intent,
+                    args=[intent, None],
                     id=intent_id,
                     task_queue=names.TRADE_QUEUE,
                     result_type=TradeRecord,

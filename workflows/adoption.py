@@ -30,7 +30,7 @@ async def adopt(trade: Trade, command: OperatorCommand) -> None:
     trade.tell(
         f"Adopted {order.ticket.side} {plain(order.filled)} {shown(order.ticket.market)} (order {command.order_id})."
     )
-    trade.commands.retries += 1  # what stands alone has changed
+    trade.memory.retries += 1  # what stands alone has changed
 
 
 def _obstacle(trade: Trade, found: ForeignOrder) -> str:

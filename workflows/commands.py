@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from decimal import Decimal
 from typing import Protocol
 
 from domain.money import plain
 from domain.operator import Action, CommandRecord, OperatorCommand
+from workflows.state import TradeMemory
 
 
 class Subject(Protocol):
@@ -27,7 +27,11 @@ class Subject(Protocol):
     def dust(self) -> Decimal: ...
 
     def open_orders(self) -> list[str]:
-        """Names of orders whose outcome is open."""
+        """Names of orders whose outcome is open, but for those proven to be nowhere."""
+        ...
+
+    def give_up_absent(self) -> None:
+        """Wait no longer for orders proven to be nowhere."""
         ...
 
     def venues(self) -> tuple[str, ...]: ...
@@ -38,28 +42,32 @@ class Subject(Protocol):
 
 
 class Commands:
-    """The wishes in force. `mode` is UNWIND or HOLD while one of them stands, else None: the policy decides.
+    """The wishes in force, kept in the trade's memory. `mode` is UNWIND or HOLD while one of them stands, else None:
+    the policy decides.
 
     `accepted` is how many shares may stay alone; `retries` counts wishes to try again at once; `adoptions` are orders
     that wait to be looked up. `taken` holds all of them, as the ledger will.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, memory: TradeMemory) -> None:
         self._subject = subject
-        self.mode: Action | None = None
-        self.accepted = Decimal(0)
-        self._by_rule = False  # accepted by the policy's rule, not by a person
-        self.retries = 0
-        self.adoptions: deque[OperatorCommand] = deque()
-        self.taken: list[CommandRecord] = []
+        self._memory = memory
+
+    @property
+    def mode(self) -> Action | None:
+        return self._memory.mode
+
+    @property
+    def accepted(self) -> Decimal:
+        return self._memory.accepted
 
     @property
     def unwinding(self) -> bool:
-        return self.mode is Action.UNWIND
+        return self._memory.mode is Action.UNWIND
 
     @property
     def holding(self) -> bool:
-        return self.mode is Action.HOLD
+        return self._memory.mode is Action.HOLD
 
     def may(self, action: Action, command: OperatorCommand) -> None:
         """Raise ValueError with the reason when `command` cannot be carried out. Changes nothing."""
@@ -100,27 +108,41 @@ class Commands:
         """From now on it holds. Returns what will happen, for the person who asked."""
         alone = self._subject.alone()
         answer = self._obey(action, command, alone)
-        self.taken.append(CommandRecord(action, command.author, command.reason, answer, self._subject.now()))
-        self._subject.tell(f"{command.author} asked to {_words(action, command)}: {command.reason}")
+        self._memory.taken.append(CommandRecord(action, command.author, command.reason, answer, self._subject.now()))
+        self._subject.tell(f"{command.author} asked to {words(action, command)}: {command.reason}")
         return answer
 
+    def obey_pending(self) -> None:
+        """Carry out what was taken while the trade was parked: it is on record already."""
+        while self._memory.pending:
+            waiting = self._memory.pending.pop(0)
+            try:
+                self.may(waiting.action, waiting.command)
+            except ValueError as refusal:
+                asked = words(waiting.action, waiting.command)
+                self._subject.tell(f"{waiting.command.author} asked to {asked}, which cannot be: {refusal}")
+            else:
+                self._obey(waiting.action, waiting.command, self._subject.alone())
+
     def _obey(self, action: Action, command: OperatorCommand, alone: Decimal) -> str:
+        memory = self._memory
         if action is Action.ADOPT:
-            self.adoptions.append(command)
+            memory.adoptions.append(command)
             return f"order {command.order_id} is looked up on {command.venue} and adopted if it fits; see the story"
-        self.accepted = alone if action is Action.ACCEPT else Decimal(0)
-        self._by_rule = False
+        memory.accepted = alone if action is Action.ACCEPT else Decimal(0)
+        memory.accepted_by_rule = False
         if action is Action.ACCEPT:
-            self.mode = None
+            memory.mode = None
+            self._subject.give_up_absent()
             return f"{plain(alone)} shares may stand alone; the trade holds them until their markets pay"
         if action is Action.HOLD:
-            self.mode = Action.HOLD
+            memory.mode = Action.HOLD
             return f"nothing more is sent; {plain(alone)} shares stand alone until somebody says what to do"
-        self.retries += 1
+        memory.retries += 1
         if action is Action.RETRY:
-            self.mode = None
+            memory.mode = None
             return "the policy decides again, at once, with all of its time"
-        self.mode = Action.UNWIND
+        memory.mode = Action.UNWIND
         if alone:
             return (
                 f"{plain(alone)} shares stand alone now; whatever still does once open orders are settled will be sold"
@@ -129,20 +151,20 @@ class Commands:
 
     def keep(self, shares: Decimal) -> None:
         """The policy's own rule lets that many shares stand alone, as the counts are now."""
-        self.accepted, self._by_rule = shares, True
+        self._memory.accepted, self._memory.accepted_by_rule = shares, True
 
     def counts_changed(self) -> None:
         """What the rule let stand was worth what it was by other counts: it is asked again. A person's word stays."""
-        if self._by_rule:
-            self.accepted, self._by_rule = Decimal(0), False
+        if self._memory.accepted_by_rule:
+            self._memory.accepted, self._memory.accepted_by_rule = Decimal(0), False
 
     def _last(self, action: Action) -> str:
         forms = {action, Action.FORCE_FLAT} if action is Action.UNWIND else {action}
-        last = next(record for record in reversed(self.taken) if record.action in forms)
+        last = next(record for record in reversed(self._memory.taken) if record.action in forms)
         return f"{last.author}, {last.reason}"
 
 
-def _words(action: Action, command: OperatorCommand) -> str:
+def words(action: Action, command: OperatorCommand) -> str:
     if action is Action.ADOPT:
         return f"adopt order {command.order_id} of {command.venue}"
     return {

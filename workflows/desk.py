@@ -12,6 +12,7 @@ from domain.intent import Intent
 from domain.orders import Guard, OrderTicket, Quote, SubmitResult
 from domain.requests import LookUp, Settlement
 from domain.trade import TradeRecord
+from workflows.state import Fault
 
 
 class Desk(Protocol):
@@ -24,6 +25,18 @@ class Desk(Protocol):
 
     def now(self) -> int:
         """Microseconds since the epoch, on the trade's own clock."""
+        ...
+
+    def edition(self) -> int:
+        """Which decisions this trade makes: those of the code that it began on. See `workflows.state.EDITION`."""
+        ...
+
+    def build(self) -> str:
+        """The version of the code that runs now; empty if nobody gave it one."""
+        ...
+
+    def history_is_long(self) -> bool:
+        """Whether the trade had better go on in a run of its own."""
         ...
 
     async def pause(self, ms: int) -> bool:
@@ -55,4 +68,8 @@ class Desk(Protocol):
 
     def show(self, record: TradeRecord) -> None:
         """Let people see where the trade stands: search attributes and details; never waits."""
+        ...
+
+    def parked(self, fault: Fault | None) -> None:
+        """Let people find that the trade is parked over a fault; None: it goes on."""
         ...

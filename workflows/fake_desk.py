@@ -41,6 +41,7 @@ from domain.requests import (
     SubmitRequest,
 )
 from domain.trade import TradeRecord, TradeState
+from workflows.state import EDITION, Fault
 
 _RETRY_FIRST_MS, _RETRY_SLOWEST_MS = 100, 2_000
 _LOST_WORKER_MS, _FROZEN_MS = 2_000, 6_000
@@ -101,6 +102,7 @@ class FakeDesk:
         self.sent: dict[str, OrderTicket] = {}
         self.submits: list[Submit] = []
         self.shown: list[TradeRecord] = []
+        self.parked_on: list[str | None] = []
         self.recorded: list[TradeRecord] = []
         self.settlements: list[Settlement] = []
 
@@ -118,6 +120,15 @@ class FakeDesk:
 
     def now(self) -> int:
         return self._now
+
+    def edition(self) -> int:
+        return EDITION
+
+    def build(self) -> str:
+        return "rehearsal"
+
+    def history_is_long(self) -> bool:
+        return False
 
     async def pause(self, ms: int) -> bool:
         await self._advance(ms, stop_at_message=True)
@@ -192,6 +203,9 @@ class FakeDesk:
 
     def show(self, record: TradeRecord) -> None:
         self.shown.append(record)
+
+    def parked(self, fault: Fault | None) -> None:
+        self.parked_on.append(fault.text if fault is not None else None)
 
     # ------------------------------------------------------------------ time
 

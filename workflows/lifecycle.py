@@ -5,13 +5,14 @@ and another may continue, so nothing is assumed but what the desk answered.
 
     lifecycle   the path: legs in order, and who may ask what      orders    one order until its outcome is settled
     repair      what stands alone is completed, given back, kept   tail      the venue's final word, and payment
-    commands    what people asked
+    commands    what people asked                                  state     all that a trade knows, as plain data
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import cast
 
 from domain.evidence import OrderEvidence
 from domain.intent import Intent, IntentLeg
@@ -23,40 +24,67 @@ from domain.orders import SETS, Guard, OrderTicket, Purpose, Side, SubmitResult,
 from domain.overfill import hedgeable
 from domain.residual import alone, hedged
 from domain.trade import DONE_TRADING, Entry, Outcome, Step, TradeRecord, TradeState
-from workflows import adoption
+from workflows import adoption, beyond
 from workflows.commands import Commands
 from workflows.desk import Desk
-from workflows.orders import GTD_MARGIN_US, Order, OrderBook, Sender
+from workflows.orders import GTD_MARGIN_US, MOST_COPIES, Order, OrderBook, Sender
 from workflows.repair import Repairs
+from workflows.state import EDITION, OrderState, TradeMemory, begun
 from workflows.tail import Tail
 
 
-class Trade:
-    """One intent on its way to a final state. `run` returns the closed record; `record` shows it at any time."""
+class Renewed(Exception):
+    """The trade has waited for long: it goes on in a run of its own, with a history that is short again."""
 
-    def __init__(self, intent: Intent, desk: Desk) -> None:
+
+class Trade:
+    """One intent on its way to a final state. `run` returns the closed record; `record` shows it at any time.
+
+    All that it knows is in `memory`; a trade made from the memory of another goes on where that stood.
+    """
+
+    def __init__(self, intent: Intent, desk: Desk, memory: TradeMemory | None = None) -> None:
         self.intent = intent
         self.desk = desk
-        self.orders = OrderBook()
+        self.memory = (
+            memory if memory is not None else begun(desk.now(), intent.worst_cost, merging=bool(intent.set_id))
+        )
+        self.orders = OrderBook([Order.of(order) for order in self.memory.orders])
+        self.memory.orders = cast(list[OrderState], self.orders.orders)
         self.sender = Sender(desk, intent, self)
-        self.commands = Commands(self)
-        self.state = TradeState.PLANNED
-        self._entered = [Entry(self.state, desk.now())]
-        self.outcome: Outcome | None = None
+        self.commands = Commands(self, self.memory)
         self.final: TradeRecord | None = None
         self.closing = False  # its last record is being written: too late to ask for anything
-        self._steps: list[Step] = []
-        self._revision = 0
-        self._written = 0  # commands the ledger has heard of
-        self._on_record = True  # whether the last write reached the ledger
+
+    @property
+    def state(self) -> TradeState:
+        return self.memory.state
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return self.memory.outcome
+
+    @property
+    def edition(self) -> int:
+        return self.memory.edition
+
+    @property
+    def retries(self) -> int:
+        return self.memory.retries
 
     # ------------------------------------------------------------------ the path
 
     async def run(self) -> TradeRecord:
-        legs = " and ".join(f"{leg.side} {shown(leg.market)} at {plain(leg.limit)}" for leg in self.intent.legs)
-        self.tell(f"Planned: {plain(self.intent.size)} each of {legs}, for ${plain(self.intent.edge)} after fees.")
+        """Raises `Renewed` where the trade is to go on in a run of its own, from `memory`."""
         last: SubmitResult | None = None
-        if self.commands.mode is None:
+        if self.memory.story:
+            await self._resume()
+        else:
+            self.memory.edition = self.desk.edition()
+            legs = " and ".join(f"{leg.side} {shown(leg.market)} at {plain(leg.limit)}" for leg in self.intent.legs)
+            size, edge = plain(self.intent.size), plain(self.intent.edge)
+            self.tell(f"Planned: {size} each of {legs}, for ${edge} after fees.")
+        if not self.orders.orders and self.commands.mode is None:
             await self._open()
             last = await self._hedge()
         repairs, tail = Repairs(self), Tail(self)
@@ -67,6 +95,16 @@ class Trade:
                 self.final = closed
                 return closed
             last = None
+
+    async def _resume(self) -> None:
+        """Go on from a memory: first what people asked meanwhile, then every order whose outcome is open. What is
+        missing after that is a question for the repairs."""
+        self.memory.edition = EDITION  # there is no older history in this run to agree with
+        self.commands.obey_pending()
+        for order in self.orders.orders:
+            if not order.settled:
+                self.in_doubt(order)
+                await self.sender.resolve(order)
 
     async def _open(self) -> None:
         """Leg A: the scarcer one, at the price it was decided on, while the intent is fresh."""
@@ -120,6 +158,12 @@ class Trade:
     def keeps(self, order: Order) -> bool:
         return self.commands.mode is None
 
+    def gives_up(self, order: Order) -> bool:
+        return self.commands.unwinding
+
+    async def confirmed(self, order: Order, evidence: OrderEvidence) -> bool:
+        return await beyond.confirmed(self, order, evidence)
+
     def in_doubt(self, order: Order) -> None:
         if order.ticket.purpose is Purpose.HEDGE:
             self.enter(TradeState.LEG_B)
@@ -134,16 +178,22 @@ class Trade:
     async def wait(self, ms: int) -> bool:
         """Pause; then adopt what a person named, and put what people asked on record. True if a message ended it."""
         woken = await self.desk.pause(ms)
-        while self.commands.adoptions:
-            await adoption.adopt(self, self.commands.adoptions.popleft())
-        if len(self.commands.taken) > self._written or not self._on_record:
+        while self.memory.adoptions:
+            await adoption.adopt(self, self.memory.adoptions.pop(0))
+        if len(self.memory.taken) > self.memory.written or not self.memory.on_record:
             await self.write()
         return woken
 
+    async def rest(self, ms: int) -> bool:
+        """As `wait`, at a place where the trade may as well go on in a run of its own. Raises `Renewed`."""
+        if self.edition > 1 and self.desk.history_is_long():
+            raise Renewed
+        return await self.wait(ms)
+
     async def write(self) -> None:
         """Put the trade as it stands into the ledger."""
-        self._written = len(self.commands.taken)
-        self._on_record = await self.desk.record(self.intent, self.record())
+        self.memory.written = len(self.memory.taken)
+        self.memory.on_record = await self.desk.record(self.intent, self.record())
 
     # ------------------------------------------------------------------ people
 
@@ -165,14 +215,21 @@ class Trade:
 
     def may_stay(self) -> bool:
         """Whether what stands alone is little enough, or was accepted by a person or by the policy's rule."""
-        return self.alone() <= max(self.dust, self.commands.accepted)
+        return self.alone() <= max(self.dust, self.memory.accepted)
 
     @property
     def dust(self) -> Decimal:
         return self.intent.policy.dust
 
     def open_orders(self) -> list[str]:
-        return [f"{o.ticket.leg}{o.ticket.attempt}" for o in self.orders.orders if not o.settled]
+        return [f"{o.ticket.leg}{o.ticket.attempt}" for o in self.orders.orders if not o.settled and not o.absent]
+
+    def give_up_absent(self) -> None:
+        """A person's word: orders that are proven to be nowhere are not waited for, whatever was said of them."""
+        for order in self.orders.orders:
+            if not order.settled and order.absent:
+                order.told = order.landed = False
+                order.copies = max(order.copies, MOST_COPIES)
 
     def venues(self) -> tuple[str, ...]:
         return self.intent.venues
@@ -183,19 +240,18 @@ class Trade:
     # ------------------------------------------------------------------ what is known
 
     def tell(self, text: str) -> None:
-        self._steps.append(Step(at=self.desk.now(), state=self.state, text=text))
-        self._revision += 1
+        self.memory.tell(text, self.desk.now())
 
     def enter(self, state: TradeState) -> None:
         if state is not self.state:
             self._be(state)
-            self._revision += 1
+            self.memory.revision += 1
             self.desk.show(self.record())
 
     def _be(self, state: TradeState) -> None:
         if state is not self.state:
-            self.state = state
-            self._entered.append(Entry(state, self.desk.now()))
+            self.memory.state = state
+            self.memory.entered.append(Entry(state, self.desk.now()))
 
     def shares(self, leg: IntentLeg) -> Decimal:
         """What the leg holds or has handed back as part of a set, counted in its own direction."""
@@ -219,10 +275,12 @@ class Trade:
     def record(self) -> TradeRecord:
         if self.final is not None:
             return self.final
+        memory = self.memory
         counts = [self.shares(leg) for leg in self.intent.legs]
         whole = hedged(counts)
         cash = self.orders.cash()
         at_rest = self.state in DONE_TRADING
+        memory.pnl = cash + (whole - self.orders.merged()) * self.intent.payoff
         return TradeRecord(
             intent_id=self.intent.id,
             state=self.state,
@@ -230,21 +288,21 @@ class Trade:
             hedged=whole,
             unwound=self.unwound(),
             residual=alone(counts),
-            pnl=cash + (whole - self.orders.merged()) * self.intent.payoff,
-            reserved=max(-cash, Decimal(0)) if at_rest else self.intent.worst_cost,
+            pnl=memory.pnl,
+            reserved=max(-cash, Decimal(0)) if at_rest else memory.reserved,
             orders=tuple(order.record() for order in self.orders.orders),
             fills=(),
-            steps=tuple(self._steps),
-            revision=self._revision,
+            steps=tuple(memory.story),
+            revision=memory.revision,
             at=self.desk.now(),
-            commands=tuple(self.commands.taken),
-            entered=tuple(self._entered),
+            commands=tuple(memory.taken),
+            entered=tuple(memory.entered),
         )
 
     def would_rest(self, state: TradeState, outcome: Outcome, text: str) -> TradeRecord:
         """The record as it will stand once the venue and the ledger agree."""
-        self._revision += 1
-        self._written = len(self.commands.taken)
+        self.memory.revision += 1
+        self.memory.written = len(self.memory.taken)
         shown = self.record()
         if state is self.state:  # still waiting: nothing to add to the story
             return replace(shown, outcome=outcome)
@@ -259,8 +317,9 @@ class Trade:
 
     def rested(self, record: TradeRecord) -> None:
         """Venue and ledger agreed to a record: the trade stands as it says."""
-        self._steps, self._entered = list(record.steps), list(record.entered)
-        self.state, self.outcome = record.state, record.outcome
+        memory = self.memory
+        memory.story, memory.entered = list(record.steps), list(record.entered)
+        memory.state, memory.outcome = record.state, record.outcome
         if record.state is TradeState.CLOSED:
             self.final = record
         self.desk.show(record)
@@ -284,7 +343,7 @@ class Trade:
             if styled and leg.tif is TimeInForce.GTD
             else 0,
         )
-        return self._add(Order(ticket, leg.fees, rest_ms=leg.rest_ms if ticket.rests else 0))
+        return self._add(self._order(ticket, leg, rest_ms=leg.rest_ms if ticket.rests else 0))
 
     def new_merge(self, sets: Decimal) -> Order:
         leg = self.intent.legs[0]
@@ -300,7 +359,10 @@ class Trade:
             limit=self.intent.payoff,
             decided_at=self.intent.decided_at,
         )
-        return self._add(Order(ticket, leg.fees))
+        return self._add(self._order(ticket, leg))
+
+    def _order(self, ticket: OrderTicket, leg: IntentLeg, rest_ms: int = 0) -> Order:
+        return Order(ticket, leg.fees, rest_ms=rest_ms, by_average=self.edition == 1)
 
     def adopt(self, order: Order, evidence: OrderEvidence) -> None:
         """The venue's count of a dead order becomes the trade's."""

@@ -25,6 +25,8 @@ SEARCH_STRATEGY = "Strategy"  # Keyword
 SEARCH_PARKED = "Parked"  # Keyword: the build whose code raised, while the trade is parked over it; else not set
 MEMO_FAULT = "fault"  # of a parked run: what was raised, in words
 
+PATCH_EDITION_2 = "edition-2"  # marks the histories of trades that began on `workflows.state.EDITION` 2
+
 SUBMIT_ORDER = "submit_order"
 FIND_EVIDENCE = "find_evidence"
 TAKE_QUOTE = "take_quote"

@@ -17,25 +17,42 @@ State × evidence, for an order whose counts its answer left open (UNKNOWN, or A
     | none until deadline   | STUCK, exposure reserved; still looking       | failure is never inferred                |
 
 Still wanted: the opening order while its intent is fresh, a hedge or completion until a person asks to unwind, an
-unwind or a merge always. A process taken for dead may send its copy until that copy's own deadline (its guard's
-`not_after`), so absence counts only from there.
+unwind or a merge always; and at most `MOST_COPIES` times, `SAME_REFUSALS` if each copy was refused in the same words.
+A process taken for dead may send its copy until that copy's own deadline (its guard's `not_after`), so absence counts
+only from there.
+
+What is believed of an order, and what revokes it:
+
+    | belief                  | rests on                                   | revoked by                              |
+    |-------------------------|--------------------------------------------|-----------------------------------------|
+    | it arrived (inferred)   | an answer that says so without naming it   | absence proven by a fresh, whole list   |
+    | it arrived (told)       | its id in an answer, a list; a duplicate   | a person's unwind or accept, once its   |
+    |                         |                                            | absence is proven too                   |
+    | it did not arrive       | absence proven after the last copy's last  | a list or a fill of it: the tail asks   |
+    |                         | moment                                     | for every order that may have filled    |
+    | it was refused          | the venue's documented words; or the same  | the same                                |
+    |                         | undocumented ones and proven absence       |                                         |
+    | its count is final      | a list that says it is dead                | a later list (a void, a late fill)      |
+    | what it cost            | fills; before, the answer's own amounts,   | fills                                   |
+    |                         | else the limit and the worst fees          |                                         |
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Protocol
 
 from domain.evidence import OrderEvidence, OrderStatus
-from domain.fees import FeeSchedule
+from domain.fee_bounds import worst_fee
 from domain.intent import Intent, LegPolicy
 from domain.market import Venue
 from domain.money import plain
 from domain.naming import shown
-from domain.orders import Guard, OrderTicket, Purpose, Side, SubmitResult, Verdict
+from domain.orders import ALREADY_THERE, NO_ANSWER, Guard, Purpose, Side, SubmitResult, Verdict
 from domain.trade import OrderRecord
 from workflows.desk import Desk
+from workflows.state import OrderState
 
 SEND_WINDOW_US = 10_000_000
 """How long an order decided without a deadline of its own may still leave: what waited longer is decided anew."""
@@ -43,6 +60,13 @@ SEND_WINDOW_US = 10_000_000
 GTD_MARGIN_US = 300_000_000
 """How long after our own cancel is due the venue ends a dated order by itself: Polymarket wants at least three minutes
 and takes one off."""
+
+MOST_COPIES = 8
+"""How often one order is sent at most without a person asking: what is unknown after so many answers is not made known
+by one more. Absence, once proven, then settles it, and a repair decides anew at the prices of then."""
+
+SAME_REFUSALS = 3
+"""How many equal refusals in words that nobody has documented are a refusal, once the order is proven to be nowhere."""
 
 _RESTING_PATIENCE_US = 1_000_000
 _SLOWEST_RESTING_POLL_MS = 1_000  # a fill of a resting order wakes its trade; this is for a message that was lost
@@ -52,23 +76,12 @@ _NONE = Decimal(0)
 
 
 @dataclass(slots=True)
-class Order:
-    """One order's life inside the trade."""
+class Order(OrderState):
+    """One order's life inside the trade: its state, and what follows from it."""
 
-    ticket: OrderTicket
-    fees: FeeSchedule
-    rest_ms: int = 0
-    result: SubmitResult | None = None
-    order_id: str | None = None
-    filled: Decimal = Decimal(0)
-    settled: bool = False
-    landed: bool = False
-    final: bool = False  # the venue may void none of its fills any more
-    sent_at: int = 0
-    may_leave_until: int = 0
-    price: Decimal | None = None
-    fee: Decimal | None = None  # a share
-    cash_known: Decimal | None = None
+    @classmethod
+    def of(cls, state: OrderState) -> Order:
+        return state if isinstance(state, cls) else cls(*(getattr(state, item.name) for item in fields(state)))
 
     @property
     def may_have_filled(self) -> bool:
@@ -78,19 +91,39 @@ class Order:
 
     @property
     def cash(self) -> Decimal:
-        """Signed cash of what filled: exact once fills are known; before, at the answered average, or else at the
-        limit, which is never better than what was paid.
+        """Signed cash of what filled: exact once its fills are known. Before, what the venue says was paid, or else
+        the limit, and the worst fees: never better than what was paid.
         """
         if self.cash_known is not None:
             return self.cash_known
-        price = self.price if self.price is not None else self.ticket.limit
-        gross = price * self.filled
-        if self.price is None and self.ticket.side is Side.BUY:  # an order sized in collateral never pays more
-            gross = min(gross, self.ticket.limit * self.ticket.size)
+        gross = self._gross()
         if self.ticket.purpose is Purpose.MERGE:
             return gross
-        fees = self.fee * self.filled if self.fee is not None else self.fees.trade_fee(price, self.filled)
-        return (gross if self.ticket.side is Side.SELL else -gross) - fees
+        return (gross if self.ticket.side is Side.SELL else -gross) - self._fees()
+
+    def _gross(self) -> Decimal:
+        if self.paid is not None:
+            return self.paid
+        ticket = self.ticket
+        if self.by_average and self.price is not None:
+            return self.price * self.filled
+        gross = ticket.limit * self.filled
+        # An order sized in collateral never pays more than was signed.
+        return min(gross, ticket.limit * ticket.size) if ticket.side is Side.BUY else gross
+
+    def _fees(self) -> Decimal:
+        if self.fees_paid is not None:
+            return self.fees_paid
+        if self.by_average:
+            if self.fee is not None:
+                return self.fee * self.filled
+            return self.fees.trade_fee(self.price if self.price is not None else self.ticket.limit, self.filled)
+        return worst_fee(self.fees, self.ticket.side, self.ticket.limit, self.filled)
+
+    @property
+    def cost_is_a_bound(self) -> bool:
+        """Whether what changed hands is known no better than by the limit."""
+        return self.filled > 0 and self.cash_known is None and self.paid is None and not self.by_average
 
     def adopt(self, evidence: OrderEvidence) -> None:
         """Take over the venue's count; final because the order is dead."""
@@ -98,12 +131,10 @@ class Order:
         self.order_id = evidence.order_id or self.order_id
         self.filled = evidence.filled
         self.final = evidence.complete and not evidence.provisional
-        self.cash_known = self.price = self.fee = None
+        self.cash_known = self.price = self.fee = self.paid = self.fees_paid = None
         if evidence.complete:
-            standing = evidence.standing
-            self.cash_known = sum((fill.cash for fill in standing), Decimal(0))
-            if evidence.filled:
-                self.price = sum((f.price * f.size for f in standing), Decimal(0)) / evidence.filled
+            self.cash_known = sum((fill.cash for fill in evidence.standing), _NONE)
+            self.paid = sum((fill.gross for fill in evidence.standing), _NONE)
 
     def settle(self, filled: Decimal) -> None:
         self.settled = True
@@ -163,6 +194,16 @@ class OrderBook:
 class Owner(Protocol):
     """The trade, as its sender needs it."""
 
+    @property
+    def edition(self) -> int:
+        """See `workflows.state.EDITION`."""
+        ...
+
+    @property
+    def retries(self) -> int:
+        """How often a person asked to try again."""
+        ...
+
     def wants(self, order: Order) -> bool:
         """Whether one more copy of an order whose outcome is open would still serve."""
         ...
@@ -171,10 +212,18 @@ class Owner(Protocol):
         """Whether an order that stands in the book may go on standing there."""
         ...
 
+    def gives_up(self, order: Order) -> bool:
+        """Whether a person's word stands against the venue's own that the order arrived."""
+        ...
+
     def tell(self, text: str) -> None: ...
 
     def in_doubt(self, order: Order) -> None:
         """The order's outcome is open from now on; let people see it."""
+        ...
+
+    async def confirmed(self, order: Order, evidence: OrderEvidence) -> bool:
+        """Whether the account's position bears out a count beyond what the order was signed for."""
         ...
 
     async def park(self, why: str) -> None: ...
@@ -198,11 +247,12 @@ class Sender:
         ticket = order.ticket
         opening = self._intent if ticket.purpose is Purpose.OPEN else None
         order.may_leave_until = guard.not_after
+        order.copies += 1
         result = await self._desk.submit(ticket, guard, opening)
         self._note(order, result)
         if not order.settled:
             self._owner.in_doubt(order)
-            await self._resolve(order)
+            await self.resolve(order)
         return order.result or result
 
     def _note(self, order: Order, result: SubmitResult) -> None:
@@ -210,11 +260,16 @@ class Sender:
         order.order_id = result.order_id or order.order_id
         if result.verdict is Verdict.UNKNOWN:
             order.landed = order.landed or result.landed
+            order.told = order.told or (result.landed and (result.order_id is not None or result.code in ALREADY_THERE))
             order.sent_at = self._desk.now()
+            _count_refusals(order, result)
             self._owner.tell(f"{_name(order)}: outcome unknown ({result.code}): {result.detail}")
         elif result.verdict is Verdict.ACCEPTED:
             order.price, order.fee = result.average_price, result.average_fee
+            if not order.by_average:
+                order.paid, order.fees_paid = result.paid, result.fees_paid
             order.filled, order.landed, order.sent_at = result.filled, True, self._desk.now()
+            order.told = True
             order.settled = not result.remaining  # one that works on: its counts are not final
             works = "" if order.settled else f"; {plain(result.remaining)} in the book"
             self._owner.tell(f"{_name(order)}: accepted, {_fill_words(order)}{works}")
@@ -225,22 +280,25 @@ class Sender:
             order.settle(Decimal(0))
             self._owner.tell(f"{_name(order)}: refused by the venue ({result.code}): {result.detail}")
 
-    async def _resolve(self, order: Order) -> None:
-        """The table of this module. Looks ever more slowly; parks after the deadline but never stops looking."""
+    async def resolve(self, order: Order) -> None:
+        """The tables of this module. Looks ever more slowly; parks after the deadline but never stops looking."""
         desk, policy = self._desk, self._policy
         rest_until = desk.now() + order.rest_ms * 1000
         deadline = rest_until + policy.unknown_deadline_ms * 1000
         poll_ms, parked, cancelled = policy.evidence_poll_ms, False, False
         resting_since: int | None = None
+        retries = self._owner.retries
         while not order.settled:
+            if retries != self._owner.retries:  # a person wants it tried again
+                retries, order.copies, order.refusals = self._owner.retries, 1, 0
             slowest_ms = _SLOWEST_PARKED_POLL_MS if parked else _SLOWEST_POLL_MS
             since = max(order.sent_at, order.may_leave_until)
             seen = await desk.evidence(order.ticket, order.order_id, since, policy.absence_grace_ms)
+            order.absent = seen is not None and seen.status is OrderStatus.ABSENT
             if seen is not None and seen.status is OrderStatus.DONE:
-                order.adopt(seen)
-                self._owner.tell(f"{_name(order)}: settled by the venue's list, {_fill_words(order)}")
+                await self._adopt(order, seen)
             elif seen is not None and seen.status is OrderStatus.RESTING:
-                order.order_id, order.landed = seen.order_id or order.order_id, True
+                order.order_id, order.landed, order.told = seen.order_id or order.order_id, True, True
                 order.filled = seen.filled
                 resting_since = desk.now() if resting_since is None else resting_since
                 why = self._why_cancel(order, resting_since, rest_until)
@@ -252,13 +310,8 @@ class Sender:
                 elif not why:
                     until_ms = max((rest_until - desk.now()) // 1000, 1) if order.ticket.rests else slowest_ms
                     slowest_ms = min(_SLOWEST_RESTING_POLL_MS, until_ms)
-            elif seen is not None and not order.landed:
-                proven_absent = seen.status is OrderStatus.ABSENT
-                if self._owner.wants(order):
-                    await self._send_again(order, proven_absent=proven_absent)
-                elif proven_absent:
-                    order.settle(Decimal(0))
-                    self._owner.tell(f"{_name(order)}: proven never to have arrived; nothing filled")
+            elif seen is not None:
+                await self._not_listed(order)
             if order.settled:
                 return
             if not parked and desk.now() > deadline:
@@ -269,6 +322,44 @@ class Sender:
             poll_ms = min(poll_ms, slowest_ms)
             await self._owner.wait(poll_ms)
             poll_ms = poll_ms * 2
+
+    async def _adopt(self, order: Order, seen: OrderEvidence) -> None:
+        """The count of a dead order. One beyond what was signed is believed only once the account bears it out."""
+        if seen.beyond and self._owner.edition > 1 and not await self._owner.confirmed(order, seen):
+            return
+        order.adopt(seen)
+        self._owner.tell(f"{_name(order)}: settled by the venue's list, {_fill_words(order)}")
+
+    async def _not_listed(self, order: Order) -> None:
+        """The venue's list lacks the order; `order.absent` if that proves that it is nowhere."""
+        bounded = self._owner.edition > 1
+        if bounded and order.absent and order.landed and not order.told:
+            order.landed = False
+            self._owner.tell(f"{_name(order)}: its answer spoke of an order, but the venue's list proves there is none")
+        if order.landed:
+            if bounded and order.absent and self._owner.gives_up(order):
+                order.settle(order.filled)
+                self._owner.tell(
+                    f"{_name(order)}: listed nowhere although the venue said it arrived; given up on a person's word "
+                    f"with {plain(order.filled)} filled"
+                )
+            return
+        more = not bounded or (order.copies < MOST_COPIES and order.refusals < SAME_REFUSALS)
+        if more and self._owner.wants(order):
+            await self._send_again(order, proven_absent=order.absent)
+        elif order.absent:
+            self._conclude_absent(order)
+
+    def _conclude_absent(self, order: Order) -> None:
+        result = order.result
+        if order.refusals >= SAME_REFUSALS and result is not None and self._owner.edition > 1:
+            order.result = replace(result, verdict=Verdict.REJECTED, landed=False)
+            self._owner.tell(
+                f"{_name(order)}: refused {order.refusals} times in the same words and listed nowhere: refused"
+            )
+        else:
+            self._owner.tell(f"{_name(order)}: proven never to have arrived; nothing filled")
+        order.settle(Decimal(0))
 
     def _why_cancel(self, order: Order, resting_since: int, rest_until: int) -> str:
         """Why an order that stands in the book is taken out of it; empty while it may stand."""
@@ -288,7 +379,12 @@ class Sender:
         opening = order.ticket.purpose is Purpose.OPEN
         self._owner.tell(f"{_name(order)}: not listed; sending the same bytes again")
         guard = Guard(not_after=self._intent.expires_at if opening else self._desk.now() + SEND_WINDOW_US)
+        # Before it is sent: whatever becomes of this process, the copy may leave until then.
+        leaves_until = max(order.may_leave_until, guard.not_after)
+        if not order.by_average:
+            order.may_leave_until = leaves_until
         result = await self._desk.submit(order.ticket, guard, self._intent if opening else None)
+        order.copies += result.sent
         refused = result.verdict in (Verdict.REJECTED, Verdict.DENIED)
         if refused and not (proven_absent and result.verdict is Verdict.REJECTED):
             self._owner.tell(
@@ -296,8 +392,17 @@ class Sender:
             )
             return
         if result.verdict is Verdict.UNKNOWN:
-            order.may_leave_until = max(order.may_leave_until, guard.not_after)
+            order.may_leave_until = leaves_until
         self._note(order, result)
+
+
+def _count_refusals(order: Order, result: SubmitResult) -> None:
+    """Equal refusals in a row, of answers that prove nothing."""
+    if result.landed or result.code in NO_ANSWER or not result.sent:
+        order.refusal, order.refusals = "", 0
+        return
+    said = f"{result.code}: {result.detail}"
+    order.refusal, order.refusals = said, order.refusals + 1 if said == order.refusal else 1
 
 
 def _name(order: Order) -> str:
@@ -311,6 +416,7 @@ def _name(order: Order) -> str:
 def _fill_words(order: Order) -> str:
     if not order.filled:
         return "nothing filled"
-    price = f" at {order.price:.4f}" if order.price is not None else ""
+    average = order.paid / order.filled if order.paid is not None else order.price  # for people; never kept
+    price = f" at {average:.4f}" if average is not None else ""
     share = "all" if order.filled == order.ticket.size else f"{plain(order.filled)} of {plain(order.ticket.size)}"
     return f"{share} filled{price}"

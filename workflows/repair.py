@@ -8,7 +8,7 @@ exposure reserved, and looked at ever more slowly; a person, a fill, a void or a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from domain.money import plain
 from domain.orders import Guard, Purpose, Quote, Side, SubmitResult, Verdict
 from domain.trade import TradeState
 from workflows.orders import SEND_WINDOW_US
+from workflows.state import RepairState
 
 if TYPE_CHECKING:
     from workflows.lifecycle import Trade
@@ -26,21 +27,14 @@ if TYPE_CHECKING:
 _SLOWEST_LOOK_MS = 2_000
 _STUCK_LOOK_MS = 5_000
 _SLOWEST_STUCK_LOOK_MS = 900_000  # a stuck trade may look for weeks; each look grows its history
+_FRUITLESS = 3
+"""How many orders of one way on one leg may bring nothing before the other is tried: a venue may say no politely."""
 
-
-@dataclass(slots=True)
-class _Effort:
-    """One task with all of its time: begun anew when a person says something new."""
-
-    deadline: int
-    look_ms: int
-    wish: tuple[object, ...]
-    slowest_ms: int = _SLOWEST_LOOK_MS
-    rung: int = 0
-    parked: bool = False
-    refused: set[tuple[Way, str]] = field(default_factory=set)  # by the venue, of a leg: a wider limit does not help
-    rejected: bool = False  # the last order: its market trades no more, or what was to be sold was voided
-    woken: bool = False  # by a message, which may be of any order
+# A venue that says we lack what its own fills say we have keeps a balance of its own, which lags. Nobody tells when it
+# is refreshed: (for so long, looked at least this often) in ms.
+_LAGGING = ((600_000, 5_000), (3_600_000, 30_000))
+_SLOWEST_LAGGING_LOOK_MS = 300_000
+_LACKING = "insufficient_balance"
 
 
 class Repairs:
@@ -60,19 +54,20 @@ class Repairs:
             seen = {}  # the order has taken from what was seen
         effort = self._effort()
         if last is not None and last.verdict is Verdict.REJECTED:
-            effort.refused.add((Way.COMPLETE, ""))  # the way as a whole; no leg of it is barred for good
+            effort.refused.append((Way.COMPLETE, ""))  # the way as a whole; no leg of it is barred for good
         while not trade.may_stay():
-            if effort.wish != self._wish():
-                effort = self._effort()
+            if not self._wished(effort):
+                effort = self._begin()
             if trade.commands.holding:
                 await self._hold(effort)
                 continue
             if not effort.parked:
                 trade.enter(TradeState.UNWIND if trade.commands.unwinding else TradeState.REBALANCE)
             self._desk.show(trade.record())
+            await self._costs_known()
             found = await self._look(seen, effort)
             seen = {}
-            if effort.wish != self._wish() or trade.may_stay():
+            if not self._wished(effort) or trade.may_stay():
                 continue  # asked, or paid, during the look: what it found is no longer wanted
             if found.best is not None:
                 if await self._send(found.best, found.why, effort):
@@ -86,30 +81,50 @@ class Repairs:
                 trade.tell(f"No repair so far: {found.why}.")
                 await trade.park("the residual could be neither completed nor unwound within the loss budget in time")
                 effort.parked, effort.look_ms, effort.slowest_ms = True, _STUCK_LOOK_MS, _SLOWEST_STUCK_LOOK_MS
-            effort.woken = await trade.wait(effort.look_ms)
+            effort.woken = await trade.rest(min(effort.look_ms, self._lagging_look_ms(effort)))
             effort.look_ms = min(effort.look_ms * 2, effort.slowest_ms)
+        trade.memory.repair = None
 
-    def _wish(self) -> tuple[object, ...]:
-        commands = self._trade.commands
-        return (commands.mode, commands.retries)
+    def _wished(self, effort: RepairState) -> bool:
+        """Whether people still want what this effort began with."""
+        return (effort.mode, effort.retries) == (self._trade.commands.mode, self._trade.retries)
 
-    def _effort(self) -> _Effort:
-        deadline = self._desk.now() + self._policy.repair_deadline_ms * 1000
-        return _Effort(deadline, self._policy.ladder_wait_ms, self._wish())
+    def _effort(self) -> RepairState:
+        """The effort that the trade was in the middle of, or a new one."""
+        going_on = self._trade.memory.repair
+        return going_on if going_on is not None else self._begin()
 
-    async def _hold(self, effort: _Effort) -> None:
+    def _begin(self) -> RepairState:
+        effort = RepairState(
+            deadline=self._desk.now() + self._policy.repair_deadline_ms * 1000,
+            look_ms=self._policy.ladder_wait_ms,
+            slowest_ms=_SLOWEST_LOOK_MS,
+            mode=self._trade.commands.mode,
+            retries=self._trade.retries,
+        )
+        self._trade.memory.repair = effort
+        return effort
+
+    def _lagging_look_ms(self, effort: RepairState) -> int:
+        """How long to wait at most while a venue's balance lags behind its fills."""
+        if not effort.lagging_since:
+            return effort.slowest_ms
+        for_ms = (self._desk.now() - effort.lagging_since) // 1000
+        return next((look_ms for until_ms, look_ms in _LAGGING if for_ms < until_ms), _SLOWEST_LAGGING_LOOK_MS)
+
+    async def _hold(self, effort: RepairState) -> None:
         """A person said: nothing. The trade shows as stuck, since somebody must end it."""
         if not effort.parked:
             effort.parked, effort.look_ms = True, _STUCK_LOOK_MS
             await self._trade.park("held by a person; `surefoot retry`, `accept` or `unwind` ends that")
         await self._counts_changed(effort)
         await self._markets_paid()
-        effort.woken = await self._trade.wait(effort.look_ms)
+        effort.woken = await self._trade.rest(effort.look_ms)
         effort.look_ms = min(effort.look_ms * 2, _SLOWEST_STUCK_LOOK_MS)
 
     # ------------------------------------------------------------------ look
 
-    async def _look(self, seen: Mapping[str, Quote], effort: _Effort) -> residual.Options:
+    async def _look(self, seen: Mapping[str, Quote], effort: RepairState) -> residual.Options:
         """The books now, and what each way would bring."""
         trade, policy = self._trade, self._policy
         asked = trade.commands.unwinding
@@ -132,7 +147,7 @@ class Repairs:
             hold_discount=policy.hold_discount,
             extra_ticks=ticks,
             most=trade.intent.size if trade.orders.overfilled() else None,
-            spare=None if asked else self._spare(),
+            spare=None if asked or trade.edition == 1 else self._spare(),
         )
         found = residual.options(standing)
         if found.best is not None or found.hold or not effort.refused:
@@ -171,7 +186,7 @@ class Repairs:
 
     # ------------------------------------------------------------------ act
 
-    async def _send(self, best: residual.Repair, why: str, effort: _Effort) -> bool:
+    async def _send(self, best: residual.Repair, why: str, effort: RepairState) -> bool:
         """One order of the best plan. True if something filled: look again at once."""
         trade = self._trade
         trade.tell(f"{plain(trade.alone())} shares stand alone. {why}. Chosen: {best.purpose} {best.leg}.")
@@ -182,14 +197,26 @@ class Repairs:
         tried = (Way.COMPLETE if best.purpose is Purpose.COMPLETE else Way.UNWIND, leg.name)
         if order.filled:
             effort.rung = 0 if order.filled >= order.ticket.size else effort.rung + 1
-            effort.refused.discard(tried)  # others stay refused: else what this took is given back to try them
+            effort.lagging_since = 0
+            _drop(effort.refused, tried)  # others stay refused: else what this took is given back to try them
+            _drop(effort.fruitless, tried)
             return True
         if result.verdict is Verdict.REJECTED:  # a wider limit does not help where the venue says no
             effort.rung, effort.rejected = 0, True
-            effort.refused.add(tried)
+            _add(effort.refused, tried)
+            if trade.edition > 1 and result.code == _LACKING and best.purpose is Purpose.UNWIND:
+                effort.lagging_since = effort.lagging_since or self._desk.now()
         else:
             effort.rung += 1
+            self._brought_nothing(tried, effort)
         return False
+
+    def _brought_nothing(self, tried: tuple[Way, str], effort: RepairState) -> None:
+        """Whatever way brings nothing, however politely the venue says so, gives way to the other."""
+        effort.fruitless.append(tried)
+        if self._trade.edition > 1 and effort.fruitless.count(tried) >= _FRUITLESS:
+            _drop(effort.fruitless, tried)
+            _add(effort.refused, tried)
 
     def _by_policy(self, found: residual.Options) -> bool:
         """Whether the policy's own rule lets what stands alone stay, and if so notes it."""
@@ -204,7 +231,18 @@ class Repairs:
         trade.commands.keep(alone)
         return True
 
-    async def _counts_changed(self, effort: _Effort) -> None:
+    async def _costs_known(self) -> None:
+        """An answer may state averages alone, and its cash is a bound then: what filled is asked for, once an order."""
+        for order in self._trade.orders.orders:
+            if order.settled and order.cost_is_a_bound and not order.cost_asked:
+                order.cost_asked = True
+                seen = await self._desk.evidence(
+                    order.ticket, order.order_id, order.sent_at, self._policy.absence_grace_ms
+                )
+                if seen is not None and seen.complete and not seen.beyond:
+                    self._trade.adopt(order, seen)
+
+    async def _counts_changed(self, effort: RepairState) -> None:
         """What a trade stands on may change without it: a venue voids a fill, or counts one more. Every order is asked
         for until its fills are final, and again when a message came; what cannot be read now is read next time.
 
@@ -217,8 +255,11 @@ class Repairs:
             if (order.final and not woken) or not order.may_have_filled or ticket.purpose is Purpose.ADOPTED:
                 continue
             seen = await self._desk.evidence(ticket, order.order_id, order.sent_at, grace_ms)
-            if seen is not None and seen.status is OrderStatus.DONE and seen.complete:
-                trade.adopt(order, seen)
+            if seen is None or seen.status is not OrderStatus.DONE or not seen.complete:
+                continue
+            if seen.beyond and trade.edition > 1 and not await trade.confirmed(order, seen):
+                continue
+            trade.adopt(order, seen)
 
     async def _markets_paid(self) -> None:
         """A market that has paid trades no more: what stood alone there is cash, for better or worse."""
@@ -233,3 +274,12 @@ class Repairs:
         if alone:
             trade.tell(f"Every market has paid; the {plain(alone)} shares that stood alone are cash.")
             trade.commands.keep(alone)
+
+
+def _add(ways: list[tuple[Way, str]], way: tuple[Way, str]) -> None:
+    if way not in ways:
+        ways.append(way)
+
+
+def _drop(ways: list[tuple[Way, str]], way: tuple[Way, str]) -> None:
+    ways[:] = [other for other in ways if other != way]

@@ -17,12 +17,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from domain.evidence import Redemption, Resolution
+from domain.intent import IntentLeg
 from domain.money import plain
 from domain.naming import shown
 from domain.orders import Guard, Side, Verdict
 from domain.requests import Settlement
 from domain.trade import Outcome, TradeRecord, TradeState
 from workflows.orders import SEND_WINDOW_US
+from workflows.state import Payment
 
 if TYPE_CHECKING:
     from workflows.lifecycle import Trade
@@ -35,8 +37,7 @@ class Tail:
         self._trade = trade
         self._desk = trade.desk
         self._policy = trade.intent.policy
-        self._paid: dict[tuple[str, str], Resolution] = {}
-        self._merging = bool(trade.intent.set_id)
+        self._memory = trade.memory
 
     async def run(self) -> TradeRecord | None:
         trade = self._trade
@@ -53,7 +54,7 @@ class Tail:
             if settlement.record.state is TradeState.CLOSED:
                 return settlement.record
             if not settlement.final:
-                await trade.wait(look_ms)
+                await trade.rest(look_ms)
                 look_ms = min(look_ms * 2, self._policy.settle_poll_ms)
             elif await self._hand_back():
                 continue
@@ -97,12 +98,12 @@ class Tail:
         """Give whole sets back to a venue that pays for them at once. True if some were taken."""
         trade = self._trade
         sets = trade.hedged() - trade.orders.merged()
-        if not self._merging or sets <= 0:
+        if not self._memory.merging or sets <= 0:
             return False
         order = trade.new_merge(sets)
         result = await trade.sender.send(order, Guard(not_after=self._desk.now() + SEND_WINDOW_US))
         if not order.filled:  # the markets pay in the end; asking again would only repeat the answer
-            self._merging = result.verdict is Verdict.DENIED and result.code != "not_supported"
+            self._memory.merging = result.verdict is Verdict.DENIED and result.code != "not_supported"
         return order.filled > 0
 
     async def _await_payment(self) -> None:
@@ -110,14 +111,13 @@ class Tail:
         trade, look_ms = self._trade, self._policy.settle_poll_ms
         while True:
             for leg in trade.intent.legs:
-                where = (leg.venue, leg.market)
-                if not trade.held(leg) or where in self._paid:
+                if not trade.held(leg) or self._payment(leg) is not None:
                     continue
-                seen = await self._desk.resolution(*where)
+                seen = await self._desk.resolution(leg.venue, leg.market)
                 if seen is not None and seen.payout is not None:
-                    self._paid[where] = seen
+                    self._memory.payments.append(Payment(leg.venue, leg.market, seen))
                     trade.tell(f"{shown(leg.market)} has paid ${plain(seen.payout)} a share.")
-            if self._redemptions() is not None or not trade.may_stay() or await trade.wait(look_ms):
+            if self._redemptions() is not None or not trade.may_stay() or await trade.rest(look_ms):
                 return  # paid; or a message: a fill may have come late, or been voided, or a person spoke
             look_ms = min(look_ms * 2, self._policy.settle_slowest_ms)
 
@@ -128,12 +128,16 @@ class Tail:
             held = trade.held(leg)
             if not held:
                 continue
-            paid = self._paid.get((leg.venue, leg.market))
+            paid = self._payment(leg)
             if paid is None or paid.payout is None:
                 return None
             shares = held if leg.side is Side.BUY else -held
             found.append(Redemption(leg.venue, leg.market, trade.intent.id, shares, paid.payout, paid.at))
         return tuple(found)
+
+    def _payment(self, leg: IntentLeg) -> Resolution | None:
+        where = (leg.venue, leg.market)
+        return next((p.resolution for p in self._memory.payments if (p.venue, p.market) == where), None)
 
     def _ending(self) -> Outcome:
         trade, orders = self._trade, self._trade.orders.orders

@@ -34,9 +34,12 @@ from domain.requests import (
 )
 from domain.trade import TradeRecord, TradeState
 from workflows import names
+from workflows.state import EDITION, Fault
 
 STATE = SearchAttributeKey.for_keyword(names.SEARCH_STATE)
 UNHEDGED = SearchAttributeKey.for_float(names.SEARCH_UNHEDGED)
+PARKED = SearchAttributeKey.for_keyword(names.SEARCH_PARKED)
+_NO_BUILD = "unversioned"
 
 _ONCE = RetryPolicy(maximum_attempts=1)
 _READ = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=2))
@@ -60,15 +63,27 @@ T = TypeVar("T")
 class TemporalDesk:
     """Implements `workflows.desk.Desk` inside a workflow. `wake` is called by message handlers."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, new: bool = True) -> None:
+        """`new` for a trade's first run: later ones do not know what the search attributes say."""
         self._messages = self._heard = 0
-        self._shown = self._showing = (TradeState.LEG_A, 0.0)  # what the starter put into the search attributes
+        self._showing = (TradeState.LEG_A, 0.0)  # what the starter put into the search attributes
+        self._shown = self._showing if new else None
 
     def wake(self) -> None:
         self._messages += 1
 
     def now(self) -> int:
         return workflow.time_ns() // 1000
+
+    def edition(self) -> int:
+        return EDITION if workflow.patched(names.PATCH_EDITION_2) else 1
+
+    def build(self) -> str:
+        version = workflow.info().get_current_deployment_version()
+        return version.build_id if version is not None else ""
+
+    def history_is_long(self) -> bool:
+        return workflow.info().get_current_history_length() > LONG_HISTORY
 
     async def pause(self, ms: int) -> bool:
         # Counted from the last pause, not from now: a command that came during the activity before it must not wait.
@@ -179,6 +194,11 @@ class TemporalDesk:
         if record.state is TradeState.CLOSED and record.outcome is not None:
             self._publish()
         workflow.set_current_details(details_of(record))
+
+    def parked(self, fault: Fault | None) -> None:
+        value = PARKED.value_unset() if fault is None else PARKED.value_set(fault.build or _NO_BUILD)
+        workflow.upsert_search_attributes([value])
+        workflow.upsert_memo({names.MEMO_FAULT: None if fault is None else fault.text})
 
     def _publish(self) -> None:
         if self._showing != self._shown:

@@ -1,17 +1,18 @@
-"""The durable workflow that carries one intent to a final state. Platform concerns only; the life is `lifecycle`."""
+"""The durable workflow that carries one intent to a final state. Platform concerns only; `driver` says what runs."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
 
 from domain.intent import Intent
 from domain.operator import Action, OperatorCommand
 from domain.trade import TradeRecord
 from workflows import names
-from workflows.lifecycle import Trade
+from workflows.driver import Driver
+from workflows.state import TradeMemory, carried
 from workflows.temporal_desk import TemporalDesk
 
 
@@ -20,34 +21,34 @@ class TradeWorkflow:
     """Input: the intent, which is also its id. Result: the trade's final record."""
 
     @workflow.init
-    def __init__(self, intent: Intent) -> None:
-        self._desk = TemporalDesk()
-        self._trade = Trade(intent, self._desk)
+    def __init__(self, intent: Intent, memory: TradeMemory | None = None) -> None:
+        self._intent = _intent_of(intent)
+        self._desk = TemporalDesk(new=memory is None)
+        self._driver = Driver(self._intent, self._desk, memory)
 
     @workflow.run
-    async def run(self, intent: Intent) -> TradeRecord:
-        try:
-            record = await self._live()
-        except FailureError as error:
-            # Raised as it is, it would end the trade with a leg standing. A failed task waits for mended code instead.
-            raise RuntimeError(f"the lifecycle let a failure through: {error}") from error
+    async def run(self, intent: Intent, memory: TradeMemory | None = None) -> TradeRecord:
+        """`memory` is what an earlier run of this trade handed on: one that was parked, or had grown long."""
+        end = await self._driven()
         await workflow.wait_condition(workflow.all_handlers_finished)
-        return record
+        if isinstance(end, TradeMemory):
+            workflow.continue_as_new(args=[self._intent, carried(end)])
+        return end
 
-    async def _live(self) -> TradeRecord:
-        """The life in a task of its own, out of reach of a cancel: cancelling a trade must not drop it on one leg.
+    async def _driven(self) -> TradeRecord | TradeMemory:
+        """The run in a task of its own, out of reach of a cancel: cancelling a trade must not drop it on one leg.
 
         A cancel from the UI or the CLI is taken as the wish to unwind. (Temporal delivers it once. A second
         cancellation, or one that nobody asked for, is the workflow leaving this worker's cache.)
         """
-        life = asyncio.create_task(self._trade.run())
+        driven = asyncio.create_task(self._driver.run())
         heard = False
         while True:
             try:
-                return await asyncio.shield(life)
+                return await asyncio.shield(driven)
             except asyncio.CancelledError:
                 reason = workflow.cancellation_reason()
-                if heard or reason is None or life.cancelled():
+                if heard or reason is None or driven.cancelled():
                     raise
                 heard = True
                 self.force_flat(OperatorCommand("Temporal", reason or "the workflow was cancelled"))
@@ -58,7 +59,7 @@ class TradeWorkflow:
 
     @unwind.validator
     def _may_unwind(self, command: OperatorCommand) -> None:
-        self._trade.may(Action.UNWIND, command)
+        self._driver.may(Action.UNWIND, command)
 
     @workflow.update(name=names.UPDATE_HOLD)
     def hold(self, command: OperatorCommand) -> str:
@@ -66,7 +67,7 @@ class TradeWorkflow:
 
     @hold.validator
     def _may_hold(self, command: OperatorCommand) -> None:
-        self._trade.may(Action.HOLD, command)
+        self._driver.may(Action.HOLD, command)
 
     @workflow.update(name=names.UPDATE_RETRY)
     def retry(self, command: OperatorCommand) -> str:
@@ -74,7 +75,7 @@ class TradeWorkflow:
 
     @retry.validator
     def _may_retry(self, command: OperatorCommand) -> None:
-        self._trade.may(Action.RETRY, command)
+        self._driver.may(Action.RETRY, command)
 
     @workflow.update(name=names.UPDATE_ACCEPT)
     def accept(self, command: OperatorCommand) -> str:
@@ -82,7 +83,7 @@ class TradeWorkflow:
 
     @accept.validator
     def _may_accept(self, command: OperatorCommand) -> None:
-        self._trade.may(Action.ACCEPT, command)
+        self._driver.may(Action.ACCEPT, command)
 
     @workflow.update(name=names.UPDATE_ADOPT)
     def adopt(self, command: OperatorCommand) -> str:
@@ -90,22 +91,22 @@ class TradeWorkflow:
 
     @adopt.validator
     def _may_adopt(self, command: OperatorCommand) -> None:
-        self._trade.may(Action.ADOPT, command)
+        self._driver.may(Action.ADOPT, command)
 
     def _take(self, action: Action, command: OperatorCommand) -> str:
-        answer = self._trade.take(action, command)
+        answer = self._driver.take(action, command)
         self._desk.wake()
         return answer
 
     @workflow.signal(name=names.SIGNAL_FORCE_FLAT)
     def force_flat(self, command: OperatorCommand) -> None:
         """An unwind while no worker is up to validate it: done if it still can be, else told in the story."""
-        try:
-            self._trade.may(Action.FORCE_FLAT, command)
-        except ValueError as refusal:
-            self._trade.tell(f"{command.author} asked to unwind ({command.reason}), too late: {refusal}")
-        else:
-            self._trade.take(Action.FORCE_FLAT, command)
+        self._driver.force_flat(command)
+        self._desk.wake()
+
+    @workflow.signal(name=names.SIGNAL_RESUME)
+    def resume(self, build: str) -> None:
+        self._driver.resume(build)
         self._desk.wake()
 
     @workflow.signal(name=names.SIGNAL_ORDER_UPDATE)
@@ -115,4 +116,14 @@ class TradeWorkflow:
 
     @workflow.query(name=names.QUERY_RECORD)
     def record(self) -> TradeRecord:
-        return self._trade.record()
+        return self._driver.record()
+
+
+def _intent_of(given: Intent | dict[str, Any]) -> Intent:
+    """The intent of a trade that was started with it alone: the SDK decodes by type only as many arguments as `run`
+    has."""
+    if isinstance(given, Intent):
+        return given
+    converter = workflow.payload_converter()
+    intent: Intent = converter.from_payload(converter.to_payload(given), Intent)
+    return intent

@@ -41,7 +41,7 @@ def unknown_means_failed(patch: Patch) -> None:
     async def give_up(sender: Sender, order: Order) -> None:
         order.settle(Decimal(0))
 
-    patch.setattr(Sender, "_resolve", give_up)
+    patch.setattr(Sender, "resolve", give_up)
 
 
 def not_listed_means_absent(patch: Patch) -> None:

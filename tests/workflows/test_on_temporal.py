@@ -33,6 +33,7 @@ from tests.ledger.samples import RUN_ID, A, B, D, intent
 from venues.fake import FakeVenue, Fault
 from workers.stack.temporal import find_binary
 from workflows import names
+from workflows.repair import Repairs
 from workflows.tail import Tail
 from workflows.trade import TradeWorkflow
 
@@ -41,6 +42,7 @@ pytestmark = pytest.mark.stack
 STATE = SearchAttributeKey.for_keyword(names.SEARCH_STATE)
 UNHEDGED = SearchAttributeKey.for_float(names.SEARCH_UNHEDGED)
 MARKETS = SearchAttributeKey.for_keyword_list(names.SEARCH_MARKETS)
+PARKED = SearchAttributeKey.for_keyword(names.SEARCH_PARKED)
 STRATEGY = SearchAttributeKey.for_keyword(names.SEARCH_STRATEGY)
 RUNNER = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules("domain", "workflows")
@@ -63,7 +65,7 @@ async def client() -> AsyncIterator[Client]:
         async with await WorkflowEnvironment.start_local(
             dev_server_existing_path=str(find_binary(None)),
             data_converter=pydantic_data_converter,
-            search_attributes=[STATE, UNHEDGED, MARKETS, STRATEGY],
+            search_attributes=[STATE, UNHEDGED, MARKETS, STRATEGY, PARKED],
         ) as server:
             yield server.client
 
@@ -114,7 +116,7 @@ class Floor:
         ]
         return await self.client.start_workflow(
             names.TRADE_WORKFLOW,
-            self.intent,
+            args=[self.intent, None],
             id=self.intent.id,
             task_queue=self.queue,
             result_type=TradeRecord,
@@ -337,7 +339,7 @@ async def test_a_residual_that_a_person_accepts_is_held_until_its_market_pays(fl
     await replayed(handle)
 
 
-async def test_a_failure_nobody_foresaw_leaves_the_trade_open_for_mended_code(
+async def test_a_failure_nobody_foresaw_parks_the_trade_and_mended_code_carries_it_on(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     healthy = Tail.run
@@ -348,8 +350,38 @@ async def test_a_failure_nobody_foresaw_leaves_the_trade_open_for_mended_code(
     monkeypatch.setattr(Tail, "run", broken)
     async with floor.worker():
         handle = await floor.start()
-        async with asyncio.timeout(30):
-            while not [e async for e in handle.fetch_history_events() if e.HasField(FAILED_TASK)]:  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
+        record = await until(handle, lambda record: record.state is TradeState.STUCK)
+        assert "Parked: ApplicationError: a failure the lifecycle does not know" in record.steps[-1].text
+        assert record.reserved == floor.intent.worst_cost
+        query = f"{names.SEARCH_PARKED} IS NOT NULL AND {names.SEARCH_STATE} = 'STUCK'"
+        assert floor.intent.id in await listed(floor.client, query)
         monkeypatch.setattr(Tail, "run", healthy)
-        assert (await floor.ended(handle)).outcome is Outcome.HEDGED
+        assert "goes on where it stood" in await handle.execute_update(names.UPDATE_RETRY, PERSON, result_type=str)
+        ended = await floor.ended(handle)
+    assert (ended.outcome, ended.hedged) == (Outcome.HEDGED, D(10))
+    assert [arrival.times for arrival in floor.venue.arrivals.values()] == [1, 1]
+    await replayed(handle)
+
+
+async def test_a_parked_trade_sells_what_stands_alone_when_a_person_says_so(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(self: Repairs, last: object) -> None:
+        raise ArithmeticError("one number too many")
+
+    monkeypatch.setattr(Repairs, "run", broken)
+    floor.venue.set_book(B)
+    async with floor.worker():
+        handle = await floor.start()
+        await until(handle, lambda record: record.state is TradeState.STUCK)
+        answer = await handle.execute_update(names.UPDATE_UNWIND, PERSON, result_type=str)
+        assert "stands alone is sold" in answer
+        record = await until(handle, lambda record: record.residual == 0)
+        assert (await floor.venue.account()).positions == {}
+        assert record.reserved == floor.intent.worst_cost
+        monkeypatch.undo()
+        await handle.signal(names.SIGNAL_RESUME, "mended")
+        ended = await floor.ended(handle)
+    assert (ended.outcome, ended.unwound) == (Outcome.UNWOUND, D(10))
+    assert [command.action for command in ended.commands] == [Action.UNWIND]
+    await replayed(handle)

@@ -82,7 +82,7 @@ class Stage:
                 self.book(leg.market, limit=leg.limit, side=leg.side)
         self.handle = await self.client.start_workflow(
             names.TRADE_WORKFLOW,
-            self.intent,
+            args=[self.intent, None],
             id=self.intent.id,
             task_queue=self.queue,
             result_type=TradeRecord,

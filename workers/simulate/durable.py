@@ -24,6 +24,7 @@ from domain.orders import Guard, OrderTicket, Quote, SubmitResult
 from domain.requests import LookUp, Settlement
 from domain.trade import TradeRecord
 from workflows.lifecycle import Trade
+from workflows.state import EDITION, Fault
 
 PAUSE = "pause"
 
@@ -156,6 +157,15 @@ class Process:
     def now(self) -> int:
         return self._now
 
+    def edition(self) -> int:
+        return EDITION
+
+    def build(self) -> str:
+        return "simulated"
+
+    def history_is_long(self) -> bool:
+        return False
+
     async def pause(self, ms: int) -> bool:
         if self._messages == self._heard:
             n = self._record(PAUSE, ms)
@@ -199,6 +209,9 @@ class Process:
     def show(self, record: TradeRecord) -> None:
         if not self.replaying:
             self._server.shown(self._history, record)
+
+    def parked(self, fault: Fault | None) -> None:
+        """Nobody looks for it here."""
 
     # ------------------------------------------------------------------ the history
 

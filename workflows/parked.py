@@ -1,0 +1,248 @@
+"""A trade whose life raised what its tables do not know: parked, with open ears, until mended code carries it on.
+
+This run shares no code with what may have raised. It asks for every open order and takes over what the venue says,
+keeps every command, and sells what stands alone if a person says so; exposure stays reserved. `retry`, or the start of
+a worker with other code, ends it: the life then goes on from the same memory. What this run itself raises fails the
+workflow task, which heals by replay on mended code.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from domain.evidence import OrderEvidence, OrderStatus
+from domain.intent import Intent, IntentLeg
+from domain.money import plain, whole_lots
+from domain.operator import Action, CommandRecord, OperatorCommand
+from domain.orders import Guard, OrderTicket, Purpose, SubmitResult, TimeInForce, Verdict
+from domain.trade import Entry, OrderRecord, TradeRecord, TradeState
+from workflows.desk import Desk
+from workflows.state import OrderState, PendingCommand, TradeMemory
+
+_FIRST_LOOK_MS, _SELLING_LOOK_MS, _SLOWEST_LOOK_MS = 500, 5_000, 900_000
+_SEND_WINDOW_US = 10_000_000
+_OPEN_ORDER_PATIENCE_US = 60_000_000  # an unwind waits so long for orders whose outcome is open, then sells beside them
+_MOST_ORDERS = 30
+"""How many orders one wish to unwind may send."""
+_NONE = Decimal(0)
+
+
+class Parked:
+    """One parked run. `run` comes back with the memory to live on from; `take` keeps a command."""
+
+    def __init__(self, intent: Intent, desk: Desk, memory: TradeMemory) -> None:
+        self.intent = intent
+        self.desk = desk
+        self.memory = memory
+        self._going_on = False
+        self._news = True
+        self._asked_at = 0
+        self._sent = 0
+
+    async def run(self) -> TradeMemory:
+        """Until the life may go on, or the history is long: then the next run is parked too."""
+        memory, look_ms = self.memory, _FIRST_LOOK_MS
+        fault = memory.fault
+        if fault is not None and not fault.told:
+            fault.told = True
+            if memory.state is not TradeState.STUCK:
+                memory.state = TradeState.STUCK
+                memory.entered.append(Entry(TradeState.STUCK, self.desk.now()))
+            self.tell(
+                f"Parked: {fault.text}. Exposure stays reserved. `surefoot unwind {self.intent.id}` sells what stands "
+                "alone; `surefoot retry` lets the trade go on."
+            )
+            self.desk.parked(fault)
+        while not self._going_on:
+            self.desk.show(self.record())
+            moved = await self._look()
+            if self.memory.mode is Action.UNWIND and self._sent < _MOST_ORDERS and not self._going_on:
+                moved = await self._sell() or moved
+            if self._news or moved or not memory.on_record:
+                self._news = False
+                memory.on_record = await self.desk.record(self.intent, self.record())
+            if self.desk.history_is_long():
+                return memory
+            if moved or await self.desk.pause(look_ms):
+                look_ms = _FIRST_LOOK_MS
+            else:
+                slowest = _SELLING_LOOK_MS if self._selling() else _SLOWEST_LOOK_MS
+                look_ms = min(look_ms * 2, slowest)
+        memory.fault, memory.repair = None, None
+        self.desk.parked(None)
+        self.tell("It goes on.")
+        return memory
+
+    # ------------------------------------------------------------------ people
+
+    def may(self, action: Action, command: OperatorCommand) -> None:
+        """Raise ValueError for a command that nobody stands for. Everything else is kept."""
+        if not command.author.strip() or not command.reason.strip():
+            raise ValueError(f"{action} needs an author and a reason; got an empty one")
+
+    def take(self, action: Action, command: OperatorCommand) -> str:
+        answer = self._obey(action, command)
+        self.memory.taken.append(CommandRecord(action, command.author, command.reason, answer, self.desk.now()))
+        self.tell(f"{command.author} asked to {action} ({command.reason}) while parked: {answer}")
+        self._news = True
+        return answer
+
+    def _obey(self, action: Action, command: OperatorCommand) -> str:
+        if action in (Action.UNWIND, Action.FORCE_FLAT):
+            self.memory.mode, self._asked_at, self._sent = Action.UNWIND, self.desk.now(), 0
+            return "the trade is parked; what the venue says is held and stands alone is sold, one order at a time"
+        if action is Action.HOLD:
+            self.memory.mode = Action.HOLD
+            return "the trade is parked; nothing is sent until somebody says what to do"
+        if action is Action.RETRY:
+            self.memory.mode, self._going_on = None, True
+            return "the trade goes on where it stood"
+        self.memory.pending.append(PendingCommand(action, command))
+        return "the trade is parked; this is kept, and carried out as soon as it goes on"
+
+    def resume(self, build: str) -> None:
+        """A worker of `build` has started. Other code than that which raised is worth a try."""
+        fault = self.memory.fault
+        if fault is None or build != fault.build:
+            self.tell(f"A worker of version {build or '(none)'} has started.")
+            self._going_on = True
+
+    # ------------------------------------------------------------------ evidence
+
+    async def _look(self) -> bool:
+        """Ask for every open order, and take over its count. True if something was settled."""
+        moved = False
+        for order in [order for order in self.memory.orders if not order.settled]:
+            since = max(order.sent_at, order.may_leave_until)
+            seen = await self.desk.evidence(order.ticket, order.order_id, since, self.intent.policy.absence_grace_ms)
+            order.absent = seen is not None and seen.status is OrderStatus.ABSENT
+            if seen is None:
+                continue
+            if seen.status is OrderStatus.RESTING and seen.order_id:
+                order.order_id, order.landed, order.told = seen.order_id, True, True
+                await self.desk.cancel(order.ticket, seen.order_id)
+            elif seen.status is OrderStatus.DONE and not seen.beyond:
+                self._adopt(order, seen)
+                moved = True
+            elif order.absent and not order.told:
+                order.settled, order.filled, moved = True, _NONE, True
+                self.tell(f"{_name(order)} is proven never to have arrived.")
+        return moved
+
+    def _adopt(self, order: OrderState, seen: OrderEvidence) -> None:
+        order.settled, order.filled, order.order_id = True, seen.filled, seen.order_id or order.order_id
+        order.final = seen.complete and not seen.provisional
+        order.price = order.fee = order.paid = order.fees_paid = order.cash_known = None
+        if seen.complete:
+            order.cash_known = sum((fill.cash for fill in seen.standing), _NONE)
+        self.tell(f"{_name(order)}: the venue counts {plain(seen.filled)} filled.")
+
+    # ------------------------------------------------------------------ selling
+
+    def _selling(self) -> bool:
+        return (
+            self.memory.mode is Action.UNWIND and self._sent < _MOST_ORDERS and any(self._over(x) for x in self._legs)
+        )
+
+    @property
+    def _legs(self) -> tuple[IntentLeg, ...]:
+        return self.intent.legs
+
+    def _held(self, leg: IntentLeg) -> Decimal:
+        """Shares of the leg in its own direction, as the venue counted them."""
+        held = _NONE
+        for order in self.memory.orders:
+            if order.ticket.leg == leg.name:
+                held += order.filled if order.ticket.side is leg.side else -order.filled
+        return held
+
+    def _over(self, leg: IntentLeg) -> Decimal:
+        """What the leg has beyond its other sides; negative where more was given back than there was."""
+        held = self._held(leg)
+        whole = max(min(self._held(other) for other in self._legs), _NONE)
+        return held - whole
+
+    async def _sell(self) -> bool:
+        """One order that gives back what stands alone on one leg. True if something filled."""
+        open_legs = {order.ticket.leg for order in self.memory.orders if not order.settled}
+        if open_legs and self.desk.now() - self._asked_at < _OPEN_ORDER_PATIENCE_US:
+            return False
+        for leg in self._legs:
+            over = self._over(leg)
+            if over and leg.name not in open_legs and await self._give_back(leg, over):
+                return True
+        return False
+
+    async def _give_back(self, leg: IntentLeg, over: Decimal) -> bool:
+        quote = await self.desk.quote(leg.venue, leg.market)
+        side = leg.side.opposite if over > 0 else leg.side
+        levels = () if quote is None else (quote.asks if side.value == "buy" else quote.bids)
+        size, limit = _NONE, _NONE
+        for price, offered in levels:
+            if size >= abs(over):
+                break
+            size, limit = min(size + offered, abs(over)), price
+        size = whole_lots(size, leg.lot)
+        if not limit or size < max(leg.min_size, leg.lot):
+            return False
+        ticket = OrderTicket(
+            intent_id=self.intent.id,
+            leg=leg.name,
+            attempt=1 + sum(order.ticket.leg == leg.name for order in self.memory.orders),
+            purpose=Purpose.UNWIND,
+            venue=leg.venue,
+            market=leg.market,
+            side=side,
+            size=size,
+            limit=limit,
+            tif=TimeInForce.IOC,
+            decided_at=self.intent.decided_at,
+        )
+        until = self.desk.now() + _SEND_WINDOW_US
+        order = OrderState(ticket, leg.fees, may_leave_until=until, copies=1)
+        self.memory.orders.append(order)
+        self._sent += 1
+        result = await self.desk.submit(ticket, Guard(not_after=until), None)  # dangerous: may have filled
+        self._note(order, result)
+        return order.settled and order.filled > 0
+
+    def _note(self, order: OrderState, result: SubmitResult) -> None:
+        order.result, order.order_id, order.sent_at = result, result.order_id, self.desk.now()
+        order.landed = order.told = result.landed or result.verdict is Verdict.ACCEPTED
+        if result.verdict is Verdict.ACCEPTED:
+            order.filled, order.paid, order.fees_paid = result.filled, result.paid, result.fees_paid
+        order.settled = result.verdict is not Verdict.UNKNOWN and not result.remaining
+        self.tell(
+            f"{_name(order)}: {result.verdict}, {plain(order.filled)} filled. {result.code} {result.detail}".strip()
+        )
+
+    # ------------------------------------------------------------------ what is known
+
+    def tell(self, text: str) -> None:
+        self.memory.tell(text, self.desk.now())
+
+    def record(self) -> TradeRecord:
+        """The trade as it stands; P&L as it was computed last."""
+        memory, held = self.memory, [self._held(leg) for leg in self._legs]
+        whole = max(min(held), _NONE)
+        return TradeRecord(
+            intent_id=self.intent.id,
+            state=memory.state,
+            outcome=None,
+            hedged=whole,
+            unwound=_NONE,
+            residual=sum((abs(count - whole) for count in held), _NONE),
+            pnl=memory.pnl,
+            reserved=memory.reserved,
+            orders=tuple(OrderRecord(o.ticket, o.result, o.settled, o.filled) for o in memory.orders),
+            fills=(),
+            steps=tuple(memory.story),
+            revision=memory.revision,
+            at=self.desk.now(),
+            commands=tuple(memory.taken),
+            entered=tuple(memory.entered),
+        )
+
+
+def _name(order: OrderState) -> str:
+    return f"{order.ticket.purpose} {order.ticket.leg}{order.ticket.attempt}"

@@ -1,0 +1,169 @@
+"""All that a trade knows, as plain data: what a run is continued from, whatever the run before it raised.
+
+Nothing here computes. `orders`, `commands`, `repair` and `tail` work on these objects in place, so at any moment the
+state is whole and may be handed on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from domain.evidence import Resolution
+from domain.fees import FeeSchedule
+from domain.intent import Way
+from domain.market import Venue
+from domain.operator import Action, CommandRecord, OperatorCommand
+from domain.orders import OrderTicket, SubmitResult
+from domain.trade import Entry, Outcome, Step, TradeState
+
+EDITION = 2
+"""Which decisions a trade makes. 1: those of before 2026-12, kept for trades that began then. A run learns its edition
+at its start and hands it on."""
+
+LATEST_STEPS = 300
+FIRST_STEPS = 20
+
+
+@dataclass(slots=True)
+class OrderState:
+    """One order. `filled` counts shares; `landed` says that the venue has it, `told` that the venue itself said so
+    (it named the order, or called a copy a duplicate): then only evidence of the order, or a person, says otherwise.
+
+    `sent_at` and `may_leave_until` are microseconds: when its last copy was sent, and until when one may still leave.
+    `paid` and `fees_paid` are exact dollars as the venue stated them, `cash_known` the signed cash of its fills;
+    `price` and `fee` are averages for people. `copies` counts what was sent, `refusals` equal refusals in a row whose
+    words prove nothing (`refusal`).
+    """
+
+    ticket: OrderTicket
+    fees: FeeSchedule
+    rest_ms: int = 0
+    result: SubmitResult | None = None
+    order_id: str | None = None
+    filled: Decimal = Decimal(0)
+    settled: bool = False
+    landed: bool = False
+    final: bool = False  # the venue may void none of its fills any more
+    sent_at: int = 0
+    may_leave_until: int = 0
+    price: Decimal | None = None
+    fee: Decimal | None = None  # a share
+    cash_known: Decimal | None = None
+    paid: Decimal | None = None
+    fees_paid: Decimal | None = None
+    told: bool = False
+    copies: int = 0
+    refusal: str = ""
+    refusals: int = 0
+    absent: bool = False  # the last look proved that the venue's list lacks it
+    cost_asked: bool = False
+    by_average: bool = False  # of a trade that began when averages were computed with
+
+
+@dataclass(slots=True)
+class RepairState:
+    """One task of repairing with all of its time: begun anew when a person says something new (`wish`)."""
+
+    deadline: int
+    look_ms: int
+    slowest_ms: int
+    mode: Action | None = None
+    retries: int = 0
+    rung: int = 0
+    parked: bool = False
+    refused: list[tuple[Way, str]] = field(default_factory=list)  # a wider limit does not help
+    fruitless: list[tuple[Way, str]] = field(default_factory=list)  # orders that brought nothing, one entry each
+    rejected: bool = False  # the last order: its market trades no more, or what was to be sold was voided
+    woken: bool = False  # by a message, which may be of any order
+    lagging_since: int = 0  # a venue says that we lack what its fills say we have: its balance may lag (µs)
+
+
+@dataclass(slots=True)
+class Payment:
+    """What one market paid this trade's leg."""
+
+    venue: Venue
+    market: str
+    resolution: Resolution
+
+
+@dataclass(slots=True)
+class PendingCommand:
+    """A command that was taken while the code that obeys it could not run; obeyed when the trade goes on."""
+
+    action: Action
+    command: OperatorCommand
+
+
+@dataclass(slots=True)
+class Fault:
+    """What the life of a trade raised, in words; `build` is the version of the code that did."""
+
+    text: str
+    at: int
+    build: str = ""
+    told: bool = False  # in the story
+
+
+@dataclass(slots=True)
+class TradeMemory:
+    """The whole of a trade. `reserved` is the capital held for it and is not lowered while it is parked; `fault` says
+    why it is parked, None while it lives."""
+
+    edition: int = EDITION
+    orders: list[OrderState] = field(default_factory=list)
+
+    state: TradeState = TradeState.PLANNED
+    outcome: Outcome | None = None
+    entered: list[Entry] = field(default_factory=list)
+    story: list[Step] = field(default_factory=list)
+    revision: int = 0
+    written: int = 0  # commands the ledger has heard of
+    on_record: bool = True  # whether the last write reached the ledger
+    reserved: Decimal = Decimal(0)
+    pnl: Decimal = Decimal(0)  # as last computed; for people
+
+    mode: Action | None = None
+    accepted: Decimal = Decimal(0)
+    accepted_by_rule: bool = False
+    retries: int = 0
+    adoptions: list[OperatorCommand] = field(default_factory=list)
+    taken: list[CommandRecord] = field(default_factory=list)
+    pending: list[PendingCommand] = field(default_factory=list)
+
+    repair: RepairState | None = None
+    payments: list[Payment] = field(default_factory=list)
+    merging: bool = True
+    fault: Fault | None = None
+    faults: int = 0
+
+    def tell(self, text: str, at: int) -> None:
+        """Add a line to the story. It keeps its beginning and its latest lines."""
+        self.story.append(Step(at=at, state=self.state, text=text))
+        self.revision += 1
+        if len(self.story) > FIRST_STEPS + LATEST_STEPS:
+            del self.story[FIRST_STEPS]
+
+
+def begun(now: int, reserved: Decimal, *, merging: bool) -> TradeMemory:
+    """What a trade knows at its start."""
+    return TradeMemory(entered=[Entry(TradeState.PLANNED, now)], reserved=reserved, merging=merging)
+
+
+def carried(memory: TradeMemory) -> TradeMemory:
+    """What is handed to the next run: without the books that answers came with, and with nothing that could not be read
+    again there. A number that is none is forgotten, and its order asked for anew."""
+    for order in memory.orders:
+        if order.result is not None:
+            order.result = replace(order.result, quote=None)
+        if not order.filled.is_finite():
+            order.filled, order.settled, order.final, order.result = Decimal(0), False, False, None
+        for name in ("price", "fee", "cash_known", "paid", "fees_paid"):
+            amount: Decimal | None = getattr(order, name)
+            if amount is not None and not amount.is_finite():
+                setattr(order, name, None)
+    for name in ("pnl", "reserved", "accepted"):
+        if not getattr(memory, name).is_finite():
+            setattr(memory, name, Decimal(0))
+    return memory
