@@ -31,6 +31,7 @@ from domain.requests import (
 )
 from domain.trade import TradeRecord
 from workers.payloads import DATA_CONVERTER
+from workflows.state import EDITION, Fault
 
 _SUBMIT_S, _READ_S, _SETTLE_S, _AT_ONCE_S = 15.0, 10.0, 30.0, 1.0
 _READ_BUDGET_S, _QUOTE_BUDGET_S = 30.0, 2.0
@@ -59,6 +60,18 @@ class Desk:
 
     def now(self) -> int:
         return self._now()
+
+    def edition(self) -> int:
+        return EDITION
+
+    def build(self) -> str:
+        return "fuzzed"
+
+    def history_is_long(self) -> bool:
+        return False
+
+    def parked(self, fault: Fault | None) -> None:
+        """Nobody looks for it here."""
 
     async def pause(self, ms: int) -> bool:
         with suppress(TimeoutError):
