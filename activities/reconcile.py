@@ -6,6 +6,7 @@ Everything done here may be done twice: a crash in the middle repeats it from th
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,6 +27,7 @@ from domain.halt import Halt, Rule
 from domain.market import Venue
 from domain.money import plain
 from domain.reconcile import (
+    OF_BALANCES,
     CompareRequest,
     Comparison,
     ConsequencesRequest,
@@ -38,13 +40,14 @@ from domain.reconcile import (
 from domain.snapshot import VenueSnapshot, WorkingOrder
 from domain.trade import TradeRecord
 from ledger.reconciliations import ReconcileLedger
-from venues.port import VenueClient
+from venues.port import Refreshable, VenueClient
 
 log = structlog.get_logger(__name__)
 
 AUTHOR = "reconciliation"
 _MOST_FINDINGS = 200  # what one run carries through Temporal; the rest is found again by the next
 _HOUR_S = 3600
+_LATE_LOOK_S = 5.0  # between looks that only wait for a late balance
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,8 @@ class ReconcileActivities:
 
     @activity.defn(name="compare_account")
     async def compare_account(self, request: CompareRequest) -> Comparison:
-        """Look until a look agrees, or as often as the rules say. Changes nothing. Raises while it cannot be asked."""
+        """Look until a look agrees, or as often as the rules say, and at balances for as long as they may be late.
+        Changes nothing. Raises while it cannot be asked."""
         venue = Venue(request.venue)
         try:
             async with heartbeats():
@@ -127,13 +131,20 @@ class ReconcileActivities:
 
     async def _compare(self, venue: Venue) -> Comparison:
         looks: list[Sequence[Finding]] = []
+        began = time.monotonic()
         while True:
-            account, look, booked = await self._look(venue)
+            account, look, booked, late_s = await self._look(venue)
             looks.append(look.findings)
             found, moving = lasting(looks)
-            if len(looks) >= self._rules.looks or not (found or moving):
+            if not (found or moving):
                 break
-            await asyncio.sleep(self._rules.look_s)
+            balances = [finding for finding in (*found, *moving) if finding.kind in OF_BALANCES]
+            waited = time.monotonic() - began
+            if len(looks) >= self._rules.looks and (not balances or waited >= late_s):
+                break
+            await self._refresh(venue, balances)
+            enough = len(looks) >= self._rules.looks
+            await asyncio.sleep(min(_LATE_LOOK_S, late_s - waited) if enough else self._rules.look_s)
         return Comparison(
             venue=venue,
             at=self._clock(),
@@ -146,7 +157,15 @@ class ReconcileActivities:
             left_out=max(0, len(found) - _MOST_FINDINGS),
         )
 
-    async def _look(self, venue: Venue) -> tuple[VenueSnapshot, Look, Decimal]:
+    async def _refresh(self, venue: Venue, balances: Iterable[Finding]) -> None:
+        """Before a balance is believed over fills, the venue reads it again; and what it then says is believed once it
+        has stood for longer than its reads may be late."""
+        client = self._venues[venue]
+        if balances and isinstance(client, Refreshable):
+            markets = {where.partition("/")[2] for finding in balances for where in finding.markets}
+            await client.refresh_balances(sorted(markets))
+
+    async def _look(self, venue: Venue) -> tuple[VenueSnapshot, Look, Decimal, float]:
         """The account first and the ledger after it: an order is recorded before it leaves, so its owner is known."""
         client = self._venues[venue]
         account = await client.account()
@@ -166,7 +185,7 @@ class ReconcileActivities:
         look = compare_account(
             snapshot, books, resolutions, unknown_after_us=self._rules.unknown_after_us, now=self._clock()
         )
-        return snapshot, look, look.expected_cash
+        return snapshot, look, look.expected_cash, account.late_us / 1_000_000
 
     # ------------------------------------------------------------------ what follows
 

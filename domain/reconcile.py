@@ -72,6 +72,10 @@ ACKNOWLEDGEABLE = UNOWNED - {Kind.LATE_FILL}
 """What a person may declare known: from then on it is part of what the comparison expects."""
 
 
+OF_BALANCES = frozenset({Kind.POSITION, Kind.CASH, Kind.TRANSFER})
+"""What only a balance says. Venues answer those from caches: it is judged on a clock longer than they are late."""
+
+
 class Trigger(StrEnum):
     START_UP = "start_up"  # before anything may be opened
     SCHEDULE = "schedule"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
@@ -27,12 +28,26 @@ class Account:
 
     Markets that have paid out are no position any more. Cash is what may be spent plus what working orders hold back;
     the collateral of shares held short is not in it.
+
+    Cash and positions may be as they were up to `late_us` microseconds before the read, whatever the fills beside them
+    say: venues answer balances from caches. A difference is believed once it has stood for longer than that.
     """
 
     cash: Decimal
     positions: dict[str, Decimal]
     open_orders: tuple[OpenOrder, ...]
     fills: tuple[Fill, ...]
+    late_us: int = 0
+
+
+@runtime_checkable
+class Refreshable(Protocol):
+    """A venue that keeps balances and reads them again when it is asked to."""
+
+    async def refresh_balances(self, markets: Sequence[str]) -> None:
+        """Have it read again what it keeps of these markets, and of our cash. Never raises: a refresh that cannot be
+        had leaves balances as late as their reads say."""
+        ...
 
 
 @runtime_checkable
@@ -72,7 +87,9 @@ class VenueClient(Protocol):
         """The venue said that the rules of `market` changed: the next look asks anew."""
         ...
 
-    async def cash(self) -> Decimal: ...
+    async def cash(self) -> Decimal:
+        """Free dollars, as late as `Account.late_us` says: enough to decide on, since the venue has the last word."""
+        ...
 
     async def account(self) -> Account: ...
 

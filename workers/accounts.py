@@ -11,8 +11,10 @@ import structlog
 from config.secrets import api_credentials, hex_key, relayer_key
 from domain.errors import BadInput, Denied, SurefootError
 from domain.market import Venue
+from venues.kalshi.client import BALANCE_LATE_S as KALSHI_LATE_S
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.signing import Signer
+from venues.polymarket.account import BALANCE_LATE_S as POLYMARKET_LATE_S
 from venues.polymarket.chain import wallet_kind
 from venues.polymarket.client import ChainAccess, PolymarketClient
 from venues.polymarket.journal import ChainJournal
@@ -29,6 +31,7 @@ _SHOWN = 500
 _LIMITS_AGAIN_S = 30.0
 _SILENCE_LIVE_MS = 60_000  # answers that took more than 40 s have been seen there
 _SILENCE_PAPER_MS = 3_000
+_BALANCE_LATE_PAPER_S = 1.0  # nothing is cached there but what a fault makes so
 
 DeadLetter = Callable[[str, bytes, str], None]
 """Told of what a venue answered and nobody could read: its kind, the raw bytes, and why."""
@@ -67,7 +70,12 @@ def kalshi_client(stack: Stack) -> KalshiClient:
     timeouts = Timeouts(connect=settings.connect_timeout_ms / 1000, read=settings.read_timeout_ms / 1000)
     groups = {shard: group for shard, group in enumerate(settings.order_groups) if group} if stack.live else {}
     return KalshiClient(
-        stack.venue_base_url, signer_of(stack), timeouts=timeouts, balance_unit=stack.member_unit, group_ids=groups
+        stack.venue_base_url,
+        signer_of(stack),
+        timeouts=timeouts,
+        balance_unit=stack.member_unit,
+        group_ids=groups,
+        balance_late_s=KALSHI_LATE_S if stack.live else _BALANCE_LATE_PAPER_S,
     )
 
 
@@ -103,6 +111,7 @@ def polymarket_client(
         timeouts=Timeouts(connect=settings.connect_timeout_ms / 1000, read=settings.read_timeout_ms / 1000),
         tier=settings.tier,
         silence_ms=_SILENCE_LIVE_MS if stack.live else _SILENCE_PAPER_MS,
+        balance_late_s=POLYMARKET_LATE_S if stack.live else _BALANCE_LATE_PAPER_S,
         chain=chain_access(stack, wallet, relayer),
         on_dead_letter=on_dead_letter or _log_dead_letter,
     )

@@ -53,6 +53,11 @@ from venues.token_bucket import TokenBucket
 from venues.verdicts import judge_failure
 from venues.wire import Timeouts, WireFailure, wall_clock_us
 
+BALANCE_LATE_S = 5.0
+"""How late balance and positions may be behind the fills listed beside them. Reads lag writes here: one 360 ms after an
+acknowledged cancel did not know of it (recorded), and the venue itself says how fresh they are only "roughly"
+(`/exchange/user_data_timestamp`). There is no refresh to ask for."""
+
 _RECENT_MICROS = 3_600_000_000  # how far before `sent_at` the first, cheap listing looks
 
 
@@ -81,7 +86,9 @@ class KalshiClient:
         balance_unit: Decimal = Decimal("0.0001"),
         rules_ttl_s: float = 60.0,
         group_ids: Mapping[int, str] | None = None,
+        balance_late_s: float = BALANCE_LATE_S,
     ) -> None:
+        self._late_us = round(balance_late_s * 1_000_000)
         self.wire = RestWire(base_url, signer, clock=clock, timeouts=timeouts, reads=reads, writes=writes)
         self.exchange = ExchangeDesk(self.wire)
         self.working = WorkingOrders(self.wire, clock)
@@ -308,6 +315,7 @@ class KalshiClient:
                 OpenOrder(order.order_id, name_of(order), order.ticker, order.remaining_count_fp) for order in resting
             ),
             fills=in_time(tuple(fill_from_row(row, client_ids.get(row.order_id, "")) for row in rows.values())),
+            late_us=self._late_us,
         )
 
     async def settlements(self, market: str = "") -> list[Settlement]:

@@ -19,7 +19,7 @@ docs/polymarket-wire.md. What hangs on each read:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -174,19 +174,19 @@ async def _tier(client: PolymarketClient, configured: str) -> list[Check]:
 
 
 async def _collateral(client: PolymarketClient, tokens: Mapping[str, Decimal | None]) -> list[Check]:
+    needed: set[str] = set()
+    for token in tokens:
+        needed |= await _spenders_of(client, token)
     held = await client.holdings.collateral()
+    if not _dollars(held) or any(_lacks(held, spender) for spender in needed):
+        held = await client.holdings.collateral(fresh=True)  # what is missing may only not have been seen yet
     dollars = _dollars(held)
     empty = "deposit collateral (pUSD), then have the balance read again"
     found = [
         Check("polymarket collateral", "ok" if dollars else "warn", f"${plain(dollars)}", "" if dollars else empty)
     ]
-    needed: set[str] = set()
-    for token in tokens:
-        needed |= await _spenders_of(client, token)
-    said = {spender.lower(): value for spender, value in (held.allowances or {}).items()}
     for spender, label in SPENDERS.items():
-        value = said.get(spender.lower())
-        allowed = _whole(value) if value is not None else _whole(held.allowance) if not said else None
+        allowed = _allowed(held, spender)
         name = f"polymarket allowance {label}"
         if allowed is None:
             found.append(Check(name, "warn", f"{spender}: the venue does not say", "look at the wallet's approvals"))
@@ -198,6 +198,18 @@ async def _collateral(client: PolymarketClient, tokens: Mapping[str, Decimal | N
         else:
             found.append(Check(name, "ok", spender))
     return found
+
+
+def _allowed(held: BalanceAllowance, spender: str) -> int | None:
+    """How many millionths the spender may take; None where the venue does not say."""
+    said = {named.lower(): value for named, value in (held.allowances or {}).items()}
+    value = said.get(spender.lower())
+    return _whole(value) if value is not None else _whole(held.allowance) if not said else None
+
+
+def _lacks(held: BalanceAllowance, spender: str) -> bool:
+    allowed = _allowed(held, spender)
+    return allowed is not None and (not allowed or allowed < _dollars(held).scaleb(6))
 
 
 async def approvals(client: PolymarketClient, token: str) -> list[Check]:
@@ -230,9 +242,16 @@ async def _market(client: PolymarketClient, token: str, tick: Decimal | None) ->
 async def _approval(client: PolymarketClient, token: str) -> Check:
     """Whether the market's exchange may move the token: without it nothing bought can be sold."""
     name = f"polymarket approval …{token[-6:]}"
-    held = await client.holdings.conditional(token)
+    spenders = sorted(await _spenders_of(client, token))
+    found = _movable(name, await client.holdings.conditional(token), spenders)
+    if found.verdict == "fail":  # an approval that was given since may only not have been seen yet
+        found = _movable(name, await client.holdings.conditional(token, fresh=True), spenders)
+    return found
+
+
+def _movable(name: str, held: BalanceAllowance, spenders: Sequence[str]) -> Check:
     said = {spender.lower(): value for spender, value in (held.allowances or {}).items()}
-    for spender in sorted(await _spenders_of(client, token)):
+    for spender in spenders:
         value = said.get(spender.lower())
         if value is None:
             return Check(name, "warn", f"{spender}: the venue does not say", "look at the wallet's approvals")

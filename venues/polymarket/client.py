@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -14,10 +15,10 @@ from domain.errors import Denied, Rejected, SurefootError, Unavailable
 from domain.evidence import ForeignOrder, OrderEvidence, Resolution
 from domain.fees import FeeSchedule
 from domain.market import MarketSpec, Venue
-from domain.orders import OrderTicket, PreparedOrder, Purpose, Quote, SubmitResult, Verdict
+from domain.orders import OrderTicket, PreparedOrder, Purpose, Quote, Side, SubmitResult, Verdict
 from domain.plausible import BEYOND_SIGNED, IMPOSSIBLE, UNDOCUMENTED
 from venues.clock import ClockSkew, skew_between
-from venues.polymarket.account import Holdings, in_time
+from venues.polymarket.account import BALANCE_LATE_S, STALE_CACHE, Holdings, in_time
 from venues.polymarket.discovery import Discovery
 from venues.polymarket.errors import NOT_FOUND, judge_answer, judge_batch, read_refusal
 from venues.polymarket.evidence import Orders
@@ -68,8 +69,8 @@ class PolymarketClient:
     `market` is an outcome token's id. `clock` is wall-clock microseconds: it stamps requests, `asked_at` and `at`.
     `tier` is the account's rate-limit tier (answers correct it). Market rules are kept for `rules_ttl_s`. An order that
     nothing knows is believed to be nowhere `silence_ms` after its last copy left, not before; trades of an order that
-    is no longer listed are believed complete after `trades_lag_ms`. With `chain`, specs name their set, and tickets of
-    purpose MERGE are carried out through it; without, they are denied.
+    is no longer listed are believed complete after `trades_lag_ms`; a balance may be late by `balance_late_s`. With
+    `chain`, specs name their set, and tickets of purpose MERGE are carried out through it; without, they are denied.
 
     What the venue sends and nobody can read goes to `on_dead_letter(kind, raw, why)`; what follows is always the
     cautious reading. One instance, one connection pool: share it, and `close()` it (or use `async with`).
@@ -90,6 +91,7 @@ class PolymarketClient:
         rules_ttl_s: float = 60.0,
         silence_ms: int = 60_000,
         trades_lag_ms: int = 5_000,
+        balance_late_s: float = BALANCE_LATE_S,
         chain: ChainAccess | None = None,
         on_dead_letter: OnDeadLetter = lambda kind, raw, why: None,
     ) -> None:
@@ -99,7 +101,7 @@ class PolymarketClient:
             services, wallet.address, credentials, clock=clock, timeouts=timeouts, limits=limits or Limits(tier)
         )
         self.markets = Markets(self.wire, clock=clock, ttl_s=rules_ttl_s, mergeable=chain is not None)
-        self.holdings = Holdings(self.wire, self.markets, wallet, credentials.key, on_dead_letter)
+        self.holdings = Holdings(self.wire, self.markets, wallet, credentials.key, on_dead_letter, balance_late_s)
         self.discovery = Discovery(self.wire, on_dead_letter)
         self._orders = Orders(
             self.wire,
@@ -115,6 +117,8 @@ class PolymarketClient:
         )
         self._dead = on_dead_letter
         self._prepared: dict[OrderTicket, PreparedOrder] = {}
+        self._seen_bought: dict[str, None] = {}  # purchases whose tokens the CLOB was asked to see
+        self._refreshing: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> PolymarketClient:
         return self
@@ -123,6 +127,9 @@ class PolymarketClient:
         await self.close()
 
     async def close(self) -> None:
+        for task in self._refreshing:
+            task.cancel()
+        await asyncio.gather(*self._refreshing, return_exceptions=True)
         await self.wire.close()
         if self.chain is not None:
             await self.chain.relayer.close()
@@ -171,9 +178,11 @@ class PolymarketClient:
             answer = await self.wire.post(ORDER_PATH, prepared.body, _ONE_ORDER)
         except WireFailure as failure:
             return judge_failure(failure, self._clock())
-        return self._checked(
+        result = self._checked(
             judge_answer(prepared.order_id, ticket, answer.status, answer.body, answer.answered_at), ticket, answer.body
         )
+        await self._refresh_for(ticket, result)
+        return result
 
     async def submit_many(self, tickets: Sequence[OrderTicket]) -> list[SubmitResult]:
         """Up to 15 orders in one request, one verdict each, in order. They are not atomic: some may stand while others
@@ -207,7 +216,10 @@ class PolymarketClient:
             return [judge_failure(failure, self._clock())] * len(orders)
         named = [(prepared.order_id, ticket) for ticket, prepared in orders]
         results = judge_batch(named, answer.status, answer.body, answer.answered_at)
-        return [self._checked(each, ticket, answer.body) for each, (ticket, _) in zip(results, orders, strict=True)]
+        checked = [self._checked(each, ticket, answer.body) for each, (ticket, _) in zip(results, orders, strict=True)]
+        for each, (ticket, _) in zip(checked, orders, strict=True):
+            await self._refresh_for(ticket, each)
+        return checked
 
     async def cancel(self, market: str, order_id: str) -> None:
         """Ask for a cancel. Returning proves nothing: an order already matched, cancelled or unknown is no failure
@@ -251,7 +263,7 @@ class PolymarketClient:
         if merger is not None:
             return await merger.evidence(ticket, grace_ms=grace_ms)
         known = order_id or (await self.prepare(ticket)).order_id
-        return await self._orders.evidence(
+        seen = await self._orders.evidence(
             known,
             await self.markets.condition(ticket.market),
             await self.markets.fees(ticket.market),
@@ -261,6 +273,9 @@ class PolymarketClient:
             sent_at=sent_at,
             grace_ms=grace_ms,
         )
+        if ticket.side is Side.BUY and seen.filled and seen.complete and not seen.provisional:
+            self._refresh_later(known, ticket.market)
+        return seen
 
     async def look_up(self, order_id: str) -> ForeignOrder:
         """An order of this account by the venue's id, whoever placed it, its fills included.
@@ -316,8 +331,13 @@ class PolymarketClient:
     async def account(self) -> Account:
         """Cash, positions by token, working orders, all trades and merges; see `venues.polymarket.account`."""
         merged = self._merger.merged() if self._merger is not None else ()  # read first: the balances follow it
-        account = await self.holdings.account()
+        account = await self.holdings.account(merged)
         return replace(account, fills=tuple(sorted((*account.fills, *merged), key=in_time))) if merged else account
+
+    async def refresh_balances(self, markets: Sequence[str]) -> None:
+        """Have the CLOB read these tokens and our collateral again from the chain, as far as that can be had."""
+        for token in dict.fromkeys(("", *markets)):
+            await self.holdings.refresh(token)
 
     # --- the connection itself ------------------------------------------------------------------------------------
 
@@ -379,6 +399,23 @@ class PolymarketClient:
         if result.code in _STRANGE or result.code.startswith(UNDOCUMENTED):
             self._dead("order_answer", body, result.detail)
         return result
+
+    async def _refresh_for(self, ticket: OrderTicket, result: SubmitResult) -> None:
+        """A balance that the venue finds too small may be one that it keeps from before a fill. It is read again before
+        anybody hears of the refusal, so that the next try is judged by what there is."""
+        if result.code in STALE_CACHE:
+            await self.holdings.refresh(ticket.market if ticket.side is Side.SELL else "")
+
+    def _refresh_later(self, order_id: str, token: str) -> None:
+        """What was bought is on chain: have it seen, once an order, before it is to be sold. Nobody waits for that."""
+        if order_id in self._seen_bought:
+            return
+        if len(self._seen_bought) >= _MOST_PREPARED:
+            self._seen_bought.pop(next(iter(self._seen_bought)))
+        self._seen_bought[order_id] = None
+        task = asyncio.create_task(self.refresh_balances([token]))
+        self._refreshing.add(task)
+        task.add_done_callback(self._refreshing.discard)
 
     def _merger_for(self, ticket: OrderTicket) -> Merger | None:
         """Who carries a ticket out that is no order; None for orders, and where no wallet for it is configured."""
