@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 from temporalio import activity
 
 from activities.heartbeat import pulsed
 from activities.orders import retryable
-from domain.errors import Rejected, SurefootError
+from domain.errors import Rejected, SurefootError, Unavailable
 from domain.evidence import Resolution
 from domain.market import Venue
-from domain.plausible import judged_resolution, odd_foreign
-from domain.requests import LookUp, LookUpRequest, ResolutionRequest
+from domain.plausible import IMPOSSIBLE, judged_resolution, odd_foreign
+from domain.requests import LookUp, LookUpRequest, Position, PositionRequest, ResolutionRequest
 from ledger.port import OrderLedger
 from venues.port import VenueClient
+from venues.wire import wall_clock_us
 
 
 class PositionActivities:
     """Reads only; each may be repeated."""
 
-    def __init__(self, venues: Mapping[Venue, VenueClient], ledger: OrderLedger) -> None:
+    def __init__(
+        self, venues: Mapping[Venue, VenueClient], ledger: OrderLedger, clock: Callable[[], int] = wall_clock_us
+    ) -> None:
         self._venues = venues
         self._ledger = ledger
+        self._clock = clock
 
     @activity.defn(name="read_resolution")
     @pulsed
@@ -33,6 +38,24 @@ class PositionActivities:
             return judged_resolution(request.market, told)
         except SurefootError as failure:
             raise retryable(failure) from None
+
+    @activity.defn(name="read_position")
+    @pulsed
+    async def read_position(self, request: PositionRequest) -> Position:
+        """What the account holds in a market, and what the ledger's trades hold of it. Raises while either cannot be
+        asked. It reads the whole account: for a count that is in doubt, not for every order."""
+        venue = Venue(request.venue)
+        at = self._clock()
+        try:
+            account = await self._venues[venue].account()
+            held = await self._ledger.held_in(venue, request.market)
+        except SurefootError as failure:
+            raise retryable(failure) from None
+        shares = account.positions.get(request.market, Decimal(0))
+        own = held.pop(request.intent_id, Decimal(0))
+        if not shares.is_finite():
+            raise retryable(Unavailable(f"the venue says the position in {request.market} is {shares}", IMPOSSIBLE))
+        return Position(request.venue, request.market, shares, own, sum(held.values(), Decimal(0)), at)
 
     @activity.defn(name="look_up_order")
     @pulsed

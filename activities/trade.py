@@ -22,4 +22,5 @@ def trade_activities(
         settlement.record_trade,
         positions.read_resolution,
         positions.look_up_order,
+        positions.read_position,
     ]

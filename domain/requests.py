@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from domain.evidence import ForeignOrder, OrderEvidence
 from domain.intent import Intent
@@ -64,6 +65,38 @@ class LookUp:
 
     order: ForeignOrder | None
     refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRequest:
+    """Ask what the account holds in one market, and whose that is, for `intent_id` to judge a count by."""
+
+    venue: str
+    market: str
+    intent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Signed shares of one market, at `at` (our clock, µs; asked before, so never fresher than that).
+
+    `account` is what the venue says the account holds. `own` and `others` are what the ledger knows of it: this trade's
+    fills and counts so far, and those of all other trades, fills that are nobody's included; paid-out shares are gone
+    from all three. What this trade holds by the account's word is `account` − `others`. Neither side is the newest:
+    a venue may cache a balance, and a trade under way may not have written its last fill.
+    """
+
+    venue: str
+    market: str
+    account: Decimal
+    own: Decimal
+    others: Decimal
+    at: int = 0
+
+    @property
+    def left(self) -> Decimal:
+        """What is left for this trade once all others have theirs."""
+        return self.account - self.others
 
 
 @dataclass(frozen=True, slots=True)

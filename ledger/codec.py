@@ -235,6 +235,7 @@ def _fill_row(fill: Fill) -> dict[str, Any]:
         "status": fill.status,
         "taker": fill.taker,
         "merged": fill.merged,
+        "paid": fill.paid,
     }
 
 
@@ -336,6 +337,7 @@ def fill_of(row: Row) -> Fill:
         status=FillStatus(row["status"]),
         taker=row["taker"],
         merged=row["merged"],
+        paid=row["paid"],
     )
 
 

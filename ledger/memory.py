@@ -6,6 +6,7 @@ One test-suite runs against both, so what this fake accepts, Postgres accepts.
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
@@ -16,7 +17,7 @@ from domain.evidence import Fill, FillStatus, Redemption
 from domain.intent import Intent
 from domain.market import Venue
 from domain.operator import CommandRecord
-from domain.orders import OrderTicket, Purpose, SubmitResult, Verdict
+from domain.orders import OrderTicket, Purpose, Side, SubmitResult, Verdict
 from domain.snapshot import CashEntry, Ended, LedgerFacts, OrderFacts, Reservation, Send, TradeFacts, VenueCapital
 from domain.trade import DONE_TRADING, OrderRecord, Step, TradeRecord, TradeState
 from ledger import codec
@@ -248,6 +249,27 @@ class MemoryLedger(MemoryHalts, MemoryClaims):
 
     async def order_at(self, venue: Venue, order_id: str) -> OrderFacts | None:
         return self._at(venue, order_id)
+
+    async def held_in(self, venue: Venue, market: str) -> dict[str, Decimal]:
+        held: defaultdict[str, Decimal] = defaultdict(Decimal)
+        explained: defaultdict[str, Decimal] = defaultdict(Decimal)
+        moved: list[tuple[str, Decimal]] = []
+        for fill in self._fills.values():
+            if (fill.venue, fill.market) == (venue, market) and fill.status is not FillStatus.VOID:
+                order = self._orders.get(fill.client_order_id) or self._at(venue, fill.order_id)
+                moved.append((order.ticket.intent_id if order is not None else "", fill.shares))
+                if order is not None:
+                    explained[order.client_order_id] += fill.size
+        for order in self._orders.values():
+            ticket = order.ticket
+            if (ticket.venue, ticket.market) == (venue, market):
+                more = max(order.filled - explained[order.client_order_id], Decimal(0))
+                moved.append((ticket.intent_id, more if ticket.side is Side.BUY else -more))
+        paid = (one for one in self._redemptions.values() if (one.venue, one.market) == (venue, market))
+        moved += [(one.intent_id, -one.shares) for one in paid]
+        for owner, shares in moved:
+            held[owner] += shares
+        return {owner: shares for owner, shares in held.items() if shares}
 
     def _at(self, venue: Venue, order_id: str) -> OrderFacts | None:
         if not order_id:

@@ -55,6 +55,11 @@ class OrderLedger(Protocol):
         """The same by the venue's own id, for venues that know orders by no other."""
         ...
 
+    async def held_in(self, venue: Venue, market: str) -> dict[str, Decimal]:
+        """Signed shares of one market by trade; "" for fills that are nobody's. Fills that are void do not count,
+        shares counted without a fill do, and those that a market has paid for are gone. Who holds none is left out."""
+        ...
+
     async def record_fills(self, fills: Iterable[Fill]) -> None:
         """Record fills and their cash, each once. A provisional fill may become final or void, never the reverse."""
         ...

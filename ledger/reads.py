@@ -26,6 +26,34 @@ SELECT t.*, i.strategy, i.pair, i.size, i.edge, i.decided_at FROM trades_now t J
  ORDER BY i.decided_at DESC, t.intent_id LIMIT $3"""
 
 
+_HELD = """
+WITH counted AS (
+    SELECT COALESCE(named.intent_id, numbered.intent_id, '') AS intent_id,
+           COALESCE(named.client_order_id, numbered.client_order_id) AS own_id, f.side, f.size
+      FROM fills f
+      LEFT JOIN orders named ON named.client_order_id = f.client_order_id
+      LEFT JOIN LATERAL (SELECT intent_id, client_order_id FROM orders
+                          WHERE orders.order_id = f.order_id AND orders.venue = f.venue LIMIT 1) numbered ON TRUE
+     WHERE f.venue = $1 AND f.market = $2 AND f.status <> 'void'
+), unexplained AS (
+    SELECT o.intent_id, o.side,
+           o.filled - COALESCE((SELECT SUM(size) FROM counted WHERE own_id = o.client_order_id), 0) AS size
+      FROM orders o WHERE o.venue = $1 AND o.market = $2 AND o.filled > 0
+)
+SELECT intent_id, SUM(shares) AS shares FROM (
+    SELECT intent_id, CASE side WHEN 'buy' THEN size ELSE -size END AS shares FROM counted
+     UNION ALL
+    SELECT intent_id, CASE side WHEN 'buy' THEN size ELSE -size END FROM unexplained WHERE size > 0
+     UNION ALL
+    SELECT intent_id, -shares FROM redemptions WHERE venue = $1 AND market = $2
+) moved GROUP BY intent_id HAVING SUM(shares) <> 0"""
+
+
+async def held_in(connection: Connection, venue: Venue, market: str) -> dict[str, Decimal]:
+    rows = await connection.fetch(_HELD, venue, market)
+    return {row["intent_id"]: row["shares"] for row in rows}
+
+
 async def latest_run(connection: Connection) -> Run | None:
     row = await connection.fetchrow("SELECT * FROM runs ORDER BY started_at DESC, run_id DESC LIMIT 1")
     return _run(row) if row is not None else None

@@ -13,7 +13,7 @@ fresh AS (
     ON CONFLICT (venue, trade_id, order_id) DO UPDATE SET status = excluded.status
         WHERE fill_rank(excluded.status) > fill_rank(fills.status)
     RETURNING venue, trade_id || '/' || order_id AS ref, status, at, client_order_id, order_id,
-              CASE side WHEN 'sell' THEN price * size ELSE -price * size END - fee AS amount
+              CASE side WHEN 'sell' THEN 1 ELSE -1 END * COALESCE(paid, price * size) - fee AS amount
 ), owned AS (
     SELECT fresh.*, {owner} AS intent_id FROM fresh
 ), entries AS (

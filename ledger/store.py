@@ -252,6 +252,10 @@ class Ledger(ClaimStore, FaultStore):
         async with self._view() as connection:
             return await reads.order_at(connection, venue, order_id)
 
+    async def held_in(self, venue: Venue, market: str) -> dict[str, Decimal]:
+        async with self._view() as connection:
+            return await reads.held_in(connection, venue, market)
+
     # ------------------------------------------------------------------ one round trip
 
     async def _write(self, statement: str, *arguments: Any) -> Any:

@@ -35,6 +35,7 @@ SETTLE_TRADE = "settle_trade"
 RECORD_TRADE = "record_trade"
 READ_RESOLUTION = "read_resolution"
 LOOK_UP_ORDER = "look_up_order"
+READ_POSITION = "read_position"
 
 COMPARE_ACCOUNT = "compare_account"
 DRAW_CONSEQUENCES = "draw_consequences"

@@ -14,9 +14,16 @@ from activities.positions import PositionActivities
 from domain.evidence import ForeignOrder, OrderEvidence, Resolution
 from domain.market import Venue
 from domain.orders import Purpose, Quote, SubmitResult, Verdict
-from domain.requests import EvidenceRequest, LookUpRequest, QuoteRequest, ResolutionRequest
+from domain.requests import (
+    EvidenceRequest,
+    LookUpRequest,
+    Position,
+    PositionRequest,
+    QuoteRequest,
+    ResolutionRequest,
+)
 from tests.activities.ordering import HEDGE, PLANNED, RECHECK, Desk
-from tests.ledger.samples import START, A, B, D
+from tests.ledger.samples import START, A, B, D, intent
 
 RED_UNTIL = START * 3
 
@@ -124,3 +131,23 @@ async def test_a_payout_and_an_order_looked_up_are_judged_too(desk: Desk) -> Non
     assert answer.order is None
     assert "cannot be true" in answer.refusal
     assert placed.ticket.purpose is Purpose.ADOPTED
+
+
+async def test_a_position_is_told_with_whose_it_is(desk: Desk) -> None:
+    desk.venue.set_book(A, asks=[("0.40", "100")])
+    mine, other = intent(), intent(7)
+    positions = PositionActivities({Venue.KALSHI: desk.venue}, desk.ledger, lambda: desk.now)
+    await desk.open(mine)
+    await desk.open(other)
+    desk.venue.place_by_hand(A, HEDGE.side, "3", "0.40")
+    request = PositionRequest(Venue.KALSHI, A, mine.id)
+    told = await ActivityEnvironment().run(positions.read_position, request)
+    assert told == Position(Venue.KALSHI, A, account=D(23), own=D(10), others=D(10), at=desk.now)
+    assert told.left == 13
+
+
+async def test_a_position_that_cannot_be_read_is_asked_for_again(desk: Desk) -> None:
+    positions = PositionActivities({Venue.KALSHI: desk.venue}, desk.ledger)
+    bend(desk, "account", lambda said: replace(said, positions={A: D("NaN")}))
+    with pytest.raises(ApplicationError, match="position"):
+        await ActivityEnvironment().run(positions.read_position, PositionRequest(Venue.KALSHI, A, PLANNED.id))

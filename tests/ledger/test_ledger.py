@@ -14,7 +14,7 @@ from domain.errors import BadInput, Denied
 from domain.evidence import FillStatus
 from domain.invariants import shares_accounted
 from domain.market import Venue
-from domain.orders import Purpose, Verdict
+from domain.orders import Purpose, Side, Verdict
 from domain.snapshot import LedgerFacts
 from domain.trade import TradeState
 from ledger.memory import MemoryLedger
@@ -35,6 +35,7 @@ from tests.ledger.samples import (
     hedged,
     intent,
     order_id,
+    paid_out,
     standing_on_a,
     ticket,
 )
@@ -360,3 +361,41 @@ async def test_a_fill_in_a_foreign_market_is_recorded_all_the_same_and_left_to_t
     known = await facts(ledger)
     assert known.fills == (stray,)
     assert shares_accounted(known).holds is False
+
+
+# ---------------------------------------------------------------------- amounts, and who holds what
+
+
+async def test_a_fill_of_several_prices_is_kept_and_booked_with_what_was_paid(ledger: AnyLedger) -> None:
+    of = intent()
+    paid = D("50.000000000001")
+    several = replace(fill(ticket(of), size="100.14"), price=D("0.4993"), paid=paid)
+    assert several.price * several.size != paid
+    await ledger.record_fills([several])
+    known = await facts(ledger)
+    assert known.fills == (several,)
+    assert [entry.amount for entry in known.cash] == [-paid - several.fee]
+
+
+async def test_what_a_market_holds_is_told_by_trade(ledger: AnyLedger) -> None:
+    one, other, counted, done = (intent(n) for n in range(4))
+    await ledger.record_trade(RUN, one, hedged(one))
+    parked = standing_on_a(other)
+    await ledger.record_trade(RUN, other, parked)
+    await ledger.record_fills([replace(parked.fills[0], trade_id="void", status=FillStatus.VOID)])
+    await ledger.record_trade(RUN, counted, replace(standing_on_a(counted), fills=()))  # counted, no fill yet
+    await ledger.record_trade(RUN, done, paid_out(done))
+    stray = replace(fill(ticket(intent(9)), size="3"), side=Side.SELL)
+    await ledger.record_fills([stray])
+    assert await ledger.held_in(Venue.KALSHI, A) == {one.id: 10, other.id: 10, counted.id: 10, "": -3}
+    assert await ledger.held_in(Venue.KALSHI, B) == {one.id: 10}
+    assert await ledger.held_in(Venue.POLYMARKET, A) == {}
+
+
+async def test_a_fill_that_names_the_venues_own_id_alone_is_its_trades(ledger: AnyLedger) -> None:
+    of = intent()
+    asked = ticket(of)
+    await ledger.begin_order(RUN, of, asked, body(asked), START, order_id=order_id(asked))
+    await ledger.finish_order(asked, accepted(asked, "4"))
+    await ledger.record_fills([replace(fill(asked, "3"), client_order_id="")])
+    assert await ledger.held_in(Venue.KALSHI, A) == {of.id: 4}  # three explained, one counted
