@@ -97,14 +97,15 @@ class Driver:
                 raise
             return self._kept(action, command, self._described(error))
 
-    def force_flat(self, command: OperatorCommand) -> None:
-        """An unwind that nobody waits for: done if it still can be, else told in the story."""
+    def signalled(self, action: Action, command: OperatorCommand) -> None:
+        """A command that nobody waits for: carried out if it still can be, else told in the story."""
         try:
-            self.may(Action.FORCE_FLAT, command)
+            self.may(action, command)
         except ValueError as refusal:
-            self._tell(f"{command.author} asked to unwind ({command.reason}), too late: {refusal}")
+            asked = "unwind" if action is Action.FORCE_FLAT else action
+            self._tell(f"{command.author} asked to {asked} ({command.reason}), too late: {refusal}")
         else:
-            self.take(Action.FORCE_FLAT, command)
+            self.take(action, command)
 
     def resume(self, build: str) -> None:
         """A worker of that build has started; a parked trade may go on if its code is new."""

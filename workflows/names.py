@@ -14,6 +14,7 @@ UPDATE_RETRY = "retry"
 UPDATE_ACCEPT = "accept"
 UPDATE_ADOPT = "adopt"
 SIGNAL_FORCE_FLAT = "force_flat"  # OperatorCommand: the same, accepted even while no worker is up
+SIGNAL_COMMAND = "command"  # Action, OperatorCommand: any of the updates above, left for a trade that cannot answer now
 SIGNAL_ORDER_UPDATE = "order_update"  # client order id: the venue said something new about this order
 SIGNAL_RESUME = "resume"  # build id of the worker that asks: a parked trade goes on where it stood, if its code is new
 QUERY_RECORD = "record"  # -> TradeRecord: the trade as it stands now

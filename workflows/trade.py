@@ -101,7 +101,13 @@ class TradeWorkflow:
     @workflow.signal(name=names.SIGNAL_FORCE_FLAT)
     def force_flat(self, command: OperatorCommand) -> None:
         """An unwind while no worker is up to validate it: done if it still can be, else told in the story."""
-        self._driver.force_flat(command)
+        self._driver.signalled(Action.FORCE_FLAT, command)
+        self._desk.wake()
+
+    @workflow.signal(name=names.SIGNAL_COMMAND)
+    def command(self, action: Action, command: OperatorCommand) -> None:
+        """Any command, left for a trade that could not answer."""
+        self._driver.signalled(action, command)
         self._desk.wake()
 
     @workflow.signal(name=names.SIGNAL_RESUME)

@@ -74,7 +74,7 @@ class Carrier:
         loop = asyncio.get_running_loop()
         if command.name == PAUSE:
             wait_s = command.arguments[0] / 1000
-            self._timers[id(history), n] = loop.call_later(wait_s, history.add, Kind.TIMER, None, n)
+            self._timers[id(history), n] = loop.call_later(wait_s, history.add, Kind.TIMER, None, n, history.run)
         else:
             self._keep(loop.create_task(self._carry(history, n, command)))
 
@@ -84,10 +84,10 @@ class Carrier:
             timer.cancel()
 
     async def _carry(self, history: History, n: int, command: Command) -> None:
-        request = _REQUESTS[command.name](*command.arguments)
+        run, request = history.run, _REQUESTS[command.name](*command.arguments)
         answer = await self._perform(command.name, request)
         self._answered(history, command, answer)
-        history.add(Kind.ANSWER, answer, n)
+        history.add(Kind.ANSWER, answer, n, run)
 
     async def _perform(self, name: str, request: Any) -> Any:
         if name == "submit":

@@ -3,7 +3,8 @@
 The history outlives whatever runs on it. A process that dies is dropped in the middle of its coroutine; the next one
 makes a new `Trade` and calls its `run` from the start: every call in the history must be made again, exactly as
 recorded, and is answered from there at the workflow time of then; what people said is heard at the same point. Where
-the history ends, life goes on.
+the history ends, life goes on. A run that continues as new leaves a memory behind, as bytes; the next one begins from
+it with a history of its own.
 
 What one process decided counts only from the moment its next command is in the history, or it waits with nothing left
 to do: before that, a crash loses it, and the same events are taken up again later, at a later time.
@@ -17,16 +18,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from pydantic import TypeAdapter
+
 from domain.evidence import OrderEvidence, Resolution
 from domain.intent import Intent
 from domain.operator import Action, OperatorCommand
 from domain.orders import Guard, OrderTicket, Quote, SubmitResult
 from domain.requests import LookUp, Settlement
 from domain.trade import TradeRecord
-from workflows.lifecycle import Trade
-from workflows.state import EDITION, Fault
+from workflows.driver import Driver
+from workflows.state import EDITION, Fault, TradeMemory, carried
 
 PAUSE = "pause"
+_MEMORY = TypeAdapter(TradeMemory)  # as production's payload converter does
 
 
 class Died(BaseException):
@@ -94,6 +98,10 @@ class Server(Protocol):
         """Milliseconds for which the process is down if it dies here (asked, recorded, answered); None if not."""
         ...
 
+    def continued(self, history: History, memory: TradeMemory) -> None:
+        """A run has ended and the trade goes on in another."""
+        ...
+
     def shown(self, history: History, record: TradeRecord) -> None:
         """People saw this, in the first process that got there."""
         ...
@@ -105,6 +113,8 @@ class History:
     def __init__(self, intent: Intent, server: Server, most_commands: int = 3_000) -> None:
         self.intent = intent
         self.server = server
+        self.run = 0
+        self.memory: bytes | None = None
         self.commands: list[Command] = []
         self.events: list[Event] = []
         self.kept = 0
@@ -112,7 +122,18 @@ class History:
         self._most = most_commands
         self._news: asyncio.Future[None] | None = None
 
-    def add(self, kind: Kind, value: Any, n: int = -1) -> None:
+    def continue_as_new(self, memory: TradeMemory) -> None:
+        """A run of its own from here on. What is still under way for this one is heard no more; messages that nobody
+        has taken up are."""
+        unheard = [event for event in self.events[self.kept :] if event.n < 0]
+        self.memory = _MEMORY.dump_json(carried(memory))
+        self.run += 1
+        self.commands, self.events, self.kept = [], unheard, 0
+
+    def add(self, kind: Kind, value: Any, n: int = -1, run: int | None = None) -> None:
+        """An event of a run: of this one, if none is given."""
+        if run is not None and run != self.run:
+            return
         self.events.append(Event(kind, n, value))
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
@@ -139,14 +160,18 @@ class Process:
         self._history = history
         self._server = history.server
         self._asked = 0
-        self._cursor = 0
+        self.cursor = 0
         self._now = history.server.now() if not history.commands else history.commands[0].at
         self._messages = self._heard = 0
-        self.trade = Trade(history.intent, self)
+        memory = None if history.memory is None else _MEMORY.validate_json(history.memory)
+        self.trade = Driver(history.intent, self, memory)
 
-    async def run(self) -> TradeRecord:
-        """The trade's record at its end. Raises `Died` where the process does."""
-        return await self.trade.run()
+    async def run(self) -> TradeRecord | TradeMemory:
+        """The trade's record at its end, or what its next run begins from. Raises `Died` where the process does."""
+        try:
+            return await self.trade.run()
+        finally:
+            self.trade.abandon()
 
     @property
     def replaying(self) -> bool:
@@ -228,8 +253,8 @@ class Process:
                 raise Forked(f"command {n} was {known.name}{known.arguments}; replayed it is {name}{arguments}")
             return n
         self._die("asked")
-        history.command(Command(name, arguments, self._now, self._cursor))
-        history.kept = self._cursor
+        history.command(Command(name, arguments, self._now, self.cursor))
+        history.kept = self.cursor
         self._die("recorded")
         return n
 
@@ -240,20 +265,20 @@ class Process:
                 if n == len(history.commands) - 1:
                     self._server.withdraw(history, n)
                 return None
-            if self._cursor == len(history.events):
-                history.kept = self._cursor
+            if self.cursor == len(history.events):
+                history.kept = self.cursor
                 await history.news()
                 continue
-            event = history.events[self._cursor]
-            if self._cursor >= history.kept:
+            event = history.events[self.cursor]
+            if self.cursor >= history.kept:
                 self._die("answered")
                 event.seen_at = self._server.now()
-            self._cursor += 1
+            self.cursor += 1
             self._now = event.seen_at
             if event.n == n:
                 return event.value
             if event.n < 0:
-                self._hear(event, old=self._cursor <= history.kept)
+                self._hear(event, old=self.cursor <= history.kept)
 
     def _hear(self, event: Event, *, old: bool) -> None:
         """A message, as `workflows.trade` takes it: an update passes its validator or leaves no trace, a signal is
@@ -274,7 +299,7 @@ class Process:
         if not refused:
             self.trade.take(action, command)
         elif action is Action.FORCE_FLAT:
-            self.trade.tell(f"{command.author} asked to unwind ({command.reason}), too late: {refused}")
+            self.trade.signalled(action, command)
         else:
             return
         self._messages += 1
@@ -286,19 +311,27 @@ class Process:
 
 
 async def carry(history: History, died: Callable[[Died], None]) -> TradeRecord:
-    """Carry the trade to its end through as many processes as it takes; then replay all of it once more."""
+    """Carry the trade to its end through as many processes and runs as it takes; replay each run once more."""
     while True:
         process = Process(history)
         try:
-            record = await process.run()
+            end = await process.run()
         except Died as death:
             died(death)
             await asyncio.sleep(death.down_ms / 1000)
-        else:
-            break
-    history.record, history.kept = record, len(history.events)
+            continue
+        if isinstance(end, TradeRecord):
+            history.record = end
+        history.kept = process.cursor if isinstance(end, TradeMemory) else len(history.events)
+        await _replay(history, end)
+        if isinstance(end, TradeRecord):
+            return end
+        history.server.continued(history, end)
+        history.continue_as_new(end)
+
+
+async def _replay(history: History, end: TradeRecord | TradeMemory) -> None:
     again = Process(history)
     replayed = await again.run()
-    if replayed != record:
-        raise Forked(f"the whole history replays to another record: {replayed}, not {record}")
-    return record
+    if replayed != end:
+        raise Forked(f"the whole history replays to another end: {replayed}, not {end}")

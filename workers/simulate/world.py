@@ -37,6 +37,7 @@ from workers.simulate.ledgers import StormyLedger
 from workers.simulate.scenario import START, Happening, Plan, Scenario
 from workers.simulate.weather import Weather
 from workers.simulate.wire import Wire
+from workflows.state import TradeMemory
 
 RUN_ID = "simulation"
 _MOST_SECONDS = 40 * 86_400
@@ -57,6 +58,7 @@ class Life:
     disagreed: int = 0
     closed_at: int | None = None
     told: int = 0
+    broken_on_purpose: bool = False
 
 
 class World:
@@ -318,6 +320,11 @@ class World:
             return None
         life.deaths.add(n)
         return 0
+
+    def continued(self, history: History, memory: TradeMemory) -> None:
+        """No life may raise anything here: what parks it is a find."""
+        if memory.fault is not None and not self._life_of[history.intent.id].broken_on_purpose:
+            self.fail(f"{self._name(history)} was parked: {memory.fault.text}")
 
     def shown(self, history: History, record: TradeRecord) -> None:
         life = self._life_of[history.intent.id]
