@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 import structlog
@@ -146,7 +147,7 @@ class UserChannel:
         if isinstance(news, FillMessage):
             await self._fill(news)
         elif isinstance(news, UserOrderMessage):
-            await self._wake(news.client_order_id or "", None)
+            await self._wake(await self._name(news.client_order_id, news.order_id), None)
         elif news.event_type in _PAYING:
             await self._resolved(news.market_ticker, news.event_type)
         elif news.event_type == _NEW_GRID:
@@ -154,9 +155,19 @@ class UserChannel:
 
     async def _fill(self, message: FillMessage) -> None:
         fill = fill_from_stream(message)
-        if fill is not None and fill.client_order_id:
+        name = await self._name(message.client_order_id, message.order_id)
+        if fill is not None and name:
+            fill = replace(fill, client_order_id=name)
             await self._ledger.record_fills([fill])
-        await self._wake(message.client_order_id or "", fill)
+        await self._wake(name, fill)
+
+    async def _name(self, said: str | None, order_id: str) -> str:
+        """Our own name of an order: the message's, or else, since the venue has ceased to say it in fills elsewhere,
+        the one on record under the venue's id; "" for an order that nobody here sent."""
+        if said or not order_id:
+            return said or ""
+        order = await self._ledger.order_at(Venue.KALSHI, order_id)
+        return "" if order is None else order.client_order_id
 
     async def _wake(self, client_order_id: str, fill: Fill | None) -> None:
         if client_order_id:

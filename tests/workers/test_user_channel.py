@@ -105,6 +105,21 @@ async def test_a_fill_is_on_record_before_anyone_asks_for_it() -> None:
     assert (fill.size, fill.price, fill.fee) == (Decimal(10), Decimal("0.4"), Decimal("0.168"))
 
 
+@pytest.mark.parametrize("said", [{"client_order_id": None}, {"client_order_id": ""}])
+async def test_a_fill_that_names_only_the_venues_order_is_recorded_under_our_own_name(said: dict[str, Any]) -> None:
+    ledger = await begun(accepted(ORDER))
+    await UserChannel(FakeTemporal(), ledger).take(fill_frame(**said))  # type: ignore[arg-type]
+    (fill,) = (await ledger.trade(PLANNED.id)).fills
+    assert fill.client_order_id == ORDER.client_order_id
+
+
+async def test_a_fill_of_an_order_that_neither_side_names_is_left_to_the_reconciliation() -> None:
+    ledger = await begun(accepted(ORDER))
+    stranger = fill_frame(client_order_id="", order_id="nobody-s")
+    await UserChannel(FakeTemporal(), ledger).take(stranger)  # type: ignore[arg-type]
+    assert (await ledger.trade(PLANNED.id)).fills == ()
+
+
 async def test_a_trade_whose_order_was_never_answered_is_woken() -> None:
     temporal = FakeTemporal()
     await UserChannel(temporal, await begun(None)).take(fill_frame())  # type: ignore[arg-type]

@@ -43,6 +43,7 @@ from venues.kalshi.translate import (
     fill_from_row,
     foreign_order,
     name_of,
+    order_dead,
     order_evidence,
     quote_from_levels,
     resolution_of,
@@ -306,7 +307,7 @@ class KalshiClient:
         positions: dict[str, Decimal] = {}
         for held in await self.wire.pages("/portfolio/positions", PositionsPage):
             positions.update((row.ticker, row.position_fp) for row in held.market_positions or ())
-        resting = [order for order in orders.values() if order.status == "resting"]
+        resting = [order for order in orders.values() if not order_dead(order)]
         client_ids = {order_id: name_of(order) for order_id, order in orders.items()}
         return Account(
             cash=await self.cash() + held_back(resting, positions),

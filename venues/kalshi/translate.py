@@ -37,7 +37,8 @@ _MAKER_SHARE = {
     "quadratic_with_maker_fees": Decimal("0.25"),
     "quadratic_with_combo_maker_fees": Decimal("0.5"),
 }
-_DONE = frozenset({"executed", "canceled"})
+_DONE = frozenset({"executed", "canceled", "cancelled", "expired", "killed", "rejected"})
+"""The first two are documented; the others say in any case that the order trades no more, and its counts stand."""
 _PAID = frozenset({"finalized", "settled"})  # `settled` is the filter's word, and was an older answer's
 
 
@@ -115,11 +116,17 @@ def fill_from_stream(message: FillMessage) -> Fill | None:
     )
 
 
+def order_dead(order: Order) -> bool:
+    """Whether an order can trade no more. A status not known counts as working."""
+    return order.status.lower() in _DONE
+
+
 def order_evidence(order: Order, client_order_id: str, fills: tuple[Fill, ...], *, fresh_at: int) -> OrderEvidence:
-    """What a listed order proves. `executed` and `canceled` are DONE; `resting`, and any word not known, RESTING.
+    """What a listed order proves. `executed`, `canceled` and their like are DONE; `resting`, and any word not known,
+    RESTING.
 
     A lagging read shows a finished order as resting; for an order that cannot rest the caller polls on."""
-    done = order.status in _DONE
+    done = order_dead(order)
     return OrderEvidence(
         client_order_id=client_order_id,
         status=OrderStatus.DONE if done else OrderStatus.RESTING,

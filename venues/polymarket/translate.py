@@ -44,7 +44,9 @@ _MICROS = Decimal(1_000_000)
 _FINAL = {"CONFIRMED": FillStatus.FINAL, "FAILED": FillStatus.VOID}
 _UNSETTLED = frozenset({"MATCHED", "MATCHED_NOT_BROADCASTED", "RETRYING"})
 _LIVE = frozenset({"LIVE", "DELAYED", "UNMATCHED"})
-_DEAD = frozenset({"MATCHED", "INVALID"})
+_DEAD = frozenset({"MATCHED", "INVALID", "EXPIRED", "KILLED", "REJECTED"})
+"""Besides every word that begins with CANCEL. The last three are documented nowhere and were seen in lists and streams;
+what they say of what filled before is the row's own count, as with any other."""
 
 FeesOf = Callable[[str], FeeSchedule]
 """The fee schedule of a token."""

@@ -178,7 +178,7 @@ def _event(said: _Message) -> UserEvent:
         trade_id=said.id,
         market=market,
         asset=asset,
-        status=status.removeprefix(_STATUS_PREFIX),
+        status=status.upper().removeprefix(_STATUS_PREFIX),
         side=side,
         size=_amount(said.size),
         price=_amount(said.price),

@@ -138,12 +138,13 @@ def _read_header(path: Path, text: str) -> _Header:
             f"{FORMAT!r} version {VERSION}. Write the file again with this version",
             "bad_version",
         )
-    events = {spec.market: spec.event for spec in header.markets}
+    # Of a condition one token is a market here, and the other, its complement, may be the one that won.
+    events = {name: spec.event for spec in header.markets for name in (spec.market, spec.complement) if name}
     for result in header.results:
         if events.get(result.winner) != result.event:
             raise BadInput(
-                f"{path.name} line 1: {result.winner} is said to win {result.event}; expected a market of that event. "
-                "Write the file again from its source",
+                f"{path.name} line 1: {result.winner} is said to win {result.event}; expected a market of that event, "
+                "or the other token of one. Write the file again from its source",
                 "bad_result",
             )
     return header

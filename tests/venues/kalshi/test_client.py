@@ -307,3 +307,26 @@ async def test_a_market_that_is_not_active_is_not_open_and_one_without_fractions
 async def test_a_market_the_venue_does_not_know_is_rejected(client: KalshiClient) -> None:
     with pytest.raises(Rejected, match="not_found"):
         await client.market("KXNOWHERE")
+
+
+@pytest.mark.parametrize("word", ["executed", "canceled", "cancelled", "Expired", "KILLED", "rejected"])
+async def test_whatever_word_says_that_an_order_trades_no_more_its_counts_are_final(
+    venue: FakeKalshi, client: KalshiClient, word: str
+) -> None:
+    asked = ticket()
+    listed = order(asked, status=word, fill_count_fp="0.00", remaining_count_fp="0.00")
+    venue.on("GET", "/portfolio/orders/o-1", says({"order": listed}))
+    seen = await client.evidence(asked, order_id="o-1", sent_at=NOW, grace_ms=0)
+    assert (seen.status, seen.filled, seen.complete) == (OrderStatus.DONE, 0, True)
+
+
+async def test_an_order_in_a_word_that_is_new_counts_as_working_and_is_listed_as_such(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    counts = {"fill_count_fp": "0.00", "remaining_count_fp": "10.00", "yes_price_dollars": "0.5600"}
+    listed = order(ticket(), status="parked", **counts)
+    venue.on("GET", "/portfolio/fills", says({"fills": [], "cursor": ""}))
+    venue.on("GET", "/portfolio/orders", says({"orders": [listed], "cursor": ""}))
+    venue.on("GET", "/portfolio/positions", says({"market_positions": [], "cursor": ""}))
+    venue.on("GET", "/portfolio/balance", says({"balance": 100, "balance_dollars": "1.0000"}))
+    assert [one.order_id for one in (await client.account()).open_orders] == ["o-1"]

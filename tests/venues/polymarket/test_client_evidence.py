@@ -86,7 +86,17 @@ async def test_an_order_that_works_or_may_work_is_resting_with_what_is_left(
 
 
 @pytest.mark.parametrize(
-    "status", ["CANCELED", "CANCELED_EXPIRED_ORDER", "INVALID", "CANCELED_order couldn't be fully filled. FOK orders…"]
+    "status",
+    [
+        "CANCELED",
+        "CANCELED_EXPIRED_ORDER",
+        "INVALID",
+        "CANCELED_order couldn't be fully filled. FOK orders…",
+        "EXPIRED",
+        "ORDER_STATUS_EXPIRED",
+        "killed",
+        "REJECTED",
+    ],
 )
 async def test_a_killed_or_cancelled_order_is_done_with_nothing(
     venue: Scripted, client: PolymarketClient, order_id: str, status: str

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import pytest
 
 from domain.errors import BadInput
-from venues.recording import session_file, synth
+from venues.recording import session_file, synth, synth_cross
 from venues.recording.open import open_recording
 
 
@@ -27,6 +28,24 @@ def test_what_is_written_is_read_back_equal(tmp_path: Path) -> None:
     session_file.write(session, path)
     assert session_file.read(path) == session
     assert open_recording(str(path)) == session
+
+
+@pytest.mark.parametrize("second", [False, True])
+def test_a_session_is_read_back_whichever_token_of_a_condition_won(tmp_path: Path, second: bool) -> None:
+    made = (synth_cross.make(seed, seconds=8) for seed in range(50))
+    session = next(one for one in made if (one.results[1].winner == one.markets[2].complement) is second)
+    path = tmp_path / "cross.session.jsonl.gz"
+    session_file.write(session, path)
+    assert session_file.read(path) == session
+
+
+def test_a_winner_that_is_no_market_of_its_event_is_refused(tmp_path: Path) -> None:
+    header = next(session_file.lines(synth.make(3, seconds=8))).decode()
+    document = json.loads(header)
+    document["results"][0]["winner"] = "SOMEBODY"
+    with pytest.raises(BadInput, match="SOMEBODY is said to win") as refused:
+        session_file.read(damaged(tmp_path, json.dumps(document), 1))
+    assert refused.value.code == "bad_result"
 
 
 @pytest.mark.parametrize(
