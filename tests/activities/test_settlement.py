@@ -9,10 +9,10 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.settlement import SettlementActivities
+from activities.settlement import SettlementActivities, _agree
 from domain.evidence import OrderStatus
 from domain.market import MarketSpec, Venue
-from domain.orders import OrderTicket, Purpose
+from domain.orders import OrderTicket, Purpose, Verdict
 from domain.requests import RecordRequest, Settlement, SettleRequest
 from domain.trade import OrderRecord, Outcome, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
@@ -138,6 +138,22 @@ async def test_a_refused_order_has_proved_itself_and_is_not_asked_for(desk: Desk
     settlement = await desk.settle(replace(record, outcome=Outcome.DENIED))
     assert settlement.agrees
     assert not settlement.evidence
+
+
+async def test_a_refused_order_that_has_fills_all_the_same_is_asked_for_and_its_fills_are_booked(desk: Desk) -> None:
+    record = await desk.trade(LEG_A, LEG_B)
+    refused = replace(record.orders[1], result=replace(DENIED, verdict=Verdict.REJECTED, at=desk.now))
+    settlement = await desk.settle(replace(record, orders=(record.orders[0], refused)))
+    assert settlement.agrees
+    assert settlement.record.hedged == D(10)
+
+
+async def test_a_count_that_no_evidence_speaks_of_is_not_agreed(desk: Desk) -> None:
+    record = await desk.trade(LEG_A, LEG_B)
+    evidence = (await desk.settle(record)).evidence
+    assert _agree(record, list(evidence))
+    assert not _agree(record, list(evidence[:1]))
+    assert not _agree(replace(record, orders=record.orders[:1]), [])
 
 
 async def test_settling_twice_books_everything_once(desk: Desk) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.fees import FeeSchedule, RoundingAccumulator, quadratic_fee
+from domain.fees import FeeModel, FeeSchedule, RoundingAccumulator, quadratic_fee
 
 prices = st.integers(1, 9_999).map(lambda n: n * 100)  # $0.0001 to $0.9999, in micros
 sizes = st.integers(1, 10**8).map(lambda n: n * 10_000)  # a hundredth of a contract upwards
@@ -29,6 +29,26 @@ rates = st.sampled_from([70_000, 35_000, 17_500, 0])
 )
 def test_the_fee_of_known_fills(price: str, size: str, fee: str) -> None:
     assert FeeSchedule().trade_fee(Decimal(price), Decimal(size)) == Decimal(fee)
+
+
+@pytest.mark.parametrize(
+    ("rate", "price", "size", "fee"),
+    [
+        ("0.07", "0.50", "100", "1.75"),  # the dearest of the venue's own table for crypto markets
+        ("0.05", "0.50", "100", "1.25"),  # and for sports
+        ("0.05", "0.13", "25", "0.14138"),  # 0.141375: the half goes up
+        ("0.05", "0.50", "0.01", "0.00013"),  # 0.000125
+        ("0.05", "0.48", "0.01", "0.00012"),  # 0.0001248
+        ("0.05", "0.49", "1.23", "0.01537"),  # 0.01536885
+        ("0.05", "0.001", "0.01", "0"),
+        ("0", "0.50", "100", "0"),  # geopolitics
+    ],
+)
+def test_polymarkets_fee_is_rounded_half_up_to_a_hundred_thousandth_of_a_dollar(
+    rate: str, price: str, size: str, fee: str
+) -> None:
+    charged = FeeSchedule(taker=Decimal(rate), unit=Decimal("0.000001"), model=FeeModel.POLYMARKET)
+    assert charged.trade_fee(Decimal(price), Decimal(size)) == Decimal(fee)
 
 
 def test_makers_pay_nothing_unless_the_series_says_so() -> None:

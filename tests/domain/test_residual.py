@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -103,6 +104,21 @@ def test_only_the_levels_within_the_budget_are_taken() -> None:
     offered = book(("0.60", "4"), ("0.61", "4"), ("0.70", "4"))
     found = best(pair(offered, floor="-0.50", ways=frozenset({Way.COMPLETE})))
     assert (found.size, found.limit) == (D(8), D("0.61"))
+
+
+def test_a_fee_that_rounding_makes_larger_than_the_budget_is_not_paid() -> None:
+    """Three hundredths at 57 cents cost $0.0171 and a fee of $0.00051, rounded up to $0.0006: $0.0012 are lost, not
+    $0.00111."""
+    rounded: dict[str, Any] = {"shares": "0.03", "cash": "-0.0135", "ways": frozenset({Way.COMPLETE})}
+    assert pair(book(("0.57", "0.03")), floor="-0.00115", **rounded).best is None
+    assert pair(book(("0.57", "0.03")), floor="-0.00132", **rounded).best is not None
+
+
+def test_every_further_fill_rounds_its_own_fee() -> None:
+    rounded: dict[str, Any] = {"shares": "0.03", "cash": "-0.0135", "ways": frozenset({Way.COMPLETE})}
+    hundredths = book(("0.57", "0.01"), ("0.57", "0.01"), ("0.57", "0.01"))
+    assert best(pair(hundredths, floor="-0.00152", **rounded)).size == D("0.02")  # two roundings, no third
+    assert best(pair(hundredths, floor="-0.00172", **rounded)).size == D("0.03")
 
 
 @pytest.mark.parametrize(

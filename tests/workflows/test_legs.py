@@ -51,6 +51,19 @@ async def test_a_later_leg_is_for_what_all_before_it_filled() -> None:
     )
 
 
+async def test_a_later_leg_is_for_the_least_of_what_those_before_it_filled_not_for_the_last() -> None:
+    """Leg A fills half; leg B, sized in dollars, brings more than that when its price improves."""
+    stage = Rehearsal(reshape=basket)
+    stage.venue.in_collateral = True
+    stage.venue.script("submit", Fault.PARTIAL)
+    stage.venue.set_book(B, bids=[("0.18", "50")], asks=[("0.20", "3"), ("0.30", "50")])
+    record = await stage.run()
+    assert stage.sent()[1:3] == ["hedge B1 buy 5 at 0.30", "hedge C1 buy 5 at 0.20"], stage.story()
+    assert sum(fill.size for fill in await stage.fills() if fill.market == B) == 6
+    assert record.outcome is Outcome.HEDGED, stage.story()
+    assert await stage.broken() == []
+
+
 async def test_a_leg_that_brings_nothing_stops_the_next_and_all_that_stands_is_given_back() -> None:
     stage = Rehearsal(reshape=basket)
     stage.venue.set_book(B)
