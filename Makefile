@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install check format test demo bench fuzz histories simulate chaos conformance requirements clean
+.PHONY: help install check format test demo bench fuzz histories simulate chaos conformance verify verify-slice requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -48,6 +48,13 @@ simulate: install ## SEEDS=n worlds on virtual time, faults and crashes at every
 chaos: install ## kill real processes at every step of every path; MINUTES= bounds it, ONLY= names one step, RESUME=1 leaves out those done
 	@$(BIN)/python -m workers.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only '$(ONLY)') \
 		$(if $(RESUME),--resume)
+
+verify: install ## the long ladder: 1,000,000 seeds, all of chaos, two hours of the wire fuzzer, every mutant; goes on where it stopped (MINUTES= each, ONLY=)
+	@$(BIN)/python -m workers.verify $(ONLY) $(if $(MINUTES),--minutes $(MINUTES))
+
+verify-slice: install ## at most ten minutes of it, keeping nothing: the first 20,000 seeds, and a minute and a half of lies on the wire
+	$(BIN)/surefoot simulate --seeds 20000
+	$(BIN)/python -m workers.wire_fuzz --minutes 1.5
 
 histories: install ## record one history of every path for the replay tests (20 seconds; PATHS= chooses)
 	@$(BIN)/python -m workers.histories $(PATHS)

@@ -12,24 +12,11 @@ import sys
 import time
 from collections import deque
 
-from workers.verify.digest import TREE
 from workers.verify.mutants import reach
 from workers.verify.mutants.changes import Mutant, mutants
+from workers.verify.mutants.targets import TARGETS
 from workers.verify.mutants.trial import Trials, run
 from workers.verify.mutants.verdicts import SURVIVED, Verdicts, explanations, score
-
-TARGETS = (
-    "domain.residual",
-    "domain.exposure",
-    "domain.invariants",
-    "ledger.capital",
-    "ledger.halts",
-    "activities.settlement",
-    "activities.orders",
-    *sorted(f"workflows.{file.stem}" for file in (TREE / "workflows").glob("*.py") if file.stem not in (
-        "__init__", "names", "desk", "fake_desk")),
-)  # fmt: skip
-"""`desk` is a port, `names` are words, `fake_desk` is a tool of the tests."""
 
 
 def main() -> int:
