@@ -1,15 +1,61 @@
-"""Judge a count beyond what an order was signed for, by the account's position."""
+"""Judge a count beyond what an order was signed for, by the account's position.
+
+| the list | the position                       | next                                                             |
+|----------|------------------------------------|------------------------------------------------------------------|
+| beyond   | bears the count out                | it is real: adopted, and an overfill like any other              |
+| beyond   | does not                           | STUCK with the numbers; looked at again, since a balance may lag |
+| beyond   | does not, and a person said unwind | what the position bears out is the count                         |
+| beyond   | cannot be read                     | looked at again                                                  |
+"""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from domain.evidence import OrderEvidence
+from domain.money import plain
+from domain.orders import Side
 
 if TYPE_CHECKING:
     from workflows.lifecycle import Trade
     from workflows.orders import Order
 
+_ZERO = Decimal(0)
 
-async def confirmed(trade: Trade, order: Order, evidence: OrderEvidence) -> bool:
-    return True
+
+async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decimal | None:
+    """How much of the order is there by the account's word: all that the list counts, or what a person's unwind has to
+    go by. None while that is open."""
+    ticket = order.ticket
+    position = await trade.desk.position(ticket.venue, ticket.market, trade.intent.id)
+    if position is None:
+        return None
+    rest = sum((_signed(other, other.filled) for other in trade.orders.orders if _beside(other, order)), _ZERO)
+    there = position.left - rest if ticket.side is Side.BUY else rest - position.left
+    if there >= evidence.filled:
+        trade.tell(
+            f"{ticket.leg}{ticket.attempt}: the list counts {plain(evidence.filled)} of {plain(ticket.size)}, beyond "
+            f"what was signed, and the position bears it out: {plain(position.left)} are this trade's."
+        )
+        return evidence.filled
+    if trade.commands.unwinding:
+        return max(there, _ZERO)
+    if not order.doubted:
+        order.doubted = True
+        said = order.result.detail if order.result is not None else "nothing"
+        trade.tell(
+            f"{ticket.leg}{ticket.attempt}: the answer said: {said}. The list counts {plain(evidence.filled)} of "
+            f"{plain(ticket.size)} signed. The account holds {plain(position.account)} in {ticket.market}, "
+            f"{plain(position.others)} of them other trades', which leaves {plain(max(there, _ZERO))} for this order."
+        )
+        await trade.park("a count beyond what was signed is not borne out by the position")
+    return None
+
+
+def _beside(other: Order, order: Order) -> bool:
+    return other is not order and (other.ticket.venue, other.ticket.market) == (order.ticket.venue, order.ticket.market)
+
+
+def _signed(order: Order, shares: Decimal) -> Decimal:
+    return shares if order.ticket.side is Side.BUY else -shares

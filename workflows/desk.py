@@ -10,7 +10,7 @@ from typing import Protocol
 from domain.evidence import OrderEvidence, Resolution
 from domain.intent import Intent
 from domain.orders import Guard, OrderTicket, Quote, SubmitResult
-from domain.requests import LookUp, Settlement
+from domain.requests import LookUp, Position, Settlement
 from domain.trade import TradeRecord
 from workflows.state import Fault
 
@@ -18,9 +18,10 @@ from workflows.state import Fault
 class Desk(Protocol):
     """Every call may take long, and the process may die during any of them; none may be inferred to have failed.
 
-    `submit` returns UNKNOWN for whatever it cannot prove. `evidence`, `quote` and `resolution` return None when the
-    venue could not be asked in time; asking again is safe, and `look_up` says so in its refusal. `settle` comes back
-    only when venue and ledger have answered; `record` tries for a bounded time, since `settle` writes all of it again.
+    `submit` returns UNKNOWN for whatever it cannot prove. `evidence`, `quote`, `resolution` and `position` return None
+    when the venue could not be asked in time; asking again is safe, and `look_up` says so in its refusal. `settle`
+    comes back only when venue and ledger have answered; `record` tries for a bounded time, since `settle` writes all of
+    it again.
     """
 
     def now(self) -> int:
@@ -57,6 +58,8 @@ class Desk(Protocol):
     async def quote(self, venue: str, market: str) -> Quote | None: ...
 
     async def resolution(self, venue: str, market: str) -> Resolution | None: ...
+
+    async def position(self, venue: str, market: str, intent_id: str) -> Position | None: ...
 
     async def look_up(self, venue: str, order_id: str, intent_id: str) -> LookUp: ...
 

@@ -33,6 +33,8 @@ from domain.requests import (
     EvidenceRequest,
     LookUp,
     LookUpRequest,
+    Position,
+    PositionRequest,
     QuoteRequest,
     RecordRequest,
     ResolutionRequest,
@@ -86,13 +88,14 @@ class FakeDesk:
         record: Callable[[RecordRequest], Awaitable[None]],
         resolution: Callable[[ResolutionRequest], Awaitable[Resolution]],
         look_up: Callable[[LookUpRequest], Awaitable[LookUp]],
+        position: Callable[[PositionRequest], Awaitable[Position]] | None = None,
         call_ms: int = 5,
         most_calls: int = 5_000,
     ) -> None:
         self._now = start
         self._submit, self._evidence, self._cancel = submit, evidence, cancel
         self._quote, self._settle, self._record = quote, settle, record
-        self._resolution, self._look_up = resolution, look_up
+        self._resolution, self._look_up, self._position = resolution, look_up, position
         self._call_ms = call_ms
         self._calls_left = most_calls
         self._due: list[tuple[int, int, bool, Callable[[], object]]] = []
@@ -175,6 +178,11 @@ class FakeDesk:
         if await self._call("resolution") is not None:
             return None
         return await _or_none(self._resolution(ResolutionRequest(venue=venue, market=market)))
+
+    async def position(self, venue: str, market: str, intent_id: str) -> Position | None:
+        if await self._call("position") is not None or self._position is None:
+            return None
+        return await _or_none(self._position(PositionRequest(venue=venue, market=market, intent_id=intent_id)))
 
     async def look_up(self, venue: str, order_id: str, intent_id: str) -> LookUp:
         found = None

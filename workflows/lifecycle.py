@@ -161,8 +161,8 @@ class Trade:
     def gives_up(self, order: Order) -> bool:
         return self.commands.unwinding
 
-    async def confirmed(self, order: Order, evidence: OrderEvidence) -> bool:
-        return await beyond.confirmed(self, order, evidence)
+    async def counted(self, order: Order, evidence: OrderEvidence) -> Decimal | None:
+        return await beyond.counted(self, order, evidence)
 
     def in_doubt(self, order: Order) -> None:
         if order.ticket.purpose is Purpose.HEDGE:

@@ -131,7 +131,8 @@ class Order(OrderState):
         self.order_id = evidence.order_id or self.order_id
         self.filled = evidence.filled
         self.final = evidence.complete and not evidence.provisional
-        self.cash_known = self.price = self.fee = self.paid = self.fees_paid = None
+        self.cash_known = self.price = self.fee = None
+        self.paid, self.fees_paid = evidence.paid, evidence.fees_paid
         if evidence.complete:
             self.cash_known = sum((fill.cash for fill in evidence.standing), _NONE)
             self.paid = sum((fill.gross for fill in evidence.standing), _NONE)
@@ -222,8 +223,8 @@ class Owner(Protocol):
         """The order's outcome is open from now on; let people see it."""
         ...
 
-    async def confirmed(self, order: Order, evidence: OrderEvidence) -> bool:
-        """Whether the account's position bears out a count beyond what the order was signed for."""
+    async def counted(self, order: Order, evidence: OrderEvidence) -> Decimal | None:
+        """How much of a count beyond what the order was signed for is there by the account's word; None while open."""
         ...
 
     async def park(self, why: str) -> None: ...
@@ -325,8 +326,14 @@ class Sender:
 
     async def _adopt(self, order: Order, seen: OrderEvidence) -> None:
         """The count of a dead order. One beyond what was signed is believed only once the account bears it out."""
-        if seen.beyond and self._owner.edition > 1 and not await self._owner.confirmed(order, seen):
-            return
+        if seen.beyond and self._owner.edition > 1:
+            count = await self._owner.counted(order, seen)
+            if count is None:
+                return
+            if count != seen.filled:
+                order.settle(count)
+                self._owner.tell(f"{_name(order)}: {plain(count)} by the account's word, as nothing else is to be had")
+                return
         order.adopt(seen)
         self._owner.tell(f"{_name(order)}: settled by the venue's list, {_fill_words(order)}")
 

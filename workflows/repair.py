@@ -239,8 +239,12 @@ class Repairs:
                 seen = await self._desk.evidence(
                     order.ticket, order.order_id, order.sent_at, self._policy.absence_grace_ms
                 )
-                if seen is not None and seen.complete and not seen.beyond:
+                if seen is None or seen.status is not OrderStatus.DONE or seen.beyond:
+                    continue
+                if seen.complete:
                     self._trade.adopt(order, seen)
+                elif seen.filled == order.filled:  # its fills lag, what it cost does not
+                    order.paid, order.fees_paid = seen.paid, seen.fees_paid
 
     async def _counts_changed(self, effort: RepairState) -> None:
         """What a trade stands on may change without it: a venue voids a fill, or counts one more. Every order is asked
@@ -257,7 +261,7 @@ class Repairs:
             seen = await self._desk.evidence(ticket, order.order_id, order.sent_at, grace_ms)
             if seen is None or seen.status is not OrderStatus.DONE or not seen.complete:
                 continue
-            if seen.beyond and trade.edition > 1 and not await trade.confirmed(order, seen):
+            if seen.beyond and trade.edition > 1 and await trade.counted(order, seen) != seen.filled:
                 continue
             trade.adopt(order, seen)
 

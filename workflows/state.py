@@ -58,6 +58,7 @@ class OrderState:
     refusals: int = 0
     absent: bool = False  # the last look proved that the venue's list lacks it
     cost_asked: bool = False
+    doubted: bool = False  # its count is beyond what was signed, and the position did not bear it out
     by_average: bool = False  # of a trade that began when averages were computed with
 
 

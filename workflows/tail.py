@@ -48,6 +48,10 @@ class Tail:
         while True:
             settlement = await self._settle(self._ending())
             if not settlement.agrees:
+                if not await self._borne_out(settlement):
+                    await trade.rest(look_ms)
+                    look_ms = min(look_ms * 2, self._policy.settle_poll_ms)
+                    continue
                 self._adopt(settlement)
                 await self._reopen()
                 return None
@@ -87,6 +91,16 @@ class Tail:
         if self._trade.state is TradeState.SETTLING:
             self._trade.enter(TradeState.REBALANCE)
             await self._trade.write()
+
+    async def _borne_out(self, settlement: Settlement) -> bool:
+        """Whether every new count beyond what was signed is there by the account's word."""
+        orders = {order.ticket.client_order_id: order for order in self._trade.orders.orders}
+        for evidence in settlement.evidence:
+            order = orders[evidence.client_order_id]
+            doubted = evidence.beyond and evidence.filled != order.filled and self._trade.edition > 1
+            if doubted and await self._trade.counted(order, evidence) != evidence.filled:
+                return False
+        return True
 
     def _adopt(self, settlement: Settlement) -> None:
         """The venue's counts become the trade's."""

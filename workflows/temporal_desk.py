@@ -25,6 +25,8 @@ from domain.requests import (
     EvidenceRequest,
     LookUp,
     LookUpRequest,
+    Position,
+    PositionRequest,
     QuoteRequest,
     RecordRequest,
     ResolutionRequest,
@@ -124,6 +126,10 @@ class TemporalDesk:
     async def resolution(self, venue: str, market: str) -> Resolution | None:
         request = ResolutionRequest(venue=venue, market=market)
         return await self._read(names.READ_RESOLUTION, request, Resolution, priority=_NO_HURRY)
+
+    async def position(self, venue: str, market: str, intent_id: str) -> Position | None:
+        request = PositionRequest(venue=venue, market=market, intent_id=intent_id)
+        return await self._read(names.READ_POSITION, request, Position)
 
     async def look_up(self, venue: str, order_id: str, intent_id: str) -> LookUp:
         request = LookUpRequest(venue=venue, order_id=order_id, intent_id=intent_id)

@@ -20,6 +20,7 @@ from domain.requests import (
     EvidenceRequest,
     LookUp,
     LookUpRequest,
+    PositionRequest,
     QuoteRequest,
     RecordRequest,
     ResolutionRequest,
@@ -45,6 +46,7 @@ _REQUESTS: dict[str, Callable[..., Any]] = {
     "quote": QuoteRequest,
     "resolution": ResolutionRequest,
     "look_up": LookUpRequest,
+    "position": PositionRequest,
     "settle": SettleRequest,
     "record": RecordRequest,
 }

@@ -24,7 +24,7 @@ from domain.evidence import OrderEvidence, Resolution
 from domain.intent import Intent
 from domain.operator import Action, OperatorCommand
 from domain.orders import Guard, OrderTicket, Quote, SubmitResult
-from domain.requests import LookUp, Settlement
+from domain.requests import LookUp, Position, Settlement
 from domain.trade import TradeRecord
 from workflows.driver import Driver
 from workflows.state import EDITION, Fault, TradeMemory, carried
@@ -217,6 +217,10 @@ class Process:
 
     async def resolution(self, venue: str, market: str) -> Resolution | None:
         found: Resolution | None = await self._ask("resolution", venue, market)
+        return found
+
+    async def position(self, venue: str, market: str, intent_id: str) -> Position | None:
+        found: Position | None = await self._ask("position", venue, market, intent_id)
         return found
 
     async def look_up(self, venue: str, order_id: str, intent_id: str) -> LookUp:

@@ -201,6 +201,7 @@ class World:
             "quote": orders.take_quote,
             "resolution": positions.read_resolution,
             "look_up": positions.look_up_order,
+            "position": positions.read_position,
             "settle": settlement.settle_trade,
             "record": settlement.record_trade,
         }

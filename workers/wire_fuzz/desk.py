@@ -22,6 +22,8 @@ from domain.requests import (
     EvidenceRequest,
     LookUp,
     LookUpRequest,
+    Position,
+    PositionRequest,
     QuoteRequest,
     RecordRequest,
     ResolutionRequest,
@@ -102,6 +104,10 @@ class Desk:
 
     async def resolution(self, venue: str, market: str) -> Resolution | None:
         return await self._read("resolution", ResolutionRequest(venue=venue, market=market), Resolution)
+
+    async def position(self, venue: str, market: str, intent_id: str) -> Position | None:
+        request = PositionRequest(venue=venue, market=market, intent_id=intent_id)
+        return await self._read("position", request, Position)
 
     async def look_up(self, venue: str, order_id: str, intent_id: str) -> LookUp:
         request = LookUpRequest(venue=venue, order_id=order_id, intent_id=intent_id)

@@ -1,0 +1,98 @@
+"""Counts beyond what was signed: an answer is not believed, a list is held against the account's position."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from domain.evidence import OrderEvidence, OrderStatus
+from domain.operator import Action
+from domain.orders import OrderTicket, SubmitResult, Verdict
+from domain.trade import Outcome, TradeState
+from tests.ledger.samples import A, D
+from tests.workflows.rehearsal import BOTH, START, Rehearsal, closed
+
+TOO_MUCH = D(10_000_000)
+
+
+def answers_too_much(stage: Rehearsal, leg: str) -> None:
+    """The venue fills the first order of a leg as asked, and answers in another unit."""
+    honest = stage.venue.submit
+
+    async def submit(ticket: OrderTicket) -> SubmitResult:
+        result = await honest(ticket)
+        wrong = ticket.leg == leg and ticket.attempt == 1
+        return replace(result, filled=TOO_MUCH, paid=TOO_MUCH * ticket.limit) if wrong else result
+
+    stage.venue.submit = submit  # type: ignore[method-assign]
+
+
+def lists_too_much(stage: Rehearsal, leg: str, count: str, until_ms: int = 10**12) -> None:
+    honest = stage.venue.evidence
+
+    async def evidence(ticket: OrderTicket, **asked: object) -> OrderEvidence:
+        seen = await honest(ticket, **asked)  # type: ignore[arg-type]
+        wrong = ticket.leg == leg and ticket.attempt == 1 and stage.desk.now() < START + until_ms * 1000
+        if not wrong or seen.status is not OrderStatus.DONE:
+            return seen
+        fills = tuple(replace(fill, size=D(count)) for fill in seen.fills)
+        return replace(seen, filled=D(count), fills=fills)
+
+    stage.venue.evidence = evidence  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("leg", ["A", "B"])
+async def test_an_answer_beyond_what_was_signed_is_settled_by_the_list_within_two_seconds(leg: str) -> None:
+    stage = Rehearsal()
+    answers_too_much(stage, leg)
+    await closed(stage, Outcome.HEDGED, *BOTH)
+    assert f"filled {TOO_MUCH:f}" in stage.story()
+    hedged = next(entry.at for entry in stage.trade.record().entered if entry.state is TradeState.HEDGED)
+    assert hedged - START < 2_000_000
+    assert TradeState.STUCK not in stage.states_shown()
+
+
+async def test_a_list_beyond_what_was_signed_that_the_position_denies_is_stuck_with_the_numbers() -> None:
+    stage = Rehearsal()
+    answers_too_much(stage, "A")
+    lists_too_much(stage, "A", "25", until_ms=60_000)
+    seen = stage.look_at(30_000)
+    record = await stage.run()
+    assert seen[0].state is TradeState.STUCK
+    assert "The list counts 25 of 10 signed. The account holds 10 in GAME-AAA" in stage.story()
+    (hedge,) = [submit for submit in stage.desk.submits if submit.ticket.leg == "B"]
+    assert hedge.decided_at > START + 60_000_000  # never for a doubted count
+    assert hedge.ticket.size == D(10)
+    assert record.state is TradeState.CLOSED
+    assert await stage.broken() == []
+
+
+async def test_a_list_beyond_what_was_signed_that_the_position_bears_out_is_an_overfill() -> None:
+    stage = Rehearsal()
+    stage.book_a(bids=[("0.38", "50")], asks=[("0.40", "50")])
+    honest = stage.venue.submit
+
+    async def submit(ticket: OrderTicket) -> SubmitResult:
+        """The venue really buys twelve."""
+        if ticket.leg != "A" or ticket.attempt != 1:
+            return await honest(ticket)
+        return await honest(replace(ticket, size=D(12)))
+
+    stage.venue.submit = submit  # type: ignore[method-assign]
+    record = await stage.run()
+    assert "beyond what was signed, and the position bears it out" in stage.story()
+    assert record.state is TradeState.CLOSED
+    assert (record.hedged, record.residual) in ((D(10), D(0)), (D(12), D(0)))
+    assert (await stage.venue.account()).positions.get(A, D(0)) in (D(0), D(10), D(12))
+
+
+async def test_a_count_that_the_position_denies_gives_way_to_a_persons_unwind() -> None:
+    stage = Rehearsal()
+    answers_too_much(stage, "A")
+    stage.ask_at(30_000, Action.UNWIND)
+    lists_too_much(stage, "A", "25", until_ms=120_000)
+    record = await stage.run()
+    assert "unwind A2 sell 10 at 0.38" in stage.sent()
+    assert record.state is TradeState.CLOSED
+    assert Verdict.UNKNOWN in [order.result.verdict for order in record.orders if order.result is not None]
