@@ -82,7 +82,7 @@ class Paper(Section):
     """The exchange simulator. `member_unit` is the balance unit in dollars: 0.0001 for direct members, else 0.01.
 
     `opening_cash` and `member_unit` are the Kalshi account's. `settle_after_ms` is how long after its result a market
-    pays.
+    pays. `rudeness` multiplies how often the exchange does what venues do unasked; 0 is polite.
     """
 
     port: Port = Field(default=0, ge=0, le=65535)
@@ -92,6 +92,7 @@ class Paper(Section):
     read_lag_ms: int = Field(default=0, ge=0)
     settle_after_ms: int = Field(default=1_000, ge=0)
     seed: int = 0
+    rudeness: Decimal = Field(default=Decimal(1), ge=0, le=1000)
     polymarket: PaperPolymarket = PaperPolymarket()
     session: PaperSession = PaperSession()
 

@@ -40,6 +40,7 @@ class Alone:
     port: int
     cash: Decimal
     seed: int = 0
+    rudeness: Decimal = Decimal(0)
     failing: float = 0.0
     faults: Path | None = None
     recording: str | None = None
@@ -65,6 +66,7 @@ async def run(alone: Alone, tell: Told) -> None:
         opening_cash=alone.cash,
         seed=alone.seed,
         faults_file=alone.faults,
+        rudeness=alone.rudeness,
         polymarket=PolymarketConfig(opening_cash=alone.cash, failing=alone.failing),
     )
     opening: list[asyncio.Task[Relay | None]] = []

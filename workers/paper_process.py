@@ -36,6 +36,7 @@ def config_of(stack: Stack) -> PaperConfig:
         settle_after_ms=paper.settle_after_ms,
         seed=paper.seed,
         faults_file=paper.faults_file,
+        rudeness=paper.rudeness,
         polymarket=PolymarketConfig(opening_cash=paper.polymarket.opening_cash),
     )
 

@@ -18,6 +18,7 @@ from domain.money import Inexact, from_micros, to_micros
 from venues.paper import faults as scripted
 from venues.paper import refusals
 from venues.paper.exchange import Exchange
+from venues.paper.fault import PAYOUT
 from venues.paper.faults import Faults
 from venues.paper.listing import NO, YES, Outcome, scalar
 from venues.paper.metrics import Metrics
@@ -124,7 +125,7 @@ class Admin:
         wanted = _parsed(ResolveRequest, body, "resolve", "market, result and settlement_value, or event and winner")
         if (told := self._elsewhere(wanted)) is not None:
             return answer({"markets": told})
-        outcomes = self._outcomes(wanted)
+        outcomes = {ticker: self._paid(outcome) for ticker, outcome in self._outcomes(wanted).items()}
         self._clerk.resolve(outcomes)
         return answer({"markets": [self._listing(ticker) for ticker in outcomes]})
 
@@ -152,6 +153,14 @@ class Admin:
             )
         return {ticker: YES if ticker == wanted.winner else NO for ticker in tickers}
 
+    def _paid(self, declared: Outcome) -> Outcome:
+        """What a market pays: what was said, or what a fault makes of it."""
+        fault = self._faults.pick_event("kalshi", PAYOUT)
+        if fault is None or fault.value is None:
+            return declared
+        self._metrics.faults.labels(fault.do).inc()
+        return {Decimal(1): YES, Decimal(0): NO}.get(fault.value) or scalar(_micros(fault.value))
+
     def _listing(self, ticker: str) -> dict[str, Any]:
         listing = self._exchange.listings.get(ticker)
         assert listing is not None
@@ -164,11 +173,12 @@ class Admin:
         }
 
     async def status(self, http: web.Request) -> web.Response:
-        """How far the session is, and how the markets stand that no longer trade."""
+        """How far the session is, how the markets stand that no longer trade, and how often each fault happened."""
         ended = [listing.ticker for listing in self._exchange.listings.all() if not listing.trading]
         told = {
             "clients": self._streams.clients + self._side.clients,
             "ended": [self._listing(ticker) for ticker in ended],
+            "faults": self._faults.counts(),
         }
         return answer(self._playback.status() | told)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
@@ -21,6 +20,7 @@ from domain.money import to_micros
 from venues.paper import collateral, identity, refusals
 from venues.paper.account import Account
 from venues.paper.engine import MarketEngine, Resting, Take
+from venues.paper.filling import PLAIN, Filling
 from venues.paper.groups import Groups
 from venues.paper.history import History
 from venues.paper.listing import Listing, Outcome, decide
@@ -155,12 +155,12 @@ class Exchange:
         with self.step():
             self._receipt(client_order_id, body)
 
-    def create(self, request: OrderRequest, body: bytes, *, fraction: Decimal | None = None) -> Order:
-        """Take an order. `fraction` of what it could fill is all it gets (a scripted fault), the rest is cancelled.
+    def create(self, request: OrderRequest, body: bytes, filling: Filling = PLAIN) -> Order:
+        """Take an order and fill it, otherwise than by the book if `filling` says so (a fault).
 
         Raises `Refusal`; the arrival of the bytes is on record either way.
         """
-        order = self.attempt(lambda: place(self, request, fraction), (request.client_order_id, body))
+        order = self.attempt(lambda: place(self, request, filling), (request.client_order_id, body))
         return (self.store.order(order.order_id) or order) if order.group else order  # its group may have ended it
 
     def attempt(self, do: Callable[[], T], arrived: tuple[str, bytes] = ("", b"")) -> T:

@@ -8,12 +8,15 @@ from aiohttp.typedefs import Handler, Middleware
 from venues.paper import refusals, rest
 from venues.paper.auth import Keys
 from venues.paper.exchange import Exchange
-from venues.paper.faults import Fault, Faults
+from venues.paper.fault import Fault
+from venues.paper.faults import Faults
+from venues.paper.filling import filling_of
 from venues.paper.history import lag_micros
 from venues.paper.metrics import Metrics
 from venues.paper.paging import answer
 from venues.paper.request import client_order_id
 from venues.paper.request_changes import entries_of
+from venues.paper.spoiled import after, before, drop, instead
 from venues.paper.stream import Streams
 
 VENUE = "/trade-api/"
@@ -36,15 +39,18 @@ def gate(exchange: Exchange, keys: Keys, faults: Faults, streams: Streams, metri
             if fault.do == "silent_socket":
                 streams.silence(fault.ms or 0)
                 fault = None
-        if fault is not None and _before(fault):
+        if fault is not None and before(fault):
             if request.method == "POST" and request.path == _ORDERS:
                 exchange.receive(client_id, body)
             elif request.method == "POST" and request.path == f"{_ORDERS}/batched":
                 for entry in entries_of(body):
                     exchange.receive(client_order_id(entry), entry)
-            return _scripted(fault) if fault.do == "status" else drop(request)
+            places = request.method == "POST" and request.path == _ORDERS
+            return drop(request) if fault.do == "lost_request" else instead(fault, "kalshi", faults, places)
         response = await _answered(request, handler, fault)
-        return response if fault is None else await _spoiled(request, response, fault, faults)
+        if fault is None or request.path == WS_PATH:
+            return response  # a socket's life is over by now; there is no answer to spoil
+        return await after(request, response, fault, faults, "kalshi")
 
     async def _answered(request: web.Request, handler: Handler, fault: Fault | None) -> web.StreamResponse:
         try:
@@ -52,8 +58,7 @@ def gate(exchange: Exchange, keys: Keys, faults: Faults, streams: Streams, metri
                 raise refusals.unavailable("the paper exchange failed and must be restarted; see its log")
             if not rest.is_public(request.method, request.path):
                 keys.check(request.headers, request.method, request.rel_url.raw_path, exchange.now() // 1000)
-            if fault is not None and fault.fraction is not None:
-                request[rest.FRACTION] = fault.fraction
+            request[rest.FILLING] = filling_of(fault)
             if fault is not None and fault.do == "read_lag":
                 request[rest.LAG] = lag_micros(fault.ms or 0)
             return await handler(request)
@@ -63,38 +68,3 @@ def gate(exchange: Exchange, keys: Keys, faults: Faults, streams: Streams, metri
             return answer(refusals.api(404, "not_found").body, 404)
 
     return admit
-
-
-def _before(fault: Fault) -> bool:
-    return fault.do == "lost_request" or (fault.do == "status" and fault.when != "after")
-
-
-async def _spoiled(
-    request: web.Request, response: web.StreamResponse, fault: Fault, faults: Faults
-) -> web.StreamResponse:
-    """What becomes of the answer after the effect."""
-    if request.path == WS_PATH:  # a socket's life is over by now; there is no answer to spoil
-        return response
-    if fault.do == "late_answer":
-        await faults.hold(fault.ms or 0)
-    elif fault.do == "status":
-        return _scripted(fault)
-    elif fault.do == "lost_answer":
-        return drop(request)
-    return response
-
-
-def _scripted(fault: Fault) -> web.Response:
-    code = fault.code or 503
-    body = fault.body
-    if body is None:
-        # Rate limiting has a shape of its own on the venue.
-        body = {"error": "too many requests"} if code == 429 else refusals.api(code, "internal_error").body
-    return answer(body, code)
-
-
-def drop(request: web.Request) -> web.Response:
-    """Cut the connection without a byte of answer, as a dying proxy does."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()

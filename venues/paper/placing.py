@@ -21,6 +21,8 @@ import msgspec
 from domain.market import MarketSpec
 from domain.money import from_micros, to_micros
 from venues.paper import collateral, identity, refusals
+from venues.paper.engine import Plan
+from venues.paper.filling import Filling, improved, split
 from venues.paper.records import Order
 from venues.paper.request import OrderRequest
 from venues.paper.request_changes import AmendRequest, DecreaseRequest
@@ -39,7 +41,7 @@ class Amended:
     fees: int
 
 
-def place(exchange: Exchange, request: OrderRequest, fraction: Decimal | None) -> Order:
+def place(exchange: Exchange, request: OrderRequest, filling: Filling) -> Order:
     """Raises `Refusal`; a killed order is noted all the same, for its id is used up."""
     exchange.office.admit("place")
     if request.client_order_id and exchange.store.knows(request.client_order_id):
@@ -55,8 +57,7 @@ def place(exchange: Exchange, request: OrderRequest, fraction: Decimal | None) -
     plan = engine.plan(request.side, request.price, wanted, request.self_trade)
     if request.post_only and plan.crosses:
         raise refusals.post_only_cross()
-    if fraction is not None:
-        plan = plan.cut(_part(plan.size, fraction, to_micros(spec.size_step)))
+    plan = _filled(plan, request, filling, spec)
     if collateral.needed(exchange.account, exchange.specs, exchange.working, request, plan) > exchange.account.cash:
         raise refusals.insufficient_balance()
 
@@ -69,11 +70,11 @@ def place(exchange: Exchange, request: OrderRequest, fraction: Decimal | None) -
     for take in plan.takes:
         engine.take(take)
         order = exchange.fill(order, take, taker=True)
-    rests = request.time_in_force == "good_till_canceled" and not plan.stopped and fraction is None
+    rests = request.time_in_force == "good_till_canceled" and not plan.stopped and filling.fraction is None
     if order.remaining and rests:
         exchange.rest(order)
     elif order.remaining:
-        order = ended(order, "SelfTradeCancel" if plan.stopped else "")
+        order = ended(order, "SelfTradeCancel" if plan.stopped or filling.prevented else "")
     exchange.changes.note(None, order)
     return order
 
@@ -216,6 +217,18 @@ def _whole_steps(spec: MarketSpec, count: int) -> None:
 
 def ended(order: Order, reason: str) -> Order:
     return msgspec.structs.replace(order, remaining=0, status="canceled", reason=reason)
+
+
+def _filled(plan: Plan, request: OrderRequest, filling: Filling, spec: MarketSpec) -> Plan:
+    """The plan as a fault wants it."""
+    step = to_micros(spec.size_step)
+    if filling.fraction is not None:
+        plan = plan.cut(_part(plan.size, filling.fraction, step))
+    takes = plan.takes
+    if filling.shares:
+        tick = to_micros(spec.step_at(from_micros(request.price)))
+        takes = improved(takes, filling, tick, buys=request.side == "bid")
+    return replace(plan, takes=split(takes, filling.makers, step))
 
 
 def _part(size: int, fraction: Decimal, step: int) -> int:

@@ -7,7 +7,6 @@ service. `order`, `fill` and `position` reads, the create and the cancel want a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from aiohttp import web
@@ -15,6 +14,7 @@ from aiohttp import web
 from venues.kalshi.frames import count_text, price_text
 from venues.paper import refusals, request, wire
 from venues.paper.exchange import Exchange
+from venues.paper.filling import PLAIN, Filling
 from venues.paper.listing import Listing
 from venues.paper.metrics import Metrics
 from venues.paper.paging import answer, cursor_of, encode_cursor, integer_of, limit_of, page_of, window_of
@@ -25,7 +25,7 @@ PREFIX = "/trade-api/v2"
 PUBLIC = (f"{PREFIX}/markets", f"{PREFIX}/events", f"{PREFIX}/series", f"{PREFIX}/exchange")
 
 LAG = web.RequestKey("lag", int)  # microseconds; set by a fault for one request
-FRACTION = web.RequestKey("fraction", Decimal)  # of its fill an order may have; set by a fault
+FILLING = web.RequestKey("filling", Filling)  # how an order is filled; a fault may want it otherwise
 
 _SETTLED = {"unsettled": False, "settled": True, "all": None}
 _STATUSES = ("unopened", "open", "paused", "closed", "settled")
@@ -82,10 +82,9 @@ class Routes:
 
     async def create_order(self, http: web.Request) -> web.Response:
         body = await http.read()
-        fraction = http.get(FRACTION)
         try:
             wanted = self._parsed(body)
-            order = self._exchange.create(wanted, body, fraction=fraction)
+            order = self._exchange.create(wanted, body, http.get(FILLING, PLAIN))
         except refusals.Refusal as refusal:
             self._metrics.orders.labels(refusal.code).inc()
             raise

@@ -32,6 +32,7 @@ from venues.paper.polymarket.facade import PolymarketConfig, PolymarketSide
 from venues.paper.rest import PREFIX, Routes
 from venues.paper.rest_exchange import ExchangeRoutes
 from venues.paper.rest_orders import OrderRoutes
+from venues.paper.rudeness import MOST, habits
 from venues.paper.settlement import Clerk
 from venues.paper.spot import PATH as SPOT_PATH
 from venues.paper.spot import SpotStreet
@@ -52,7 +53,8 @@ class PaperConfig:
     account's fees: 0.0001 (direct members) or 0.01. `read_lag_ms` is how far account reads trail. `settle_after_ms` is
     how long after its result a market pays; half of it before it says so. `history_after_s` is how long ago orders and
     fills become history, listed under `/historical` alone. `seed` drives faults with a probability;
-    `faults_file` holds faults armed from the start.
+    `faults_file` holds faults armed from the start. `rudeness` multiplies how often each of the venues' own habits
+    happens (see `rudeness`); 0 is an exchange that does nothing unasked.
     """
 
     state_dir: Path
@@ -66,6 +68,7 @@ class PaperConfig:
     history_after_s: int = 90 * 86_400
     seed: int = 0
     faults_file: Path | None = None
+    rudeness: Decimal = Decimal(0)
     polymarket: PolymarketConfig = field(default_factory=PolymarketConfig)
 
 
@@ -150,7 +153,7 @@ async def start(
     """
     lag, cash, unit, timer = _checked(config)
     keys = Keys(config.api_keys)
-    faults = Faults(config.seed)
+    faults = Faults(config.seed, habits(config.rudeness))
     if config.faults_file is not None:
         script = scripted.load(config.faults_file)
         if script.seed is not None:
@@ -265,4 +268,6 @@ def _checked(config: PaperConfig) -> tuple[int, int, int, int]:
         raise BadInput(
             f"settle_after_ms {config.settle_after_ms} was asked; expected milliseconds from 0 on", "settle_after_ms"
         )
+    if not 0 <= config.rudeness <= MOST:
+        raise BadInput(f"rudeness {config.rudeness} was asked; expected a number from 0 to {MOST}", "rudeness")
     return lag_micros(config.read_lag_ms), cash, unit, config.settle_after_ms * 1000

@@ -22,6 +22,7 @@ from venues.kalshi import frames
 from venues.paper import wire_frames
 from venues.paper.book import Change
 from venues.paper.exchange import Exchange
+from venues.paper.fault import FEED
 from venues.paper.faults import Faults
 from venues.paper.groups import Group, GroupEvent
 from venues.paper.listing import Listing
@@ -129,11 +130,23 @@ class Streams:
 
     def book_changed(self, ticker: str, changes: list[Change], at: int) -> None:
         for connection, sub in self._audience("orderbook_delta", ticker):
+            if self._renumbered(connection, sub, ticker):
+                continue
             for side, price, delta in changes:
                 frame = frames.delta(sub.sid, sub.next(), ticker, side, price, delta, at, yes_price=sub.yes_price)
                 self._send(connection, frame, "delta")
 
         self._tick(ticker, at)
+
+    def _renumbered(self, connection: Connection, sub: Subscription, ticker: str) -> bool:
+        """Whether a fault has the subscription number anew; its snapshot then says what the changes would have."""
+        fault = self._faults.pick_event("kalshi", FEED)
+        if fault is None:
+            return False
+        self._metrics.faults.labels(fault.do).inc()
+        sub.seq = 0
+        self._snapshots(connection, sub, sorted(sub.markets or {ticker}))
+        return True
 
     def book_replaced(self, ticker: str) -> None:
         for connection, sub in self._audience("orderbook_delta", ticker):

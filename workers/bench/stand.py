@@ -26,7 +26,10 @@ from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
 from workers.stack.processes import ProcessSpec
 
 _READY_S = 120.0
-_SETTINGS = {"paper.opening_cash": "10000000"}  # so that no run ends for want of money
+_SETTINGS = {
+    "paper.opening_cash": "10000000",  # so that no run ends for want of money
+    "paper.rudeness": "0",  # what is measured is this side of the wire
+}
 
 
 @contextmanager

@@ -47,6 +47,9 @@ def paper(
     cash: Annotated[str, typer.Option("--cash", help="Dollars a new account opens with, at each venue.")] = "10000",
     faults: Annotated[Path | None, typer.Option("--faults", help="A fault script (YAML or JSON).")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of faults and failures by chance.")] = 0,
+    rudeness: Annotated[
+        str, typer.Option("--rudeness", help="How often it does what venues do unasked; 0 is polite, 1 now and then.")
+    ] = "1",
     failing: Annotated[float, typer.Option("--failing", help="Share of Polymarket matches that fail on chain.")] = 0.0,
     json_output: JsonFlag = False,
 ) -> int:
@@ -70,6 +73,7 @@ def paper(
         port=port,
         cash=_decimal(cash, "cash"),
         seed=seed,
+        rudeness=_decimal(rudeness, "rudeness"),
         failing=failing,
         faults=faults,
         recording=_absolute(recording),

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from domain.errors import BadInput, Unavailable
 from venues.recording.numbers import iso
-from workers.cli import exits
+from workers.cli import exits, paper
 from workers.cli.ledger import current_report
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.stack import host
@@ -57,6 +57,8 @@ def make(stack: Stack, run: str | None = None, *, every_run: bool = False) -> di
     Raises `Unavailable` if the ledger cannot be read.
     """
     document: dict[str, Any] = asyncio.run(current_report(stack, run, every_run=every_run)).to_dict()
+    if stack.paper_admin_url is not None:
+        document["faults"] = _faults(stack)
     if every_run:
         return document
     text = json.dumps(document, indent=1, default=str, ensure_ascii=False).encode() + b"\n"
@@ -64,6 +66,16 @@ def make(stack: Stack, run: str | None = None, *, every_run: bool = False) -> di
     for name in names:
         write_private(stack.layout.reports / name, text)
     return document
+
+
+def _faults(stack: Stack) -> dict[str, Any] | None:
+    """By kind: how often the paper exchange was rude since its start, and how often it could have been; None if it does
+    not say."""
+    try:
+        counted: dict[str, Any] = paper.status(stack)["faults"]
+    except (Unavailable, KeyError):
+        return None
+    return counted
 
 
 def saved(layout: Layout, run: str | None = None) -> dict[str, Any]:
@@ -110,6 +122,9 @@ def show(document: dict[str, Any]) -> None:
         ("unhedged_notional_seconds", "unhedged $ × s"),
     ):
         table.add_row(label, _plain(document.get(key)))
+    if document.get("faults") is not None:
+        happened = {name: f"{one['fired']}/{one['seen']}" for name, one in document["faults"].items() if one["fired"]}
+        table.add_row("the exchange was rude", _plain(happened))
     out.print(table)
     for halt in document.get("halts") or ():
         where = f"{halt['scope']} {halt['target']}".strip()

@@ -70,6 +70,8 @@ class AccountRoutes:
         wallet = self._clob.wallet_of(http[KEY].address, int(kind))
         if wallet is not None and LAG in http:
             wallet = wallet_at(wallet, self._clob.store.trades(keeper=wallet.keeper), self._clob.now() - http[LAG])
+        if wallet is not None:
+            wallet = self._clob.caches.shown(wallet, self._clob.now())
         if asset == "COLLATERAL":
             held = wallet.cash if wallet else self._clob.opening_cash
         else:
@@ -83,7 +85,10 @@ class AccountRoutes:
         return answer({"balance": str(held), "allowances": allowances})
 
     async def update_balance(self, http: web.Request) -> web.Response:
-        """There is no cache that could be stale."""
+        """The balances are read from the chain again, whatever was cached of this wallet."""
+        wallet = self._clob.wallet_of(http[KEY].address, int(http.query.get("signature_type") or "0"))
+        if wallet is not None:
+            self._clob.caches.drop(wallet.address)
         return answer("")
 
     async def heartbeat(self, http: web.Request) -> web.Response:

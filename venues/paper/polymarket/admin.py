@@ -5,6 +5,7 @@ Not part of the venue's API and unsigned; it exists on loopback alone. No API se
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -70,9 +71,10 @@ class WalletRequest(BaseModel):
 
 
 class PolymarketAdmin:
-    """`timer` is how long after its result a market pays, in microseconds."""
+    """`timer` is how long after its result a market pays, in microseconds; `pays` what it pays for what was said."""
 
-    def __init__(self, clob: Clob, clock: Clock, timer: int) -> None:
+    def __init__(self, clob: Clob, clock: Clock, timer: int, pays: Callable[[int], int]) -> None:
+        self._pays = pays
         self._clob = clob
         self._clock = clock
         self._timer = timer
@@ -117,7 +119,7 @@ class PolymarketAdmin:
                 raise BadInput(
                     f"{condition} was resolved and paid; it cannot become another: play its session again", "finalized"
                 )
-        self._clob.resolve(values, self._timer)
+        self._clob.resolve({condition: self._pays(value) for condition, value in values.items()}, self._timer)
         self._clock.wake()
 
     def _shown(self, condition: str) -> dict[str, Any]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from venues.paper.filling import Filling
 from venues.paper.polymarket import refusals
 from venues.paper.polymarket.records import ApiKey
 
 KEY = web.RequestKey("polymarket.key", ApiKey)
 """The API key whose signature a request carried."""
-FRACTION = web.RequestKey("polymarket.fraction", Decimal)
-"""How much of what it could fill an order gets: a scripted fault."""
-
+FILLING = web.RequestKey("polymarket.filling", Filling)
+"""How an order is filled: a fault may want it otherwise than by the book."""
 
 LAG = web.RequestKey("polymarket.lag", int)
 """How many microseconds a read trails: a scripted fault."""

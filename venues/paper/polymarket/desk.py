@@ -26,6 +26,7 @@ import msgspec
 
 from domain.errors import Rejected
 from domain.money import MICRO
+from venues.paper.filling import PLAIN, Filling
 from venues.paper.polymarket import accounts, refusals
 from venues.paper.polymarket.conditions import Market
 from venues.paper.polymarket.exchange import Clob
@@ -147,9 +148,10 @@ class Desk:
             clob.note(order, "PLACEMENT")
         return Admitted(order, admitted.market, admitted.terms)
 
-    def execute(self, admitted: Admitted, fraction: Decimal | None = None) -> ClobOrder:
-        """Meet the book as it is now. `fraction` of what it could fill is all it gets (a scripted fault), the rest is
-        cancelled. Raises `PolyRefusal` for what the book refuses, FOK and FAK killed among it."""
+    def execute(self, admitted: Admitted, filling: Filling = PLAIN) -> ClobOrder:
+        """Meet the book as it is now; `filling` says otherwise than by the book, if a fault wants it.
+
+        Raises `PolyRefusal` for what the book refuses, FOK and FAK killed among it."""
         clob, order, wanted = self._clob, admitted.order, admitted.terms
         market = clob.markets.get(order.condition)
         assert market is not None
@@ -158,9 +160,9 @@ class Desk:
             refused = refusals.not_ready()
             found = Match((), full=False)
         else:
-            found = self._match(market, order.token, wanted)
-            if fraction is not None:
-                found = found.cut(_part(sum(take.size for take in found.takes), fraction))
+            found = self._match(market, order.token, wanted, filling)
+            if filling.fraction is not None:
+                found = found.cut(_part(sum(take.size for take in found.takes), filling.fraction))
             refused = _refused(order, wanted, found)
             if refused is None and order.seq:  # it was held: the money may be gone meanwhile
                 try:
@@ -175,24 +177,24 @@ class Desk:
             if refused is not None:
                 order = clob.end(order, "CANCELED", refused.text)
             else:
-                order = self._trade(order, found, fraction)
+                order = self._trade(order, found, filling)
         if refused is not None:
             raise refused
         return order
 
-    def _trade(self, order: ClobOrder, found: Match, fraction: Decimal | None) -> ClobOrder:
+    def _trade(self, order: ClobOrder, found: Match, filling: Filling) -> ClobOrder:
         clob = self._clob
         news: OrderNews = "UPDATE" if order.status == "DELAYED" else "PLACEMENT"
-        for take in found.takes:
-            order = clob.take(order, take)
+        for takes in [found.takes] if filling.merged and found.takes else [(take,) for take in found.takes]:
+            order = clob.take(order, takes, filling.makers)
         whole = found.full if order.budget else not order.remaining
         if whole:
             return clob.note(msgspec.structs.replace(order, status="MATCHED"), news)
         if order.kind in ("FAK", "FOK"):
             # What a FAK order got stays matched; what it did not get is nobody's.
             return clob.note(msgspec.structs.replace(order, status="MATCHED", reason="remainder killed"), news)
-        if fraction is not None:
-            return clob.end(order, "CANCELED", "scripted")
+        if filling.fraction is not None:
+            return clob.end(order, "CANCELED", "self trade" if filling.prevented else "scripted")
         order = clob.note(msgspec.structs.replace(order, status="LIVE"), news)
         clob.rest(order)
         return order
@@ -238,8 +240,8 @@ class Desk:
 
     # -- the checks -------------------------------------------------------------------------------------------------
 
-    def _match(self, market: Market, token: str, wanted: Terms) -> Match:
-        return match(self._clob.engines[market.id], market, token, wanted)
+    def _match(self, market: Market, token: str, wanted: Terms, filling: Filling = PLAIN) -> Match:
+        return match(self._clob.engines[market.id], market, token, wanted, filling)
 
     def _account(self, posted: Posted, proof: OrderProof, key: ApiKey) -> str:
         """The wallet an order pays from. Whose key it is shows with the first order that key signs for it."""
@@ -284,7 +286,7 @@ class Desk:
             fees = sum(taker_fee(market, market.in_book(token, take.price), take.size) for take in found.takes)
             needed = (wanted.budget or -(-wanted.size * wanted.price // MICRO)) + fees
         accounts.check(
-            clob.wallets[account],
+            clob.caches.spendable(clob.wallets[account], clob.now()),
             market,
             token,
             wanted.side,

@@ -7,7 +7,7 @@ the exchange is started again from the last commit.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -15,15 +15,17 @@ import msgspec
 
 from venues.paper.book import ONE
 from venues.paper.engine import MarketEngine, Resting, Take
+from venues.paper.filling import split
 from venues.paper.polymarket import accounts, refusals, settlement
+from venues.paper.polymarket.caches import Caches
 from venues.paper.polymarket.conditions import Market, Markets, listed
 from venues.paper.polymarket.matching import LOT, taker_fee
 from venues.paper.polymarket.modes import Modes
 from venues.paper.polymarket.records import ClobOrder, ClobTrade, Side, Wallet
-from venues.paper.polymarket.settlement import Fate, Pace
+from venues.paper.polymarket.settlement import Destiny, Pace
 from venues.paper.polymarket.step import Changes, ClobListener, OrderNews
 from venues.paper.polymarket.store import ClobStore
-from venues.paper.polymarket.street import Meeting, making, taking
+from venues.paper.polymarket.street import Meeting, Part, making, taking
 from venues.paper.state_file import Taken
 from venues.recording.session import BookReset, Session, SessionEvent
 
@@ -43,7 +45,8 @@ class Clob:
         self.failed = False
         self.applied = 0
         self.listener: ClobListener | None = None
-        self.choose_fate: Callable[[ClobOrder], Fate | None] = lambda order: None
+        self.choose_destiny: Callable[[ClobOrder], Destiny] = lambda order: Destiny()
+        self.caches = Caches()
         self._clock = clock
         self._last = 0
         self.markets = Markets(store.markets())
@@ -202,33 +205,39 @@ class Clob:
         ended = msgspec.structs.replace(order, status=status, reason=reason, updated_at=self.now())
         return self.note(ended, "CANCELLATION")
 
-    def take(self, order: ClobOrder, take: Take) -> ClobOrder:
-        """An incoming order takes one level."""
-        self.engines[order.condition].take(take)
-        return self._trade(order, take, taker=True)
+    def take(self, order: ClobOrder, takes: Sequence[Take], makers: int = 1) -> ClobOrder:
+        """An incoming order takes a level, or several of them in one trade; at each of them stand so many makers."""
+        for take in takes:
+            self.engines[order.condition].take(take)
+        return self._trade(order, split(takes, makers, LOT), taker=True)
 
     def _match(self, condition: str) -> None:
         for order_id, take in self.engines[condition].crossed():
             self._filled_resting(order_id, take)
 
     def _filled_resting(self, order_id: str, take: Take) -> None:
-        order = self._trade(self.working[order_id], take, taker=False)
+        order = self._trade(self.working[order_id], (take,), taker=False)
         if not order.remaining:
             order = msgspec.structs.replace(order, status="MATCHED")
         self.note(order, "UPDATE")
 
-    def _trade(self, order: ClobOrder, take: Take, *, taker: bool) -> ClobOrder:
+    def _trade(self, order: ClobOrder, takes: Sequence[Take], *, taker: bool) -> ClobOrder:
         market = self.markets.get(order.condition)
         assert market is not None
         now = self.now()
-        price = market.in_book(order.token, take.price)
-        fee = taker_fee(market, price, take.size) if taker else 0
-        value = take.size * price // ONE
+        parts = tuple(Part(market.in_book(order.token, take.price), take.size) for take in takes)
+        size = sum(part.size for part in parts)
+        fee = sum(taker_fee(market, part.price, part.size) for part in parts) if taker else 0
+        value = sum(part.size * part.price // ONE for part in parts)
         bought = order.side == "BUY"
         trade_id = str(uuid.uuid5(_IDS, f"{order.order_id}/{len(order.trades)}"))
         self._trade_seq += 1
-        meeting = Meeting(order, market, trade_id, price, take.size)
+        meeting = Meeting(order, market, trade_id, parts)
         other = (taking if taker else making)(meeting, cross=self._trade_seq % 2 == 0)
+        destiny = self.choose_destiny(order)
+        due = now + max(1, self.pace.mine) + destiny.later
+        if destiny.cached:
+            self.caches.keep(self.wallets[order.account], order.token, due + destiny.cached, now)
         trade = ClobTrade(
             seq=self._trade_seq,
             trade_id=trade_id,
@@ -240,11 +249,11 @@ class Clob:
             token=order.token,
             outcome=market.outcome(order.token),
             side=order.side,
-            price=price,
-            size=take.size,
+            price=parts[-1].price,
+            size=size,
             fee=fee,
             cash=(-value if bought else value) - fee,
-            shares=take.size if bought else -take.size,
+            shares=size if bought else -size,
             taker=taker,
             taker_order_id=other.taker_order_id,
             taker_token=other.taker_token,
@@ -253,18 +262,18 @@ class Clob:
             taker_price=other.taker_price,
             makers=other.makers,
             status="MATCHED",
-            fate=self.pace.fate(trade_id) if (scripted := self.choose_fate(order)) is None else scripted,
+            fate=self.pace.fate(trade_id) if destiny.fate is None else destiny.fate,
             matched_at=now,
             updated_at=now,
-            due=now + max(1, self.pace.mine),
+            due=due,
         )
         self._changes.trades[trade_id] = self.unfinished[trade_id] = trade
         self._changes.prints.append(trade)
         self._changes.moved.add(order.condition)
-        self.markets.put(msgspec.structs.replace(market, last_price=take.price, last_side=trade.taker_side))
+        self.markets.put(msgspec.structs.replace(market, last_price=takes[-1].price, last_side=trade.taker_side))
         return msgspec.structs.replace(
             order,
-            matched=order.matched + take.size,
+            matched=order.matched + size,
             spent=order.spent + (value if bought else 0),
             trades=(*order.trades, trade_id),
             updated_at=now,

@@ -13,7 +13,8 @@ from aiohttp.typedefs import Middleware
 from domain.errors import BadInput
 from domain.money import Inexact, to_micros
 from venues.paper.book import Change
-from venues.paper.faults import SETTLEMENT, Faults
+from venues.paper.fault import PAYOUT, SETTLEMENT
+from venues.paper.faults import Faults
 from venues.paper.metrics import Metrics
 from venues.paper.polymarket.account_api import AccountRoutes
 from venues.paper.polymarket.admin import PolymarketAdmin
@@ -31,7 +32,7 @@ from venues.paper.polymarket.markets_api import MarketRoutes
 from venues.paper.polymarket.modes import Modes
 from venues.paper.polymarket.orders_api import OrderRoutes
 from venues.paper.polymarket.records import ClobOrder, ClobTrade
-from venues.paper.polymarket.settlement import Fate, Pace
+from venues.paper.polymarket.settlement import Destiny, Pace
 from venues.paper.polymarket.step import MarketNews, OrderNews
 from venues.paper.polymarket.store import ClobStore
 from venues.paper.polymarket.user_channel import UserChannel
@@ -88,10 +89,10 @@ class PolymarketSide:
         self._gamma = GammaRoutes(self.clob, self.markets)
         self._public = MarketChannel(self.clob, faults, metrics, clock)
         self._private = UserChannel(self.clob, self.keys, faults, metrics, clock)
-        self.admin = PolymarketAdmin(self.clob, self.clock, timer)
+        self.admin = PolymarketAdmin(self.clob, self.clock, timer, lambda value: _payout(faults, metrics, value))
         self.gate: Middleware = clob_gate(self.clob, self.keys, faults, metrics, self.silence, self.desk, limits)
         self.clob.listener = self
-        self.clob.choose_fate = lambda order: _fate(faults, metrics, order)
+        self.clob.choose_destiny = lambda order: _destiny(faults, metrics, order)
 
     def add_to(self, app: web.Application) -> None:
         for routes in (self.markets, self._orders, self._accounts, self._gamma, self.admin):
@@ -141,13 +142,26 @@ class PolymarketSide:
         self._public.market_changed(market, news, old_tick)
 
 
-def _fate(faults: Faults, metrics: Metrics, order: ClobOrder) -> Fate | None:
-    """What a script wants of the next match of `order`; None if it wants nothing."""
+def _destiny(faults: Faults, metrics: Metrics, order: ClobOrder) -> Destiny:
+    """What a script wants of the next match of `order`."""
     fault = faults.pick_event("polymarket", SETTLEMENT, order.salt)
     if fault is None:
-        return None
+        return Destiny()
     metrics.faults.labels(fault.do).inc()
-    return fault.stage or "early"
+    if fault.do == "late":
+        return Destiny(later=(fault.ms or 0) * 1000)
+    if fault.do == "cached":
+        return Destiny(cached=(fault.ms or 0) * 1000)
+    return Destiny(fate="retry" if fault.do == "retry" else fault.stage or "early")
+
+
+def _payout(faults: Faults, metrics: Metrics, declared: int) -> int:
+    """What the first token of a market pays: what was said, or what a fault makes of it."""
+    fault = faults.pick_event("polymarket", PAYOUT)
+    if fault is None or fault.value is None:
+        return declared
+    metrics.faults.labels(fault.do).inc()
+    return to_micros(fault.value)
 
 
 def _checked(config: PolymarketConfig) -> int:

@@ -8,16 +8,19 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from venues.paper.faults import Fault, Faults
-from venues.paper.gate import VENUE, drop
+from venues.paper.fault import Fault
+from venues.paper.faults import Faults
+from venues.paper.filling import filling_of
+from venues.paper.gate import VENUE
 from venues.paper.history import lag_micros
 from venues.paper.metrics import Metrics
 from venues.paper.polymarket import refusals
-from venues.paper.polymarket.answers import FRACTION, KEY, LAG, answer
+from venues.paper.polymarket.answers import FILLING, KEY, LAG, answer
 from venues.paper.polymarket.desk import Desk
 from venues.paper.polymarket.exchange import Clob
 from venues.paper.polymarket.keys import ApiKeys
 from venues.paper.polymarket.limits import Limits
+from venues.paper.spoiled import after, before, drop, instead
 from venues.polymarket import auth
 from venues.polymarket.orders import ORDER_PATH
 
@@ -59,20 +62,14 @@ def clob_gate(  # noqa: PLR0917 - the parts of one server
             if fault.do == "silent_socket":
                 silence(fault.ms or 0)
                 fault = None
-        if fault is not None and _before(fault):
+        if fault is not None and before(fault):
             if request.method == "POST" and request.path in ("/order", "/orders"):
                 desk.arrived(await request.read())
-            return drop(request) if fault.do == "lost_request" else _scripted(fault)
+            return drop(request) if fault.do == "lost_request" else instead(fault, "polymarket", faults, places)
         response = await _answered(request, handler, fault)
         if fault is None or request.path.startswith("/ws/"):
             return response  # a socket's life is over by now; there is no answer to spoil
-        if fault.do == "late_answer":
-            await faults.hold(fault.ms or 0)
-        elif fault.do == "status":
-            return _scripted(fault)
-        elif fault.do == "lost_answer":
-            return drop(request)
-        return response
+        return await after(request, response, fault, faults, "polymarket")
 
     async def _answered(request: web.Request, handler: Handler, fault: Fault | None) -> web.StreamResponse:
         left: dict[str, str] = {}
@@ -85,8 +82,7 @@ def clob_gate(  # noqa: PLR0917 - the parts of one server
                 request[KEY] = key
                 if limits is not None:
                     left = limits.admit(key.address, request.method, request.path, body, clob.now())
-            if fault is not None and fault.fraction is not None:
-                request[FRACTION] = fault.fraction
+            request[FILLING] = filling_of(fault)
             if fault is not None and fault.do == "read_lag":
                 request[LAG] = lag_micros(fault.ms or 0)
             response = await handler(request)
@@ -127,15 +123,3 @@ def needs_key(method: str, path: str) -> bool:
     return any(path == one or (one.endswith("/") and path.startswith(one)) for one in _SIGNED) or path.startswith(
         "/balance-allowance/"
     )
-
-
-def _before(fault: Fault) -> bool:
-    return fault.do == "lost_request" or (fault.do == "status" and fault.when != "after")
-
-
-def _scripted(fault: Fault) -> web.Response:
-    code = fault.code or 503
-    body = fault.body
-    if body is None:
-        body = {"error": "Too Many Requests" if code == 429 else "Internal server error"}
-    return answer(body, code, {"Retry-After": "1"} if code == 429 else None)

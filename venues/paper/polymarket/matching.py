@@ -18,6 +18,7 @@ from domain.money import MICRO, plain
 from venues.paper.book import ONE
 from venues.paper.charges import polymarket_fee
 from venues.paper.engine import MarketEngine, Take, cut, own_level, own_side
+from venues.paper.filling import PLAIN, Filling, better
 from venues.paper.polymarket import refusals
 from venues.paper.polymarket.conditions import Market
 from venues.paper.polymarket.records import OrderType, Side
@@ -76,26 +77,32 @@ def terms(  # noqa: PLR0917 - what was signed
     return Terms(side, found, limit, shares, dollars if in_dollars else 0)
 
 
-def match(engine: MarketEngine, market: Market, token: str, wanted: Terms) -> Match:
-    """What the order would take from the others' displayed size, best level first. Changes nothing."""
+def match(engine: MarketEngine, market: Market, token: str, wanted: Terms, filling: Filling = PLAIN) -> Match:
+    """What the order would take from the others' displayed size, best level first; the first `filling.shares` at a
+    better price than displayed. Changes nothing."""
     side = market.book_side(token, wanted.side)
     limit = market.in_book(token, wanted.price)
     budget, left = wanted.budget, wanted.size
+    hidden = filling.shares
     takes: list[Take] = []
     for level in engine.book.crossing(own_side(side), own_level(side, limit)):
         level_side: BidSide = "no" if side == "bid" else "yes"
-        price = ONE - level if side == "bid" else level
+        shown_at = ONE - level if side == "bid" else level
         shown = engine.book.public(level_side, level)
         shown -= shown % LOT
-        cost = market.in_book(token, price)
-        affordable = _affordable(budget, cost) if wanted.budget else left
-        part = min(shown, affordable)
-        if part:
-            takes.append(Take(price, part, level_side, level))
-            budget -= part * cost // MICRO
-            left -= part
-        if part == affordable:
-            return Match(tuple(takes), full=True)
+        inside = better(shown_at, filling.ticks, market.tick, buys=side == "bid")
+        for price, most in ((inside, min(shown, hidden)), (shown_at, shown)):
+            cost = market.in_book(token, price)
+            affordable = _affordable(budget, cost) if wanted.budget else left
+            part = min(shown, most, affordable)
+            if part:
+                takes.append(Take(price, part, level_side, level))
+                budget -= part * cost // MICRO
+                left -= part
+                shown -= part
+                hidden = max(0, hidden - part)
+            if part == affordable:
+                return Match(tuple(takes), full=True)
     return Match(tuple(takes), full=not wanted.budget and left <= 0)
 
 

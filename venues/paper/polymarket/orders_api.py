@@ -6,7 +6,6 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Iterator
-from decimal import Decimal
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -14,9 +13,10 @@ import msgspec
 from aiohttp import web
 
 from domain.errors import Rejected
+from venues.paper.filling import PLAIN, Filling
 from venues.paper.metrics import Metrics
 from venues.paper.polymarket import refusals, wire
-from venues.paper.polymarket.answers import FRACTION, KEY, LAG, answer, document
+from venues.paper.polymarket.answers import FILLING, KEY, LAG, answer, document
 from venues.paper.polymarket.clock import Clock
 from venues.paper.polymarket.desk import Admitted, Desk
 from venues.paper.polymarket.exchange import Clob
@@ -66,7 +66,7 @@ class OrderRoutes:
     async def post_one(self, http: web.Request) -> web.Response:
         body = await http.read()
         try:
-            told = await self._post(http[KEY], body, http.get(FRACTION))
+            told = await self._post(http[KEY], body, http.get(FILLING, PLAIN))
         except refusals.PolyRefusal as refused:
             self._metrics.orders.labels(_short(refused.text)).inc()
             raise
@@ -85,7 +85,7 @@ class OrderRoutes:
         told = []
         for entry in entries:
             try:
-                told.append(await self._post(http[KEY], bytes(entry), http.get(FRACTION)))
+                told.append(await self._post(http[KEY], bytes(entry), http.get(FILLING, PLAIN)))
             except refusals.PolyRefusal as refused:
                 self._metrics.orders.labels(_short(refused.text)).inc()
                 if refused.status in (425, 503) and "code" not in refused.body:
@@ -93,27 +93,27 @@ class OrderRoutes:
                 told.append(wire.refused(refused.text))
         return answer(told)
 
-    async def _post(self, key: ApiKey, body: bytes, fraction: Decimal | None) -> dict[str, Any]:
+    async def _post(self, key: ApiKey, body: bytes, filling: Filling) -> dict[str, Any]:
         admitted = self._desk.admit(_posted(body), key, body)
         delay = admitted.market.spec.delay_ms
         if delay and self._desk.takes(admitted):
             admitted = self._desk.hold(admitted)
             if delay >= _LONG_DELAY:
-                task = asyncio.create_task(self._later(admitted, delay, fraction))
+                task = asyncio.create_task(self._later(admitted, delay, filling))
                 self._delayed.add(task)
                 task.add_done_callback(self._delayed.discard)
                 return wire.posted(admitted.order, [])
             await asyncio.sleep(delay / 1000)
-        order = self._desk.execute(admitted, fraction)
+        order = self._desk.execute(admitted, filling)
         self._clock.wake()
         trades = [trade for one in order.trades if (trade := self._clob.unfinished.get(one)) is not None]
         self._metrics.orders.labels(order.status.lower()).inc()
         return wire.posted(order, trades)
 
-    async def _later(self, admitted: Admitted, delay: int, fraction: Decimal | None) -> None:
+    async def _later(self, admitted: Admitted, delay: int, filling: Filling) -> None:
         await asyncio.sleep(delay / 1000)
         try:
-            self._desk.execute(admitted, fraction)
+            self._desk.execute(admitted, filling)
         except refusals.PolyRefusal as refused:
             self._metrics.orders.labels(_short(refused.text)).inc()
         self._clock.wake()

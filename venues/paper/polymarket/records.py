@@ -79,11 +79,12 @@ class MakerRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClobTrade(msgspec.Struct, frozen=True, kw_only=True):
-    """One match of one of our orders at one price level, seen by the account that owns it.
+    """One match of one of our orders, seen by the account that owns it: at one price, or at those of its `makers`.
 
-    `token`, `side`, `price` are those of the account's own order, `taker_*` those of the order that took. `cash` and
+    `token`, `side`, `price` are those of the account's own order (the last of several prices), `taker_*` those of the
+    order that took. `cash` and
     `shares` are what it changes in the account once mined, fee included. `fate` is not empty where it will end as
-    FAILED. `due` is when
+    FAILED, or needs a second try. `due` is when
     the next status comes (µs, 0: none does).
     """
 
@@ -110,11 +111,16 @@ class ClobTrade(msgspec.Struct, frozen=True, kw_only=True):
     taker_price: int
     makers: tuple[MakerRow, ...]
     status: TradeStatus
-    fate: Literal["", "early", "late"] = ""
+    fate: Literal["", "early", "late", "retry"] = ""
     tx: str = ""
     matched_at: int
     updated_at: int
     due: int = 0
+
+    @property
+    def value(self) -> int:
+        """What was paid for the shares, at all prices together, before the fee."""
+        return abs(self.cash + self.fee)
 
     @property
     def settled(self) -> bool:

@@ -2,7 +2,7 @@
 
     MATCHED ──▶ MINED ──▶ CONFIRMED
         │         └─ doomed late ─▶ FAILED (the balances go back)
-        └─ doomed ─▶ RETRYING ──▶ FAILED
+        └─ doomed ─▶ RETRYING ──▶ FAILED, or MINED at the second try
 
 A trade's fate is decided when it is matched, by a fault or by chance: chance is a hash of the seed and the trade's id,
 so that a restart does not change it. Source of the order: docs.polymarket.com/concepts/order-lifecycle.
@@ -19,8 +19,18 @@ import msgspec
 from venues.paper.polymarket.records import ClobTrade, TradeStatus
 from venues.polymarket.keccak import keccak256
 
-Fate = Literal["", "early", "late"]
-"""`early` fails without ever being mined, `late` after it was mined."""
+Fate = Literal["", "early", "late", "retry"]
+"""`early` fails without ever being mined, `late` after it was mined; `retry` is mined at the second try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destiny:
+    """What a script wants of one match: its `fate` (None: chance decides), how much `later` than usual it is mined, and
+    for how long after that the account's balances stay `cached` (µs)."""
+
+    fate: Fate | None = None
+    later: int = 0
+    cached: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +53,9 @@ class Pace:
 def following(trade: ClobTrade) -> TradeStatus:
     """The status that comes next for a trade that is not final."""
     if trade.status == "MATCHED":
-        return "RETRYING" if trade.fate == "early" else "MINED"
+        return "RETRYING" if trade.fate in ("early", "retry") else "MINED"
     if trade.status == "RETRYING":
-        return "FAILED"
+        return "MINED" if trade.fate == "retry" else "FAILED"
     return "FAILED" if trade.fate == "late" else "CONFIRMED"
 
 

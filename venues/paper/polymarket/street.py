@@ -18,14 +18,21 @@ _OPPOSITE: dict[Side, Side] = {"BUY": "SELL", "SELL": "BUY"}
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """`size` shares at `price` of our order's token: what one maker has of a trade."""
+
+    price: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Meeting:
-    """Our order's part in a trade: `size` shares at `price` of its token."""
+    """Our order's trade: one part for each maker it met, or the one that somebody took of it."""
 
     order: ClobOrder
     market: Market
     trade_id: str
-    price: int
-    size: int
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +47,40 @@ class Counterpart:
 
 
 def taking(meeting: Meeting, *, cross: bool) -> Counterpart:
-    """Our order took; the street rested. `cross`: it did so in the other token."""
+    """Our order took; the street rested. `cross`: the first of them did so in the other token, the next in the same,
+    and so on by turns: a match may mint pairs and move shares at once."""
     order = meeting.order
-    token, side, price = _across(meeting, cross=cross)
-    row = MakerRow(
-        order_id=_order_id(meeting.trade_id),
+    rows = tuple(
+        _rested(meeting, part, number, cross=cross == (number % 2 == 0)) for number, part in enumerate(meeting.parts)
+    )
+    return Counterpart(order.order_id, order.token, order.side, meeting.parts[-1].price, rows)
+
+
+def _rested(meeting: Meeting, part: Part, number: int, *, cross: bool) -> MakerRow:
+    token, side, price = _across(meeting, part.price, cross=cross)
+    return MakerRow(
+        order_id=_order_id(f"{meeting.trade_id}/{number}" if number else meeting.trade_id),
         owner="",
         maker=_STREET,
-        matched=meeting.size,
+        matched=part.size,
         price=price,
         token=token,
         outcome=meeting.market.outcome(token),
         side=side,
     )
-    return Counterpart(order.order_id, order.token, order.side, meeting.price, (row,))
 
 
 def making(meeting: Meeting, *, cross: bool) -> Counterpart:
     """Our order rested; the street took."""
     order = meeting.order
-    token, side, price = _across(meeting, cross=cross)
+    (part,) = meeting.parts
+    token, side, price = _across(meeting, part.price, cross=cross)
     row = MakerRow(
         order_id=order.order_id,
         owner=order.owner,
         maker=order.account,
-        matched=meeting.size,
-        price=meeting.price,
+        matched=part.size,
+        price=part.price,
         token=order.token,
         outcome=meeting.market.outcome(order.token),
         side=order.side,
@@ -73,12 +88,12 @@ def making(meeting: Meeting, *, cross: bool) -> Counterpart:
     return Counterpart(_order_id(meeting.trade_id), token, side, price, (row,))
 
 
-def _across(meeting: Meeting, *, cross: bool) -> tuple[str, Side, int]:
+def _across(meeting: Meeting, price: int, *, cross: bool) -> tuple[str, Side, int]:
     order = meeting.order
     if not cross:
-        return order.token, _OPPOSITE[order.side], meeting.price
+        return order.token, _OPPOSITE[order.side], price
     first, second = meeting.market.tokens
-    return second if order.token == first else first, order.side, ONE - meeting.price
+    return second if order.token == first else first, order.side, ONE - price
 
 
 def _order_id(trade_id: str) -> str:

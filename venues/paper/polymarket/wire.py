@@ -21,7 +21,7 @@ _SECOND = 1_000_000
 
 def posted(order: ClobOrder, trades: list[ClobTrade]) -> dict[str, Any]:
     """The answer to a post: what was given and what was got by the trades at once."""
-    dollars = sum(trade.size * trade.price // ONE for trade in trades)
+    dollars = sum(trade.value for trade in trades)
     shares = sum(trade.size for trade in trades)
     making, taking = (dollars, shares) if order.side == "BUY" else (shares, dollars)
     status = {"LIVE": "live", "DELAYED": "delayed"}.get(order.status, "matched")
