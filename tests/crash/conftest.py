@@ -44,6 +44,7 @@ async def system() -> AsyncIterator[System]:
     The limits that a slow machine would meet are wide: they have tests of their own.
     """
     env = {
+        "SUREFOOT_PAPER__RUDENESS": "0",
         "SUREFOOT_STRATEGY__MARGIN": "0.2",
         "SUREFOOT_STRATEGY__MAX_SIZE": "10",
         "SUREFOOT_STRATEGY__TTL_MS": "10000",

@@ -26,7 +26,7 @@
 | self_trade | the same, cancelled because it would have met an order of its own | fraction |
 | improve | the first `shares` it takes are `ticks` better than what was displayed | ticks, shares |
 | makers | each level it takes is `count` makers: so many rows | count |
-| merge | all levels it takes are one trade, makers at several prices (Polymarket) | count |
+| merge | all levels it takes are one trade (Polymarket); `ticks` and `shares` as for improve | count; ticks, shares |
 | read_lag | this read shows the account as it was `ms` ago | ms |
 | silent_socket | WebSockets stay open and are pinged but carry nothing for `ms`: frames are lost, seq runs on | ms |
 
@@ -128,6 +128,7 @@ _TAKES: dict[str, tuple[str, ...]] = _NEEDS | {
     "busy": ("retry_after",),
     "retired": ("code",),
     "beyond": ("factor",),
+    "merge": ("count", "ticks", "shares"),
 }
 _DETAILS = (
     "ms",

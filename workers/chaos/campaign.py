@@ -30,6 +30,7 @@ _SETTINGS = {
     "SUREFOOT_VENUES": '["kalshi", "polymarket"]',
     "SUREFOOT_PAPER__OPENING_CASH": "10000000",
     "SUREFOOT_PAPER__POLYMARKET__OPENING_CASH": "10000000",
+    "SUREFOOT_PAPER__RUDENESS": "0",  # a step is a step of its path: rudeness has paths of its own
     "SUREFOOT_STRATEGY__MARGIN": "0.2",
     "SUREFOOT_STRATEGY__MAX_SIZE": "10",
     "SUREFOOT_STRATEGY__TTL_MS": "10000",

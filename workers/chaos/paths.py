@@ -20,6 +20,8 @@ from workers.trading import wall_clock_us
 _SIZE = Decimal(5)
 _TTL_US = 8_000_000
 _HOUR_MS = 3_600_000
+_ALWAYS = 1_000  # every copy of the order that a trade sends again
+_CACHED_MS = 4_000
 # Trades that wait for a payment nobody makes are thousands by the end: they ask once, and then not for an hour. A book
 # read slowly by a busy machine is not refused here: that is another path, and would make a path a matter of luck.
 _POLICY = LegPolicy(
@@ -112,13 +114,13 @@ def _pair(path: str, event: str, a: str = "0.45", b: str = "0.45", policy: LegPo
 
 
 def _fault(leg: str, do: str, **details: Any) -> Faults:
-    """The first order of `leg` goes wrong."""
+    """The first order of `leg` goes wrong, or otherwise than usual."""
     return lambda intent: [{"match": {"method": "POST"} | _first_order(intent, leg), "do": do, **details}]
 
 
-def _fails(leg: str) -> Faults:
-    """What the first order of `leg` matched is declared void."""
-    return lambda intent: [{"match": {"event": "settlement"} | _first_order(intent, leg), "do": "fail"}]
+def _settles(leg: str, do: str, **details: Any) -> Faults:
+    """What the first order of `leg` matched is settled otherwise than usual."""
+    return lambda intent: [{"match": {"event": "settlement"} | _first_order(intent, leg), "do": do, **details}]
 
 
 def _first_order(intent: Intent, leg: str) -> dict[str, Any]:
@@ -223,5 +225,19 @@ PATHS: tuple[Path, ...] = (
     _second("second-lost-absent", _fault("B", "lost_request")),
     Path("cross-rested", _cross_resting, lambda n: (f"POOLTHIN-{n}",)),
     _cross_paid("cross-settled"),
-    _cross_paid("cross-void", _fails("A")),
+    _cross_paid("cross-void", _settles("A", "fail")),
+    _calm("a-uneven", _fault("A", "improve", ticks=2, shares="1.31")),
+    _calm("b-uneven", _fault("B", "makers", count=3)),
+    _cross("cross-uneven", _fault("A", "merge", count=2, ticks=1, shares="1.31")),
+    _second("second-uneven", _fault("B", "merge", count=2, ticks=1, shares="1.31")),
+    _calm("b-refused", _fault("B", "refuse", times=_ALWAYS)),
+    _second("second-refused", _fault("B", "refuse", times=_ALWAYS)),
+    _calm("b-no-order-present", _fault("B", "no_order", when="after")),
+    _calm("b-no-order-absent", _fault("B", "no_order", when="before")),
+    _second("second-no-order-present", _fault("B", "no_order", when="after")),
+    _second("second-no-order-absent", _fault("B", "no_order", when="before")),
+    _calm("b-beyond", _fault("B", "beyond")),
+    _second("second-beyond", _fault("B", "beyond")),
+    _cross("cross-retried", _settles("A", "retry")),
+    _cross("cross-cached", _settles("A", "cached", ms=_CACHED_MS), b="0.44", on="CLIFF"),
 )
