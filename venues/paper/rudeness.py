@@ -24,7 +24,11 @@ _Row = tuple[float, dict[str, Any], dict[str, Any]]
 HARMLESS: tuple[_Row, ...] = (
     (0.15, {"request": "place_order"}, {"do": "improve", "ticks": 1, "shares": "3.33"}),
     (0.15, {"request": "place_order"}, {"do": "makers", "count": 3}),
-    (0.30, {"venue": "polymarket", "request": "place_order"}, {"do": "merge", "count": 2}),
+    (
+        0.30,
+        {"venue": "polymarket", "request": "place_order"},
+        {"do": "merge", "count": 2},
+    ),
     (0.10, {"request": "list_orders"}, {"do": "gzip"}),
     (0.02, {"request": "get_order"}, {"do": "trickle", "ms": 200}),
     (0.05, {"venue": "polymarket", "event": "trade"}, {"do": "duplicate"}),
@@ -55,7 +59,7 @@ HARSH: tuple[_Row, ...] = (
 def habits(rudeness: Decimal) -> tuple[Fault, ...]:
     """The faults of a venue's everyday, `rudeness` times as often as in the tables."""
     made = []
-    for share, match, what in (*HARMLESS, *HARSH):
+    for share, match, what in (*HARSH, *HARMLESS):  # the rare ones first, or the common ones would leave them none
         chance = min(1.0, share * float(rudeness))
         if chance > 0:
             made.append(Fault.model_validate({"match": match | {"probability": chance}} | what))
