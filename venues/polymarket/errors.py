@@ -92,6 +92,7 @@ TEXTS: tuple[Row, ...] = (
     _row(r"not enough balance / allowance.*allowance is not enough", "insufficient_allowance"),
     _row(r"not enough balance / allowance", "insufficient_balance"),
     _row(r"breaks minimum tick size rule", "off_tick"),
+    _row(r"invalid amounts", "invalid_amounts"),
     _row(r"lower than the minimum", "below_minimum"),
     _row(r"invalid amount for a marketable", "below_notional"),
     _row(r"crosses the book|order crosses book", "post_only_cross"),

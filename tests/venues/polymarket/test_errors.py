@@ -36,6 +36,13 @@ DOCUMENTED: list[tuple[int, str, Verdict, str, bool]] = [
     ),
     (400, LACKS_ALLOWANCE, REJECTED, "insufficient_allowance", False),
     (400, f"order {ID} is invalid. Price (0.505) breaks minimum tick size rule: 0.01", REJECTED, "off_tick", False),
+    (
+        400,
+        "invalid amounts, the buy orders maker amount supports a max accuracy of 4 decimals",
+        REJECTED,
+        "invalid_amounts",
+        False,
+    ),
     (400, f"order {ID} is invalid. Size (1) lower than the minimum: 5", REJECTED, "below_minimum", False),
     (400, f"order {ID} is invalid. Duplicated.", UNKNOWN, "duplicated", True),
     (400, f"order {ID} already exists", UNKNOWN, "duplicated", True),
