@@ -11,11 +11,14 @@
       reads:                                 what is answered when an order is asked for
         - {leg: B, until_s: 60, status: unseen}              or absent, unavailable; `quiet_s` as the venues' own rule
       person: [{at_s: 3600, does: unwind}]
+      word: {leg: A, after_s: 20, says: void}  the venue's last word on that leg's fills; final where another leg's
+      pays: {A: "0.5", B: "0.5"}             what the markets pay, six hours into it
       lag_s: 60                              how far reads of orders lie behind what happened
       closes: {B: 2}                         seconds into it a market stops trading
 
 An answer holds for the first `first` orders sent for it (all where that is not said), until `until_s`. With `runs` the
-order trades all the same; `$ORDER` is its id, `$SHARES` and `$DOLLARS` are what it really brought and cost.
+order trades all the same, `arrives_after_s` later where that is said; `$ORDER` is its id, `$SHARES` and `$DOLLARS` are
+what it really brought and cost.
 """
 
 from __future__ import annotations
@@ -23,17 +26,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from domain.errors import Unavailable
-from domain.evidence import OrderEvidence, OrderStatus
+from domain.evidence import Fill, FillStatus, OrderEvidence, OrderStatus
 from domain.operator import Action
-from domain.orders import OrderTicket, SubmitResult, Verdict
+from domain.orders import OrderTicket, Side, SubmitResult, Verdict
 from tests.ledger.samples import START, A, B
-from tests.workflows.rehearsal import Rehearsal, words
+from tests.workflows.rehearsal import PAYDAY_MS, Rehearsal, words
 from tests.workflows.test_overfill import powered
 from venues.fake import Fault
 from venues.kalshi import errors as kalshi
@@ -54,8 +57,12 @@ async def live(given: Mapping[str, Any]) -> dict[str, Any]:
         name: Decimal(value) if isinstance(value, str) else value for name, value in given.get("policy", {}).items()
     }
     options = policy | ({"reshape": powered} if dollars else {})
+    if "word" in given:
+        options["word"] = _word(given["word"])
     stage = Rehearsal(**options)
     stage.venue.in_collateral = dollars
+    if "pays" in given:
+        stage.pays_at(PAYDAY_MS - 1, {MARKETS[leg]: payout for leg, payout in given["pays"].items()})
     for leg, book in given.get("books", {}).items():
         levels = {side: [tuple(level) for level in book.get(side, [])] for side in ("bids", "asks")}
         stage.venue.set_book(MARKETS[leg], levels["bids"], levels["asks"])
@@ -67,9 +74,6 @@ async def live(given: Mapping[str, Any]) -> dict[str, Any]:
         stage.desk.at(START + int(at_s * _SECOND), lambda leg=leg: stage.venue.set_open(MARKETS[leg], False))
     for said in given.get("person", ()):
         stage.ask_at(int(said["at_s"] * 1000), Action(said["does"]))
-    unhedged: list[int] = []
-    for second in range(1, _WATCHED_S):
-        stage.desk.at(START + second * _SECOND, lambda second=second: _count(stage, unhedged, second))
     fault = ""
     try:
         await asyncio.wait_for(stage.run(), _PATIENCE_S)
@@ -79,6 +83,8 @@ async def live(given: Mapping[str, Any]) -> dict[str, Any]:
         ended = await _ending(stage)
     except Exception as wrong:
         return {"fault": fault or f"{type(wrong).__name__}: {wrong}"}
+    unhedged = _unhedged(stage)
+    times = [(submit.decided_at - START) // _SECOND for submit in stage.desk.submits]
     return ended | {
         "fault": fault,
         "sent": [words(submit.ticket) for submit in stage.desk.submits],
@@ -87,6 +93,7 @@ async def live(given: Mapping[str, Any]) -> dict[str, Any]:
         "copies_b": max((n for (leg, _), n in script.copies.items() if leg == "B"), default=0),
         "unhedged_s": len(unhedged),
         "unhedged_at_end": bool(unhedged) and unhedged[-1] == _WATCHED_S - 1,
+        "late_orders": sum(time > _WATCHED_S for time in times),
         "overfilled": [words(o.ticket) for o in stage.venue.placed() if o.filled > o.ticket.size],
         "refusals": len(stage.refusals),
     }
@@ -100,16 +107,39 @@ async def _ending(stage: Rehearsal) -> dict[str, Any]:
         "hedged": record.hedged,
         "unwound": record.unwound,
         "residual": record.residual,
+        "pnl": record.pnl,
         "broken": await stage.broken(),
         "story": stage.story(),
     }
 
 
-def _count(stage: Rehearsal, unhedged: list[int], second: int) -> None:
-    """Seconds at which the legs held differently many shares, at the venue itself; less than a lot is dust."""
-    held = stage.venue.purse.held
-    if abs(held[A] - held[B]) >= _LOT and not stage.venue.payouts:
-        unhedged.append(second)
+def _word(said: Mapping[str, Any]) -> Callable[[Fill], tuple[int, FillStatus]]:
+    """The last word on purchases of one leg; those of the other, and all sales, are final at once."""
+
+    def spoken(fill: Fill) -> tuple[int, FillStatus]:
+        meant = fill.market == MARKETS[said["leg"]] and fill.side is Side.BUY
+        if not meant or (said.get("once") and fill.order_id not in spoken_of and spoken_of):
+            return 1, FillStatus.FINAL
+        spoken_of.add(fill.order_id)
+        return int(said["after_s"] * 1000), FillStatus(said["says"])
+
+    spoken_of: set[str] = set()
+    return spoken
+
+
+def _unhedged(stage: Rehearsal) -> list[int]:
+    """Seconds of the first quarter of an hour at which the legs really held differently many shares: what the venue
+    voided in the end was never there, and less than a lot is dust."""
+    fills = [fill for order in stage.venue.placed() for fill in order.fills if fill.status is not FillStatus.VOID]
+    found = []
+    for second in range(1, _WATCHED_S):
+        held = dict.fromkeys((A, B), Decimal(0))
+        for fill in fills:
+            if fill.at <= START + second * _SECOND:
+                held[fill.market] += fill.shares
+        if abs(held[A] - held[B]) >= _LOT:
+            found.append(second)
+    return found
 
 
 @dataclass
@@ -131,7 +161,12 @@ class _Script:
         for place, row in enumerate(self.given.get("answers", ())):
             if self._meant(row, ticket) and self.used[place] < row.get("first", 10**9):
                 self.used[place] += 1
-                real = await self._submit(ticket) if row.get("runs") else None
+                real = None
+                if "arrives_after_s" in row:
+                    due = self.stage.desk.now() + int(row["arrives_after_s"] * _SECOND)
+                    self.stage.desk.at(due, lambda: self._submit(ticket))
+                elif row.get("runs"):
+                    real = await self._submit(ticket)
                 return self._answer(row, ticket, real)
         return await self._submit(ticket)
 
