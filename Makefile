@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install check format test demo bench fuzz histories simulate chaos conformance verify verify-slice requirements clean
+.PHONY: help install check format test demo bench fuzz histories simulate wire-fuzz chaos conformance verify verify-slice requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -40,6 +40,9 @@ bench: install ## measure, one JSON line a figure (about three minutes; FIGURES=
 
 fuzz: install ## search for input that breaks a decoder, guided where atheris is installed (MINUTES= for all, TARGETS= chooses)
 	@$(BIN)/python -m workers.fuzz $(TARGETS) --minutes $(or $(MINUTES),5)
+
+wire-fuzz: install ## real clients and whole trades against venues that answer wrongly: MINUTES= (5), SEED=s replays one world
+	@$(BIN)/python -m workers.wire_fuzz $(if $(SEED),--seed '$(SEED)',--minutes $(or $(MINUTES),5) --resume)
 
 simulate: install ## SEEDS=n worlds on virtual time, faults and crashes at every await (SEED=s replays one, with its trace; RESUME=1, MINUTES=)
 	@$(BIN)/surefoot simulate $(if $(SEED),--seed '$(SEED)' --trace,--seeds '$(or $(SEEDS),20000)') \

@@ -9,6 +9,6 @@ transport  where aiohttp's session stands: bytes in virtual time, spoiled on the
 desk       what a trade may ask of the world, carried out by the real activities
 world      one seed: a storm of lies, then honest answers, a person, and payment
 checks     what must hold afterwards, judged from the venue's own books
-campaign   many seeds, on every core      store   their results, kept by the digest of the code they tried
+campaign   many seeds, on every core
 sockets    the same lies over real sockets, for what only sockets show
 """

@@ -57,26 +57,25 @@ class Traded:
     cash: Decimal
 
 
-def check(world: World) -> list[str]:
-    """Everything that does not hold after `world.run()`."""
+def check(world: World) -> tuple[list[str], bool]:
+    """Everything that does not hold after `world.run()`, and whether it differs in what only accounts can show."""
     wrong = list(world.broken)
     line, record = world.line, world.record
     if line is not None:
         wrong += _bytes(world)
         wrong += [f"memory: {each}" for each in line.greedy[:1]]
     if not world.audit:
-        return wrong
+        return wrong, False
     traded = list(_traded(world.audit))
     wrong += _runaway(world, traded)
     if record is None:
-        return wrong
+        return wrong, False
     if record.state is not TradeState.CLOSED or record.outcome is None:
         wrong.append(f"ends: it came back as {record.state}, outcome {record.outcome}")
     differs = [*_counts(world, traded), *_alone(world, traded), *_cash(world, traded), *_at_rest(world)]
     if differs and doubtful(world):
-        world.liar.counts["found only by comparing accounts"] += 1
-        return wrong
-    return wrong + differs
+        return wrong, True
+    return wrong + differs, False
 
 
 def doubtful(world: World) -> bool:

@@ -23,10 +23,10 @@ from workers.wire_fuzz.honest import HonestVenues, Told
 from workers.wire_fuzz.kinds import SUBMIT, Asked
 from workers.wire_fuzz.lies import RIGHT, Liar, Lie
 
-MOST_BYTES = 32 << 20
+MOST_BYTES = 20 << 20
 """More of one answer than this nobody needs to have read."""
 
-_PIECE = 1 << 16
+_PIECE = 1 << 20
 _LATEST_S = 2.4  # bytes that have left arrive within the policy's grace, or never
 
 
