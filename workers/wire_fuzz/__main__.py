@@ -1,6 +1,6 @@
 """`python -m workers.wire_fuzz [--minutes M] [--seed S | --replay FILE] [--first S] [--jobs N] [--resume] [--json]`
 
-Worlds of lies for M minutes; with `--seed` or `--replay` one world, with everything that happened in it. `--resume`
+Worlds of lies for M minutes, on virtual time or (`--sockets`) over real sockets in real time; with `--seed` or `--replay` one world, with everything that happened in it. `--resume`
 goes on after the seeds this code has run before, and keeps what it runs: hours add up. What failed is kept under
 `--finds`, a file a seed with the lies it was told. Exit code 0 with nothing found, 1 with something (with `--resume`:
 now or before, on this code), 2 for a wrong argument.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from workers.verify.digest import digest
 from workers.verify.results import Proof, Results
-from workers.wire_fuzz.campaign import CHUNK, Tally, campaign, run_one, write_down
+from workers.wire_fuzz.campaign import CHUNK, Tally, campaign, run_one, run_seeds, run_sockets, write_down
 from workers.wire_fuzz.world import World
 
 PROOF = "wire-fuzz"
@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--replay", type=Path, help="the same, of a file under --finds")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--jobs", type=int, default=0, help="processes; 0 takes one a core")
+    parser.add_argument("--sockets", action="store_true", help="over real sockets, with the lies that only they tell")
     parser.add_argument("--resume", action="store_true", help="leave out what this code has run; keep what runs")
     parser.add_argument("--json", action="store_true", help="nothing but a JSON summary on stdout")
     parser.add_argument("--finds", type=Path, default=Path(".fuzz/wire"))
@@ -41,7 +42,8 @@ def main() -> int:
     if arguments.seed is not None or arguments.replay is not None:
         tally = _one(_seed(arguments), silent=arguments.json)
     else:
-        proof = Results().of(PROOF, digest("workers.wire_fuzz.campaign")) if arguments.resume else None
+        name = f"{PROOF}-sockets" if arguments.sockets else PROOF
+        proof = Results().of(name, digest("workers.wire_fuzz.campaign")) if arguments.resume else None
         tally = _many(arguments, proof)
         for seed, wrong in tally.failed.items():
             file = write_down(arguments.finds, seed, wrong, tally.told.get(seed, []))
@@ -114,7 +116,8 @@ def _many(arguments: argparse.Namespace, proof: Proof | None) -> Tally:
         [range(arguments.first, _MOST_SEEDS)] if proof is None else proof.left(range(arguments.first, _MOST_SEEDS))
     )
     chunks = itertools.chain.from_iterable(_chunks(stretch) for stretch in stretches)
-    return campaign(chunks, minutes=arguments.minutes, jobs=arguments.jobs, progress=progress, keep=keep)
+    run = run_sockets if arguments.sockets else run_seeds
+    return campaign(chunks, minutes=arguments.minutes, run=run, jobs=arguments.jobs, progress=progress, keep=keep)
 
 
 def _chunks(seeds: range) -> Iterator[range]:

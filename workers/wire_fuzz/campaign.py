@@ -6,6 +6,7 @@ tally.failed       # {seed: what does not hold}; empty if everything does
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import itertools
 import json
@@ -27,6 +28,7 @@ import structlog
 from workers.wire_fuzz.checks import check
 from workers.wire_fuzz.lies import LIES, RIGHT
 from workers.wire_fuzz.plan import make
+from workers.wire_fuzz.sockets import run_together
 from workers.wire_fuzz.world import World
 
 CHUNK = 20
@@ -37,6 +39,7 @@ _MOST_FAILURES = 50
 
 Progress = Callable[["Tally"], None]
 Keep = Callable[[range, "Tally"], None]
+Run = Callable[[range], tuple[range, "Tally"]]
 
 
 class Hung(BaseException):
@@ -82,11 +85,11 @@ class Tally:
             self.told[world.plan.seed] = world.liar.told[:400]
 
     def by_lie(self) -> dict[str, int]:
-        """How often each lie was told, every one named: a lie that was never told stands with 0."""
+        """How often each lie was told; those of `lies` that never were stand with 0."""
         sums = Counter[str]()
         for name, times in self.lies.items():
             sums[name.partition(":")[0]] += times
-        return {name: sums[name] for name in (RIGHT, *LIES)}
+        return {name: sums[name] for name in (RIGHT, *LIES, *sorted(set(sums) - {RIGHT, *LIES}))}
 
     def summary(self, seconds: float) -> dict[str, Any]:
         """What `python -m workers.wire_fuzz --json` prints as its last line."""
@@ -124,10 +127,21 @@ def run_seeds(seeds: range) -> tuple[range, Tally]:
     return seeds, tally
 
 
+def run_sockets(seeds: range) -> tuple[range, Tally]:
+    """The same over real sockets: in this process, all beside each other."""
+    tally = Tally()
+    with _quiet():
+        worlds = asyncio.run(run_together(seeds))
+    for world in worlds:
+        tally.count(world, *check(world))
+    return seeds, tally
+
+
 def campaign(
     chunks: Iterator[range],
     *,
     minutes: float,
+    run: Run = run_seeds,
     jobs: int = 0,
     progress: Progress = lambda tally: None,
     keep: Keep = lambda seeds, tally: None,
@@ -138,20 +152,20 @@ def campaign(
     timely = itertools.takewhile(lambda _: time.monotonic() < until, chunks)
     jobs = jobs or os.cpu_count() or 1
     if jobs == 1:
-        done: Iterator[tuple[range, Tally]] = map(run_seeds, timely)
+        done: Iterator[tuple[range, Tally]] = map(run, timely)
         _gather(done, total, progress, keep)
         return total
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        _gather(_in_turn(pool, timely, jobs), total, progress, keep)
+        _gather(_in_turn(pool, run, timely, jobs), total, progress, keep)
     return total
 
 
-def _in_turn(pool: Any, chunks: Iterator[range], jobs: int) -> Iterator[tuple[range, Tally]]:
+def _in_turn(pool: Any, run: Run, chunks: Iterator[range], jobs: int) -> Iterator[tuple[range, Tally]]:
     """Two chunks a process under way, never more: those that wait when the time is over would be waste."""
-    waiting = [pool.apply_async(run_seeds, (chunk,)) for chunk in itertools.islice(chunks, 2 * jobs)]
+    waiting = [pool.apply_async(run, (chunk,)) for chunk in itertools.islice(chunks, 2 * jobs)]
     while waiting:
         yield waiting.pop(0).get()
-        waiting += [pool.apply_async(run_seeds, (chunk,)) for chunk in itertools.islice(chunks, 1)]
+        waiting += [pool.apply_async(run, (chunk,)) for chunk in itertools.islice(chunks, 1)]
 
 
 def _gather(done: Iterator[tuple[range, Tally]], total: Tally, progress: Progress, keep: Keep) -> None:

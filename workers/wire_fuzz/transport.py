@@ -19,7 +19,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from venues.wire import HttpWire
-from workers.wire_fuzz.honest import HonestVenues, Told
+from workers.wire_fuzz.honest import ORIGIN, HonestVenues, Told
 from workers.wire_fuzz.kinds import SUBMIT, Asked
 from workers.wire_fuzz.lies import RIGHT, Liar, Lie
 
@@ -51,6 +51,12 @@ class Line:
     greedy: list[str] = field(default_factory=list)
     late: set[asyncio.Task[None]] = field(default_factory=set)
     requests: int = 0
+    origin: str = ORIGIN
+
+    async def close(self) -> None:
+        """What is still under way never arrives."""
+        for wait in list(self.late):
+            wait.cancel()
 
     def under(self, *wires: HttpWire) -> None:
         """Put this line under HTTP wires, in place of their sockets."""

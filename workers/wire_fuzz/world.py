@@ -14,6 +14,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -35,7 +36,7 @@ from venues.token_bucket import TokenBucket
 from venues.wire import Timeouts
 from workers.simulate.clock import VirtualLoop
 from workers.wire_fuzz.desk import Desk
-from workers.wire_fuzz.honest import ORIGIN, HonestVenues, signer, wallet
+from workers.wire_fuzz.honest import HonestVenues, signer, wallet
 from workers.wire_fuzz.lies import Liar
 from workers.wire_fuzz.life import Life
 from workers.wire_fuzz.plan import CASH, START, Plan
@@ -43,15 +44,29 @@ from workers.wire_fuzz.transport import Line
 from workflows.lifecycle import Trade
 
 _RUN = "wire-fuzz"
-_PERSON_S, _AGAIN_S, _PAYS_S, _END_S = 120.0, 300.0, 1_800.0, 21_600.0
 _AT_REST = DONE_TRADING | {TradeState.HEDGED, TradeState.MISSED}
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds after the calm: when a person looks, how often again, when the markets pay, and when it must be over.
+    `timeouts` are those of both clients, `silence_ms` how long nothing must have been heard of a Polymarket order."""
+
+    person_s: float = 120.0
+    again_s: float = 300.0
+    pays_s: float = 1_800.0
+    end_s: float = 21_600.0
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    silence_ms: int = 60_000
 
 
 class World:
     """`run`, then read: `broken` says what was wrong on the way, `audit` is the venues' own books at the end."""
 
-    def __init__(self, plan: Plan, *, tracing: bool = False) -> None:
+    def __init__(self, plan: Plan, *, tracing: bool = False, pace: Pace = Pace()) -> None:
         self.plan = plan
+        self.pace = pace
+        self._due: list[asyncio.TimerHandle] = []
         self.tracing = tracing
         self.broken: list[str] = []
         self.trace: list[str] = []
@@ -61,91 +76,107 @@ class World:
         self.states: Counter[str] = Counter()
         self.ledger = MemoryLedger()
         self._told = 0
-        self._loop = VirtualLoop()
+        self.began = 0.0
+        self.loop: asyncio.AbstractEventLoop = VirtualLoop()
         self.rng = Random(f"way {plan.seed}")  # noqa: S311 - chance, not secrets
         self.liar = Liar(Random(f"lies {plan.seed}"), plan.rate, plan.habits, plan.honest)  # noqa: S311 - chance, not secrets
         self.line: Line | None = None
 
     def now(self) -> int:
-        return START + round(self._loop.time() * 1_000_000)
+        return START + round((self.loop.time() - self.began) * 1_000_000)
 
     def run(self) -> None:
-        asyncio.set_event_loop(self._loop)
+        asyncio.set_event_loop(self.loop)
         try:
-            self._loop.run_until_complete(self._all())
+            self.loop.run_until_complete(self.all())
         except Exception as error:
             self.broken.append(f"raised: {type(error).__name__}: {str(error)[:200]} ({_where(error)})")
         finally:
-            for task in asyncio.all_tasks(self._loop):
+            for task in asyncio.all_tasks(self.loop):
                 task.cancel()
-            self._loop.run_until_complete(asyncio.sleep(0))
+            self.loop.run_until_complete(asyncio.sleep(0))
             asyncio.set_event_loop(None)
-            self._loop.close()
+            self.loop.close()
+
+    def shut_loop(self) -> None:
+        """The loop of its own is not needed: the world runs on another."""
+        self.loop.close()
 
     def fail(self, what: str) -> None:
         self.broken.append(what)
 
-    async def _all(self) -> None:
+    async def all(self) -> None:
         plan = self.plan
         venues = HonestVenues(self.now, cash=CASH, failing=plan.failing, seed=plan.seed)
         try:
             venues.open(plan.session)
-            self.line = Line(venues, self.liar, self.rng, self.now, START)
+            self.line = await self.line_to(venues)
             kalshi, polymarket = self._kalshi(), self._polymarket(venues)
             clients: dict[Venue, VenueClient] = {Venue.KALSHI: kalshi, Venue.POLYMARKET: polymarket}
             for venue in clients:
                 await self.ledger.record_opening(venue, Decimal(CASH).scaleb(-6), START - 1)
-            await self._live(venues, clients)
+            try:
+                await self._live(venues, clients)
+            finally:
+                await kalshi.close()
+                await polymarket.close()
             self.audit = await venues.audit()
-            for wait in list(self.line.late):
-                wait.cancel()
-            await venues.stop()
         finally:
+            if self.line is not None:
+                await self.line.close()
+            await venues.stop()
             venues.close()
 
+    async def line_to(self, venues: HonestVenues) -> Line:
+        """The way of all bytes of this world."""
+        return Line(venues, self.liar, self.rng, self.now, START)
+
     def _kalshi(self) -> KalshiClient:
-        time = self._loop.time
+        assert self.line is not None
+        time, origin = self.loop.time, self.line.origin
         client = KalshiClient(
-            ORIGIN,
+            origin,
             signer(),
             clock=self.now,
-            timeouts=Timeouts(),
+            timeouts=self.pace.timeouts,
             reads=TokenBucket("read", rate=200, capacity=200, clock=time),
             writes=TokenBucket("write", rate=100, capacity=100, clock=time),
         )
-        assert self.line is not None
         self.line.under(client.wire._http)
         return client
 
     def _polymarket(self, venues: HonestVenues) -> PolymarketClient:
+        assert self.line is not None
+        origin = self.line.origin
         client = PolymarketClient(
-            Services(clob=ORIGIN, gamma=f"{ORIGIN}/gamma", data=ORIGIN, relayer=ORIGIN, geoblock=ORIGIN),
+            Services(clob=origin, gamma=f"{origin}/gamma", data=origin, relayer=origin, geoblock=origin),
             wallet(),
             venues.credentials,
             clock=self.now,
-            limits=Limits(clock=self._loop.time),
+            timeouts=self.pace.timeouts,
+            limits=Limits(clock=self.loop.time),
+            silence_ms=self.pace.silence_ms,
         )
-        assert self.line is not None
         self.line.under(client.wire.clob, client.wire.gamma._wire, client.wire.site)
         return client
 
     # ------------------------------------------------------------------ the run
 
     async def _live(self, venues: HonestVenues, clients: dict[Venue, VenueClient]) -> None:
-        plan, loop = self.plan, self._loop
+        plan, loop = self.plan, self.loop
         desk = Desk(self._activities(clients), self.now, self._shown, lambda what: self.fail(f"raised: {what}"))
         life = Life(Trade(plan.intent, desk), desk)
         for happening in plan.happenings:
-            loop.call_later(happening.at_ms / 1000, venues.happen, happening.event)
+            self._later(happening.at_ms, venues.happen, happening.event)
         if plan.says_unwind_ms:
-            loop.call_later(plan.says_unwind_ms / 1000, self._say, life, Action.UNWIND)
-        loop.call_later(plan.calm_ms / 1000, self._calm, venues, life)
-        loop.call_later(plan.calm_ms / 1000 + _PAYS_S, self._pay, venues)
+            self._later(plan.says_unwind_ms, self._say, life, Action.UNWIND)
+        self._later(plan.calm_ms, self._calm, venues, life)
+        self._later(plan.calm_ms + self.pace.pays_s * 1000, self._pay, venues)
         nudges = loop.create_task(self._nudge(life))
         person = loop.create_task(self._person(life))
         trade = loop.create_task(life.run())
         try:
-            async with asyncio.timeout(plan.calm_ms / 1000 + _END_S):
+            async with asyncio.timeout(plan.calm_ms / 1000 + self.pace.end_s):
                 self.record = await asyncio.shield(trade)
         except TimeoutError:
             self.fail(f"never ends: it stands in {_standing(life)}")
@@ -153,10 +184,15 @@ class World:
             what = f"{type(error).__name__}: {str(error)[:160]} ({_where(error)})"
             self.fail(f"frozen: in {life.state} the lifecycle raised {what}")
         finally:
+            for handle in self._due:
+                handle.cancel()
             for task in (nudges, person, trade):
                 task.cancel()
                 with suppress(asyncio.CancelledError, Exception):
                     await task
+
+    def _later(self, ms: float, do: Callable[..., Any], *details: Any) -> None:
+        self._due.append(self.loop.call_later(ms / 1000, do, *details))
 
     def _activities(self, clients: dict[Venue, VenueClient]) -> dict[str, Callable[[Any], Any]]:
         orders = OrderActivities(clients, self.ledger, _RUN, self.now)
@@ -197,7 +233,7 @@ class World:
             life.nudge()
 
     async def _person(self, life: Life) -> None:
-        await asyncio.sleep(self.plan.calm_ms / 1000 + _PERSON_S)
+        await asyncio.sleep(self.plan.calm_ms / 1000 + self.pace.person_s)
         while True:
             record = life.record()
             if (
@@ -209,7 +245,7 @@ class World:
                     self.fail(f"silent: stuck with {record.residual} alone, and no step says what was seen")
                 self._say(life, Action.UNWIND)
                 self._say(life, Action.RETRY)
-            await asyncio.sleep(_AGAIN_S)
+            await asyncio.sleep(self.pace.again_s)
 
     def _say(self, life: Life, action: Action) -> None:
         answer = life.say(action, "as seen from here")
