@@ -1,9 +1,9 @@
 """`python -m workers.wire_fuzz [--minutes M] [--seed S | --replay FILE] [--first S] [--jobs N] [--resume] [--json]`
 
-Worlds of lies for M minutes, on virtual time or (`--sockets`) over real sockets in real time; with `--seed` or `--replay` one world, with everything that happened in it. `--resume`
-goes on after the seeds this code has run before, and keeps what it runs: hours add up. What failed is kept under
-`--finds`, a file a seed with the lies it was told. Exit code 0 with nothing found, 1 with something (with `--resume`:
-now or before, on this code), 2 for a wrong argument.
+Worlds of lies for M minutes, on virtual time or (`--sockets`) over real sockets in real time; with `--seed` or
+`--replay` one world, with everything that happened in it. `--resume` goes on after the seeds this code has run before,
+and keeps what it runs: hours add up. What failed is kept under `--finds`, a file a seed with the lies it was told. Exit
+code 0 with nothing found, 1 with something (with `--resume`: now or before, on this code), 2 for a wrong argument.
 """
 
 from __future__ import annotations

@@ -171,11 +171,32 @@ def of_other_amount(rng: Random, tree: Any, factors: tuple[Decimal, ...]) -> str
 
 
 def of_other_unit(rng: Random, tree: Any) -> str:
-    return of_other_amount(rng, tree, _FACTORS)
+    """One figure in another unit; or all amounts of the answer, as of a venue that has changed its mind."""
+    if rng.random() < 0.6:
+        return of_other_amount(rng, tree, _FACTORS)
+    factor, changed = rng.choice(_FACTORS), 0
+    for at, old in list(places(tree)):
+        number = figure(old)
+        if number is not None and name_of(at) in _FIGURES:
+            put(tree, at, _like(old, number * factor))
+            changed += 1
+    return f"{changed} amounts times {factor}" if changed else ""
 
 
 def of_near_amount(rng: Random, tree: Any) -> str:
     return of_other_amount(rng, tree, _NEAR)
+
+
+def of_other_sign(rng: Random, tree: Any) -> str:
+    """An amount that a trade goes by has a minus: a venue that starts to sign what it says of purchases."""
+    found = [(at, v) for at, v in places(tree) if figure(v) and name_of(at) in _FIGURES]
+    if not found:
+        return ""
+    at, old = found[0] if rng.random() < 0.5 else rng.choice(found)
+    number = figure(old)
+    assert number is not None
+    put(tree, at, _like(old, -number))
+    return f"{_shown(at)} {old!r} → {_like(old, -number)!r}"
 
 
 def of_other_type(rng: Random, tree: Any) -> str:

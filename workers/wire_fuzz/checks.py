@@ -12,6 +12,7 @@ what it judges.
     | alone    | what stands alone by the venue's books is what the trade says stands alone                       |
     | cash     | opening cash and the ledger's entries are the venue's cash, to the last unit                     |
     | at rest  | the venue holds no share and no working order of a closed trade after payment                    |
+    | patient  | an order that the venue has, and lists honestly, leaves no trade STUCK, whatever its answer said |
     | runaway  | the venue never filled more than a few times what the trade was for                              |
     | memory   | no client read more than `transport.MOST_BYTES` of one answer                                    |
 
@@ -31,7 +32,8 @@ from typing import Any
 
 from domain.snapshot import LedgerFacts
 from domain.trade import TradeState
-from workers.wire_fuzz.lies import CONTENT
+from workers.wire_fuzz.kinds import SUBMIT
+from workers.wire_fuzz.lies import CONTENT, RIGHT
 from workers.wire_fuzz.plan import CASH
 from workers.wire_fuzz.world import World
 
@@ -67,7 +69,7 @@ def check(world: World) -> tuple[list[str], bool]:
     if not world.audit:
         return wrong, False
     traded = list(_traded(world.audit))
-    wrong += _runaway(world, traded)
+    wrong += [*_runaway(world, traded), *_patient(world)]
     if record is None:
         return wrong, False
     if record.state is not TradeState.CLOSED or record.outcome is None:
@@ -121,6 +123,17 @@ def _runaway(world: World, traded: list[Traded]) -> Iterator[str]:
         bought = sum((one.shares for one in moved if one.shares > 0), Decimal(0))
         if bought > _MOST_TIMES * leg.size:
             yield f"runaway: {bought} of {leg.market} were bought for a trade of {leg.size}"
+
+
+def _patient(world: World) -> Iterator[str]:
+    """Judged where every request was carried out and every read answered rightly: submits alone were spoiled."""
+    lies = [name.partition(":") for name, times in world.liar.counts.items() if times and not name.startswith(RIGHT)]
+    if any(kind != SUBMIT for _, _, kind in lies) or world.liar.withheld or world.record is None:
+        return
+    for step in world.record.steps:
+        if step.state is TradeState.STUCK and "outcome" in step.text:
+            yield f"patient: {step.text[:120]}, though the venue lists it"
+            return
 
 
 def _counts(world: World, traded: list[Traded]) -> Iterator[str]:

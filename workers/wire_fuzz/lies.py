@@ -19,6 +19,7 @@
     | swallowed    | success without an order                                      | no               |
     | other_unit   | a figure in another unit                                      | yes              |
     | other_amount | a figure that is wrong                                        | yes              |
+    | other_sign   | an amount with a minus                                        | yes              |
     | other_order  | somebody else's id, or somebody else's whole answer           | yes              |
     | other_type   | a value of another type                                       | yes              |
     | extra        | rows twice or backwards, fields nobody has heard of           | yes              |
@@ -42,7 +43,9 @@ RIGHT = "right"
 BEFORE = frozenset({"lost", "unreachable", "refused", "swallowed"})
 """Lies that keep the venue from ever hearing of the request."""
 
-CONTENT = frozenset({"other_unit", "other_amount", "other_order", "other_type", "extra", "missing", "stale"})
+CONTENT = frozenset(
+    {"other_unit", "other_amount", "other_sign", "other_order", "other_type", "extra", "missing", "stale"}
+)
 """Lies in which the answer itself is wrong, so that nobody can tell it from a right one by its form alone."""
 
 LIES = (
@@ -62,6 +65,7 @@ LIES = (
     "swallowed",
     "other_unit",
     "other_amount",
+    "other_sign",
     "other_order",
     "other_type",
     "extra",
@@ -129,6 +133,7 @@ class Liar:
     honest: int = 0
     calm: bool = False
     asked: int = 0
+    withheld: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     told: list[str] = field(default_factory=list)
     _said: dict[tuple[str, str], list[Told]] = field(default_factory=dict)
@@ -163,6 +168,7 @@ class Liar:
 
     def note(self, asked: Asked, lie: Lie, what: str, at_ms: int) -> None:
         self.counts[f"{lie.name}:{asked.kind}"] += 1
+        self.withheld += not lie.done
         if lie.name != RIGHT:
             self.told.append(f"{at_ms} ms {asked.method} {asked.path[:90]}: {lie.name} {what}"[:260])
 
@@ -221,6 +227,7 @@ class Liar:
 _CHANGES: dict[str, Any] = {
     "other_unit": bodies.of_other_unit,
     "other_amount": bodies.of_near_amount,
+    "other_sign": bodies.of_other_sign,
     "other_type": bodies.of_other_type,
     "extra": bodies.of_extra,
     "missing": bodies.of_missing,

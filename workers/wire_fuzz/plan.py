@@ -25,7 +25,17 @@ _CENT, _MICRO = 10_000, 1_000_000
 _POLYMARKET_FEES = FeeSchedule(taker=D("0.05"), unit=D("0.000001"), model=FeeModel.POLYMARKET)
 _SECOND = 1_000
 _ASKED = (CANCEL, ORDER, ORDERS, ORDERS, FILLS, FILLS, FRESHNESS, CUTOFF, BALANCE, BOOK, MARKET)
-_ON_ORDERS = ("refused", "swallowed", "other_unit", "other_amount", "missing", "other_type", "error_in_200", "html")
+_ON_ORDERS = (
+    "refused",
+    "swallowed",
+    "other_unit",
+    "other_amount",
+    "other_sign",
+    "missing",
+    "other_type",
+    "error_in_200",
+    "html",
+)
 
 
 @dataclass(frozen=True, slots=True)
