@@ -37,9 +37,9 @@ from workers.wire_fuzz.lies import CONTENT, RIGHT
 from workers.wire_fuzz.plan import CASH
 from workers.wire_fuzz.world import World
 
-MOST_COPIES = 12
-"""How often an order's bytes may leave. A copy is sent while its fate is open and one more still serves; a venue that
-answers neither yes nor no for as long as that will not be moved by more."""
+MOST_COPIES = 10
+"""How often an order's bytes may leave. A copy is sent while its fate is open and one more still serves; eight of them,
+with growing pauses, reach over any outage that a trade may wait for, and two more are a worker's that was cut off."""
 
 LATEST_S = 900
 """How long after the first copy the last may leave: beyond the longest deadline of a policy (10 minutes) and a poll."""

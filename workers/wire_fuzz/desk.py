@@ -152,10 +152,10 @@ class Desk:
     async def _attempt(self, name: str, request: Any, kind: Any, seconds: float) -> tuple[bool, Any]:
         """One execution: whether an answer came back, and which."""
         try:
-            asked = _carried(request, type(request))
+            asked = across(request, type(request))
             async with asyncio.timeout(seconds):
                 answer = await self._activities[name](asked)
-            return True, answer if kind is None else _carried(answer, kind)
+            return True, answer if kind is None else across(answer, kind)
         except (ApplicationError, TimeoutError):
             return False, None
         except Exception as error:
@@ -165,7 +165,7 @@ class Desk:
             return False, None
 
 
-def _carried(value: Any, kind: Any) -> Any:
+def across(value: Any, kind: Any) -> Any:
     """The value as it is on the other side of Temporal's wire."""
     convert = DATA_CONVERTER.payload_converter
     return convert.from_payloads(convert.to_payloads([value]), [kind])[0]

@@ -223,11 +223,11 @@ def hurried(plan: Plan) -> Plan:
     )
 
 
-async def run_together(seeds: Iterable[int]) -> list[SocketWorld]:
+async def run_together(seeds: Iterable[int], pace: Pace = PACE) -> list[SocketWorld]:
     """The worlds of these seeds beside each other, each on a port of its own."""
     worlds = []
     for seed in seeds:
-        world = SocketWorld(hurried(make(seed)), pace=PACE)
+        world = SocketWorld(hurried(make(seed)), pace=pace)
         world.shut_loop()
         worlds.append(world)
     await asyncio.gather(*(world.run_here() for world in worlds))

@@ -41,7 +41,6 @@ from workers.wire_fuzz.lies import Liar
 from workers.wire_fuzz.life import Life
 from workers.wire_fuzz.plan import CASH, START, Plan
 from workers.wire_fuzz.transport import Line
-from workflows.lifecycle import Trade
 
 _RUN = "wire-fuzz"
 _AT_REST = DONE_TRADING | {TradeState.HEDGED, TradeState.MISSED}
@@ -165,7 +164,7 @@ class World:
     async def _live(self, venues: HonestVenues, clients: dict[Venue, VenueClient]) -> None:
         plan, loop = self.plan, self.loop
         desk = Desk(self._activities(clients), self.now, self._shown, lambda what: self.fail(f"raised: {what}"))
-        life = Life(Trade(plan.intent, desk), desk)
+        life = Life(plan.intent, desk, self._parked)
         for happening in plan.happenings:
             self._later(happening.at_ms, venues.happen, happening.event)
         if plan.says_unwind_ms:
@@ -252,6 +251,10 @@ class World:
         self.said.append(f"{action}: {answer}")
         self._mark(f"a person says {action}: {answer}")
 
+    def _parked(self, fault: str) -> None:
+        self._mark(f"parked: {fault}")
+        self.fail(f"frozen: the lifecycle raised, and the trade is parked: {fault[:220]}")
+
     def _shown(self, record: TradeRecord) -> None:
         self.states[record.state] += 1
         self._steps(record)
@@ -277,7 +280,7 @@ def _standing(life: Life) -> str:
 
 
 def _says_why(record: TradeRecord) -> bool:
-    return any(step.state is TradeState.STUCK and step.text.startswith("Stuck:") for step in record.steps)
+    return any(step.state is TradeState.STUCK and step.text.startswith(("Stuck:", "Parked:")) for step in record.steps)
 
 
 def _where(error: BaseException) -> str:
