@@ -17,6 +17,7 @@ from domain.exposure import unhedged_notional
 from domain.halt import Rule, Scope
 from domain.orders import Verdict
 from domain.trade import DONE_TRADING, TradeState
+from domain.workflow_fault import FaultKind
 from ledger.store import Ledger
 from ledger.story import TradeRow
 from workers import metrics
@@ -85,6 +86,9 @@ class Gauges:
         for scope in Scope:
             metrics.HALTS.labels(scope).set(sum(halt.scope is scope for halt in standing))
         metrics.SAFE_MODE.set(any(halt.rule is Rule.SAFE_MODE for halt in standing))
+        faults = await self._ledger.workflow_faults()
+        for kind in FaultKind:
+            metrics.WORKFLOW_FAULTS.labels(kind).set(sum(fault.kind is kind for fault in faults))
 
     async def _capital(self) -> None:
         for venue in await self._ledger.capital():

@@ -15,6 +15,7 @@ from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression, RPCError
 from temporalio.worker import Worker
 
+from activities.alerts import Alerts
 from activities.orders import OrderActivities, Permits
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
@@ -23,14 +24,16 @@ from domain.errors import Unavailable
 from domain.market import Venue
 from ledger.store import Ledger
 from venues.port import VenueClient
+from workers import metrics
 from workers.accounts import venue_clients
 from workers.chaos import seam
 from workers.measures import Measures
 from workers.payloads import DATA_CONVERTER
 from workers.permits import Approvals
 from workers.recovery import Recovery, process_start
-from workers.sandbox import TradeSandbox
+from workers.sandbox import TaskNews, TradeSandbox
 from workers.stack.layout import Stack
+from workers.task_watch import TaskWatch
 from workers.versions.build import build_id
 from workers.versions.deployment import worker_config
 from workers.versions.inherit import Inheritance, after_start, before_start, take_later
@@ -96,19 +99,36 @@ async def trading(
             build, leave = build_id(), stack.settings.worker.leave_trades
             inherited = await before_start(client, build, leave=leave) if takes_over else Inheritance()
             desk = seam.tapped(stack, Trading(client, venues, ledger, recovery, approvals))
+            faults = task_watch(stack, client, ledger, carries=takes_over)
             worker = make_worker(
-                desk.client, stack, desk.venues, desk.ledger, task_completed=recovery.task_completed, permits=approvals
+                desk.client,
+                stack,
+                desk.venues,
+                desk.ledger,
+                task_completed=recovery.task_completed,
+                permits=approvals,
+                news=faults,
             )
             async with seam.watched(worker):
                 if not draining:
                     await after_start(client, build, inherited)
                 catching_up = asyncio.create_task(take_later(client, build, inherited))
+                watching = asyncio.create_task(faults.run())
                 try:
                     yield desk
                 finally:
                     catching_up.cancel()
+                    watching.cancel()
         finally:
             await ledger.close()
+
+
+def task_watch(stack: Stack, client: Client, ledger: Ledger, *, carries: bool) -> TaskWatch:
+    """Watches the trades' workflow tasks. A server of our own lists those that fail; another may not."""
+    settings = stack.settings
+    alerts = Alerts(settings.reconcile.alert_command, lambda alert: metrics.ALERTS.labels(alert).inc())
+    sweeps = carries and settings.temporal.address is not None
+    return TaskWatch(client, ledger, build_id(), wall_clock_us, alerts, carries=carries, sweeps=sweeps)
 
 
 def make_worker(
@@ -119,8 +139,9 @@ def make_worker(
     *,
     task_completed: Callable[[], None] = lambda: None,
     permits: Permits | None = None,
+    news: TaskNews | None = None,
 ) -> Worker:
-    """A worker for trades. `task_completed` is told, on a thread of the worker, of each task of a workflow."""
+    """A worker for trades. `task_completed` and `news` are told, on a thread of the worker, of each workflow task."""
     measures = Measures()
     orders = OrderActivities(
         venues,
@@ -139,7 +160,7 @@ def make_worker(
         task_queue=TRADE_QUEUE,
         workflows=[TradeWorkflow],
         activities=trade_activities(orders, settlement, positions),
-        workflow_runner=TradeSandbox(task_completed),
+        workflow_runner=TradeSandbox(task_completed, news),
         deployment_config=worker_config(build_id()),
         max_concurrent_workflow_tasks=limits.max_concurrent_workflow_tasks,
         max_concurrent_activities=limits.max_concurrent_activities,

@@ -26,7 +26,7 @@ from domain.orders import Side
 from domain.trade import Outcome, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
 from venues.fake import FakeVenue, Word
-from workers.sandbox import TradeSandbox
+from workers.sandbox import TaskNews, TradeSandbox
 from workers.starter import search_attributes
 from workers.trading import wall_clock_us
 from workers.versions.deployment import worker_config
@@ -40,6 +40,7 @@ _RUN_ID = "recording"
 _SIZE = Decimal(10)
 _TTL_US = 5_000_000
 _PATIENCE_S = 60.0
+_TASK_TIMEOUT = timedelta(seconds=2)  # as production starts trades
 _LIMITS = {2: ("0.40", "0.55"), 3: ("0.30", "0.30", "0.35")}
 _SHORT_LIMITS = ("0.55", "0.50")
 
@@ -86,11 +87,12 @@ class Stage:
             id=self.intent.id,
             task_queue=self.queue,
             result_type=TradeRecord,
+            task_timeout=_TASK_TIMEOUT,
             search_attributes=search_attributes(self.intent),
         )
 
     @asynccontextmanager
-    async def worker(self, build: str = "") -> AsyncIterator[None]:
+    async def worker(self, build: str = "", news: TaskNews | None = None) -> AsyncIterator[None]:
         """What production registers, on the queue of this path; as the worker of a build, if one is named."""
         venues = {Venue.KALSHI: self.venue}
         orders = OrderActivities(venues, self.ledger, _RUN_ID, wall_clock_us)
@@ -101,7 +103,7 @@ class Stage:
             task_queue=self.queue,
             workflows=[TradeWorkflow],
             activities=trade_activities(orders, settlement, positions),
-            workflow_runner=TradeSandbox(),
+            workflow_runner=TradeSandbox(news=news),
             deployment_config=worker_config(build) if build else None,
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         ):
