@@ -66,7 +66,7 @@ class WorkflowFault:
         tries = f" (attempt {self.attempt})" if self.attempt else ""
         return (
             f"workflow task fails {since}{tries}: {self.text}; the trade cannot hear commands until mended code runs; "
-            "an unwind that is sent is kept until then"
+            "commands that are sent are kept"
         )
 
     def halts(self) -> tuple[Halt, ...]:

@@ -19,6 +19,7 @@ from domain.operator import CommandRecord
 from domain.orders import Side, Verdict
 from domain.snapshot import OrderFacts, TradeFacts
 from domain.trade import Outcome, TradeState
+from domain.workflow_fault import WorkflowFault
 from ledger.story import SentBody, TradeStory
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,7 +38,9 @@ _ENDINGS = {
 def render(story: TradeStory, names: Mapping[str, str] | None = None) -> list[str]:
     """Lines of text, without colour or markup; every number exact. `names` say by token id what tokens stand for."""
     intent = story.intent
-    lines = [f"Trade {intent.id}", f"  run {story.run_id}, pair {intent.pair}, {_strategy(intent)}", "", "Plan"]
+    lines = [f"Trade {intent.id}", f"  run {story.run_id}, pair {intent.pair}, {_strategy(intent)}"]
+    lines += [f"  NOW: {fault.words}" for fault in story.faults if fault.cleared_at is None]
+    lines += ["", "Plan"]
     lines += [f"  {line}" for line in _plan(intent, names or {})]
     timeline = _timeline(story)
     if timeline:
@@ -50,6 +53,8 @@ def render(story: TradeStory, names: Mapping[str, str] | None = None) -> list[st
             lines += [f"  {line}" for line in _order(order, story.fills, intent)]
     if story.commands:
         lines += ["", "Commands", *(f"  {_command(command)}" for command in story.commands)]
+    if story.faults:
+        lines += ["", "Workflow faults", *(f"  {_fault(fault)}" for fault in story.faults)]
     if story.redemptions:
         lines += ["", "Paid", *(f"  {_redemption(paid)}" for paid in story.redemptions)]
     lines += ["", "Result", *(f"  {line}" for line in _result(story))]
@@ -125,6 +130,12 @@ def _order(order: OrderFacts, fills: Iterable[Fill], intent: Intent) -> Iterable
 
 def _command(command: CommandRecord) -> str:
     return f"{_clock(command.at)}  {command.action}, {command.author}: {command.reason} → {command.answer}"
+
+
+def _fault(fault: WorkflowFault) -> str:
+    ended = "still" if fault.cleared_at is None else f"until {_clock(fault.cleared_at)}"
+    tries = f", attempt {fault.attempt}" if fault.attempt else ""
+    return f"{_clock(fault.first_seen)}  {fault.kind} {ended}, version {fault.build}{tries}: {fault.text}"
 
 
 def _redemption(paid: Redemption) -> str:

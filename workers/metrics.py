@@ -110,7 +110,7 @@ CAPITAL_RESERVED = Gauge("surefoot_capital_reserved", "Dollars held for trades",
 CAPITAL_FREE = Gauge("surefoot_capital_free", "Dollars a new trade may still reserve", ["venue"])
 RECONCILED = Gauge("surefoot_reconciled_timestamp_seconds", "When this venue was last compared (Unix time)", ["venue"])
 FINDINGS = Gauge("surefoot_reconciliation_findings", "Differences the last reconciliation found", ["kind"])
-ALERTS = Counter("surefoot_alerts", "Alerts raised by reconciliation", ["alert"])
+ALERTS = Counter("surefoot_alerts", "Alerts raised, by name", ["alert"])
 RECOVERY = Gauge("surefoot_recovery_seconds", "From the start of this process until trades moved again", ["until"])
 SUBMIT = Histogram("surefoot_submit_seconds", "Order sent to answer taken in", ["verdict"], buckets=_MILLISECONDS)
 FIRST_BYTE = Histogram("surefoot_intent_to_send_seconds", "Intent decided to leg A sent", buckets=_MILLISECONDS)

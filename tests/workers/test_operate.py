@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -25,10 +27,11 @@ class Handle:
 
     id = "i-1"
 
-    def __init__(self, answer: str | Exception | None) -> None:
+    def __init__(self, answer: str | Exception | None, attempt: int = 0) -> None:
         self.answer = answer
+        self.attempt = attempt  # of its pending workflow task; 0: none is pending
         self.updates: list[tuple[str, OperatorCommand]] = []
-        self.signals: list[tuple[str, OperatorCommand]] = []
+        self.signals: list[tuple[str, Any]] = []
 
     async def execute_update(self, name: str, command: OperatorCommand, *, result_type: type[str]) -> str:
         assert result_type is str
@@ -39,8 +42,14 @@ class Handle:
             raise self.answer
         return str(self.answer)
 
-    async def signal(self, name: str, command: OperatorCommand) -> None:
-        self.signals.append((name, command))
+    async def signal(self, name: str, command: OperatorCommand | None = None, *, args: Any = ()) -> None:
+        self.signals.append((name, tuple(args) if command is None else command))
+
+    async def describe(self) -> Any:
+        raw = DescribeWorkflowExecutionResponse()
+        if self.attempt:
+            raw.pending_workflow_task.attempt = self.attempt
+        return SimpleNamespace(raw_description=raw)
 
 
 @pytest.fixture
@@ -86,9 +95,41 @@ async def test_an_unwind_nobody_answers_is_left_as_a_signal() -> None:
 @pytest.mark.parametrize("action", [action for action in UPDATED if action is not Action.UNWIND])
 async def test_any_other_command_nobody_answers_is_unavailable_and_says_to_look_first(action: Action) -> None:
     handle: Any = Handle(None)
-    with pytest.raises(Unavailable, match="surefoot trade i-1"):
+    with pytest.raises(Unavailable, match="surefoot trade i-1") as unheard:
         await operate.tell(handle, action, WORD)
+    assert "the command is not kept" in unheard.value.message
     assert handle.signals == []
+
+
+def left_as(action: Action) -> tuple[str, Any]:
+    """The signal that keeps the command of an action."""
+    if action is Action.UNWIND:
+        return names.SIGNAL_FORCE_FLAT, WORD
+    return names.SIGNAL_COMMAND, (action, WORD)
+
+
+@pytest.mark.parametrize("action", UPDATED)
+async def test_a_trade_whose_task_fails_keeps_every_command_as_a_signal_and_says_so(action: Action) -> None:
+    refusal = RPCError(
+        "Unable to perform workflow execution update due to Workflow Task in failed state.",
+        RPCStatusCode.FAILED_PRECONDITION,
+        b"",
+    )
+    handle: Any = Handle(refusal)
+    told = await operate.tell(handle, action, WORD)
+    assert told.stored
+    assert "its workflow task fails" in told.answer
+    assert "obeyed as soon as mended code runs" in told.answer
+    assert handle.signals == [left_as(action)], "once"
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("action", UPDATED)
+async def test_so_does_one_that_lets_an_update_wait_for_its_failing_task(action: Action) -> None:
+    handle: Any = Handle(None, attempt=4)
+    told = await operate.tell(handle, action, WORD)
+    assert "its workflow task fails" in told.answer
+    assert handle.signals == [left_as(action)]
 
 
 async def test_a_server_that_fails_is_not_taken_for_a_refusal() -> None:

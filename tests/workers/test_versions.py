@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 import structlog
-from temporalio.client import Client
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client, WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
 from domain.errors import Denied
 from domain.trade import Outcome, TradeState
+from workers.histories import corpus
 from workers.histories.__main__ import SEARCH_KEYS
 from workers.histories.stage import Stage
 from workers.payloads import DATA_CONVERTER
@@ -26,6 +28,7 @@ from workers.versions import build
 from workers.versions.deployment import UNVERSIONED, open_trades
 from workers.versions.errors import OtherVersionNeeded
 from workers.versions.inherit import Inheritance, after_start, before_start, look, take_later
+from workers.versions.replay import as_far_as_it_went
 from workflows.lifecycle import Trade
 
 ROOT = Path(__file__).parents[2]
@@ -231,3 +234,31 @@ async def test_a_process_that_refuses_to_run_ends_the_stack_at_once_with_its_wor
     with pytest.raises(Denied, match="worker refuses to run") as refused:
         await supervisor.run(asyncio.Event())
     assert said in refused.value.message
+
+
+def failed_since(history: WorkflowHistory, *, times_out: bool) -> WorkflowHistory:
+    """The same trade with a signal whose task failed, again and again, and another one after that."""
+    last = history.events[-1].event_id
+    events = [HistoryEvent(event_id=last + n) for n in range(1, 6)]
+    events[0].workflow_execution_signaled_event_attributes.signal_name = "force_flat"
+    events[1].workflow_task_scheduled_event_attributes.attempt = 1
+    events[2].workflow_task_started_event_attributes.scheduled_event_id = last + 2
+    if times_out:
+        events[3].workflow_task_timed_out_event_attributes.scheduled_event_id = last + 2
+    else:
+        events[3].workflow_task_failed_event_attributes.scheduled_event_id = last + 2
+    events[4].workflow_execution_signaled_event_attributes.signal_name = "order_update"
+    return WorkflowHistory(history.workflow_id, [*history.events, *events])
+
+
+@pytest.mark.parametrize("times_out", [False, True])
+async def test_a_history_whose_last_task_failed_is_judged_by_what_its_good_tasks_have_recorded(times_out: bool) -> None:
+    recorded = corpus.load(ROOT / "tests" / "histories", "stuck-accept")
+    recorded = WorkflowHistory(recorded.workflow_id, recorded.events[:-1])  # still open: without its last task
+    while not recorded.events[-1].HasField("workflow_task_completed_event_attributes"):
+        recorded = WorkflowHistory(recorded.workflow_id, recorded.events[:-1])
+    assert as_far_as_it_went(recorded) is recorded
+    failed = failed_since(recorded, times_out=times_out)
+    kept = as_far_as_it_went(failed)
+    assert len(kept.events) == len(recorded.events) + 1, "the signal is kept, the task that failed is not"
+    assert kept.events[-1].workflow_execution_signaled_event_attributes.signal_name == "force_flat"

@@ -1,7 +1,12 @@
 """unwind, hold, retry, accept, adopt, flat: a person's word to one trade, through Temporal.
 
 All but `flat` are updates: a validator of the trade may refuse them, and the answer says what will be done. `flat` is a
-signal, stored by Temporal even while no worker is up; `unwind` falls back on it when no worker answers.
+signal, stored by Temporal even while no worker is up.
+
+| the trade                  | what becomes of an update that nobody answered within five seconds                   |
+|----------------------------|--------------------------------------------------------------------------------------|
+| its workflow task fails    | every command is left as a signal, obeyed once mended code runs                      |
+| no worker is up            | `unwind` is left as a signal; the others are not kept: who waits that long looks anew |
 """
 
 from __future__ import annotations
@@ -18,8 +23,10 @@ import typer
 from domain.errors import BadInput, Denied, SurefootError, Unavailable
 from domain.market import Venue
 from domain.operator import Action, CommandRecord, OperatorCommand
+from domain.workflow_fault import WorkflowFault
+from workers.cli import faults
 from workers.cli.ledger import full_id
-from workers.cli.options import options, out, say
+from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.stack.books import now, open_ledger
 from workers.stack.layout import Stack
 from workflows import names
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
     from temporalio.client import Client, WorkflowHandle
 
 UPDATE_SECONDS = 5.0
+_FAILED_STATE = "Workflow Task in failed state"  # the server takes no update then
 _FULL_ID = re.compile(r"i-[0-9a-f]{32}")
 _UPDATES = {
     Action.UNWIND: names.UPDATE_UNWIND,
@@ -47,45 +55,48 @@ def register(app: typer.Typer) -> None:
         app.command(command.__name__)(command)
 
 
-def unwind(trade: TradeId, reason: Reason, author: Author = "") -> None:
+def unwind(trade: TradeId, *, reason: Reason, author: Author = "", json_output: JsonFlag = False) -> None:
     """Tell a trade to sell what stands alone, at any price.
 
     If no worker answers within 5 s the wish is left as a signal, which the trade obeys as soon as a worker is up.
     """
-    _tell(Action.UNWIND, trade, command_of(author, reason))
+    _tell(Action.UNWIND, trade, command_of(author, reason), json_output=json_output)
 
 
-def hold(trade: TradeId, reason: Reason, author: Author = "") -> None:
+def hold(trade: TradeId, *, reason: Reason, author: Author = "", json_output: JsonFlag = False) -> None:
     """Tell a trade to send nothing more until it is told otherwise (retry, unwind or accept)."""
-    _tell(Action.HOLD, trade, command_of(author, reason))
+    _tell(Action.HOLD, trade, command_of(author, reason), json_output=json_output)
 
 
-def retry(trade: TradeId, reason: Reason, author: Author = "") -> None:
-    """Tell a trade to try again now, with all of its policy's time and budget."""
-    _tell(Action.RETRY, trade, command_of(author, reason))
+def retry(trade: TradeId, *, reason: Reason, author: Author = "", json_output: JsonFlag = False) -> None:
+    """Tell a trade to try again now, with all of its policy's time and budget; a parked one goes on."""
+    _tell(Action.RETRY, trade, command_of(author, reason), json_output=json_output)
 
 
-def accept(trade: TradeId, reason: Reason, author: Author = "") -> None:
+def accept(trade: TradeId, *, reason: Reason, author: Author = "", json_output: JsonFlag = False) -> None:
     """Tell a trade that what stands alone may stay as it is, until its market pays."""
-    _tell(Action.ACCEPT, trade, command_of(author, reason))
+    _tell(Action.ACCEPT, trade, command_of(author, reason), json_output=json_output)
 
 
 def adopt(
     trade: TradeId,
+    *,
     venue: Annotated[Venue, typer.Option("--venue", help="Where the order was placed.")],
     order: Annotated[str, typer.Option("--order", help="The venue's own id of the order.")],
     reason: Reason,
     author: Author = "",
+    json_output: JsonFlag = False,
 ) -> None:
     """Tell a trade that an order placed by hand is one of its own: its fills count as the leg's."""
     if not order.strip():
         raise BadInput("--order is empty; give the venue's own id of the order", "operator")
-    _tell(Action.ADOPT, trade, command_of(author, reason, order_id=order.strip(), venue=venue))
+    command = command_of(author, reason, order_id=order.strip(), venue=venue)
+    _tell(Action.ADOPT, trade, command, json_output=json_output)
 
 
-def flat(trade: TradeId, reason: Reason, author: Author = "") -> None:
+def flat(trade: TradeId, *, reason: Reason, author: Author = "", json_output: JsonFlag = False) -> None:
     """Leave an unwind with a trade without asking it: accepted while no worker is up, told in the trade's story."""
-    _tell(Action.FORCE_FLAT, trade, command_of(author, reason))
+    _tell(Action.FORCE_FLAT, trade, command_of(author, reason), json_output=json_output)
 
 
 def command_of(author: str, reason: str, *, order_id: str = "", venue: str = "") -> OperatorCommand:
@@ -104,15 +115,24 @@ def login_name() -> str:
         return ""
 
 
-def _tell(action: Action, trade: str, command: OperatorCommand) -> None:
+def _tell(action: Action, trade: str, command: OperatorCommand, *, json_output: bool) -> None:
     stack = options.stack()
-    answer = asyncio.run(_ask(stack, action, trade, command))
-    out.print(answer, markup=False)
+    trade_id, told, wrong = asyncio.run(_ask(stack, action, trade, command))
+    if json_output:
+        kept = {"trade": trade_id, "action": action, "answer": told.answer, "stored": told.stored}
+        print_json(kept | {"faults": [faults.plain(fault) for fault in wrong]})
+        return
+    for fault in wrong:
+        say(f"trade {trade_id}: {fault.words}")
+    out.print(f"trade {trade_id}: {told.answer}", markup=False)
     if stack.temporal_ui_url:
         say(f"Temporal UI: {stack.temporal_ui_url}")
 
 
-async def _ask(stack: Stack, action: Action, trade: str, command: OperatorCommand) -> str:
+async def _ask(
+    stack: Stack, action: Action, trade: str, command: OperatorCommand
+) -> tuple[str, Told, list[WorkflowFault]]:
+    """The trade's id, what it answers, and what is known to be wrong with it where it did not answer itself."""
     from temporalio.service import RPCError, RPCStatusCode  # noqa: PLC0415 - as in `_connected`
 
     trade_id = trade if _FULL_ID.fullmatch(trade) else await full_id(stack, trade)
@@ -130,9 +150,11 @@ async def _ask(stack: Stack, action: Action, trade: str, command: OperatorComman
             f"Temporal at {stack.temporal_address} failed: {error.message}; repeat later", "temporal"
         ) from None
 
+    wrong: list[WorkflowFault] = []
     if told.stored:
-        await _keep(stack, trade_id, command, told.answer)
-    return f"trade {trade_id}: {told.answer}"
+        await _keep(stack, trade_id, action, command, told.answer)
+        wrong = [fault for fault in await faults.read(stack) or () if fault.intent_id == trade_id]
+    return trade_id, told, wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +168,14 @@ class Told:
 async def tell(handle: WorkflowHandle[Any, Any], action: Action, command: OperatorCommand) -> Told:
     """Bring `command` to a trade.
 
-    Raises `Denied` (`refused`) with the validator's words, `Unavailable` (`no_worker`) when nobody answered an update
-    that may not be left behind, and the SDK's `RPCError` for a workflow that is not running or a server that fails.
+    Raises `Denied` (`refused`) with the validator's words, `Unavailable` (`no_worker`) when no worker answered an
+    update that is not left behind, and the SDK's `RPCError` for a workflow that is not running or a server that fails.
     """
     from temporalio.client import (  # noqa: PLC0415 - as in `_connected`
         WorkflowUpdateFailedError,
         WorkflowUpdateRPCTimeoutOrCancelledError,
     )
+    from temporalio.service import RPCError  # noqa: PLC0415 - as in `_connected`
 
     stored = "the command is stored and will be obeyed as soon as a worker is up"
     if action is Action.FORCE_FLAT:
@@ -165,19 +188,51 @@ async def tell(handle: WorkflowHandle[Any, Any], action: Action, command: Operat
         why = getattr(refused.cause, "message", "") or refused.cause
         raise Denied(f"trade {handle.id} refused: {why}", "refused") from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-        if action is not Action.UNWIND:
-            raise Unavailable(
-                f"no worker answered within {UPDATE_SECONDS:g} s; one that comes up may still take the command: "
-                f"look at `surefoot trade {handle.id}` before you repeat it",
-                "no_worker",
-            ) from None
+        fails = await _task_fails(handle)
+    except RPCError as error:
+        if _FAILED_STATE not in error.message:
+            raise
+        fails = True
+    if fails:
+        await _leave(handle, action, command)
+        return Told(
+            "its workflow task fails, so it hears nobody now; the command is stored and will be obeyed as soon as "
+            "mended code runs",
+            stored=True,
+        )
+    if action is not Action.UNWIND:
+        raise Unavailable(
+            f"no worker answered within {UPDATE_SECONDS:g} s, and the command is not kept; one that comes up may still "
+            f"take it: look at `surefoot trade {handle.id}` before you repeat it",
+            "no_worker",
+        )
+    await _leave(handle, action, command)
+    return Told(f"no worker answered within {UPDATE_SECONDS:g} s; {stored}", stored=True)
+
+
+async def _task_fails(handle: WorkflowHandle[Any, Any]) -> bool:
+    """Whether its workflow task was tried before and is pending again. False where Temporal does not say in time."""
+    from temporalio.service import RPCError  # noqa: PLC0415 - as in `_connected`
+
+    try:
+        async with asyncio.timeout(UPDATE_SECONDS):
+            raw = (await handle.describe()).raw_description
+    except (RPCError, TimeoutError):
+        return False
+    return bool(raw.HasField("pending_workflow_task") and raw.pending_workflow_task.attempt > 1)
+
+
+async def _leave(handle: WorkflowHandle[Any, Any], action: Action, command: OperatorCommand) -> None:
+    if action is Action.UNWIND:
         await handle.signal(names.SIGNAL_FORCE_FLAT, command)
-        return Told(f"no worker answered within {UPDATE_SECONDS:g} s; {stored}", stored=True)
+    else:
+        await handle.signal(names.SIGNAL_COMMAND, args=[action, command])
 
 
-async def _keep(stack: Stack, trade_id: str, command: OperatorCommand, answer: str) -> None:
+async def _keep(stack: Stack, trade_id: str, action: Action, command: OperatorCommand, answer: str) -> None:
     """A command the trade has not taken yet goes on record here; Temporal has it whether or not the ledger does."""
-    record = CommandRecord(Action.FORCE_FLAT, command.author, command.reason, answer, now())
+    left = Action.FORCE_FLAT if action is Action.UNWIND else action
+    record = CommandRecord(left, command.author, command.reason, answer, now())
     try:
         async with open_ledger(stack) as ledger:
             await ledger.record_command(trade_id, record)

@@ -15,7 +15,7 @@ from config.settings import Settings
 from domain.errors import SurefootError, Unavailable
 from domain.market import Venue
 from venues.recording.numbers import iso
-from workers.cli import exits, paper
+from workers.cli import exits, faults, paper
 from workers.cli import resolve as resolution
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.cli.progress import follow
@@ -157,6 +157,7 @@ def status(json_output: JsonFlag = False) -> None:
     found = asyncio.run(_processes(stack, document))
     supervisor = host.supervisor_of(document)
     well = document.get("phase") == "ready" and supervisor is not None and all(item["well"] for item in found)
+    faulty = faults.standing(stack) if supervisor is not None else None
     told: dict[str, Any] = {
         "well": well,
         "phase": document.get("phase") if supervisor is not None else "down",
@@ -171,6 +172,7 @@ def status(json_output: JsonFlag = False) -> None:
         "metrics": {name: f"http://127.0.0.1:{port}/metrics" for name, port in stack.metrics_ports.items()},
         "processes": found,
         "awaits": asyncio.run(awaited(stack, document)) if supervisor is not None else None,
+        "faults": None if faulty is None else [faults.plain(fault) for fault in faulty],
         "session": _session(stack) if supervisor is not None and not stack.live else None,
     }
     if json_output:
@@ -250,6 +252,8 @@ def _show(told: dict[str, Any]) -> None:
         out.print(f"{venue}: {address}", markup=False)
     if told["awaits"]:
         out.print(f"no trade is opened: {told['awaits']}", markup=False)
+    for fault in told["faults"] or ():
+        out.print(f"trade {fault['intent_id']}: {fault['words']}", markup=False, style="red")
     session = told["session"]
     if session:
         out.print(f"session: {session_line(session)}", markup=False)

@@ -12,9 +12,11 @@ from rich.table import Column, Table
 from domain.errors import BadInput
 from domain.money import plain
 from domain.trade import TradeState
+from domain.workflow_fault import WorkflowFault
 from ledger.render import render
 from ledger.story import TradeRow, TradeStory
 from venues.recording.numbers import iso
+from workers.cli import faults
 from workers.cli.names import names_of
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.stack.books import open_ledger
@@ -38,10 +40,17 @@ def trades(
         if state not in (None, TradeState.STUCK):
             raise BadInput(f"--stuck and --state {state} exclude each other; give one of them", "state")
         state = TradeState.STUCK
-    rows = asyncio.run(_rows(options.stack_with_ledger(), state, limit))
+    rows, standing = asyncio.run(_rows(options.stack_with_ledger(), state, limit))
+    wrong: dict[str, list[WorkflowFault]] = {}
+    for fault in standing:
+        wrong.setdefault(fault.intent_id, []).append(fault)
     if json_output:
-        print_json([asdict(row) for row in rows])
+        print_json(
+            [asdict(row) | {"faults": [faults.plain(one) for one in wrong.get(row.intent_id, ())]} for row in rows]
+        )
         return
+    for line in faults.lines(standing):
+        out.print(line, markup=False, style="red")
     if not rows:
         say(f"no trades{f' in state {state}' if state else ''}")
         return
@@ -50,13 +59,16 @@ def trades(
         table.add_column(name)
     for row in rows:
         shares = (plain(value) for value in (row.size, row.hedged, row.unwound, row.residual, row.pnl))
-        table.add_row(iso(row.decided_at), row.intent_id, row.pair, row.state, row.outcome or "open", *shares)
+        marks = "".join(f", {fault.kind}" for fault in wrong.get(row.intent_id, ()))
+        table.add_row(iso(row.decided_at), row.intent_id, row.pair, row.state + marks, row.outcome or "open", *shares)
     out.print(table)
 
 
-async def _rows(stack: Stack, state: TradeState | None, limit: int) -> tuple[TradeRow, ...]:
+async def _rows(
+    stack: Stack, state: TradeState | None, limit: int
+) -> tuple[tuple[TradeRow, ...], tuple[WorkflowFault, ...]]:
     async with open_ledger(stack) as ledger:
-        return await ledger.trades(state=state, limit=limit)
+        return await ledger.trades(state=state, limit=limit), await ledger.workflow_faults()
 
 
 def trade(

@@ -19,6 +19,7 @@ from ingest.session_reader import RecordedEvents
 from ingest.why import plain
 from venues.recording.numbers import iso
 from venues.wire import wall_clock_us
+from workers.cli import faults
 from workers.cli.options import JsonFlag, options, out, print_json, say
 
 _PATIENCE_S = 5.0
@@ -79,6 +80,8 @@ def _now() -> dict[str, Any]:
             "nothing_watched",
         )
     answer: dict[str, Any] = json.loads(said.content)
+    standing = faults.standing(stack)
+    answer["faults"] = None if standing is None else [faults.plain(fault) for fault in standing]
     return answer
 
 
@@ -139,6 +142,12 @@ def _show(answer: dict[str, Any], *, whole: bool) -> None:
     if not broken:
         names = ", ".join(condition["name"] for condition in answer["conditions"])
         out.print(f"  [green]✓[/green] {names or 'nothing was said of any condition'}", highlight=False)
+    for fault in answer.get("faults") or ():
+        shut = ", ".join(fault["markets"])
+        out.print(
+            f"  [red]✗[/red] trade {fault['intent_id']}: {escape(fault['words'])}; nothing opens on {escape(shut)}",
+            highlight=False,
+        )
     told = answer["strategies"]
     table = Table(Column("strategy"), Column("pair"), Column("why nothing is traded"), box=None, pad_edge=False)
     for one in told if whole else told[:_MOST]:

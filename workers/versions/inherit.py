@@ -2,7 +2,8 @@
 
 | an open trade of another build              | what happens                                                         |
 |---------------------------------------------|----------------------------------------------------------------------|
-| replays on this code                        | is moved here once the worker runs                                   |
+| replays on this code, as far as its tasks   | is moved here once the worker runs                                   |
+| went well: a failed one decided nothing     |                                                                      |
 | does not, and a worker of its build answers | stays there until it has ended                                       |
 | does not, and nobody answers for it         | no worker is started (`OtherVersionNeeded`), or it is left, if told  |
 
@@ -28,7 +29,7 @@ from domain.errors import Unavailable
 from domain.trade import TradeState
 from workers.versions.deployment import OpenTrade, become_current, move, open_trades
 from workers.versions.errors import OtherVersionNeeded
-from workers.versions.replay import Divergence, replay
+from workers.versions.replay import Divergence, as_far_as_it_went, replay
 from workflows import names
 
 log = structlog.get_logger(__name__)
@@ -170,7 +171,7 @@ async def _history(client: Client, trade: OpenTrade) -> WorkflowHistory | None:
             return None
         raise
     begun = any(event.HasField("workflow_task_completed_event_attributes") for event in history.events)
-    return history if begun else None
+    return as_far_as_it_went(history) if begun else None
 
 
 async def _answers(client: Client, trade: OpenTrade) -> bool:

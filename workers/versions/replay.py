@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
@@ -21,6 +21,9 @@ from workflows.trade import TradeWorkflow
 
 _CHANGE_VERSION = "TemporalChangeVersion"  # an attribute that the SDK itself sets beside a patch marker
 _NOTHING = "nothing more"
+_COMPLETED: Final = "workflow_task_completed_event_attributes"
+_SCHEDULED: Final = "workflow_task_scheduled_event_attributes"
+_NOT_DONE: Final = ("workflow_task_failed_event_attributes", "workflow_task_timed_out_event_attributes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,20 @@ async def replay(histories: AsyncIterator[WorkflowHistory]) -> AsyncIterator[tup
                 failure = result.replay_failure
                 found = _divergence(result.history, listener.given, failure) if failure is not None else None
                 yield result.history, found
+
+
+def as_far_as_it_went(history: WorkflowHistory) -> WorkflowHistory:
+    """The history without what came after its last task that went well, if tasks failed or timed out since.
+
+    Nothing was decided in those, so they say nothing of the code that carries the trade on: it does what they were to
+    do. If it fails there too, the trade is no worse off with it.
+    """
+    done = max((n for n, e in enumerate(history.events) if e.HasField(_COMPLETED)), default=-1)
+    since = history.events[done + 1 :]
+    if not any(event.HasField(field) for event in since for field in _NOT_DONE):
+        return history
+    next_task = next(n for n, event in enumerate(since) if event.HasField(_SCHEDULED))
+    return WorkflowHistory(history.workflow_id, history.events[: done + 1 + next_task])
 
 
 class _Listener(TradeSandbox):
