@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.public_record.probes import books, markets, rest, sockets, trades, users
+from tests.public_record.probes import books, markets, rest, sets, sockets, trades, users
 
 PROBES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "kalshi_client": rest.ask_kalshi,
@@ -17,6 +17,7 @@ PROBES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "polymarket_user_channel": users.hear_polymarket,
     "kalshi_socket": sockets.watch_kalshi,
     "polymarket_socket": sockets.watch_polymarket,
+    "polymarket_sets": sets.carry,
     "whole_trade": trades.live,
     "reconcile": books.compare,
 }
