@@ -356,7 +356,7 @@ def _fills_text(fills: Sequence[Fill]) -> str:
     one = fills[0]
     size = sum((fill.size for fill in fills), _ZERO)
     ids = ", ".join(fill.trade_id for fill in fills[:_SHOWN_IDS]) + (", …" if len(fills) > _SHOWN_IDS else "")
-    prices = sorted({fill.price for fill in fills})
+    prices = sorted({fill.told_price for fill in fills})
     at = _n(prices[0]) if len(prices) == 1 else f"{_n(prices[0])} to {_n(prices[-1])}"
     verb = "bought" if one.side is Side.BUY else "sold"
     void = ", void" if one.status is FillStatus.VOID else ""
@@ -365,7 +365,8 @@ def _fills_text(fills: Sequence[Fill]) -> str:
 
 def _terms(fill: Fill) -> str:
     void = ", void" if fill.status is FillStatus.VOID else ""
-    return f"{fill.side} {_n(fill.size)} {shown(fill.market)} at {_n(fill.price)}, fee {_n(fill.fee)}{void}"
+    paid = "" if fill.paid is None else f" ({_n(fill.paid)} in all)"
+    return f"{fill.side} {_n(fill.size)} {shown(fill.market)} at {_n(fill.told_price)}{paid}, fee {_n(fill.fee)}{void}"
 
 
 def _n(value: Decimal) -> str:

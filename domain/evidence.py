@@ -10,6 +10,8 @@ from domain.later import later
 from domain.market import Venue
 from domain.orders import Side
 
+_TOLD = Decimal("0.000001")
+
 
 class FillStatus(StrEnum):
     PROVISIONAL = "provisional"  # matched, the venue may still void it
@@ -44,6 +46,11 @@ class Fill:
     def gross(self) -> Decimal:
         """Dollars that changed hands, before the fee and without a sign."""
         return self.price * self.size if self.paid is None else self.paid
+
+    @property
+    def told_price(self) -> Decimal:
+        """The price as people read it: an average of several has as many places as money has."""
+        return self.price if self.paid is None else self.price.quantize(_TOLD)
 
     @property
     def cash(self) -> Decimal:

@@ -382,8 +382,9 @@ def _counts(fills: Iterable[Fill]) -> Counter[tuple[str, str, str]]:
 
 def _terms(fill: Fill) -> str:
     void = ", void" if fill.status is FillStatus.VOID else ""
-    numbers = (plain(number.normalize()) for number in (fill.size, fill.price, fill.fee))
-    return "{} {} {} at {} fee {}{}".format(fill.side, fill.market, *numbers, void)
+    paid = "" if fill.paid is None else f" ({plain(fill.paid.normalize())} in all)"
+    size, price, fee = (plain(number.normalize()) for number in (fill.size, fill.told_price, fill.fee))
+    return f"{fill.side} {fill.market} {size} at {price}{paid} fee {fee}{void}"
 
 
 def _shares(hedged: Decimal, unwound: Decimal, residual: Decimal) -> str:

@@ -153,7 +153,7 @@ def _fill(fill: Fill, intent: Intent) -> str:
     cash = f"${tidy(abs(fill.cash))} {'paid' if fill.cash < 0 else 'received'}"
     status = "" if fill.status is FillStatus.FINAL else f", {fill.status}"
     return (
-        f"{done} {_count(fill.size)} at {tidy(fill.price)}, fee ${tidy(fill.fee)}: {cash}, {when} "
+        f"{done} {_count(fill.size)} at {tidy(fill.told_price)}, fee ${tidy(fill.fee)}: {cash}, {when} "
         f"(exchange clock), trade {fill.trade_id}{status}"
     )
 

@@ -40,6 +40,7 @@ from venues.polymarket.translate import (
     maker_fills,
     matched_shares,
     order_dead,
+    original_shares,
     settled_on_chain,
     shares_of,
     side_of,
@@ -129,7 +130,7 @@ class Holdings:
         held = _ZERO
         for order in await self._orders():
             if side_of(order.side) is Side.BUY:
-                left = max((amount(order.original_size) or _ZERO) - matched_shares(order), _ZERO)
+                left = _remaining(order)
                 held += left * (amount(order.price) or Decimal(1))
         return max(balance - held, _ZERO)
 
@@ -199,7 +200,7 @@ class Holdings:
                     order.id,
                     "",
                     order.asset_id,
-                    max((amount(order.original_size) or _ZERO) - matched_shares(order), _ZERO),
+                    _remaining(order),
                 )
                 for order in orders
             ),
@@ -236,7 +237,7 @@ class Holdings:
         for raw in await self._wire.rows("/data/orders"):
             order = self._read(RestOrder, "order", raw)
             try:
-                matched_shares(order), amount(order.original_size), amount(order.price), side_of(order.side)
+                _remaining(order), amount(order.price), side_of(order.side)
             except ValueError as wrong:
                 raise self._unreadable("order", bytes(raw), wrong) from None
             if not order_dead(order):
@@ -276,6 +277,15 @@ class Holdings:
     def _unreadable(self, name: str, raw: bytes, why: ValueError) -> Unavailable:
         self._dead(name, raw, str(why))
         return Unavailable(f"a listed {name} cannot be read ({why}); it is in the dead letters", "unparseable")
+
+
+def _remaining(order: RestOrder) -> Decimal:
+    """What may still trade. Raises `ValueError` for an order that does not say its size; what it does not say to have
+    matched may all be open."""
+    size = original_shares(order)
+    if size is None:
+        raise ValueError("original_size is missing; expected a number")
+    return max(size - (matched_shares(order) or _ZERO), _ZERO)
 
 
 def in_time(fill: Fill) -> tuple[int, str, str]:

@@ -29,7 +29,6 @@ from venues.polymarket.messages import (
     Book,
     CancelAnswer,
     RateLimitTier,
-    amount,
     demanded,
     plain_text,
 )
@@ -294,9 +293,9 @@ class PolymarketClient:
         )
         try:
             side, limit = side_of(order.side), demanded(order.price, "price")
+            size = demanded(order.original_size, "original_size")
         except ValueError as wrong:
             raise Unavailable(f"order {order_id} cannot be understood ({wrong})", "unparseable") from None
-        size = amount(order.original_size) or found.filled
         return ForeignOrder(Venue.POLYMARKET, order.id, "", order.asset_id, side, size, limit, found)
 
     # --- markets --------------------------------------------------------------------------------------------------

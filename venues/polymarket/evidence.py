@@ -7,8 +7,9 @@ matched may have no trade for a minute. So:
 | order listed as | trades | told |
 |---|---|---|
 | working | any | resting, with what traded so far |
-| dead | explain every matched share | done |
-| dead | fewer than matched | resting: the counts are not final |
+| dead | explain every matched share, and every trade it names is among them | done |
+| dead | fewer than matched, or a trade it names is missing | resting: the counts are not final |
+| dead, and does not say what it matched | any, before trades are believed complete | resting |
 | nowhere | some; and it cannot be cancelled any more | done, with what they count |
 | nowhere | none; a cancel by id found it | unseen: it was there, look again |
 | nowhere | none; the cancel says it matched | unseen: its trades must come |
@@ -33,9 +34,9 @@ from domain.evidence import Fill, FillStatus, OrderEvidence, OrderStatus
 from domain.fees import FeeSchedule
 from venues.polymarket.errors import NOT_FOUND
 from venues.polymarket.limits import Endpoint
-from venues.polymarket.messages import RestOrder, RestTrade, amount, decode
+from venues.polymarket.messages import RestOrder, RestTrade, decode
 from venues.polymarket.rest import OnDeadLetter, PolymarketWire
-from venues.polymarket.translate import maker_fills, matched_shares, order_dead, taker_fill
+from venues.polymarket.translate import maker_fills, matched_shares, order_dead, original_shares, taker_fill
 
 CancelById = Callable[[str], Awaitable[str]]
 """Cancels one order: "" if that ended it now, else the venue's reason why not."""
@@ -69,7 +70,10 @@ class Orders:
         else:
             body = answer.body.strip()
             if body not in (b"", b"null", b"{}"):
-                return self._order(msgspec.Raw(body))
+                order = self._order(msgspec.Raw(body))
+                if order.id.lower() != order_id.lower():
+                    raise Unavailable(f"asked for order {order_id}, told of {order.id}; ask again", "unparseable")
+                return order
         for raw in await self._wire.rows("/data/orders", {"id": order_id}):  # lists orders of any status
             order = self._order(raw)
             if order.id.lower() == order_id.lower():
@@ -128,7 +132,8 @@ class Orders:
         order = await self.read(order_id)
         if order is not None and order.asset_id != token:
             raise Rejected(f"order {order_id} is for token {order.asset_id}; expected one for {token}", "not_ours")
-        fills = self.fills(order_id, await self.trades(order_id, condition), fees, client_order_id)
+        trades = await self.trades(order_id, condition)
+        fills = self.fills(order_id, trades, fees, client_order_id)
         counted = sum((fill.size for fill in fills), _ZERO)
         void = sum((fill.size for fill in fills if fill.status is FillStatus.VOID), _ZERO)
 
@@ -136,14 +141,17 @@ class Orders:
             at = max((fill.at for fill in fills), default=0)
             return OrderEvidence(client_order_id, status, order_id, filled, remaining, fills, fresh_at=asked_at, at=at)
 
-        if order is not None:
-            matched = max(matched_shares(order), counted)
-            if order_dead(order) and counted >= matched:
-                return told(OrderStatus.DONE, counted - void)
-            size = amount(order.original_size) or matched
-            left = _ZERO if order_dead(order) else max(size - matched, _ZERO)
-            return told(OrderStatus.RESTING, matched - void, left)
         since_ms = (asked_at - sent_at) // 1000
+        if order is not None:
+            said = matched_shares(order)
+            matched = max(said or _ZERO, counted)
+            named = set(order.associate_trades or ()) - {trade.id for trade in trades}
+            late = said is None and since_ms < max(grace_ms, self._trades_lag_ms)
+            if order_dead(order) and counted >= matched and not named and not late:
+                return told(OrderStatus.DONE, counted - void)
+            size = original_shares(order)
+            left = _ZERO if order_dead(order) or size is None else max(size - matched, _ZERO)
+            return told(OrderStatus.RESTING, matched - void, left)
         if since_ms < max(grace_ms, self._trades_lag_ms if fills else self._silence_ms):
             return told(OrderStatus.UNSEEN, counted - void)
         reason = await self._cancel(order_id)
@@ -159,8 +167,7 @@ class Orders:
     def _order(self, raw: msgspec.Raw) -> RestOrder:
         try:
             order = decode(RestOrder, raw)
-            matched_shares(order)
-            amount(order.original_size)
+            matched_shares(order), original_shares(order)
         except ValueError as wrong:
             self._dead("order", bytes(raw), str(wrong))
             raise Unavailable(f"an order cannot be read ({wrong}); it is in the dead letters", "unparseable") from None

@@ -3,20 +3,30 @@
 A trade has one taker and one or more makers. The figures at its top are the taker's; a maker's are in `maker_orders`,
 and may be of the *other* token of the condition: two purchases of opposite outcomes are matched by minting a pair, two
 sales by merging one. Fees are not in the rows: they are set at the match by the market's own curve, taker only, so they
-are computed here. Source: docs.polymarket.com/trading/fees, /concepts/order-lifecycle, asyncapi-user.json.
+are computed here, for each maker's part at its own price. What several parts cost together is kept as it is (`paid`);
+their average is for people. Source: docs.polymarket.com/trading/fees, /concepts/order-lifecycle, asyncapi-user.json.
+
+| an order's status | means |
+|---|---|
+| LIVE, DELAYED, UNMATCHED | it works, or may |
+| MATCHED | it trades no more; its trades say what it did |
+| CANCELED, CANCELLED and what begins so, EXPIRED, KILLED | ended by us, its date or its kind; its trades stand |
+| INVALID, REJECTED, FAILED | ended by the venue; its trades stand |
+| any other word, or none | it counts as working, so it is cancelled and looked at again |
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from domain.errors import Unavailable
 from domain.evidence import Fill, FillStatus
 from domain.fees import FeeModel, FeeSchedule
 from domain.market import PriceRange, Venue
 from domain.orders import Quote, Side
+from domain.plausible import odd_amount
 from venues.polymarket.messages import (
     Book,
     FeeDetails,
@@ -41,12 +51,13 @@ DEAREST = FeeSchedule(taker=Decimal("0.07"), unit=COLLATERAL_UNIT, model=FeeMode
 _ONE = Decimal(1)
 _ZERO = Decimal(0)
 _MICROS = Decimal(1_000_000)
+_MOST_MICROS = Decimal(10**21)
 _FINAL = {"CONFIRMED": FillStatus.FINAL, "FAILED": FillStatus.VOID}
 _UNSETTLED = frozenset({"MATCHED", "MATCHED_NOT_BROADCASTED", "RETRYING"})
 _LIVE = frozenset({"LIVE", "DELAYED", "UNMATCHED"})
-_DEAD = frozenset({"MATCHED", "INVALID", "EXPIRED", "KILLED", "REJECTED"})
-"""Besides every word that begins with CANCEL. The last three are documented nowhere and were seen in lists and streams;
-what they say of what filled before is the row's own count, as with any other."""
+_DEAD = frozenset({"MATCHED", "INVALID", "EXPIRED", "KILLED", "REJECTED", "FAILED"})
+"""Besides every word that begins with CANCEL. All but the first two are documented nowhere and were seen in lists and
+streams; what they say of what filled before is the row's own count, as with any other."""
 
 FeesOf = Callable[[str], FeeSchedule]
 """The fee schedule of a token."""
@@ -95,19 +106,45 @@ def settled_on_chain(trade: RestTrade) -> bool:
 
 
 def order_dead(order: RestOrder) -> bool:
-    """Whether an order can trade no more. A status not known counts as working."""
+    """Whether an order can trade no more; table in this module. A status not known counts as working."""
     status = order.status.upper().removeprefix("ORDER_STATUS_")
     return status not in _LIVE and (status in _DEAD or status.startswith("CANCEL"))
 
 
-def matched_shares(order: RestOrder) -> Decimal:
-    return amount(order.size_matched) or _ZERO
+def matched_shares(order: RestOrder) -> Decimal | None:
+    """What the order says it traded; None where it does not say, which is not nothing. Raises `ValueError`."""
+    return _count(order.size_matched, "size_matched")
+
+
+def original_shares(order: RestOrder) -> Decimal | None:
+    return _count(order.original_size, "original_size")
+
+
+def _count(figure: Figure, name: str) -> Decimal | None:
+    said = amount(figure)
+    if said is not None and (odd := odd_amount(name, said)):
+        raise ValueError(odd)
+    return said
+
+
+def _sound(figure: Figure, name: str, most: Decimal | None = None) -> Decimal:
+    """Like `demanded`, for a count or a price that a fill is made of."""
+    value = demanded(figure, name)
+    if odd := odd_amount(name, value):
+        raise ValueError(odd)
+    if most is not None and value > most:
+        raise ValueError(f"{name} is {value}; expected 0 to {most}")
+    return value
 
 
 def taker_fill(trade: RestTrade, fees: FeeSchedule, client_order_id: str = "") -> Fill:
-    """The taker's part of a trade."""
-    side, size = side_of(trade.side), demanded(trade.size, "size")
-    price = _taker_price(trade, side, size)
+    """The taker's part of a trade. Where all its makers are listed, it paid each of them that maker's price."""
+    side, size = side_of(trade.side), _sound(trade.size, "size")
+    top = _sound(trade.price, "price", _ONE)
+    levels = _levels_taken(trade)
+    explained = bool(levels) and sum((matched for _, matched in levels), _ZERO) == size
+    levels = levels if explained else [(top, size)]
+    price, paid = _together(levels, size)
     return Fill(
         venue=Venue.POLYMARKET,
         trade_id=trade.id,
@@ -117,9 +154,10 @@ def taker_fill(trade: RestTrade, fees: FeeSchedule, client_order_id: str = "") -
         side=side,
         price=price,
         size=size,
-        fee=fees.trade_fee(price, size),
-        at=micros_of(trade.match_time),
+        fee=sum((fees.trade_fee(at, part) for at, part in levels), _ZERO),
+        at=matched_at(trade),
         status=fill_status(trade.status),
+        paid=paid,
     )
 
 
@@ -140,9 +178,10 @@ def fee_schedule(details: FeeDetails | None, base_fee: Figure) -> FeeSchedule:
     trade, too cheap a one costs money."""
     rate = amount(details.rate) if details is not None else None
     if details is None or rate is None:
-        return DEAREST if amount(base_fee) else FeeSchedule(_ZERO, unit=COLLATERAL_UNIT, model=FeeModel.POLYMARKET)
+        free = amount(base_fee) == 0  # said to be nothing, and not merely unsaid
+        return FeeSchedule(_ZERO, unit=COLLATERAL_UNIT, model=FeeModel.POLYMARKET) if free else DEAREST
     exponent = amount(details.exponent)
-    power = 1 if exponent is None else int(exponent)
+    power = 1 if exponent is None else int(min(exponent, Decimal(9)))
     if (exponent is not None and exponent != power) or not 0 <= power <= 8 or not 0 <= rate <= 1:
         raise ValueError(f"fee rate {rate} and exponent {exponent}; expected a rate from 0 to 1 and a whole exponent")
     maker = _ZERO if details.taker_only else rate
@@ -159,7 +198,7 @@ def grid_of(tick: Decimal) -> tuple[PriceRange, ...]:
 def shares_of(balance: Figure) -> Decimal:
     """A balance in millionths as dollars or shares, exact."""
     whole = demanded(balance, "balance")
-    if whole != int(whole):
+    if not 0 <= whole < _MOST_MICROS or whole != int(whole):
         raise ValueError(f"balance {whole}; expected a whole number of millionths")
     return whole / _MICROS
 
@@ -191,32 +230,55 @@ def _levels(token: str, levels: Iterable[Level] | None) -> list[tuple[Decimal, D
     return found
 
 
-def _taker_price(trade: RestTrade, side: Side, size: Decimal) -> Decimal:
-    """What the taker paid a share: the average over the makers where all of them are listed, else the price at the top.
+def matched_at(trade: RestTrade) -> int:
+    """When it traded, else when the venue last said something of it. Raises `ValueError` for a trade without any time:
+    at no time is not at the beginning of time."""
+    at = micros_of(trade.match_time) or micros_of(trade.last_update)
+    if not at:
+        raise ValueError("match_time is missing; expected when it traded")
+    return at
 
-    Averaged to 0.000001, which is as fine as collateral is."""
+
+def _levels_taken(trade: RestTrade) -> list[tuple[Decimal, Decimal]]:
+    """What the taker got of each maker, at the taker's own price: (price, shares)."""
     levels: list[tuple[Decimal, Decimal]] = []
     for maker in trade.maker_orders or ():
-        price, matched = demanded(maker.price, "price"), demanded(maker.matched_amount, "matched_amount")
-        same = not maker.asset_id or maker.asset_id == trade.asset_id
+        price, matched = _sound(maker.price, "price", _ONE), _sound(maker.matched_amount, "matched_amount")
+        same = _token_of(maker) == trade.asset_id
         levels.append((price if same else _ONE - price, matched))
-    top = demanded(trade.price, "price")
-    if not levels or sum((matched for _, matched in levels), _ZERO) != size:
-        return top
-    paid = sum((price * matched for price, matched in levels), _ZERO)
-    if paid == top * size:
-        return top
-    return (paid / size).quantize(COLLATERAL_UNIT, ROUND_HALF_EVEN)
+    return levels
+
+
+def _token_of(maker: MakerOrder) -> str:
+    """A maker's token; it may be the other one of the condition, so one that is not said is not the taker's."""
+    if not maker.asset_id:
+        raise ValueError(f"maker order {maker.order_id} lacks asset_id; expected the token it was for")
+    return maker.asset_id
+
+
+def _together(levels: list[tuple[Decimal, Decimal]], size: Decimal) -> tuple[Decimal, Decimal | None]:
+    """The price of several parts, for people, and what they cost together; None for parts of one price.
+
+    Of the quotient's neighbours the one is taken that gives back the dollars, if one does."""
+    if len({price for price, _ in levels}) == 1:
+        return levels[0][0], None
+    paid = sum((price * part for price, part in levels), _ZERO)
+    quotient = paid / size
+    near = (quotient, quotient.next_plus(), quotient.next_minus())
+    return next((price for price in near if price * size == paid), quotient), paid
 
 
 def _maker_fill(trade: RestTrade, rows: list[MakerOrder], fees_of: FeesOf, client_order_id: str) -> Fill:
     first = rows[0]
-    token = first.asset_id or trade.asset_id
-    size = sum((demanded(row.matched_amount, "matched_amount") for row in rows), _ZERO)
+    token = _token_of(first)
+    levels = [(_sound(row.price, "price", _ONE), _sound(row.matched_amount, "matched_amount")) for row in rows]
+    size = sum((part for _, part in levels), _ZERO)
+    if not size:
+        raise ValueError(f"maker order {first.order_id} has a part of nothing")
     taker = side_of(trade.side)
     # Without a side of its own: against the taker on the same token, with it on the complement (mint or merge).
     side = side_of(first.side) if first.side else taker.opposite if token == trade.asset_id else taker
-    price = demanded(first.price, "price")
+    price, paid = _together(levels, size)
     return Fill(
         venue=Venue.POLYMARKET,
         trade_id=trade.id,
@@ -226,8 +288,9 @@ def _maker_fill(trade: RestTrade, rows: list[MakerOrder], fees_of: FeesOf, clien
         side=side,
         price=price,
         size=size,
-        fee=fees_of(token).trade_fee(price, size, maker=True),
-        at=micros_of(trade.match_time),
+        fee=sum((fees_of(token).trade_fee(at, part, maker=True) for at, part in levels), _ZERO),
+        at=matched_at(trade),
         status=fill_status(trade.status),
         taker=False,
+        paid=paid,
     )

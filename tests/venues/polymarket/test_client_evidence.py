@@ -101,10 +101,41 @@ async def test_an_order_that_works_or_may_work_is_resting_with_what_is_left(
 async def test_a_killed_or_cancelled_order_is_done_with_nothing(
     venue: Scripted, client: PolymarketClient, order_id: str, status: str
 ) -> None:
-    venue.on("GET", f"/data/order/{order_id}", says(order(order_id, status=status, size_matched="", created_at="")))
+    killed = order(order_id, status=status, size_matched="", created_at="", associate_trades=[])
+    venue.on("GET", f"/data/order/{order_id}", says(killed))
     venue.on("GET", TRADES, says(rows()))
-    seen = await asks(client)
+    seen = await asks(client, sent_at=NOW - 6_000_000)
     assert (seen.status, seen.filled, seen.complete) == (OrderStatus.DONE, 0, True)
+    early = await asks(client, sent_at=NOW - 1_000_000)  # it does not say "nothing", and trades may be late
+    assert early.status is OrderStatus.RESTING
+
+
+async def test_a_dead_order_that_names_a_trade_nobody_lists_yet_is_not_final(
+    venue: Scripted, client: PolymarketClient, order_id: str
+) -> None:
+    said = order(order_id, status="CANCELED", size_matched="0", associate_trades=["t-1"])
+    venue.on("GET", f"/data/order/{order_id}", says(said))
+    venue.on("GET", TRADES, says(rows()), says(rows(trade("t-1", order_id, size="4", maker_orders=[]))))
+    assert (await asks(client)).status is OrderStatus.RESTING
+    seen = await asks(client)
+    assert (seen.status, seen.filled) == (OrderStatus.DONE, 4)
+
+
+async def test_an_order_read_by_its_id_that_is_another_is_not_believed(
+    venue: Scripted, client: PolymarketClient, order_id: str
+) -> None:
+    venue.on("GET", f"/data/order/{order_id}", says(order("0x" + "12" * 32)))
+    with pytest.raises(Unavailable, match="told of"):
+        await asks(client)
+
+
+@pytest.mark.parametrize("matched", ["-4", "NaN", "1e400000", "4.0000001"])
+async def test_a_count_that_cannot_be_is_not_read(
+    venue: Scripted, client: PolymarketClient, order_id: str, matched: str
+) -> None:
+    venue.on("GET", f"/data/order/{order_id}", says(order(order_id, size_matched=matched)))
+    with pytest.raises(Unavailable):
+        await asks(client)
 
 
 @pytest.mark.parametrize(

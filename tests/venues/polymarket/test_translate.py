@@ -15,7 +15,7 @@ from domain.evidence import FillStatus
 from domain.fees import FeeModel, FeeSchedule
 from domain.orders import Side
 from tests.venues.polymarket.scripted import CONDITION, NO, YES, trade
-from venues.polymarket.messages import FeeDetails, RestTrade, amount, decode, plain_text
+from venues.polymarket.messages import FeeDetails, RestOrder, RestTrade, amount, decode, plain_text
 from venues.polymarket.translate import (
     DEAREST,
     fee_schedule,
@@ -23,6 +23,7 @@ from venues.polymarket.translate import (
     grid_of,
     maker_fills,
     micros_of,
+    order_dead,
     settled_on_chain,
     shares_of,
     taker_fill,
@@ -119,9 +120,100 @@ def test_a_purchase_through_several_levels_costs_their_average() -> None:
     assert fill.cash + fill.fee == -(4 * Decimal("0.55") + 4 * Decimal("0.56") + 2 * Decimal("0.57"))
 
 
-def test_a_price_that_does_not_come_out_even_is_averaged_to_a_millionth() -> None:
+def test_what_several_prices_cost_is_kept_exactly_and_their_average_is_for_people() -> None:
     fill = taker_fill(row(size="3", maker_orders=[maker("1", "0.50"), maker("2", "0.51")]), FEES)
-    assert fill.price == Decimal("0.506667")
+    assert (fill.paid, fill.gross, fill.told_price) == (Decimal("1.52"), Decimal("1.52"), Decimal("0.506667"))
+    assert fill.cash == -Decimal("1.52") - fill.fee
+    one_price = taker_fill(row(maker_orders=[maker("4", "0.56"), maker("6", "0.56")]), FEES)
+    assert (one_price.price, one_price.paid) == (Decimal("0.56"), None)
+
+
+parts = st.lists(st.tuples(st.integers(1, 9_999), st.integers(1, 10**9)), min_size=1, max_size=12)
+
+
+@given(parts)
+def test_whatever_the_makers_the_booked_price_gives_back_the_dollars_that_were_paid(
+    levels: list[tuple[int, int]],
+) -> None:
+    prices = [(Decimal(ticks) / 10_000, Decimal(micros) / 1_000_000) for ticks, micros in levels]
+    makers = [maker(str(size), str(price)) for price, size in prices]
+    size, paid = sum(size for _, size in prices), sum(price * size for price, size in prices)
+    fill = taker_fill(row(size=str(size), maker_orders=makers), FEES)
+    assert fill.gross == paid
+    assert abs(fill.price * fill.size - paid) < Decimal("1e-15")
+    assert fill.fee == sum(FEES.trade_fee(price, size) for price, size in prices)
+
+
+def test_a_fee_is_of_each_makers_part_at_its_price_rounded_half_up_on_its_own() -> None:
+    """0.05 · 7 · 0.49 · 0.51 = 0.087465 → 0.08747; 0.05 · 93.14 · 0.25 = 1.16425; at the average it were 1.25175."""
+    curve = FeeSchedule(Decimal("0.05"), unit=Decimal("0.000001"), model=FeeModel.POLYMARKET)
+    fill = taker_fill(row(size="100.14", maker_orders=[maker("7", "0.49"), maker("93.14", "0.50")]), curve)
+    assert fill.fee == Decimal("0.08747") + Decimal("1.16425")
+
+
+@pytest.mark.parametrize(
+    ("price", "size", "fee"),
+    [
+        ("0.50", "0.0002857", "0.00000"),  # 0.00000499975: below half a step
+        ("0.50", "0.000286", "0.00001"),  # 0.000005005
+        ("0.50", "0.0008", "0.00001"),  # 0.000014
+        ("0.20", "0.0402", "0.00045"),  # 0.00045024
+        ("0.10", "0.75", "0.00473"),  # 0.004725 exactly: half up
+    ],
+)
+def test_a_fee_is_rounded_half_up_to_a_hundred_thousandth_of_a_dollar(price: str, size: str, fee: str) -> None:
+    curve = FeeSchedule(Decimal("0.07"), unit=Decimal("0.000001"), model=FeeModel.POLYMARKET)
+    assert curve.trade_fee(Decimal(price), Decimal(size)) == Decimal(fee)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"size": "-10"},
+        {"size": "NaN"},
+        {"size": "1e400000"},
+        {"size": "1_000"},
+        {"size": "10.0000001"},
+        {"price": "1.2"},
+        {"match_time": "", "last_update": ""},
+        {"maker_orders": [maker("10", "-0.5")]},
+        {"maker_orders": [maker("10", "0.56", asset_id="")]},  # of which token is not said: never the taker's
+        {"side": "HOLD"},
+    ],
+)
+def test_a_trade_whose_numbers_cannot_be_is_not_read(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        taker_fill(row(**changes), FEES)
+
+
+def test_a_resting_orders_parts_at_several_prices_are_kept_exactly_too() -> None:
+    rows = [maker("1", "0.50"), maker("2", "0.51")]
+    [made] = maker_fills(row(size="3", maker_orders=rows), lambda each: True, lambda token: FEES)
+    assert (made.size, made.paid) == (3, Decimal("1.52"))
+
+
+@pytest.mark.parametrize(
+    ("status", "dead"),
+    [
+        ("LIVE", False),
+        ("DELAYED", False),
+        ("UNMATCHED", False),
+        ("", False),
+        ("a word of tomorrow", False),
+        ("MATCHED", True),
+        ("ORDER_STATUS_MATCHED", True),
+        ("CANCELED", True),
+        ("cancelled", True),
+        ("CANCELED_EXPIRED_ORDER", True),
+        ("EXPIRED", True),
+        ("KILLED", True),
+        ("REJECTED", True),
+        ("INVALID", True),
+        ("FAILED", True),
+    ],
+)
+def test_an_orders_word_says_whether_it_may_still_trade(status: str, dead: bool) -> None:
+    assert order_dead(RestOrder("0x1", "0xc", "1", "BUY", status)) is dead
 
 
 @pytest.mark.parametrize("makers", [[], [maker("4", "0.50")]])
@@ -167,7 +259,7 @@ def test_a_fee_curve_comes_from_the_market_and_what_is_not_said_is_charged_the_d
     assert fee_schedule(FeeDetails(raw("0.05"), raw(1), False), raw(None)).maker == Decimal("0.05")
     assert fee_schedule(None, raw(1000)) == DEAREST
     assert fee_schedule(None, raw(0)).taker == 0
-    assert fee_schedule(None, raw(None)).taker == 0
+    assert fee_schedule(None, raw(None)) == DEAREST  # unsaid is not nothing
 
 
 @pytest.mark.parametrize(("rate", "exponent"), [(1.5, 1), (-0.1, 1), (0.07, 1.5), (0.07, 99), ("much", 1)])
