@@ -1,8 +1,8 @@
 """Mutants tried in forks of one process that has imported and collected everything: each lives as long as its fork.
 
 A fork puts the mutant in place, runs the tests that reach its line, the quickest first, and ends at the first that
-fails. If none does, it runs some hundreds of simulated worlds. What takes ten times its usual processor time is ended
-by the kernel: a mistake that hangs is noticed, too.
+fails. If none does, mypy has a look at it, and it runs some hundreds of simulated worlds. What takes ten times its
+usual processor time is ended by the kernel: a mistake that hangs is noticed, too.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import logging
 import os
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -32,12 +33,13 @@ from workers.verify.mutants.graft import Grafts, NotGraftedError
 from workers.verify.mutants.reach import Reach, code_of, words_of
 
 POOL = ("tests/domain", "tests/workflows", "tests/activities", "tests/ledger")
-_SURVIVED, _BY_A_TEST, _BY_A_WORLD, _NOT_TRIED = 0, 1, 2, 9
+_SURVIVED, _BY_A_TEST, _BY_A_WORLD, _BY_TYPES, _NOT_TRIED = 0, 1, 2, 3, 9
 _SPARE_S = 5
 _TIMES_SLOWER = 10
 _MOST_MEMORY = 3 << 30
 _WORLDS_AT_ONCE = 50
 _WORLDS_S = 120
+_TYPES = TREE / ".verify" / "mypy"
 _JUDGE = TREE / "workers" / "simulate" / "checks.py"
 
 Say = Callable[[str], None]
@@ -45,8 +47,8 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`how` is "test", "world" or "time" for a mutant that was noticed, "survived" for one that was not. `words` is the
-    digest of the tests that it rests on, `by` the test that noticed."""
+    """`how` is "test", "types", "world" or "time" for a mutant that was noticed, "survived" for one that was not.
+    `words` is the digest of the tests that it rests on, `by` the test that noticed."""
 
     how: str
     words: str
@@ -173,12 +175,14 @@ class Trials:
                 return Verdict("test", self.words([last]), last)
             case 2:
                 return Verdict("world", words_of(_JUDGE))
+            case 3:
+                return Verdict("types", words_of(_JUDGE))
             case code:
                 self._say(f"not tried (exit {code}): {mutant}\n{last}")
                 return None
 
     def _tried(self, mutant: Mutant, tests: Sequence[str], told: int) -> int:
-        """In the fork. Exit codes: survived, noticed by a test, noticed by a world, not tried."""
+        """In the fork. Returns its exit code."""
         try:
             resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
             logging.disable(logging.CRITICAL)
@@ -188,6 +192,8 @@ class Trials:
                 _limit(self.reach.seconds[name] * _TIMES_SLOWER + _SPARE_S)
                 if any(report.failed for report in self._run(name, tests[n + 1] if n + 1 < len(tests) else None)):
                     return _BY_A_TEST
+            if _refused_by_mypy(mutant):
+                return _BY_TYPES
             _limit(_WORLDS_S)
             os.write(told, b"\na simulated world")
             return _BY_A_WORLD if self._noticed_by_a_world() else _SURVIVED
@@ -221,6 +227,17 @@ def run(trials: Trials) -> int:
     sys.dont_write_bytecode = True
     arguments = [*POOL, "-m", "not stack", "-k", "not postgres", "-p", "no:cacheprovider", "-qq", "--no-summary"]
     return int(pytest.main([*arguments, "--hypothesis-seed=1", "--assert=plain", "-p", "no:logging"], plugins=[trials]))
+
+
+def _refused_by_mypy(mutant: Mutant) -> bool:
+    """Whether `make check` says so, of the module alone: of the tests' survivors many are no more than wrong types."""
+    with tempfile.NamedTemporaryFile("w", suffix=".py", encoding="utf-8") as mutated:
+        mutated.write(mutant.source())
+        mutated.flush()
+        file = str(file_of(mutant.module))
+        command = [sys.executable, "-m", "mypy", "--shadow-file", file, mutated.name, "--cache-dir", str(_TYPES), file]
+        found = subprocess.run(command, cwd=TREE, check=False, capture_output=True, text=True)  # noqa: S603 - ours
+        return found.returncode == 1 and "error:" in found.stdout
 
 
 def _limit(seconds: float) -> None:

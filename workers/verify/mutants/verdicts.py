@@ -94,7 +94,9 @@ class Score:
         return self.tried - self.counts["explained"] - self.counts[SURVIVED]
 
     def line(self, module: str) -> str:
-        told = ", ".join(f"{self.counts[how]} {how}" for how in ("test", "world", "time", "explained", SURVIVED))
+        told = ", ".join(
+            f"{self.counts[how]} {how}" for how in ("test", "types", "world", "time", "explained", SURVIVED)
+        )
         percent = 100 * (self.noticed + self.counts["explained"]) / self.tried if self.tried else 0.0
         of = self.tried + len(self.left)
         return f"{module}: {self.tried} tried of {of}: {told}; {percent:.1f} % noticed or explained"
