@@ -32,8 +32,12 @@ class Standing:
         return None if self.wanted is None else max(self.wanted - self.done, 0)
 
     def __str__(self) -> str:
-        of = f" of {self.wanted:,g}" if self.wanted is not None else ""
-        return f"{self.done:,g}{of} {self.unit} done, {len(self.failed)} failed"
+        of = f" of {_number(self.wanted)}" if self.wanted is not None else ""
+        return f"{_number(self.done)}{of} {self.unit} done, {len(self.failed)} failed"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ import coverage
 import pytest
 from _pytest.runner import runtestprotocol
 
+from workers.simulate.campaign import run_seeds
 from workers.verify.digest import TREE
 from workers.verify.mutants.changes import Mutant, file_of
 from workers.verify.mutants.graft import Grafts, NotGraftedError
@@ -207,8 +208,6 @@ class Trials:
             return _NOT_TRIED
 
     def _noticed_by_a_world(self) -> bool:
-        from workers.simulate.campaign import run_seeds  # noqa: PLC0415 - after the mutant is in place
-
         for first in range(0, self.worlds, _WORLDS_AT_ONCE):
             try:
                 if run_seeds(range(first, first + _WORLDS_AT_ONCE)).failed:
