@@ -27,7 +27,7 @@ HARMLESS: tuple[_Row, ...] = (
     (
         0.30,
         {"venue": "polymarket", "request": "place_order"},
-        {"do": "merge", "count": 2},
+        {"do": "merge", "count": 2, "ticks": 1, "shares": "2.17"},
     ),
     (0.10, {"request": "list_orders"}, {"do": "gzip"}),
     (0.02, {"request": "get_order"}, {"do": "trickle", "ms": 200}),
