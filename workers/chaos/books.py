@@ -10,6 +10,7 @@
     | BASKET-n   | 25 / 30     | 70 / 80      | three RED make a basket                                          |
     | THIN-n     | 44 / 45 × 2 | 44 / 45      | two shares at the touch, the rest of an order rests              |
     | PAID-n     | 44 / 45     | 44 / 45      | is resolved, RED wins                                            |
+    | BROKEN-n   | 44 / 45     | 44 / 45      | as CALM; a trade that is parked there stops these markets alone  |
     | DECIDED-n  | 15 / 52     | 48 / 52      | RED offers ten shares at 20 once: ingest decides by itself       |
     | POOL       | 44 / 45     | 55 / 56      | two tokens of one condition at Polymarket: a leg at each venue   |
     | POOLTHIN-n | 44 / 45 × 2 | 55 / 56      | the same, two shares at the touch                                |
@@ -48,6 +49,7 @@ _TABLE: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
     "BASKET": ((25, 30, _DEEP), (70, 80, _DEEP)),
     "THIN": ((44, 45, _THIN), (44, 45, _DEEP)),
     "PAID": ((44, 45, _DEEP), (44, 45, _DEEP)),
+    "BROKEN": ((44, 45, _DEEP), (44, 45, _DEEP)),
     "DECIDED": ((15, 52, _DEEP), (48, 52, _DEEP)),
 }
 _POOLS: dict[str, int] = {"POOL": _DEEP, "POOLTHIN": _THIN, "POOLPAID": _DEEP}

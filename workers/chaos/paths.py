@@ -15,6 +15,7 @@ from domain.market import Venue
 from domain.orders import Side, TimeInForce, client_order_id
 from venues.polymarket.orders import salt_of
 from workers.chaos.books import POOL_FEES, POOL_LEAST, ticker, token
+from workers.chaos.broken import PREFIX
 from workers.trading import wall_clock_us
 
 _SIZE = Decimal(5)
@@ -138,6 +139,12 @@ def _stuck(path: str, operator: str) -> Path:
     return Path(path, lambda n: _pair(path, "TRAP", b="0.44", policy=_TIGHT), operator=operator)
 
 
+def _raises(then: str, operator: str) -> Path:
+    """Its own code raises with leg A filled (see `broken`): it is parked until a person ends it, or lets it go on."""
+    name = f"{PREFIX}{then}"
+    return Path(name, lambda n: _pair(name, f"BROKEN-{n}"), lambda n: (f"BROKEN-{n}",), operator=operator)
+
+
 def _resting(path: str, event: Callable[[int], str], limit: str) -> Path:
     def make(n: int) -> Intent:
         a = _Leg(ticker(event(n), "RED"), limit, TimeInForce.GTC, rest_ms=400)
@@ -240,4 +247,6 @@ PATHS: tuple[Path, ...] = (
     _second("second-beyond", _fault("B", "beyond")),
     _cross("cross-retried", _settles("A", "retry")),
     _cross("cross-cached", _settles("A", "cached", ms=_CACHED_MS), b="0.44", on="CLIFF"),
+    _raises("unwound", "unwind"),
+    _raises("retried", "retry"),
 )

@@ -23,6 +23,7 @@ from temporalio.worker import Worker
 from domain.evidence import Fill
 from domain.intent import Intent
 from domain.orders import OrderTicket
+from workers.chaos.broken import break_lives
 from workers.chaos.switch import switch
 
 TRADER, CLI = "trader", "cli"
@@ -161,6 +162,7 @@ _running: dict[bytes, _Running] = {}
 
 def watched(worker: Worker) -> Worker:
     """The worker with its reports tapped. Call it before the worker runs."""
+    break_lives()
     private = cast(Any, worker)
     private._bridge_worker = _Bridge(private._bridge_worker)
     return worker
