@@ -52,9 +52,12 @@ def hand_out_credentials(server: PaperServer, layout: Layout) -> None:
 async def run(stack: Stack) -> None:
     """Serves until SIGTERM or SIGINT; `/healthz` answers 200 once orders are taken."""
     serving = False
+    servers: list[PaperServer] = []
+    stack.layout.paper_faults.unlink(missing_ok=True)
 
     def ready(server: PaperServer) -> None:
         nonlocal serving
+        servers.append(server)
         hand_out_credentials(server, stack.layout)
         serving = True
         REGISTRY.register(server.metrics.registry)  # its own figures beside the process's, on one page
@@ -65,6 +68,8 @@ async def run(stack: Stack) -> None:
         await serve(config_of(stack), ready)
     finally:
         page.close()
+        for server in servers:  # for whoever stops the stack: nobody can be asked any more
+            write_private(stack.layout.paper_faults, json.dumps(server.faults.counts()).encode() + b"\n")
     log.info("exchange closed")
 
 

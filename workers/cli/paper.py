@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import httpx
 
 from config.settings import PaperSession
 from domain.errors import BadInput, Denied, Unavailable
-from workers.stack.layout import Stack
+from workers.stack.layout import Layout, Stack
 
 
 def play(stack: Stack, session: PaperSession) -> dict[str, Any]:
@@ -42,6 +43,20 @@ def resolve(stack: Stack, **how: str) -> list[dict[str, Any]]:
 def audit(stack: Stack) -> dict[str, Any]:
     """What arrived under each client order id, and every position that was paid. Raises `Unavailable`."""
     return _call(stack, "GET", "/paper/v1/audit", timeout=60)
+
+
+def rudeness(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """How often each kind of fault happened, and of how many chances; empty if none did."""
+    return ", ".join(f"{name} {one['fired']}/{one['seen']}" for name, one in counts.items() if one["fired"])
+
+
+def last_rudeness(layout: Layout) -> str:
+    """The same of the exchange that was stopped last; empty if it did not say."""
+    try:
+        counts = json.loads(layout.paper_faults.read_bytes())
+    except (OSError, ValueError):
+        return ""
+    return rudeness(counts)
 
 
 def session_overrides(

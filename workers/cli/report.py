@@ -123,8 +123,7 @@ def show(document: dict[str, Any]) -> None:
     ):
         table.add_row(label, _plain(document.get(key)))
     if document.get("faults") is not None:
-        happened = {name: f"{one['fired']}/{one['seen']}" for name, one in document["faults"].items() if one["fired"]}
-        table.add_row("the exchange was rude", _plain(happened))
+        table.add_row("the exchange was rude", paper.rudeness(document["faults"]) or "never")
     out.print(table)
     for halt in document.get("halts") or ():
         where = f"{halt['scope']} {halt['target']}".strip()

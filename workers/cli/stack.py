@@ -72,6 +72,7 @@ def up(
         else:
             asyncio.run(_foreground(settings, run_id))
             say("all stopped")
+            _tell_rudeness(Layout(settings.state_dir))
     except host.AlreadyUp as error:
         say(error.message)
         say("this command changed nothing; it runs with the settings of its own start")
@@ -123,6 +124,13 @@ def down() -> None:
     layout = options.layout()
     if not host.down(layout, say):
         say(f"nothing runs in {layout.root}")
+    else:
+        _tell_rudeness(layout)
+
+
+def _tell_rudeness(layout: Layout) -> None:
+    if told := paper.last_rudeness(layout):
+        say(f"the paper exchange was rude: {told}")
 
 
 def play(

@@ -69,6 +69,11 @@ class Layout:
         return self.root / "paper"
 
     @property
+    def paper_faults(self) -> Path:
+        """How often each kind of fault happened, written as the paper exchange stops."""
+        return self.paper / "faults.json"
+
+    @property
     def keys(self) -> Path:
         return self.root / "keys"
 
