@@ -49,7 +49,7 @@ def test_a_demo_trades_reports_the_truth_and_leaves_nothing_running_and_so_does_
         assert report["fills"] >= 2
         assert report["suppressed"].keys() <= {"crossed", "stale", "shallow", "open_trade", "skewed", "lagged"}
         assert set(report["invariants"].values()) == {True}, report["violations"]
-        assert sum(kind["seen"] for kind in report["faults"].values()) > 100  # what could have happened, and was counted
+        assert sum(kind["seen"] for kind in report["faults"].values()) > 100  # could have happened
         assert "the exchange was rude" in demo.stdout
         seen.append(report["run"])
     assert seen[0] != seen[1]
