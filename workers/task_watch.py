@@ -42,6 +42,7 @@ from workflows import names
 log = structlog.get_logger(__name__)
 
 LOOK_S = 2.5
+_SOON_S, _SOON_LOOK_S = 6.0, 1.0  # after a start: what it heals is seen to move
 _HELD_S = 3.5  # longer than a task may be held on our own server
 _TRADING, _WAITING = 25, 15
 _WAITS = f"{names.SEARCH_STATE} = '{TradeState.SETTLING}'"
@@ -134,7 +135,7 @@ class TaskWatch:
             try:
                 await self.write()
                 if (now := self._loop.time()) >= due:
-                    due = now + LOOK_S
+                    due = now + (LOOK_S if time.time() - self._began > _SOON_S else _SOON_LOOK_S)
                     await self.look()
                 elif self._healed:
                     await self._look_again()
@@ -241,7 +242,8 @@ class TaskWatch:
 
     async def _heal(self, now: TradeNow) -> None:
         """What a start owes a trade that an older process or older code left behind. Raises `RPCError`."""
-        held = now.held_since is not None and now.held_since < self._began < time.time() - _HELD_S
+        waited = time.time() - self._began > (0 if self._tours else _HELD_S)  # ours lets go by itself
+        held = waited and now.held_since is not None and now.held_since < self._began
         if now.fails and held and ("freed", now.run_id) not in self._done:
             self._done.add(("freed", now.run_id))
             log.info("a task that a dead process holds is taken from it", trade=now.id, attempt=now.attempt)

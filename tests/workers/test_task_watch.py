@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -64,22 +66,15 @@ async def theirs() -> AsyncIterator[Client]:
     structlog.reset_defaults()
 
 
-def _block() -> None:
-    time.sleep(0.01)  # the task blocks its worker
-
-
 @contextmanager
-def wrong_code(raises: BaseException | None = None) -> Iterator[None]:
-    """A version whose hedge raises what no net may catch, or, for None, never yields."""
+def wrong_code(raises: BaseException, where: str = "_hedge") -> Iterator[None]:
+    """A version whose life raises there: what no net may catch, or what one does."""
 
-    async def hedge(self: Trade) -> Any:
-        if raises is not None:
-            raise raises
-        while True:
-            _block()
+    async def step(self: Trade) -> Any:
+        raise raises
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trade, "_hedge", hedge)
+        patch.setattr(Trade, where, step)
         yield
 
 
@@ -118,6 +113,15 @@ async def tried(on: Stage, times: int, *, within_s: float = WITHIN_S) -> Workflo
     async with asyncio.timeout(within_s):
         while True:
             if (fault := await fault_of(on)).attempt >= times:
+                return fault
+            await asyncio.sleep(0.05)
+
+
+async def stands_on(on: Stage, build: str) -> WorkflowFault:
+    """The trade's fault, once it is one of that build. Raises `TimeoutError`."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            if (fault := await fault_of(on)).build == build:
                 return fault
             await asyncio.sleep(0.05)
 
@@ -164,33 +168,36 @@ async def test_a_task_that_fails_is_told_at_once_and_its_markets_are_shut_until_
 
 
 @pytest.mark.stack
-async def test_a_task_that_blocks_its_worker_is_found_by_asking_temporal(ours: Client) -> None:
+async def test_a_task_that_blocks_or_kills_its_worker_is_found_by_asking_temporal(ours: Client) -> None:
     on = Stage(ours, "blocks")
-    with wrong_code():
-        async with watching(on, "bad-2"):
-            await on.start()
-            fault = await fault_of(on)
-            assert fault.kind is FaultKind.FAILING
-            assert "the task blocked it" in fault.text or "deadlock" in fault.text.lower()
+    argv = (sys.executable, "-m", "tests.workers.blocking_worker", ours.service_client.config.target_host, on.queue)
+    worker = await asyncio.create_subprocess_exec(*argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        await on.start()
+        looking = asyncio.create_task(TaskWatch(ours, on.ledger, "other-2", wall_clock_us, Alerts()).run())
+        fault = await fault_of(on, within_s=2 * WITHIN_S)  # the process takes its time to begin
+        assert (fault.kind, fault.source) == (FaultKind.FAILING, FaultSource.SERVER)
+        assert "the task blocked it" in fault.text or "deadlock" in fault.text.lower()
+        looking.cancel()
+    finally:
+        worker.kill()
+        await worker.wait()
     async with watching(on, "good-2"):
         await no_fault(on)
-        await on.until(TradeState.SETTLING)
 
 
 @pytest.mark.stack
-async def test_a_task_whose_worker_was_killed_is_a_fault_once_two_looks_have_seen_it(ours: Client) -> None:
+async def test_a_failing_task_is_found_even_where_its_own_worker_says_nothing(ours: Client) -> None:
     on = Stage(ours, "killed")
-    with wrong_code(MemoryError("nobody hears this")):  # a worker that tells nothing, as a process that is killed
+    with wrong_code(MemoryError("nobody hears this")):
         async with on.worker("bad-3"):
             await after_start(ours, "bad-3", Inheritance())
             await on.start()
             watch = TaskWatch(ours, on.ledger, "other-3", wall_clock_us, Alerts())
-            async with asyncio.timeout(WITHIN_S):
-                while not await on.ledger.workflow_faults():
-                    await watch.look()
-    (fault,) = await on.ledger.workflow_faults()
+            looking = asyncio.create_task(watch.run())
+            fault = await fault_of(on)
+            looking.cancel()
     assert (fault.source, fault.build) == (FaultSource.SERVER, "bad-3")
-    assert "MemoryError: nobody hears this (tests/" not in fault.text
     assert fault.text.startswith("MemoryError: nobody hears this")
     async with watching(on, "good-3"):
         await no_fault(on)
@@ -212,3 +219,48 @@ async def test_on_a_server_of_the_users_own_a_held_task_is_freed_and_the_trade_m
         assert time.monotonic() - began < WITHIN_S
         record = await on.until(TradeState.SETTLING, TradeState.CLOSED)
     assert len([step for step in record.steps if PERSON.author in step.text]) == 1
+
+
+@pytest.mark.stack
+async def test_a_new_version_that_fails_as_the_old_one_did_takes_the_trade_over_and_does_not_refuse_to_start(
+    ours: Client,
+) -> None:
+    on = Stage(ours, "unmended")
+    with wrong_code(MemoryError("1/3 has no end")):
+        async with watching(on, "bad-5"):
+            await on.start()
+            await tried(on, 2)
+        async with watching(on, "worse-5"):
+            await stands_on(on, "worse-5")
+    async with watching(on, "good-5"):
+        await no_fault(on)
+        await on.until(TradeState.SETTLING, TradeState.CLOSED)
+
+
+@pytest.mark.stack
+async def test_a_parked_trade_is_a_fault_with_its_text_and_the_start_of_mended_code_resumes_it_once(
+    ours: Client,
+) -> None:
+    on = Stage(ours, "parked")
+    with wrong_code(ArithmeticError("1/3 has no end")):
+        async with watching(on, "bad-6") as told:
+            await on.start()
+            fault = await fault_of(on)
+            assert (fault.kind, fault.build) == (FaultKind.PARKED, "bad-6")
+            assert "ArithmeticError: 1/3 has no end" in fault.text
+            assert {halt.target for halt in await on.ledger.halts()} == {A, B}
+            assert [alert for alert, _ in told] == ["workflow_parked"]
+            record = await on.until(TradeState.STUCK)
+            assert any("1/3 has no end" in step.text for step in record.steps), "in the trade's own story too"
+    with wrong_code(ArithmeticError("1/3 has no end"), "run"):
+        async with watching(on, "bad-7"):  # resumed by a version that raises as well: parked on that, and left alone
+            await stands_on(on, "bad-7")
+            await asyncio.sleep(2)
+            record = await on.until(TradeState.STUCK)
+            assert len([step for step in record.steps if "version bad-7 has started" in step.text]) == 1
+    began = time.monotonic()
+    async with watching(on, "good-6"):
+        await no_fault(on)
+        assert time.monotonic() - began < WITHIN_S
+        await on.until(TradeState.SETTLING, TradeState.CLOSED)
+        assert await on.ledger.halts() == ()
