@@ -12,6 +12,7 @@ from domain.halt import Halt, Rule, Scope
 from domain.market import Venue
 from domain.orders import SubmitResult, Verdict
 from domain.trade import OrderRecord, TradeRecord, TradeState
+from domain.workflow_fault import FaultKind, FaultSource, WorkflowFault
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import SECOND, START, accepted, body, fill, intent, ticket
 from workers.gauges import Gauges
@@ -99,3 +100,16 @@ async def test_capital_is_shown_by_venue_and_what_is_not_known_is_not_a_number()
     unknown = read("capital_free", venue="kalshi")
     assert unknown is not None
     assert isnan(unknown)
+
+
+async def test_trades_that_cannot_go_on_are_counted_by_what_is_wrong_until_they_move_again() -> None:
+    ledger = MemoryLedger()
+    for nonce, kind in ((1, FaultKind.FAILING), (2, FaultKind.FAILING), (2, FaultKind.PARKED)):
+        await ledger.record_fault(
+            WorkflowFault(intent(nonce).id, kind, "b1", FaultSource.WORKER, "x", 1, ("GAME-AAA",), START, START)
+        )
+    await gauges(ledger).count()
+    assert [read("workflow_faults_standing", kind=kind) for kind in FaultKind] == [2, 1]
+    await ledger.clear_fault(intent(1).id, FaultKind.FAILING, START)
+    await gauges(ledger).count()
+    assert [read("workflow_faults_standing", kind=kind) for kind in FaultKind] == [1, 1]
