@@ -20,8 +20,10 @@ from activities.heartbeat import heartbeats
 from activities.orders import retryable
 from activities.owners import named
 from domain.agreement import Look, compare_account, lasting, unpaid_markets
+from domain.claims import ClaimStatus, EquivalenceRecord, split_pin
 from domain.custody import Carried, compare_trades, judge_loss
-from domain.errors import Rejected, SurefootError
+from domain.declared import contradictions
+from domain.errors import BadInput, Rejected, SurefootError
 from domain.evidence import Fill, Resolution
 from domain.halt import Halt, Rule
 from domain.market import Venue
@@ -90,6 +92,12 @@ class MoneyLedger(Protocol):
     async def set_halt(self, halt: Halt) -> Halt: ...
 
     async def halts(self) -> tuple[Halt, ...]: ...
+
+    async def claims(self) -> tuple[EquivalenceRecord, ...]: ...
+
+    async def claim_history(self, claim_id: str) -> tuple[EquivalenceRecord, ...]: ...
+
+    async def add_claim(self, record: EquivalenceRecord, texts: Iterable[str] = ()) -> EquivalenceRecord: ...
 
 
 class ReconcileActivities:
@@ -203,12 +211,16 @@ class ReconcileActivities:
         now = self._clock()
         found = [finding for comparison in request.comparisons for finding in comparison.findings]
         moving = [finding for comparison in request.comparisons for finding in comparison.moving]
+        if request.trigger is Trigger.SCHEDULE:
+            found, passing = await self._once_more(request.id, found)
+            moving += passing
         settled, restless = await self._restless(request.id, moving)
         trades, trades_moving = await self._compare_trades()
-        found += [*settled, *trades, *await self._losses(now)]
+        found += [*settled, *trades, *await self._losses(now), *await self._declarations()]
         done: list[str] = []
         await self._record_fills(request.comparisons, found, done)
         await self._put_right(request.id, found, now, done)
+        await self._suspend_claims(found, now, done)
         safe_mode = await self._halt(found, request.trigger, now, done)
         result = Reconciliation(
             id=request.id,
@@ -235,6 +247,42 @@ class ReconcileActivities:
             done=done,
         )
         return result
+
+    async def _once_more(self, run: str, found: list[Finding]) -> tuple[list[Finding], list[Finding]]:
+        """Cash that nobody explains, and that the run before did not see, may be a payment between two of the venue's
+        own steps: it is looked at again by the next run before anything is stopped for it."""
+        new = [finding for finding in found if finding.kind is Kind.UNEXPLAINED_CASH]
+        if not new:
+            return found, []
+        before = {
+            f.key for past in await self._records.latest() if past.id != run for f in (*past.findings, *past.moving)
+        }
+        passing = [finding for finding in new if finding.key not in before]
+        return [finding for finding in found if finding not in passing], passing
+
+    async def _declarations(self) -> tuple[Finding, ...]:
+        """What markets have paid against what sets and claims declared that they would."""
+        intents, payments = await self._records.paid()
+        if not payments:
+            return ()
+        pinned = {split_pin(intent.claim)[0] for intent in intents if intent.claim}
+        claims = {record.pin: record for name in sorted(pinned) for record in await self._money.claim_history(name)}
+        return contradictions(intents, payments, claims, await self._records.known())
+
+    async def _suspend_claims(self, found: Sequence[Finding], now: int, done: list[str]) -> None:
+        """A claim that its markets have contradicted is traded no more until a person has read it again."""
+        wrong = {finding.subject: finding for finding in found if finding.kind is Kind.DECLARATION}
+        if not wrong:
+            return
+        for record in await self._money.claims():
+            if record.id in wrong and record.tradable:
+                reason = wrong[record.id].text
+                try:
+                    await self._money.add_claim(record.decided(ClaimStatus.SUSPENDED, AUTHOR, reason, now))
+                except BadInput as overtaken:
+                    log.info("claim decided by somebody else meanwhile", claim=record.id, error=overtaken.message)
+                    continue
+                done.append(f"suspended claim {record.id}")
 
     async def _restless(self, run: str, moving: list[Finding]) -> tuple[list[Finding], list[Finding]]:
         """Split what moved in every look by whether it did so in the run before too: then it does not pass."""
@@ -281,9 +329,13 @@ class ReconcileActivities:
     async def _put_right(self, run: str, found: Iterable[Finding], now: int, done: list[str]) -> None:
         for finding in found:
             if finding.kind is Kind.TRANSFER:
-                await self._money.record_transfer(Venue(finding.venue), finding.amount, run, now)
+                await self._money.record_transfer(Venue(finding.venue), finding.amount, finding.subject, now)
                 done.append(f"booked ${plain(finding.amount)} at {finding.venue} as a transfer")
                 await self._alerts.tell(finding.kind, finding.text, finding.do, venue=finding.venue)
+            elif finding.kind is Kind.UNEXPLAINED_CASH and not finding.stops:
+                told = [f for past in await self._records.latest() if past.id != run for f in past.findings]
+                if finding not in told:
+                    await self._alerts.tell(finding.kind, finding.text, finding.do, venue=finding.venue)
             elif finding.kind is Kind.IDLE_CAPITAL:
                 await self._money.release(finding.intent_id, now)
                 done.append(f"released ${plain(finding.amount)} held for trade {finding.intent_id}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import combinations
 
 from domain.custody import OpenTrade
 from domain.evidence import Fill, FillStatus, Resolution
@@ -23,9 +24,30 @@ from domain.trade import TradeState
 _ZERO = Decimal(0)
 _MOST_ATTEMPTS = 200
 _SHOWN_IDS = 5
+_MOST_DECLARED = 12  # whose combinations are tried
 
 FillKey = tuple[str, str]
 """The venue's trade id and order id: with the venue, what names a fill."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredTransfer:
+    """Dollars that a person says were moved to (negative: from) a venue. `ref` names the movement; `at` (µs) is when
+    it was said. `seen`: what was declared known is a difference that a run had found, so the balance has shown it."""
+
+    ref: str
+    amount: Decimal
+    author: str
+    reason: str
+    at: int
+    seen: bool = False
+
+    def __str__(self) -> str:
+        return f"${tidy(self.amount)} by {self.author} ({self.reason})"
+
+
+DECLARED_FOR_US = 3_600_000_000
+"""How long a declared transfer may take to show in the balance: it is declared when it leaves, or is about to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +57,8 @@ class VenueBooks:
     `cash` adds up every entry; `opened_at` is when the opening balance among them was read, None without one: fills
     from before are part of it. `orders` are at least those that are open and those that own something the venue
     lists; `states` of the trades that own them (CLOSED ones included). `known` is what a person has acknowledged, as
-    `Finding.known_as`, and `known_shares` the shares by market that a person has declared to be nobody's.
+    `Finding.known_as`, and `known_shares` the shares by market that a person has declared to be nobody's. `declared`
+    are the transfers that a person has declared and the ledger has not booked: none was seen in the balance yet.
     """
 
     opened_at: int | None
@@ -47,6 +70,7 @@ class VenueBooks:
     open_trades: tuple[OpenTrade, ...]
     known: frozenset[str] = frozenset()
     known_shares: Mapping[str, Decimal] = field(default_factory=dict)
+    declared: tuple[DeclaredTransfer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +297,19 @@ class _Account:
         collateral = sum((max(-n, _ZERO) for n in short), _ZERO) - sum((max(-n, _ZERO) for n in known), _ZERO)
         expected = self.books.cash + unbooked + pending - collateral
         difference = self.account.cash - expected
-        if not difference or self.books.opened_at is None:
+        if self.books.opened_at is None:
+            return expected
+        seen = tuple(transfer for transfer in self.books.declared if transfer.seen)
+        rest = tuple(transfer for transfer in self.books.declared if not transfer.seen)
+        shown_now = seen + moved_by(rest, difference - sum((transfer.amount for transfer in seen), _ZERO))
+        for transfer in shown_now:
+            text = f"{self.venue}'s cash differs by what was declared: {transfer}"
+            self.found.append(
+                Finding(Kind.TRANSFER, self.venue, transfer.ref, text, "nothing: booked", amount=transfer.amount)
+            )
+        difference -= sum((transfer.amount for transfer in shown_now), _ZERO)
+        self._not_seen([transfer for transfer in rest if transfer not in shown_now])
+        if not difference:
             return expected
         text = (
             f"{self.venue} holds ${tidy(self.account.cash)}; the ledger makes it ${tidy(expected)} "
@@ -285,10 +321,31 @@ class _Account:
             do = "find what else differs first (above); then `surefoot resume` the venue"
             self.found.append(Finding(Kind.CASH, self.venue, "cash", text, do, amount=difference))
         else:
-            text += "; every fill and position agrees, so it was moved in or out"
-            do = "nothing if you moved it; if nobody did, ask the venue"
-            self.found.append(Finding(Kind.TRANSFER, self.venue, "cash", text, do, amount=difference))
+            text += "; every fill and position agrees, and nobody has declared a transfer of it"
+            do = (
+                f"if it was moved, or credited by the venue, say so: `{command_for(self.venue, difference)}`, or "
+                "`surefoot acknowledge`, which lifts what was halted for it too; if nobody moved it, ask the venue"
+            )
+            self.found.append(Finding(Kind.UNEXPLAINED_CASH, self.venue, "cash", text, do, amount=difference))
         return expected
+
+    def _not_seen(self, declared: Sequence[DeclaredTransfer]) -> None:
+        """Declared, and not in the balance after all that time: what was declared is not what happened."""
+        for transfer in declared:
+            if self.now - transfer.at <= DECLARED_FOR_US:
+                continue
+            self.found.append(
+                Finding(
+                    Kind.DECLARED_TRANSFER,
+                    self.venue,
+                    transfer.ref,
+                    f"a transfer of {transfer} was declared over {DECLARED_FOR_US // 60_000_000} minutes ago, and the "
+                    f"balance of {self.venue} does not show it",
+                    "look for it at the venue; if it will not come, take the word back: "
+                    f"`{command_for(self.venue, -transfer.amount)}`; then `surefoot resume` the venue",
+                    amount=transfer.amount,
+                )
+            )
 
     # ------------------------------------------------------------------ parts
 
@@ -327,6 +384,27 @@ class _Owners:
                 }
             owner = self._derived.get(client_id)
         return owner
+
+
+def command_for(venue: str, amount: Decimal) -> str:
+    """What a person types to declare a transfer of so much."""
+    return f"surefoot transfer {venue} --{'in' if amount > 0 else 'out'} {tidy(abs(amount))} --reason …"
+
+
+def moved_by(declared: Sequence[DeclaredTransfer], difference: Decimal) -> tuple[DeclaredTransfer, ...]:
+    """The declared transfers that together make a difference of cash: all of them, else as few as do; none if none do.
+
+    A word that was taken back and its counterpart make nothing together, and are done with."""
+    if declared and sum((one.amount for one in declared), _ZERO) == difference:
+        return tuple(declared)
+    if not difference:
+        return ()
+    oldest = declared[:_MOST_DECLARED]
+    for size in range(1, len(oldest)):
+        for some in combinations(oldest, size):
+            if sum((one.amount for one in some), _ZERO) == difference:
+                return some
+    return ()
 
 
 def lasting(looks: Sequence[Sequence[Finding]]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:

@@ -11,7 +11,10 @@
     | fill_differs     | both have the fill, with other numbers             | market halted               |
     | position         | shares differ, all fills considered                | market halted               |
     | cash             | cash differs, and so does something else           | venue halted                |
-    | transfer         | cash differs, and nothing else does                | booked as a transfer        |
+    | unexplained_cash | cash differs, nothing else does, nobody said why   | missing: venue halted       |
+    | transfer         | cash differs by what a person declared             | booked as a transfer        |
+    | declared_transfer| a declared transfer never showed in the balance    | venue halted                |
+    | declaration      | markets paid other than a set or claim declares    | its markets halted          |
     | unknown_order    | nothing shows what became of an order for too long | market halted               |
     | idle_capital     | capital is reserved for a trade that holds nothing | released                    |
     | orphan_trade     | an open trade has no workflow                      | its markets halted          |
@@ -44,7 +47,10 @@ class Kind(StrEnum):
     FILL_DIFFERS = "fill_differs"
     POSITION = "position"
     CASH = "cash"
+    UNEXPLAINED_CASH = "unexplained_cash"
     TRANSFER = "transfer"
+    DECLARED_TRANSFER = "declared_transfer"
+    DECLARATION = "declaration"
     UNKNOWN_ORDER = "unknown_order"
     IDLE_CAPITAL = "idle_capital"
     ORPHAN_TRADE = "orphan_trade"
@@ -68,11 +74,15 @@ UNOWNED = frozenset(
 )
 """Exposure that no trade answers for. Found at a start, it is safe mode."""
 
-ACKNOWLEDGEABLE = UNOWNED - {Kind.LATE_FILL}
-"""What a person may declare known: from then on it is part of what the comparison expects."""
+ACKNOWLEDGEABLE = (UNOWNED - {Kind.LATE_FILL}) | {Kind.UNEXPLAINED_CASH, Kind.DECLARATION}
+"""What a person may declare known: from then on it is part of what the comparison expects. Cash that a person declares
+known is a transfer by that word."""
+
+ADDS_UP = frozenset({Kind.POSITION, Kind.UNEXPLAINED_CASH})
+"""What may be found, and declared known, again and again: each time it is so much more."""
 
 
-OF_BALANCES = frozenset({Kind.POSITION, Kind.CASH, Kind.TRANSFER})
+OF_BALANCES = frozenset({Kind.POSITION, Kind.CASH, Kind.UNEXPLAINED_CASH, Kind.TRANSFER, Kind.DECLARED_TRANSFER})
 """What only a balance says. Venues answer those from caches: it is judged on a clock longer than they are late."""
 
 
@@ -112,7 +122,8 @@ class Finding:
 
     @property
     def stops(self) -> bool:
-        return self.kind not in REPAIRED
+        """Money that came and that nobody explains is told, and stops nothing: venues pay rebates and rewards."""
+        return self.kind not in REPAIRED and not (self.kind is Kind.UNEXPLAINED_CASH and self.amount > 0)
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}"
@@ -145,7 +156,7 @@ def _scopes(finding: Finding) -> list[tuple[Scope, str, Rule]]:
         return []
     if finding.kind is Kind.LOSS:
         return [(Scope.ALL, "", Rule.LOSS)]
-    if finding.kind is Kind.CASH:
+    if finding.kind in (Kind.CASH, Kind.UNEXPLAINED_CASH, Kind.DECLARED_TRANSFER):
         return [(Scope.VENUE, finding.venue, Rule.MISMATCH)]
     rule = Rule.UNKNOWN_TOO_OLD if finding.kind is Kind.UNKNOWN_ORDER else Rule.MISMATCH
     return [(Scope.MARKET, market, rule) for market in finding.markets]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from domain.agreement import VenueBooks
+from domain.agreement import DeclaredTransfer, VenueBooks
 from domain.custody import CapitalHeld, OpenTrade
+from domain.evidence import Redemption
 from domain.halt import Rule
+from domain.intent import Intent
 from domain.market import Venue
-from domain.reconcile import Finding, Reconciliation, Trigger
+from domain.reconcile import Finding, Kind, Reconciliation, Trigger
 from domain.snapshot import VenueSnapshot
 from domain.trade import TradeState
 from ledger.memory import MemoryLedger
-from ledger.reconciliations import Acknowledgement, known_shares
+from ledger.reconciliations import DECLARES, MOST_PAID, Acknowledgement, known_shares
 
 
 class MemoryReconciliations:
@@ -22,7 +24,7 @@ class MemoryReconciliations:
     def __init__(self, ledger: MemoryLedger) -> None:
         self._ledger = ledger
         self._runs: dict[str, Reconciliation] = {}
-        self._acknowledged: dict[tuple[str, str, int], Decimal] = {}
+        self._acknowledged: dict[tuple[str, str, int], tuple[Decimal, Acknowledgement]] = {}
 
     async def close(self) -> None:
         """Nothing to close."""
@@ -40,6 +42,7 @@ class MemoryReconciliations:
             open_trades=await self.open_trades(),
             known=await self.known(),
             known_shares=self._known_shares(account.venue),
+            declared=self._declared(account.venue, {entry.ref for entry in entries if entry.kind == "transfer"}),
         )
 
     async def open_trades(self) -> tuple[OpenTrade, ...]:
@@ -81,7 +84,16 @@ class MemoryReconciliations:
 
     async def acknowledge(self, run: Reconciliation, findings: Iterable[Finding], by: Acknowledgement) -> None:
         for finding in findings:
-            self._acknowledged.setdefault((finding.known_as, finding.kind, run.at), finding.amount)
+            self._acknowledged.setdefault((finding.known_as, finding.kind, run.at), (finding.amount, by))
+
+    async def declare_transfer(self, venue: Venue, amount: Decimal, by: Acknowledgement) -> None:
+        self._acknowledged.setdefault((f"{venue}/transfer", Kind.TRANSFER, by.at), (amount, by))
+
+    async def paid(self) -> tuple[tuple[Intent, ...], tuple[Redemption, ...]]:
+        seen = await self._ledger.snapshot()
+        rows = sorted(seen.facts.redemptions, key=lambda one: (-one.at, one.intent_id))[:MOST_PAID]
+        paid = {row.intent_id for row in rows}
+        return tuple(intent for intent in seen.intents if intent.id in paid), tuple(rows)
 
     async def record(self, result: Reconciliation) -> None:
         self._runs.setdefault(result.id, result)
@@ -93,4 +105,12 @@ class MemoryReconciliations:
         return any(r.trigger is Trigger.START_UP and r.at >= at and not r.unreached for r in self._runs.values())
 
     def _known_shares(self, venue: Venue) -> dict[str, Decimal]:
-        return known_shares(venue, [(name, kind, n) for (name, kind, _), n in self._acknowledged.items()])
+        return known_shares(venue, [(name, kind, n) for (name, kind, _), (n, _by) in self._acknowledged.items()])
+
+    def _declared(self, venue: Venue, booked: set[str]) -> tuple[DeclaredTransfer, ...]:
+        found = [
+            DeclaredTransfer(f"{name}@{found_at}", amount, by.author, by.reason, by.at, kind == Kind.UNEXPLAINED_CASH)
+            for (name, kind, found_at), (amount, by) in self._acknowledged.items()
+            if kind in DECLARES and name.partition("/")[0] == venue
+        ]
+        return tuple(sorted((one for one in found if one.ref not in booked), key=lambda one: (one.at, one.ref)))

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import asyncpg
 import msgspec
 
-from domain.agreement import VenueBooks, unrecorded
+from domain.agreement import DeclaredTransfer, VenueBooks, unrecorded
 from domain.custody import CapitalHeld, OpenTrade
+from domain.evidence import Redemption
 from domain.halt import Rule
+from domain.intent import Intent
+from domain.market import Venue
 from domain.reconcile import Comparison, Finding, Kind, Reconciliation, Trigger
 from domain.snapshot import VenueSnapshot
 from domain.trade import TradeState
@@ -53,6 +56,19 @@ SELECT EXISTS (SELECT 1 FROM reconciliations r
 _ACKNOWLEDGE = """
 INSERT INTO acknowledgements (known_as, kind, found_at, amount, text, author, reason, at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"""
+
+_DECLARED = """
+SELECT known_as || '@' || found_at AS ref, amount, author, reason, at, kind = 'unexplained_cash' AS seen
+  FROM acknowledgements a
+ WHERE split_part(known_as, '/', 1) = $1 AND kind = ANY($2)
+   AND NOT EXISTS (SELECT 1 FROM cash c
+                    WHERE c.venue = $1 AND c.kind = 'transfer' AND c.ref = a.known_as || '@' || a.found_at)
+ ORDER BY at, ref"""
+
+DECLARES = frozenset({Kind.TRANSFER, Kind.UNEXPLAINED_CASH})
+"""Kinds of acknowledgement that say: this money was moved."""
+
+MOST_PAID = 1_000
 
 _FINDINGS = msgspec.json.Decoder(tuple[Finding, ...])
 _TEXTS = msgspec.json.Decoder(tuple[str, ...])
@@ -99,6 +115,14 @@ class ReconcileLedger(Protocol):
         """Record that a person declares these findings of a run known; once a run and finding."""
         ...
 
+    async def declare_transfer(self, venue: Venue, amount: Decimal, by: Acknowledgement) -> None:
+        """Record that a person says dollars were moved to (negative: from) a venue. Booked once a balance shows it."""
+        ...
+
+    async def paid(self) -> tuple[tuple[Intent, ...], tuple[Redemption, ...]]:
+        """The trades that markets have paid of late, a thousand payments of them, and those payments."""
+        ...
+
     async def record(self, result: Reconciliation) -> None:
         """Record a run; the first record of an id stays."""
         ...
@@ -143,6 +167,7 @@ class Reconciliations:
             held = await connection.fetch("SELECT market, shares FROM positions WHERE venue = $1", venue)
             fills = await connection.fetch("SELECT * FROM fills WHERE venue = $1 ORDER BY at, trade_id", venue)
             known = await connection.fetch("SELECT known_as, kind, amount FROM acknowledgements")
+            declared = await connection.fetch(_DECLARED, venue, list(DECLARES))
             books = VenueBooks(
                 opened_at=opened,
                 cash=cash,
@@ -153,6 +178,7 @@ class Reconciliations:
                 open_trades=await _open_trades(connection),
                 known=frozenset(row["known_as"] for row in known),
                 known_shares=known_shares(venue, [(row["known_as"], row["kind"], row["amount"]) for row in known]),
+                declared=tuple(DeclaredTransfer(*row.values()) for row in declared),
             )
             listed = [(one.client_order_id, one.order_id) for one in account.working]
             listed += [(one.client_order_id, one.order_id) for one in unrecorded(account, books)]
@@ -208,6 +234,25 @@ class Reconciliations:
         with translated():
             async with self._pool.acquire(timeout=_PATIENCE_S) as connection, connection.transaction():
                 await connection.executemany(_ACKNOWLEDGE, rows)
+
+    async def declare_transfer(self, venue: Venue, amount: Decimal, by: Acknowledgement) -> None:
+        text = "declared by a person"
+        row = (f"{venue}/transfer", Kind.TRANSFER, by.at, amount, text, by.author, by.reason, by.at)
+        with translated():
+            async with self._pool.acquire(timeout=_PATIENCE_S) as connection:
+                await connection.execute(_ACKNOWLEDGE, *row)
+
+    async def paid(self) -> tuple[tuple[Intent, ...], tuple[Redemption, ...]]:
+        async with self._view() as connection:
+            rows = await connection.fetch("SELECT * FROM redemptions ORDER BY at DESC, intent_id LIMIT $1", MOST_PAID)
+            intents = await connection.fetch(
+                "SELECT canonical FROM intents WHERE intent_id = ANY($1) ORDER BY intent_id",
+                list({row["intent_id"] for row in rows}),
+            )
+        return (
+            tuple(codec.intent_of(row["canonical"]) for row in intents),
+            tuple(codec.redemption_of(row) for row in rows),
+        )
 
     async def record(self, result: Reconciliation) -> None:
         with translated():

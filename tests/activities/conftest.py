@@ -21,7 +21,7 @@ __all__ = ["desk", "quiet"]
 
 _TABLES = (
     "runs, intents, suppressions, trades, reservations, steps, orders, sends, fills, cash, "
-    "halts, commands, redemptions, capital, accounts, reconciliations, acknowledgements"
+    "halts, commands, redemptions, capital, accounts, reconciliations, acknowledgements, claims, rule_texts"
 )
 
 

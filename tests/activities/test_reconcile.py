@@ -11,16 +11,19 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from domain.agreement import DECLARED_FOR_US
 from domain.custody import Carried
 from domain.errors import Unavailable
 from domain.halt import Rule, Scope
+from domain.market import Venue
 from domain.orders import OrderTicket, PreparedOrder, Purpose
 from domain.reconcile import ConsequencesRequest, Kind, Reconciliation, Trigger
 from domain.trade import OrderRecord
-from tests.activities.reconciling import PLANNED, Desk, kinds
+from tests.activities.reconciling import PERSON, PLANNED, Desk, kinds
 from tests.ledger.samples import RUN_ID, START, A, B, D, accepted, body, hedged, ticket
 from venues.fake import FakeVenue, Fault
 from venues.port import Account
+from workers.cli.reconcile import take_note
 
 
 async def test_an_account_that_agrees_takes_one_look_and_leaves_a_row_that_says_so(desk: Desk) -> None:
@@ -110,17 +113,61 @@ async def test_what_no_trade_knows_or_none_can_be_asked_for_stays_foreign_and_ha
     assert await desk.halts() == {(Scope.MARKET, f"kalshi/{B}", Rule.MISMATCH)}
 
 
-async def test_cash_moved_in_is_booked_as_a_transfer_once_however_often_the_run_is_repeated(desk: Desk) -> None:
+async def test_cash_that_was_declared_moved_in_is_booked_once_however_often_the_run_is_repeated(desk: Desk) -> None:
+    await desk.records.declare_transfer(Venue.KALSHI, D("250.5"), PERSON)
+    assert (await desk.reconcile()).findings == ()  # not there yet
     desk.venue.purse.money += D("250.5")
     compared = await desk.compare()
-    request = ConsequencesRequest("run-1", Trigger.SCHEDULE, (compared,), {})
+    request = ConsequencesRequest("run-7", Trigger.SCHEDULE, (compared,), {})
     for _ in range(2):
         await ActivityEnvironment().run(desk.activities.draw_consequences, request)
     entries = [(e.kind, e.amount) for e in (await desk.ledger.snapshot()).facts.cash]
     assert entries == [("opening", D(1000)), ("transfer", D("250.5"))]
-    assert (await desk.reconcile(name="run-2")).findings == ()
+    assert (await desk.reconcile(name="run-8")).findings == ()
     [account] = await desk.ledger.capital()
     assert account.free == D("1250.5")
+    assert await desk.halts() == set()
+
+
+async def test_cash_that_nobody_declared_is_not_booked_away_and_halts_its_venue_if_it_is_missing(desk: Desk) -> None:
+    desk.venue.purse.money -= 40
+    assert (await desk.reconcile()).moving != ()  # looked at once more before anything is stopped
+    result = await desk.reconcile()
+    assert kinds(result) == [Kind.UNEXPLAINED_CASH]
+    assert await desk.halts() == {(Scope.VENUE, "kalshi", Rule.MISMATCH)}
+    assert [e.kind for e in (await desk.ledger.snapshot()).facts.cash] == ["opening"]
+    done = await take_note(desk.ledger, desk.records, replace(PERSON, at=desk.now))
+    assert [halt.scope for halt in done.lifted] == [Scope.VENUE]
+    after = await desk.reconcile()
+    assert kinds(after) == [Kind.TRANSFER]
+    assert (await desk.reconcile()).findings == ()
+    assert await desk.halts() == set()
+
+
+async def test_at_a_start_missing_cash_halts_at_once(desk: Desk) -> None:
+    desk.venue.purse.money -= 40
+    result = await desk.reconcile(Trigger.START_UP)
+    assert kinds(result) == [Kind.UNEXPLAINED_CASH]
+    assert (Scope.VENUE, "kalshi", Rule.MISMATCH) in await desk.halts()
+
+
+async def test_cash_that_came_from_nowhere_is_told_once_and_stops_nothing(desk: Desk) -> None:
+    desk.venue.purse.money += D("0.37")
+    results = [await desk.reconcile() for _ in range(4)]
+    assert [kinds(result) for result in results[1:]] == [[Kind.UNEXPLAINED_CASH]] * 3
+    assert all(result.agrees for result in results)
+    assert (desk.alerts, await desk.halts()) == (["unexplained_cash"], set())
+
+
+async def test_a_declared_transfer_that_never_comes_halts_its_venue(desk: Desk) -> None:
+    await desk.records.declare_transfer(Venue.KALSHI, D(250), replace(PERSON, at=desk.now))
+    desk.now += DECLARED_FOR_US
+    result = await desk.reconcile()
+    assert kinds(result) == [Kind.DECLARED_TRANSFER]
+    assert await desk.halts() == {(Scope.VENUE, "kalshi", Rule.MISMATCH)}
+    await desk.records.declare_transfer(Venue.KALSHI, D(-250), replace(PERSON, at=desk.now))
+    assert kinds(await desk.reconcile()) == [Kind.TRANSFER, Kind.TRANSFER]
+    assert (await desk.reconcile()).findings == ()
 
 
 async def test_capital_of_a_trade_refused_by_the_venue_whose_workflow_is_gone_is_released(desk: Desk) -> None:

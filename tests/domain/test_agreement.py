@@ -10,13 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.agreement import Look, VenueBooks, compare_account, lasting, unpaid_markets
+from domain.agreement import (
+    DECLARED_FOR_US,
+    DeclaredTransfer,
+    Look,
+    VenueBooks,
+    compare_account,
+    lasting,
+    unpaid_markets,
+)
 from domain.custody import YOUNG_US, CapitalHeld, Carried, OpenTrade, compare_trades, judge_loss
 from domain.evidence import Fill, FillStatus, Resolution
 from domain.halt import Rule, Scope
 from domain.market import Venue
 from domain.orders import OrderTicket, Purpose, Side, Verdict
-from domain.reconcile import ACKNOWLEDGEABLE, REPAIRED, Finding, Kind, Trigger, stops
+from domain.reconcile import ACKNOWLEDGEABLE, REPAIRED, UNOWNED, Finding, Kind, Trigger, stops
 from domain.snapshot import OrderFacts, VenueSnapshot, WorkingOrder
 from domain.trade import TradeState
 from tests.ledger.samples import SECOND, START, A, B, D, fill, intent, order_id, ticket
@@ -198,10 +206,53 @@ def test_a_short_position_locks_a_dollar_a_share_until_its_market_has_paid() -> 
     assert found(paid, ours, {A: Resolution(A, D(1), START)}) == []
 
 
-def test_cash_alone_that_differs_was_moved_and_is_a_transfer_of_exactly_that() -> None:
-    [finding] = look(account(cash=account().cash + D("250.5")), books()).findings
-    assert (finding.kind, finding.amount) == (Kind.TRANSFER, D("250.5"))
-    assert "250.50" in finding.text
+def declared(amount: str, *, at: int = START, ref: str = "kalshi/transfer@1", seen: bool = False) -> DeclaredTransfer:
+    return DeclaredTransfer(ref, D(amount), "ada", "from the bank", at, seen)
+
+
+def test_cash_alone_that_differs_is_unexplained_until_somebody_says_what_it_is() -> None:
+    [missing] = look(account(cash=account().cash - D("250.5")), books()).findings
+    assert (missing.kind, missing.amount, missing.stops) == (Kind.UNEXPLAINED_CASH, D("-250.5"), True)
+    assert "250.50" in missing.text
+    assert "surefoot transfer kalshi --out 250.50" in missing.do
+    [stop] = stops([missing], Trigger.SCHEDULE)
+    assert (stop.scope, stop.target, stop.rule) == (Scope.VENUE, "kalshi", Rule.MISMATCH)
+    [extra] = look(account(cash=account().cash + D("0.37")), books()).findings
+    assert (extra.kind, extra.amount, extra.stops) == (Kind.UNEXPLAINED_CASH, D("0.37"), False)  # a rebate, say
+
+
+def test_cash_that_differs_by_what_was_declared_is_a_transfer_of_exactly_that() -> None:
+    moved = books(declared=(declared("250.5"),))
+    [finding] = look(account(cash=account().cash + D("250.5")), moved).findings
+    assert (finding.kind, finding.amount, finding.subject) == (Kind.TRANSFER, D("250.5"), "kalshi/transfer@1")
+    assert found(account(), moved) == []  # it is on its way
+    assert found(account(cash=account().cash + D("250")), moved) == [Kind.UNEXPLAINED_CASH]
+
+
+def test_a_difference_that_a_person_declared_known_is_a_transfer_whatever_came_since() -> None:
+    known = books(declared=(declared("-3", ref="kalshi/cash@7", seen=True),))
+    assert found(account(cash=account().cash - 3), known) == [Kind.TRANSFER]
+    seen = look(account(cash=account().cash - 5), known).findings
+    assert [(one.kind, one.amount) for one in seen] == [(Kind.TRANSFER, D(-3)), (Kind.UNEXPLAINED_CASH, D(-2))]
+
+
+def test_of_several_declared_transfers_those_that_together_make_the_difference_are_booked() -> None:
+    several = (declared("10", ref="a"), declared("25", ref="b"), declared("-4", ref="c"))
+    seen = look(account(cash=account().cash + 21), books(declared=several)).findings
+    assert [(one.kind, one.subject) for one in seen] == [(Kind.TRANSFER, "b"), (Kind.TRANSFER, "c")]
+    every = look(account(cash=account().cash + 31), books(declared=several)).findings
+    assert [one.subject for one in every] == ["a", "b", "c"]
+
+
+def test_a_declared_transfer_that_never_shows_is_a_finding_that_halts_its_venue_until_the_word_is_taken_back() -> None:
+    old = declared("250.5", at=START + 10 * SECOND - DECLARED_FOR_US - 1)
+    [finding] = look(account(), books(declared=(old,))).findings
+    assert (finding.kind, finding.amount) == (Kind.DECLARED_TRANSFER, D("250.5"))
+    assert "surefoot transfer kalshi --out 250.50" in finding.do
+    [stop] = stops([finding], Trigger.SCHEDULE)
+    assert (stop.scope, stop.target) == (Scope.VENUE, "kalshi")
+    taken_back = declared("-250.5", ref="kalshi/transfer@2")
+    assert set(found(account(), books(declared=(old, taken_back)))) == {Kind.TRANSFER}  # both, and nothing together
 
 
 def test_cash_that_differs_while_something_else_does_is_unexplained() -> None:
@@ -316,7 +367,7 @@ def test_a_market_is_halted_once_however_much_is_wrong_with_it_and_repairs_stop_
 
 
 def test_what_nobody_owns_is_safe_mode_at_a_start_and_a_halted_market_on_schedule() -> None:
-    for kind in ACKNOWLEDGEABLE:
+    for kind in UNOWNED & ACKNOWLEDGEABLE:
         first, second = stops([finding(kind)], Trigger.START_UP)
         assert (first.scope, first.rule) == (Scope.ALL, Rule.SAFE_MODE)
         assert second.scope is Scope.MARKET

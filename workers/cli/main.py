@@ -77,7 +77,7 @@ _PANELS = {
     "Run": ("up", "down", "status", "doctor", "config", "strategies", "demo", "versions"),
     "Look": ("why", "trades", "trade", "report", "capital"),
     "Trades, by a person": ("unwind", "hold", "retry", "accept", "adopt", "flat"),
-    "Halts and agreement with the venues": ("halt", "resume", "halts", "reconcile", "acknowledge"),
+    "Halts and agreement with the venues": ("halt", "resume", "halts", "reconcile", "acknowledge", "transfer"),
     "Dead letters": ("dlq",),
     "Claims on two venues": ("match", "claims"),
     "Paper exchange": ("paper", "play", "resolve"),

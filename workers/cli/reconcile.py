@@ -1,4 +1,4 @@
-"""reconcile and acknowledge: compare now, and declare known what was found."""
+"""reconcile, acknowledge, transfer: compare now, declare known what was found, say what money was moved."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.table import Table
 
-from domain.errors import Denied, SurefootError, Unavailable
+from domain.errors import BadInput, Denied, SurefootError, Unavailable
 from domain.halt import Halt, Rule, Scope
 from domain.market import Venue
 from domain.money import tidy
 from domain.naming import shown
-from domain.reconcile import ACKNOWLEDGEABLE, Finding, Kind, Reconciliation, Trigger
+from domain.reconcile import ACKNOWLEDGEABLE, ADDS_UP, Finding, Kind, Reconciliation, Trigger
 from ledger.port import HaltLedger
 from ledger.reconciliations import Acknowledgement, ReconcileLedger, Reconciliations
 from venues.recording.numbers import iso
@@ -36,6 +37,7 @@ _SAME_MOMENT_US = 2_000_000  # a process's start time is known to the second
 def register(app: typer.Typer) -> None:
     app.command("reconcile")(reconcile)
     app.command("acknowledge")(acknowledge)
+    app.command("transfer")(transfer)
 
 
 # ---------------------------------------------------------------------- reconcile
@@ -170,7 +172,7 @@ async def take_note(halts: HaltLedger, records: ReconcileLedger, by: Acknowledge
     findings = tuple(
         finding
         for finding in (latest.findings if latest is not None else ())
-        if finding.kind in ACKNOWLEDGEABLE and (finding.kind is Kind.POSITION or finding.known_as not in known)
+        if finding.kind in ACKNOWLEDGEABLE and (finding.kind in ADDS_UP or finding.known_as not in known)
     )
     safe = [halt for halt in standing if halt.rule is Rule.SAFE_MODE]
     if not findings and not safe:
@@ -178,14 +180,62 @@ async def take_note(halts: HaltLedger, records: ReconcileLedger, by: Acknowledge
     if latest is not None:
         await records.acknowledge(latest, findings, by)
     settled = {market for finding in findings for market in finding.markets}
+    explained = {finding.venue for finding in findings if finding.kind is Kind.UNEXPLAINED_CASH}
     others = latest.findings if latest is not None else ()
     settled -= {m for f in others if f.stops and f not in findings and f.known_as not in known for m in f.markets}
     lifted = [
         await halts.clear_halt(halt.id, by.author, by.reason, by.at)
         for halt in standing
-        if halt in safe or (halt.rule is Rule.MISMATCH and halt.scope is Scope.MARKET and halt.target in settled)
+        if halt in safe
+        or (halt.rule is Rule.MISMATCH and halt.scope is Scope.MARKET and halt.target in settled)
+        or (halt.rule is Rule.MISMATCH and halt.scope is Scope.VENUE and halt.target in explained)
     ]
     return Acknowledged(findings, tuple(lifted), tuple(await halts.halts()))
+
+
+# ---------------------------------------------------------------------- transfers
+
+
+def transfer(
+    venue: Venue,
+    reason: Reason,
+    came: Annotated[str, typer.Option("--in", metavar="DOLLARS", help="Moved to the venue.")] = "",
+    went: Annotated[str, typer.Option("--out", metavar="DOLLARS", help="Moved away from it.")] = "",
+    author: Author = "",
+) -> None:
+    """Declare that money was moved to or from a venue's account. It is booked once the balance shows it.
+
+    One that does not show within an hour is a finding that halts the venue. The opposite takes the word back.
+    """
+    person = command_of(author, reason)
+    amount = dollars(came, went)
+    by = Acknowledgement(person.author, person.reason, now())
+    asyncio.run(_declare(options.stack_with_ledger(), venue, amount, by))
+    out.print(
+        f"declared: ${tidy(amount)} at {venue} by {by.author} ({by.reason}); booked once the balance shows it",
+        markup=False,
+    )
+
+
+def dollars(came: str, went: str) -> Decimal:
+    """Signed dollars of exactly one of both. Raises `BadInput` for anything else."""
+    said = came or went
+    try:
+        amount = Decimal(said) if bool(came) != bool(went) else Decimal(0)
+    except InvalidOperation:
+        amount = Decimal(0)
+    if not (amount.is_finite() and amount > 0 and amount == amount.quantize(Decimal("0.000001"))):
+        raise BadInput(
+            f"--in {came or '(none)'} --out {went or '(none)'}; expected one of both, in dollars above 0 with at most "
+            "six decimals",
+            "bad_amount",
+        )
+    return amount if came else -amount
+
+
+async def _declare(stack: Stack, venue: Venue, amount: Decimal, by: Acknowledgement) -> None:
+    async with _records(stack) as records:
+        await records.declare_transfer(venue, amount, by)
 
 
 # ---------------------------------------------------------------------- for status and doctor
