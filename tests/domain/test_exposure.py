@@ -91,6 +91,43 @@ def test_the_most_cash_out_at_once_is_before_the_sale_that_brings_some_back() ->
     assert peak_cash_out([]) == 0
 
 
+def test_fills_of_one_instant_count_together_in_the_most_cash_out() -> None:
+    bought, sold = fill(BUY_A), fill(SELL_A, "10")
+    assert peak_cash_out([bought, sold]) == -(bought.cash + sold.cash)
+
+
+def test_time_alone_adds_up_over_every_stretch_between_fills() -> None:
+    moments = [fill(BUY_A, "4", n=1, at=START), fill(BUY_A, "6", n=2, at=START + SECOND)]
+    closed = fill(BUY_B, at=START + 3 * SECOND)
+    assert unhedged_notional_seconds(PLANNED, [*moments, closed], START + 9 * SECOND) == D("9.60")  # 1.60 + 2 × 4.00
+
+
+def test_shares_counted_by_fills_stand_at_what_was_paid_and_those_still_open_at_their_limit() -> None:
+    settled = [OrderRecord(BUY_A, accepted(BUY_A), settled=True, filled=D(10))]
+    parts = [fill(BUY_A, "5", n=1, price="0.30"), fill(BUY_A, "5", n=2, price="0.32")]
+    assert exposed(PLANNED, TradeState.LEG_B, settled, parts) == D("3.10")
+    works = [OrderRecord(BUY_A, UNKNOWN, settled=False, filled=D(4))]
+    assert exposed(PLANNED, TradeState.LEG_A, works, [fill(BUY_A, "4", price="0.30")]) == D("3.60")  # 1.20 + 6 × 0.40
+
+
+def test_fills_beyond_what_an_order_tells_of_stand_as_they_are() -> None:
+    told = [OrderRecord(BUY_A, accepted(BUY_A), settled=True, filled=D(5))]
+    assert exposed(PLANNED, TradeState.LEG_B, told, [fill(BUY_A, "10")]) == D("4.00")
+
+
+def test_more_than_an_open_order_asked_for_cost_no_more_than_its_limit_says() -> None:
+    over = [OrderRecord(BUY_A, UNKNOWN, settled=False, filled=D(12))]
+    assert exposed(PLANNED, TradeState.LEG_A, over) == D("4.00")
+
+
+def test_a_trade_that_settles_is_exposed_while_one_of_its_orders_is_open() -> None:
+    orders = [
+        OrderRecord(BUY_A, accepted(BUY_A), settled=True, filled=D(10)),
+        OrderRecord(BUY_B, UNKNOWN, settled=False, filled=D(0)),
+    ]
+    assert exposed(PLANNED, TradeState.SETTLING, orders) == D("4.00")
+
+
 def test_an_open_hedge_may_not_fill_so_leg_a_stays_exposed() -> None:
     orders = [
         OrderRecord(BUY_A, accepted(BUY_A), settled=True, filled=D(10)),
@@ -218,6 +255,8 @@ def test_a_dollar_is_locked_for_each_share_short_until_it_is_bought_back_or_paid
     assert collateral([sold]) == 10
     assert collateral([sold, back]) == 6
     assert collateral([sold, back], [paid(B, "-6", "1")]) == 0
+    assert collateral([], [paid(B, "-6", "1")]) == 0  # a payment whose fills are not listed locks nothing
+    assert collateral([], [paid(B, "6", "1")]) == 6
     assert peak_cash_out([sold]) == 10 - sold.cash
     assert peak_cash_out([sold, back]) == 10 - sold.cash  # buying back at 0.60 frees more than it costs
 
@@ -280,6 +319,8 @@ def test_a_merge_exposes_nothing_and_neither_does_a_trade_that_settles() -> None
     merge = replace(BUY_A, leg=SETS, purpose=Purpose.MERGE, side=Side.SELL, market="GAME")
     assert exposed(BASKET, TradeState.HEDGED, [*bought, OrderRecord(merge, None, settled=False, filled=D(0))]) == 0
     assert exposed(BASKET, TradeState.SETTLING, bought[:2]) == 0
+    between = [*bought[:1], OrderRecord(merge, None, settled=False, filled=D(0)), *bought[1:]]
+    assert exposed(BASKET, TradeState.HEDGED, between) == 0
 
 
 @given(histories(), st.integers(0, 3), st.sampled_from(["0", "0.5", "1"]))

@@ -16,7 +16,7 @@ from workers.verify.mutants import reach
 from workers.verify.mutants.changes import Mutant, mutants
 from workers.verify.mutants.targets import TARGETS
 from workers.verify.mutants.trial import Trials, run
-from workers.verify.mutants.verdicts import SURVIVED, Verdicts, explanations, score
+from workers.verify.mutants.verdicts import PASSED, SURVIVED, Verdicts, explanations, score
 
 
 def main() -> int:
@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"of {', '.join(TARGETS)}; all if none")
     parser.add_argument("--minutes", type=float, help="stop after so long; the next run goes on from there")
     parser.add_argument("--jobs", type=int, default=1, help="forks at once; 0 takes one a core")
-    parser.add_argument("--worlds", type=int, default=300, help="simulated worlds for what the tests do not notice")
+    parser.add_argument("--worlds", type=int, default=300, help="simulated worlds for what tests and mypy let pass")
     parser.add_argument("--report", action="store_true", help="try nothing; say what is known")
     arguments = parser.parse_args()
     chosen = arguments.modules or list(TARGETS)
@@ -34,10 +34,10 @@ def main() -> int:
     found = {module: mutants(module) for module in chosen}
     verdicts = Verdicts(chosen)
     if not arguments.report:
-        until = time.monotonic() + arguments.minutes * 60 if arguments.minutes is not None else None
         jobs = arguments.jobs or os.cpu_count() or 1
 
         def work(trials: Trials) -> None:
+            until = time.monotonic() + arguments.minutes * 60 if arguments.minutes is not None else None
             _try_all(trials, [mutant for module in chosen for mutant in found[module]], verdicts, jobs, until)
 
         code = run(Trials(TARGETS, reach.read(), arguments.worlds, work, say))
@@ -73,20 +73,23 @@ def told(found: dict[str, list[Mutant]], verdicts: Verdicts) -> int:
 def _try_all(trials: Trials, all_of: list[Mutant], verdicts: Verdicts, jobs: int, until: float | None) -> None:
     """Everything without a verdict that still stands, `jobs` forks at a time."""
     fresh = trials.all_words()
-    waiting: deque[tuple[Mutant, list[str]]] = deque()
+    waiting: deque[tuple[Mutant, bool]] = deque()
     for mutant in all_of:
-        tests, kept = trials.tests_of(mutant), verdicts.of(mutant)
-        stands = kept is not None and (kept[1] == trials.words(tests) if kept[0] == SURVIVED else kept[1] in fresh)
-        if not stands:
-            waiting.append((mutant, tests))
+        kept = verdicts.of(mutant)
+        still = kept is not None and kept[1] == trials.words(trials.tests_of(mutant))
+        passed = kept is not None and kept[0] == PASSED and still
+        if kept is None or (kept[0] in (SURVIVED, PASSED) and not still) or (passed and trials.worlds):
+            waiting.append((mutant, passed))
+        elif kept[0] not in (SURVIVED, PASSED) and kept[1] not in fresh:
+            waiting.append((mutant, False))
     asked, began = len(waiting), time.monotonic()
     say(f"{asked} of {len(all_of)} mutants are to be tried")
     running: dict[int, tuple[Mutant, list[str], int]] = {}
     while waiting or running:
         while waiting and len(running) < jobs and (until is None or time.monotonic() < until):
-            mutant, _ = waiting.popleft()
-            tests = trials.tests_of(mutant)  # by now it may be known who notices mistakes there
-            child, told_by = trials.start(mutant, tests)
+            mutant, passed = waiting.popleft()
+            tests = trials.tests_of(mutant)
+            child, told_by = trials.start(mutant, [] if passed else tests)
             running[child] = (mutant, tests, told_by)
         if not running:
             say(f"out of time with {len(waiting)} left")
@@ -98,8 +101,8 @@ def _try_all(trials: Trials, all_of: list[Mutant], verdicts: Verdicts, jobs: int
         verdict = trials.verdict(mutant, tests, status, told_by)
         if verdict is not None:
             verdicts.keep(mutant, verdict)
-            if verdict.how == SURVIVED:
-                say(f"SURVIVED {len(tests)} tests: {mutant}")
+            if verdict.how in (SURVIVED, PASSED):
+                say(f"{verdict.how.upper()} {len(tests)} tests: {mutant}")
         done = asked - len(waiting) - len(running)
         if done % 50 == 0:
             say(f"{done} of {asked} tried, {(time.monotonic() - began) / done:.2f} s each")

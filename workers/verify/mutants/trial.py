@@ -48,7 +48,8 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`how` is "test", "types", "world" or "time" for a mutant that was noticed, "survived" for one that was not.
+    """`how` is "test", "types", "world" or "time" for a mutant that was noticed, "survived" for one that was not, and
+    "passed" for one that tests and mypy let pass while no worlds were asked for.
     `words` is the digest of the tests that it rests on, `by` the test that noticed."""
 
     how: str
@@ -150,7 +151,8 @@ class Trials:
         return killers + [name for name in tests if name not in set(killers)]
 
     def start(self, mutant: Mutant, tests: Sequence[str]) -> tuple[int, int]:
-        """Fork for a mutant. Returns the fork's pid and the end of a pipe on which it names the test that failed."""
+        """Fork for a mutant, to run these tests first. Returns the fork's pid and the end of a pipe on which it names
+        the test that failed."""
         ours, theirs = os.pipe()
         child = os.fork()
         if child == 0:
@@ -167,7 +169,7 @@ class Trials:
             return Verdict("time", self.words([last] if last in self._items else tests), last)
         match os.WEXITSTATUS(status):
             case 0:
-                return Verdict("survived", self.words(tests))
+                return Verdict("survived" if self.worlds else "passed", self.words(tests))
             case 1:
                 known = self._killers.setdefault((mutant.module, mutant.function), [])
                 if last in known:

@@ -21,7 +21,7 @@ from workers.verify.results import FOLDER, Results
 
 PROOF = "mutants"
 EXPLAINED = FOLDER / "explained-mutants.yaml"
-SURVIVED = "survived"
+SURVIVED, PASSED = "survived", "passed"
 
 
 class Verdicts:
@@ -113,11 +113,12 @@ def score(mutants: Collection[Mutant], verdicts: Verdicts, explained: Sequence[E
             continue
         why = next((one for one in explained if one.speaks_of(mutant)), None)
         how = kept[0]
-        if how == SURVIVED and why is not None:
+        if how in (SURVIVED, PASSED) and why is not None:
             used.add(why)
             how = "explained"
-        elif how == SURVIVED:
+        elif how in (SURVIVED, PASSED):
             unexplained.append(mutant)
+            how = SURVIVED
         counts[how] += 1
     tried = {mutant.module for mutant in mutants if verdicts.of(mutant) is not None}
     whole = tried - {mutant.module for mutant in left}
