@@ -166,7 +166,8 @@ def judged_evidence(ticket: OrderTicket, evidence: OrderEvidence, now: int) -> O
     return evidence
 
 
-def _odd_fill(ticket: OrderTicket, evidence: OrderEvidence, fill: Fill, now: int) -> list[str]:
+def odd_fill(fill: Fill) -> list[str]:
+    """What of a fill's numbers cannot be, whatever its order was."""
     name = f"fill {fill.trade_id}"
     found = [
         *_odd(f"size of {name}", fill.size),
@@ -178,6 +179,11 @@ def _odd_fill(ticket: OrderTicket, evidence: OrderEvidence, fill: Fill, now: int
         found += _odd(f"dollars of {name}", fill.paid, places=_MONEY_PLACES + _PLACES)
     if _sound(fill.size) and not fill.size:
         found.append(f"{name} is of nothing")
+    return found
+
+
+def _odd_fill(ticket: OrderTicket, evidence: OrderEvidence, fill: Fill, now: int) -> list[str]:
+    name, found = f"fill {fill.trade_id}", odd_fill(fill)
     merge = ticket.purpose is Purpose.MERGE
     if fill.venue is not ticket.venue or (fill.market != ticket.market and not merge):
         found.append(f"{name} is of {fill.market} at {fill.venue}")

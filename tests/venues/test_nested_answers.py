@@ -19,7 +19,7 @@ TICKET = OrderTicket("i-1", "A", 1, Purpose.OPEN, Venue.KALSHI, "M", Side.BUY, D
 
 def test_a_submit_answered_so_is_unknown_at_kalshi() -> None:
     created = kalshi.judge_answer(TICKET.client_order_id, 201, DEEP, 1)
-    assert (created.verdict, created.landed) == (Verdict.UNKNOWN, True)
+    assert (created.verdict, created.landed) == (Verdict.UNKNOWN, False)  # it names no order of ours
     assert kalshi.judge_answer(TICKET.client_order_id, 400, DEEP, 1).verdict is Verdict.UNKNOWN
     assert isinstance(kalshi.read_refusal("GET /x", 400, DEEP), Unavailable)
 

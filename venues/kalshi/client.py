@@ -7,10 +7,13 @@ from dataclasses import replace
 from decimal import Decimal
 from http import HTTPStatus
 
+import structlog
+
 from domain.errors import Denied, Rejected, Unavailable
 from domain.evidence import ForeignOrder, OrderEvidence, OrderStatus, Resolution
 from domain.market import MarketSpec
 from domain.orders import OrderTicket, PreparedOrder, Quote, SubmitResult, Verdict
+from domain.plausible import IMPOSSIBLE
 from venues.clock import ClockSkew, skew_between
 from venues.kalshi.collateral import held_back
 from venues.kalshi.errors import MARKET_INACTIVE, PAUSED, judge_answer, read_refusal
@@ -47,6 +50,7 @@ from venues.kalshi.translate import (
     order_evidence,
     quote_from_levels,
     resolution_of,
+    side_of,
 )
 from venues.kalshi.working import WorkingOrders
 from venues.port import Account, OpenOrder
@@ -58,6 +62,8 @@ BALANCE_LATE_S = 5.0
 """How late balance and positions may be behind the fills listed beside them. Reads lag writes here: one 360 ms after an
 acknowledged cancel did not know of it (recorded), and the venue itself says how fresh they are only "roughly"
 (`/exchange/user_data_timestamp`). There is no refresh to ask for."""
+
+log = structlog.get_logger(__name__)
 
 _RECENT_MICROS = 3_600_000_000  # how far before `sent_at` the first, cheap listing looks
 
@@ -183,11 +189,12 @@ class KalshiClient:
     ) -> OrderEvidence:
         """The venue's word on the ticket's order, its fills included.
 
-        With an order id the order itself is read, and ABSENT is never answered: an id is proof that it landed. Without
-        one, the market's orders are listed (the venue has no look-up by client order id) after asking how fresh its
-        user data is. ABSENT needs that freshness to lie past `sent_at + grace_ms` *and* a listing of the market's
-        orders without a time limit, the historical one included unless the order is too young to be in it: a first
-        copy may be much older than the last. All else not found is UNSEEN.
+        With an order id the order itself is read, and ABSENT is never answered: an id is proof that it landed, unless
+        it turns out to be another order's. Without one, the market's orders are listed (the venue has no look-up by
+        client order id) after asking how fresh its user data is, which is never fresher than its answer. ABSENT needs
+        that freshness to lie past `sent_at + grace_ms` *and* a listing of the market's orders without a time limit, the
+        historical one included unless the order is too young to be in it: a first copy may be much older than the last.
+        All else not found is UNSEEN.
         Reads lag writes here: an order just finished may still be listed as RESTING.
         """
         mine, since = ticket.client_order_id, ticket.decided_at
@@ -195,7 +202,12 @@ class KalshiClient:
             known = await self._finder.by_id(order_id, market=ticket.market, since=since)
             if known is None:
                 return OrderEvidence(mine, OrderStatus.UNSEEN, order_id=order_id)
-            return await self._explain(known, ticket, fresh_at=0)
+            if name_of(known) == mine and known.ticker == ticket.market:
+                return await self._explain(known, ticket, fresh_at=0)
+            # An answer has named another order's id before (changelog 2026-05-21): then it is no id of ours.
+            log.warning(
+                "an order id is another order's; looking by our own", order=mine, id=order_id, is_=name_of(known)
+            )
         fresh_at = await self._finder.fresh_at()
         recent = max(0, sent_at - _RECENT_MICROS) // 1_000_000
         found = await self._finder.by_name(ticket.market, mine, since_s=recent)
@@ -226,13 +238,14 @@ class KalshiClient:
 
     async def _explain(self, order: Order, ticket: OrderTicket, *, fresh_at: int) -> OrderEvidence:
         mine = ticket.client_order_id
-        if name_of(order) != mine or order.ticker != ticket.market:
-            raise Rejected(
-                f"order {order.order_id} is {name_of(order)} in {order.ticker}; expected {mine} in "
-                f"{ticket.market}: the order id belongs to another order",
-                "not_ours",
+        if order.ticker != ticket.market or side_of(order) is not ticket.side:
+            raise Unavailable(
+                f"order {order.order_id} carries our name {mine} and is a {side_of(order)} in {order.ticker}; expected "
+                f"a {ticket.side} in {ticket.market}: ask again",
+                IMPOSSIBLE,
             )
-        return order_evidence(order, mine, await self._finder.fills_of(order, mine), fresh_at=fresh_at)
+        fills = await self._finder.fills_of(order, mine)
+        return order_evidence(order, mine, fills, fresh_at=fresh_at, ticket=ticket)
 
     # --- markets --------------------------------------------------------------------------------------------------
 

@@ -128,8 +128,10 @@ class Transfer(Message, frozen=True):
 
 
 class TransfersPage(Message, frozen=True):
+    """Advice: where it says no more of itself, that was all."""
+
     transfers: list[Transfer] | None = None
-    cursor: str | None = None
+    cursor: str | None = ""
 
 
 class ApiKey(Message, frozen=True):

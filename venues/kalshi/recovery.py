@@ -30,7 +30,10 @@ class OrderFinder:
         """The order, None if the venue lists none. `since` (µs) is a moment before which it cannot have been placed,
         `market` narrows the historical listing."""
         try:
-            return (await self._wire.get(f"/portfolio/orders/{segment(order_id)}", OrderAnswer)).order
+            found = (await self._wire.get(f"/portfolio/orders/{segment(order_id)}", OrderAnswer)).order
+            if found.order_id != order_id:
+                raise Unavailable(f"asked for order {order_id}, told of {found.order_id}; ask again", "unparseable")
+            return found
         except Rejected as refused:
             if refused.code != NOT_FOUND:
                 raise
@@ -71,10 +74,11 @@ class OrderFinder:
         """The venue's user-data time on our clock, in microseconds; never later than it really is.
 
         Where the Date header proves the venue's clock to be ahead of ours, the lead is taken off: a fast clock there
-        must not make a stale listing look fresh."""
+        must not make a stale listing look fresh. Nothing is fresher than its answer: a time beyond that is a clock's
+        too, whoever's header did not show it."""
         stamp, answer = await self._wire.get_answer("/exchange/user_data_timestamp", UserDataTimestamp)
         lead = max(0, answer.server_at - answer.answered_at) if answer.server_at else 0
-        return micros_of(stamp.as_of_time) - lead
+        return min(micros_of(stamp.as_of_time) - lead, answer.answered_at)
 
     async def _historical_orders(self, market: str, since: int) -> list[Order]:
         """Those of one market, or of all; none where nothing placed at `since` can have moved there."""

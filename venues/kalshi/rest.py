@@ -93,7 +93,14 @@ class RestWire:
             asked: dict[str, str | int] = {**(params or {}), "limit": PAGE}
             page = await self.get(path, kind, {**asked, "cursor": cursor} if cursor else asked)
             pages.append(page)
-            cursor = getattr(page, "cursor", None) or ""
+            said: str | None = getattr(page, "cursor", None)
+            if said is None:
+                raise Unavailable(
+                    f"GET {path}: a page without a cursor; expected one, empty on the last page: what is missing may "
+                    "be the rest of the listing",
+                    "unparseable",
+                )
+            cursor = said
             if not cursor:
                 return pages
             if cursor in seen:

@@ -9,7 +9,8 @@ from domain.errors import Unavailable
 from domain.evidence import Fill, ForeignOrder, OrderEvidence, OrderStatus, Resolution
 from domain.fees import FeeSchedule
 from domain.market import CENT_GRID, MarketSpec, PriceRange, Venue
-from domain.orders import Quote, Side
+from domain.orders import OrderTicket, Quote, Side
+from domain.plausible import IMPOSSIBLE, odd_amount, odd_fill
 from venues.kalshi.messages import (
     Balance,
     Event,
@@ -26,7 +27,7 @@ from venues.kalshi.messages import (
 BASE_TAKER_RATE = Decimal("0.07")
 _ONE = Decimal(1)
 _ZERO = Decimal(0)
-_MOST = Decimal(10**9)  # contracts
+_MOST_MULTIPLIER = Decimal(100)
 _CENTS = Decimal(100)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -73,8 +74,7 @@ def fill_from_row(row: FillRow, client_order_id: str) -> Fill:
     market = row.ticker or row.market_ticker
     if not trade_id or not market:
         raise Unavailable(f"a fill of order {row.order_id} lacks its id or its market", "unparseable")
-    at = micros_of(row.created_time) if row.created_time else (row.ts or 0) * 1_000_000
-    return Fill(
+    fill = Fill(
         venue=Venue.KALSHI,
         trade_id=trade_id,
         order_id=row.order_id,
@@ -84,24 +84,22 @@ def fill_from_row(row: FillRow, client_order_id: str) -> Fill:
         price=row.yes_price_dollars,
         size=row.count_fp,
         fee=row.fee_cost,
-        at=at,
+        at=micros_of(row.created_time) if row.created_time else (row.ts or 0) * 1_000_000,
         taker=row.is_taker,
     )
+    odd = odd_fill(fill) if fill.at > 0 else [f"fill {trade_id} has no time"]
+    if odd:
+        raise Unavailable(f"a fill of order {row.order_id} cannot be true: {'; '.join(odd)}", IMPOSSIBLE)
+    return fill
 
 
 def fill_from_stream(message: FillMessage) -> Fill | None:
     """A fill from the `fill` channel, or None if it does not carry its fee (then REST must be asked). Raises
-    Unavailable for one that cannot be: a price off the scale, no contracts or fewer, no direction."""
+    Unavailable for one that cannot be: a price off the scale, no contracts or fewer, no direction, no time."""
     if message.fee_cost is None:
         return None
-    if not (0 <= message.yes_price_dollars <= 1 and 0 < message.count_fp <= _MOST):
-        raise Unavailable(
-            f"fill {message.trade_id} of {message.count_fp} at {message.yes_price_dollars}; expected contracts above 0 "
-            "at a price from 0 to 1: the trade asks for it over REST",
-            "unparseable",
-        )
     at = message.ts_ms * 1000 if message.ts_ms is not None else (message.ts or 0) * 1_000_000
-    return Fill(
+    fill = Fill(
         venue=Venue.KALSHI,
         trade_id=message.trade_id,
         order_id=message.order_id,
@@ -114,6 +112,10 @@ def fill_from_stream(message: FillMessage) -> Fill | None:
         at=at,
         taker=message.is_taker,
     )
+    odd = odd_fill(fill) if at > 0 else [f"fill {message.trade_id} has no time"]
+    if odd:
+        raise Unavailable(f"{'; '.join(odd)}: the trade asks for it over REST", "unparseable")
+    return fill
 
 
 def order_dead(order: Order) -> bool:
@@ -121,12 +123,29 @@ def order_dead(order: Order) -> bool:
     return order.status.lower() in _DONE
 
 
-def order_evidence(order: Order, client_order_id: str, fills: tuple[Fill, ...], *, fresh_at: int) -> OrderEvidence:
+def order_evidence(
+    order: Order, client_order_id: str, fills: tuple[Fill, ...], *, fresh_at: int, ticket: OrderTicket | None = None
+) -> OrderEvidence:
     """What a listed order proves. `executed`, `canceled` and their like are DONE; `resting`, and any word not known,
-    RESTING.
+    RESTING. A lagging read shows a finished order as resting; for an order that cannot rest the caller polls on.
 
-    A lagging read shows a finished order as resting; for an order that cannot rest the caller polls on."""
+    Held against its `ticket`, one that counts more than was asked for is `beyond`: Kalshi counts in shares alone.
+    `paid` is the order's own cost, which the venue states for what was bought (of a sale it states what the other side
+    cost, or nothing), `fees_paid` its own fees; neither where its fills, all there, say otherwise. Raises `Unavailable`
+    for counts that no order has.
+    """
     done = order_dead(order)
+    for name, count in (("fill_count_fp", order.fill_count_fp), ("remaining_count_fp", order.remaining_count_fp)):
+        if odd := odd_amount(name, count):
+            raise Unavailable(f"order {order.order_id} ({order.status}): {odd}", IMPOSSIBLE)
+    initial = order.initial_count_fp
+    if initial is not None and not done and order.fill_count_fp + order.remaining_count_fp > initial:
+        raise Unavailable(
+            f"order {order.order_id} ({order.status}) of {initial}: {order.fill_count_fp} filled and "
+            f"{order.remaining_count_fp} remaining are more than that",
+            IMPOSSIBLE,
+        )
+    paid, fees = _own_sums(order, fills, ticket)
     return OrderEvidence(
         client_order_id=client_order_id,
         status=OrderStatus.DONE if done else OrderStatus.RESTING,
@@ -136,7 +155,33 @@ def order_evidence(order: Order, client_order_id: str, fills: tuple[Fill, ...], 
         fills=fills,
         fresh_at=fresh_at,
         at=micros_of(order.last_update_time) if order.last_update_time else 0,
+        beyond=ticket is not None and order.fill_count_fp > ticket.size,
+        paid=paid,
+        fees_paid=fees,
     )
+
+
+def _own_sums(
+    order: Order, fills: tuple[Fill, ...], ticket: OrderTicket | None
+) -> tuple[Decimal | None, Decimal | None]:
+    """The order's own cost and fees, where it states both parts of each and they can be true of its count."""
+    count = order.fill_count_fp
+    whole = sum((fill.size for fill in fills), _ZERO) == count
+    paid = _sum_of(order.taker_fill_cost_dollars, order.maker_fill_cost_dollars)
+    fees = _sum_of(order.taker_fees_dollars, order.maker_fees_dollars)
+    if ticket is None or ticket.side is not Side.BUY or paid is None or (paid > 0) != (count > 0) or paid > count:
+        paid = None
+    if paid is not None and whole and paid != sum((fill.gross for fill in fills), _ZERO):
+        paid = None
+    if fees is not None and (fees > count or (whole and fees != sum((fill.fee for fill in fills), _ZERO))):
+        fees = None
+    return paid, fees
+
+
+def _sum_of(taker: Decimal | None, maker: Decimal | None) -> Decimal | None:
+    if taker is None or maker is None or odd_amount("", taker) or odd_amount("", maker):
+        return None
+    return taker + maker
 
 
 def name_of(order: Order) -> str:
@@ -165,15 +210,17 @@ def resolution_of(market: Market) -> Resolution:
     """What a market has paid. `settlement_value_dollars` is the value of a YES contract, whatever the result's kind;
     where it is missing, `yes` paid a dollar and `no` nothing. There are no refunds: each position is paid by result.
 
-    Raises `Unavailable` for a finalized market that says neither, or a value outside the contract's.
+    Raises `Unavailable` for a finalized market that says neither, or a value outside the contract's or against its
+    result.
     """
     if market.status not in _PAID:
         return Resolution(market.ticker)
     worth = market.notional_value_dollars or _ONE
     paid = market.settlement_value_dollars
+    by_result = {"yes": worth, "no": _ZERO}.get(market.result or "")
     if paid is None:
-        paid = {"yes": worth, "no": _ZERO}.get(market.result or "")
-    if paid is None or not 0 <= paid <= worth:
+        paid = by_result
+    if paid is None or not 0 <= paid <= worth or by_result not in (None, paid):
         raise Unavailable(
             f"{market.ticker} is {market.status} with result {market.result!r} and value "
             f"{market.settlement_value_dollars}; expected a value from 0 to {worth}: ask again later, or look at the "
@@ -206,6 +253,8 @@ def fee_schedule(event: Event, series: Series, unit: Decimal) -> FeeSchedule:
     rates, and so is a missing multiplier: too dear a guess costs a trade, too cheap a one costs money."""
     kind = event.fee_type_override or series.fee_type or ""
     multiplier = series.fee_multiplier if event.fee_multiplier_override is None else event.fee_multiplier_override
+    if multiplier is not None and not 0 <= multiplier <= _MOST_MULTIPLIER:
+        raise Unavailable(f"{event.event_ticker}: fee multiplier {multiplier}; expected 0 to 100", "unparseable")
     share = _MAKER_SHARE.get(kind)
     if share is None or multiplier is None:
         taker = BASE_TAKER_RATE * max(multiplier or _ONE, _ONE)

@@ -134,8 +134,14 @@ class PolymarketWire:
             asked = {**(params or {}), "next_cursor": cursor} if cursor else dict(params or {})
             answer = await self.read(path, Endpoint.LEDGER, asked, private=True)
             page = understood(Page, f"GET {path}", answer)
-            rows.extend(page.data or ())
-            cursor = page.next_cursor or ""
+            if page.data is None or page.next_cursor is None:
+                raise Unavailable(
+                    f"GET {path}: a page without rows or cursor; expected both, and {LAST_CURSOR} on the last page: "
+                    "what is missing may be the rest of the listing",
+                    "unparseable",
+                )
+            rows.extend(page.data)
+            cursor = page.next_cursor
             if cursor in ("", LAST_CURSOR):
                 return rows
             if cursor in seen:

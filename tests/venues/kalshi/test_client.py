@@ -9,6 +9,7 @@ import pytest
 
 from domain.errors import Rejected, Unavailable
 from domain.evidence import OrderStatus
+from domain.orders import Side
 from tests.venues.kalshi.fake import (
     EVENT,
     FILLS,
@@ -107,11 +108,21 @@ async def test_an_order_without_id_is_found_by_its_client_id_on_any_page(
 async def test_an_order_not_listed_is_unseen_until_the_venues_data_is_fresh_enough(
     venue: FakeKalshi, client: KalshiClient
 ) -> None:
-    venue.on("GET", FRESH, says(as_of(NOW + 2_999_000)), says(as_of(NOW + 3_000_000)))
+    venue.on("GET", FRESH, says(as_of(NOW - 1_000)), says(as_of(NOW)))
     venue.on("GET", ORDERS, says(orders()))
-    early = await client.evidence(ticket(), order_id=None, sent_at=NOW, grace_ms=3000)
-    late = await client.evidence(ticket(), order_id=None, sent_at=NOW, grace_ms=3000)
+    early = await client.evidence(ticket(), order_id=None, sent_at=NOW - 3_000_000, grace_ms=3000)
+    late = await client.evidence(ticket(), order_id=None, sent_at=NOW - 3_000_000, grace_ms=3000)
     assert (early.status, late.status) == (OrderStatus.UNSEEN, OrderStatus.ABSENT)
+
+
+@pytest.mark.parametrize("ahead_us", [1, 60_000_000, 2_275_574_400_000_000])
+async def test_nothing_is_fresher_than_its_answer_whatever_the_venue_says_and_no_header_shows(
+    venue: FakeKalshi, client: KalshiClient, ahead_us: int
+) -> None:
+    venue.on("GET", FRESH, says(as_of(NOW + ahead_us)))
+    venue.on("GET", ORDERS, says(orders()))
+    seen = await client.evidence(ticket(), order_id=None, sent_at=NOW - 1_000_000, grace_ms=3000)
+    assert (seen.status, seen.fresh_at) == (OrderStatus.UNSEEN, NOW)
 
 
 async def test_freshness_is_asked_before_the_listing_it_vouches_for(venue: FakeKalshi, client: KalshiClient) -> None:
@@ -128,7 +139,7 @@ async def test_absence_is_concluded_only_from_a_listing_without_a_time_limit(
     venue.on("GET", FRESH, says(as_of(NOW + 60_000_000)))
     venue.on("GET", ORDERS, says(orders()), says(orders(order(ticket()))))
     venue.on("GET", FILLS, says(fills(fill("t-1", "10.00"))))
-    seen = await client.evidence(ticket(), order_id=None, sent_at=NOW, grace_ms=3000)
+    seen = await client.evidence(ticket(), order_id=None, sent_at=NOW - 3_000_000, grace_ms=3000)
     recent, complete = venue.asked("GET", ORDERS)
     assert "min_ts" in recent.params
     assert "min_ts" not in complete.params
@@ -152,9 +163,126 @@ async def test_a_listing_whose_cursors_go_round_is_no_evidence(venue: FakeKalshi
         await client.evidence(ticket(), order_id=None, sent_at=NOW, grace_ms=0)
 
 
-async def test_an_order_id_of_another_order_is_refused(venue: FakeKalshi, client: KalshiClient) -> None:
+async def test_an_order_id_that_is_another_orders_is_no_id_of_ours(venue: FakeKalshi, client: KalshiClient) -> None:
+    """An answer that names our order with another's id: ours is looked for by its own name."""
     venue.on("GET", f"{ORDERS}/o-1", says({"order": order(ticket(attempt=2))}))
-    with pytest.raises(Rejected, match="belongs to another order"):
+    venue.on("GET", FRESH, says(as_of(NOW)))
+    venue.on("GET", ORDERS, says(orders(order(ticket(), order_id="o-2"))), says(orders()))
+    venue.on("GET", FILLS, says(fills(fill("t-1", "10.00", order_id="o-2"))))
+    seen = await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+    assert (seen.order_id, seen.complete) == ("o-2", True)
+    gone = await client.evidence(ticket(), order_id="o-1", sent_at=NOW - 3_000_000, grace_ms=3000)
+    assert gone.status is OrderStatus.ABSENT
+
+
+async def test_an_order_read_by_its_id_that_is_another_is_not_believed(venue: FakeKalshi, client: KalshiClient) -> None:
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": order(ticket(), order_id="o-7")}))
+    with pytest.raises(Unavailable, match="told of o-7"):
+        await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+
+
+async def test_an_order_of_our_name_on_the_other_side_is_not_ours(venue: FakeKalshi, client: KalshiClient) -> None:
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": order(ticket(), book_side="ask")}))
+    with pytest.raises(Unavailable, match="is a sell"):
+        await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+
+
+async def test_a_page_without_a_cursor_is_no_whole_listing(venue: FakeKalshi, client: KalshiClient) -> None:
+    venue.on("GET", FRESH, says(as_of(NOW)))
+    venue.on("GET", ORDERS, says({"orders": []}))
+    with pytest.raises(Unavailable, match="without a cursor"):
+        await client.evidence(ticket(), order_id=None, sent_at=NOW - 3_000_000, grace_ms=0)
+
+
+COSTS = {
+    "taker_fill_cost_dollars": "5.250000",
+    "maker_fill_cost_dollars": "0.000000",
+    "taker_fees_dollars": "0.174600",
+    "maker_fees_dollars": "0.000000",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "paid", "fees"),
+    [
+        ({}, "5.25", "0.1746"),
+        ({"maker_fill_cost_dollars": None}, None, "0.1746"),  # half of it unsaid is all of it unsaid
+        ({"taker_fees_dollars": None}, "5.25", None),
+        ({"taker_fill_cost_dollars": "0"}, None, "0.1746"),  # ten contracts for nothing
+        ({"taker_fill_cost_dollars": "-5.25"}, None, "0.1746"),
+        ({"taker_fill_cost_dollars": "12"}, None, "0.1746"),  # above a dollar each
+        ({"taker_fees_dollars": "99"}, "5.25", None),
+    ],
+)
+async def test_an_orders_own_cost_and_fees_are_what_was_paid_before_its_fills_are_listed(
+    venue: FakeKalshi, client: KalshiClient, changes: dict[str, str | None], paid: str | None, fees: str | None
+) -> None:
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": order(ticket(), **(COSTS | changes))}))
+    venue.on("GET", FILLS, says(fills()))
+    seen = await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+    assert not seen.complete
+    assert (seen.paid, seen.fees_paid) == (Decimal(paid) if paid else None, Decimal(fees) if fees else None)
+
+
+async def test_fills_outrank_an_orders_own_sums(venue: FakeKalshi, client: KalshiClient) -> None:
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": order(ticket(), **COSTS)}))
+    venue.on("GET", FILLS, says(fills(fill("t-1", "10.00", yes_price_dollars="0.5300"))))
+    seen = await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+    assert (seen.complete, seen.paid, seen.fees_paid) == (True, None, None)
+
+
+async def test_what_a_sale_cost_the_other_side_is_not_what_it_brought(venue: FakeKalshi, client: KalshiClient) -> None:
+    sale = ticket(side=Side.SELL)
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": order(sale, book_side="ask", **COSTS)}))
+    venue.on("GET", FILLS, says(fills()))
+    seen = await client.evidence(sale, order_id="o-1", sent_at=NOW, grace_ms=0)
+    assert (seen.paid, seen.fees_paid) == (None, Decimal("0.1746"))
+
+
+async def test_more_contracts_than_were_asked_for_are_beyond_it(venue: FakeKalshi, client: KalshiClient) -> None:
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": order(ticket(), fill_count_fp="12.00", initial_count_fp="12.00")}))
+    venue.on("GET", FILLS, says(fills(fill("t-1", "12.00", yes_price_dollars="0.1000"))))
+    seen = await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+    assert (seen.beyond, seen.filled) == (True, 12)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fill_count_fp": "-1.00"},
+        {"fill_count_fp": "1E+400000"},
+        {"fill_count_fp": "1.0000001"},
+        {"remaining_count_fp": "-1.00"},
+        {"status": "resting", "fill_count_fp": "6.00", "remaining_count_fp": "5.00"},
+    ],
+)
+async def test_counts_that_no_order_has_are_not_read(
+    venue: FakeKalshi, client: KalshiClient, changes: dict[str, str]
+) -> None:
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": order(ticket(), **changes)}))
+    venue.on("GET", FILLS, says(fills()))
+    with pytest.raises(Unavailable):
+        await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"yes_price_dollars": "1.7000"},
+        {"yes_price_dollars": "-0.1000"},
+        {"count_fp": "-5.00"},
+        {"count_fp": "0.00"},
+        {"fee_cost": "-100"},
+        {"fee_cost": "100"},
+        {"created_time": None, "ts": None},
+    ],
+)
+async def test_a_fill_that_cannot_be_is_not_read(
+    venue: FakeKalshi, client: KalshiClient, changes: dict[str, str | None]
+) -> None:
+    venue.on("GET", f"{ORDERS}/o-1", says({"order": order(ticket())}))
+    venue.on("GET", FILLS, says(fills(fill("t-1", "10.00", **changes))))
+    with pytest.raises(Unavailable):
         await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
 
 
