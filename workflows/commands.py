@@ -115,7 +115,7 @@ class Commands:
     def obey_pending(self) -> None:
         """Carry out what was taken while the trade was parked: it is on record already."""
         while self._memory.pending:
-            waiting = self._memory.pending.pop(0)
+            waiting = self._memory.pending[0]
             try:
                 self.may(waiting.action, waiting.command)
             except ValueError as refusal:
@@ -123,6 +123,7 @@ class Commands:
                 self._subject.tell(f"{waiting.command.author} asked to {asked}, which cannot be: {refusal}")
             else:
                 self._obey(waiting.action, waiting.command, self._subject.alone())
+            del self._memory.pending[0]  # only now: a bug in obeying must not lose it
 
     def _obey(self, action: Action, command: OperatorCommand, alone: Decimal) -> str:
         memory = self._memory

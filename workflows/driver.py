@@ -30,13 +30,21 @@ class Driver:
 
     def __init__(self, intent: Intent, desk: Desk, memory: TradeMemory | None = None) -> None:
         self._desk = desk
-        parked = memory is not None and memory.fault is not None
-        self.carried: Trade | Parked = (
-            Parked(intent, desk, memory) if parked and memory is not None else Trade(intent, desk, memory)
-        )
         self._end: asyncio.Future[TradeRecord | TradeMemory] | None = None
         self._fault: Fault | None = None
         self._life: asyncio.Future[Any] | None = None
+        self.carried: Trade | Parked
+        if memory is not None and memory.fault is not None:
+            self.carried = Parked(intent, desk, memory)
+            return
+        try:
+            self.carried = Trade(intent, desk, memory)
+        except Exception as error:
+            if not _caught(error):
+                raise
+            self._fault = self._described(error)
+            reserved = intent.size * len(intent.legs)  # no share costs more than a dollar
+            self.carried = Parked(intent, desk, memory if memory is not None else TradeMemory(reserved=reserved))
 
     @property
     def memory(self) -> TradeMemory:
@@ -45,7 +53,7 @@ class Driver:
     async def run(self) -> TradeRecord | TradeMemory:
         """Until the trade has closed, or is to go on in another run."""
         self._end = asyncio.get_running_loop().create_future()
-        if self._fault is not None:  # a command that came with the start
+        if self._fault is not None:  # its life could not even begin, or a command that came with the start broke it
             return self._parked_by(self._fault)
         self._life = asyncio.ensure_future(self.carried.run())
         self._life.add_done_callback(self._ended)

@@ -49,7 +49,7 @@ class Trade:
         self.memory = (
             memory if memory is not None else begun(desk.now(), intent.worst_cost, merging=bool(intent.set_id))
         )
-        self.orders = OrderBook([Order.of(order) for order in self.memory.orders])
+        self.orders = OrderBook([Order.of(order) for order in self.memory.orders], self.memory.dropped)
         self.memory.orders = cast(list[OrderState], self.orders.orders)
         self.sender = Sender(desk, intent, self)
         self.commands = Commands(self, self.memory)
@@ -105,6 +105,7 @@ class Trade:
             if not order.settled:
                 self.in_doubt(order)
                 await self.sender.resolve(order)
+        await self.take_over()
 
     async def _open(self) -> None:
         """Leg A: the scarcer one, at the price it was decided on, while the intent is fresh."""
@@ -178,11 +179,16 @@ class Trade:
     async def wait(self, ms: int) -> bool:
         """Pause; then adopt what a person named, and put what people asked on record. True if a message ended it."""
         woken = await self.desk.pause(ms)
-        while self.memory.adoptions:
-            await adoption.adopt(self, self.memory.adoptions.pop(0))
+        await self.take_over()
         if len(self.memory.taken) > self.memory.written or not self.memory.on_record:
             await self.write()
         return woken
+
+    async def take_over(self) -> None:
+        """Look up every order that a person wants adopted."""
+        while self.memory.adoptions:
+            await adoption.adopt(self, self.memory.adoptions[0])
+            del self.memory.adoptions[0]  # only now: what could not be looked up for a bug is looked up by mended code
 
     async def rest(self, ms: int) -> bool:
         """As `wait`, at a place where the trade may as well go on in a run of its own. Raises `Renewed`."""
@@ -377,6 +383,7 @@ class Trade:
 
     def _add(self, order: Order) -> Order:
         self.orders.orders.append(order)
+        self.orders.drop_refused()
         return order
 
 

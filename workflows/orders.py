@@ -68,6 +68,8 @@ by one more. Absence, once proven, then settles it, and a repair decides anew at
 SAME_REFUSALS = 3
 """How many equal refusals in words that nobody has documented are a refusal, once the order is proven to be nowhere."""
 
+MOST_REMEMBERED = 200
+
 _RESTING_PATIENCE_US = 1_000_000
 _SLOWEST_RESTING_POLL_MS = 1_000  # a fill of a resting order wakes its trade; this is for a message that was lost
 _SLOWEST_POLL_MS = 5_000
@@ -150,9 +152,21 @@ class OrderBook:
     """All orders of a trade in the order they were sent."""
 
     orders: list[Order] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
 
     def next_attempt(self, leg: str) -> int:
-        return 1 + sum(order.ticket.leg == leg for order in self.orders)
+        return 1 + self.dropped.get(leg, 0) + sum(order.ticket.leg == leg for order in self.orders)
+
+    def drop_refused(self) -> None:
+        """Beyond `MOST_REMEMBERED` forget the oldest order that was refused without effect: a trade that is refused for
+        days must stay small enough to be written down. The ledger has them all; their attempt numbers stay taken."""
+        if len(self.orders) <= MOST_REMEMBERED:
+            return
+        for n, order in enumerate(self.orders):
+            if order.settled and not order.may_have_filled:
+                self.dropped[order.ticket.leg] = self.dropped.get(order.ticket.leg, 0) + 1
+                del self.orders[n]
+                return
 
     def shares(self, leg: str, side: Side) -> Decimal:
         """What a leg holds, counted in its own direction `side`."""

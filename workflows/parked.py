@@ -140,13 +140,8 @@ class Parked:
     # ------------------------------------------------------------------ selling
 
     def _selling(self) -> bool:
-        return (
-            self.memory.mode is Action.UNWIND and self._sent < _MOST_ORDERS and any(self._over(x) for x in self._legs)
-        )
-
-    @property
-    def _legs(self) -> tuple[IntentLeg, ...]:
-        return self.intent.legs
+        wanted = self.memory.mode is Action.UNWIND and self._sent < _MOST_ORDERS
+        return wanted and any(self._over(leg) for leg in self.intent.legs)
 
     def _held(self, leg: IntentLeg) -> Decimal:
         """Shares of the leg in its own direction, as the venue counted them."""
@@ -159,7 +154,7 @@ class Parked:
     def _over(self, leg: IntentLeg) -> Decimal:
         """What the leg has beyond its other sides; negative where more was given back than there was."""
         held = self._held(leg)
-        whole = max(min(self._held(other) for other in self._legs), _NONE)
+        whole = max(min(self._held(other) for other in self.intent.legs), _NONE)
         return held - whole
 
     async def _sell(self) -> bool:
@@ -167,7 +162,7 @@ class Parked:
         open_legs = {order.ticket.leg for order in self.memory.orders if not order.settled}
         if open_legs and self.desk.now() - self._asked_at < _OPEN_ORDER_PATIENCE_US:
             return False
-        for leg in self._legs:
+        for leg in self.intent.legs:
             over = self._over(leg)
             if over and leg.name not in open_legs and await self._give_back(leg, over):
                 return True
@@ -188,7 +183,7 @@ class Parked:
         ticket = OrderTicket(
             intent_id=self.intent.id,
             leg=leg.name,
-            attempt=1 + sum(order.ticket.leg == leg.name for order in self.memory.orders),
+            attempt=self._next_attempt(leg.name),
             purpose=Purpose.UNWIND,
             venue=leg.venue,
             market=leg.market,
@@ -205,6 +200,9 @@ class Parked:
         result = await self.desk.submit(ticket, Guard(not_after=until), None)  # dangerous: may have filled
         self._note(order, result)
         return order.settled and order.filled > 0
+
+    def _next_attempt(self, leg: str) -> int:
+        return 1 + self.memory.dropped.get(leg, 0) + sum(order.ticket.leg == leg for order in self.memory.orders)
 
     def _note(self, order: OrderState, result: SubmitResult) -> None:
         order.result, order.order_id, order.sent_at = result, result.order_id, self.desk.now()
@@ -223,7 +221,7 @@ class Parked:
 
     def record(self) -> TradeRecord:
         """The trade as it stands; P&L as it was computed last."""
-        memory, held = self.memory, [self._held(leg) for leg in self._legs]
+        memory, held = self.memory, [self._held(leg) for leg in self.intent.legs]
         whole = max(min(held), _NONE)
         return TradeRecord(
             intent_id=self.intent.id,

@@ -32,8 +32,9 @@ _FRUITLESS = 3
 
 # A venue that says we lack what its own fills say we have keeps a balance of its own, which lags. Nobody tells when it
 # is refreshed: (for so long, looked at least this often) in ms.
-_LAGGING = ((600_000, 5_000), (3_600_000, 30_000))
+_LAGGING = ((600_000, 4_000), (3_600_000, 10_000), (6 * 3_600_000, 30_000))
 _SLOWEST_LAGGING_LOOK_MS = 300_000
+_LAGGING_SALES = 6  # of so many tries all but one are sales
 _LACKING = "insufficient_balance"
 
 
@@ -75,7 +76,7 @@ class Repairs:
             elif self._by_policy(found):
                 continue
             elif effort.refused:
-                effort.refused.clear()
+                self._try_again(effort)
                 continue  # there is no other way: the one the venue refused is tried once more, a wait later
             if not effort.parked and self._desk.now() > effort.deadline:
                 trade.tell(f"No repair so far: {found.why}.")
@@ -104,6 +105,14 @@ class Repairs:
         )
         self._trade.memory.repair = effort
         return effort
+
+    def _try_again(self, effort: RepairState) -> None:
+        """Forget what was refused; of a venue whose balance lags mostly the sale alone: that is the way that opens."""
+        effort.lag_looks += 1
+        if effort.lagging_since and effort.lag_looks % _LAGGING_SALES:
+            effort.refused[:] = [refused for refused in effort.refused if refused[0] is not Way.UNWIND]
+        else:
+            effort.refused.clear()
 
     def _lagging_look_ms(self, effort: RepairState) -> int:
         """How long to wait at most while a venue's balance lags behind its fills."""

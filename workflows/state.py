@@ -77,6 +77,7 @@ class RepairState:
     fruitless: list[tuple[Way, str]] = field(default_factory=list)  # orders that brought nothing, one entry each
     rejected: bool = False  # the last order: its market trades no more, or what was to be sold was voided
     woken: bool = False  # by a message, which may be of any order
+    lag_looks: int = 0
     lagging_since: int = 0  # a venue says that we lack what its fills say we have: its balance may lag (µs)
 
 
@@ -114,6 +115,7 @@ class TradeMemory:
 
     edition: int = EDITION
     orders: list[OrderState] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)  # by leg: refused orders that are in the ledger alone
 
     state: TradeState = TradeState.PLANNED
     outcome: Outcome | None = None

@@ -46,6 +46,10 @@ class Tail:
             trade.tell(f"{plain(trade.alone())} shares stand alone and are left as they are.")
         look_ms = self._policy.evidence_poll_ms
         while True:
+            if trade.edition > 1:
+                await trade.take_over()  # an order of a person's may change what the trade ends as
+                if not trade.may_stay():
+                    return None
             settlement = await self._settle(self._ending())
             if not settlement.agrees:
                 if not await self._borne_out(settlement):
