@@ -21,6 +21,7 @@
 | trickle | the answer comes in small pieces over `ms` | ms |
 | gzip | the answer is compressed | |
 | other_unit | amounts in the answer as whole numbers of the smallest unit | |
+| not_yet | the answer is of the moment before the match: live or delayed, nothing matched (Polymarket) | |
 | beyond | the answer says `factor` times what was matched (1.5 unless given) | factor |
 | partial | the order gets only `fraction` of what it could fill, the rest is cancelled | fraction |
 | self_trade | the same, cancelled because it would have met an order of its own | fraction |
@@ -85,6 +86,7 @@ Action = Literal[
     "trickle",
     "gzip",
     "other_unit",
+    "not_yet",
     "beyond",
     "self_trade",
     "improve",

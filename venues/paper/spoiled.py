@@ -109,6 +109,8 @@ async def after(
         return await _trickled(request, response, fault.ms or 0)
     elif fault.do == "other_unit":
         return _bent(response, _AMOUNTS, lambda figure: str(int(figure * _SMALLEST[venue])))
+    elif fault.do == "not_yet":
+        return _unmatched(response, faults.whim)
     elif fault.do == "beyond":
         factor = fault.factor or Decimal("1.5")
         return _bent(response, _MATCHED, lambda figure: f"{figure * factor:f}")
@@ -165,6 +167,16 @@ def _bent(response: web.StreamResponse, names: set[str], bend: Callable[[Decimal
     if not body or response.status >= 400:
         return response
     return _json(_walked(msgspec.json.decode(body), names, bend), response.status)
+
+
+def _unmatched(response: web.StreamResponse, dice: random.Random) -> web.StreamResponse:
+    """The answer as it would have been before the match."""
+    body = _body(response)
+    told = msgspec.json.decode(body) if body and response.status == 200 else None
+    if not isinstance(told, dict):
+        return response
+    nothing = {"takingAmount": "", "makingAmount": "", "tradeIDs": [], "status": dice.choice(("live", "delayed"))}
+    return _json(told | nothing, 200)
 
 
 def _walked(value: Any, names: set[str], bend: Callable[[Decimal], str]) -> Any:

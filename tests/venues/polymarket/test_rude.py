@@ -103,6 +103,21 @@ async def test_what_is_believed_of_a_rude_exchange_is_what_it_has_on_disk(tmp_pa
         assert sum(kind["fired"] for kind in counts.values()) > 15
 
 
+@pytest.mark.parametrize(
+    "fault", [{"do": "not_yet"}, {"do": "beyond", "factor": "3"}, {"do": "other_unit"}, {"do": "html", "when": "after"}]
+)
+async def test_a_wrong_answer_is_not_believed_and_evidence_says_what_was_matched(
+    tmp_path: Path, fault: dict[str, Any]
+) -> None:
+    async with rude_desk(tmp_path / "paper", "0", 1) as desk:
+        await desk.admin("/faults", [{"match": {"venue": "polymarket", "request": "place_order"}} | fault])
+        ticket = desk.ticket(size=D(10), limit=D("0.49"))
+        result = await desk.client.submit(ticket)
+        assert result.verdict is not Verdict.REJECTED
+        assert result.filled in (0, 10), result
+        assert (await patient(desk, ticket, result)).filled == 10
+
+
 async def test_the_account_of_a_rude_exchange_adds_up_once_its_caches_are_read_again(tmp_path: Path) -> None:
     async with rude_desk(tmp_path / "paper", "3", 1) as desk:
         clob = desk.server.polymarket.clob

@@ -163,6 +163,14 @@ async def test_amounts_in_millionths_and_beyond_what_was_signed_change_the_answe
     await mined(trader, YES, "20")
 
 
+async def test_an_answer_may_be_of_the_moment_before_the_match(trader: Trader) -> None:
+    await arm(trader, place(do="not_yet"))
+    answer = (await trader.order(size="10", limit="0.49")).body
+    assert answer["status"] in ("live", "delayed")
+    assert (answer["takingAmount"], answer["tradeIDs"]) == ("", [])
+    assert [row["size"] for row in await trades(trader)] == ["10"]
+
+
 async def test_a_condition_may_pay_otherwise_than_was_declared(trader: Trader, venue: PaperServer) -> None:
     await trader.order(size="10", limit="0.49")
     await mined(trader, YES, "10")
