@@ -27,9 +27,10 @@ class Loopback:
 
 @asynccontextmanager
 async def loopback(
-    connection: Callable[[ServerConnection], Awaitable[None]], *, refuse: Iterable[int] = (), words: bytes = b""
+    connection: Callable[[ServerConnection], Awaitable[None]], *, refuse: Iterable[int | None] = (), words: bytes = b""
 ) -> AsyncIterator[Loopback]:
-    """A server that answers handshakes with the statuses of `refuse`, in order, then takes every connection.
+    """A server that answers handshakes with the statuses of `refuse`, in order, then takes every connection; None
+    among them takes one in between.
 
     `words` is the body of a refusal. A connection that the client closed ends `connection` without a word.
     """

@@ -162,9 +162,11 @@ class KalshiStream:
         self._peek = msgspec.json.Decoder(Peek)
         self._next_id = 0
         self._link: _Link | None = None
+        self._let_in = False
 
     async def run(self) -> None:
-        """Stay connected until cancelled. Raises `BadInput` for what no reconnect can cure."""
+        """Stay connected until cancelled. Raises `BadInput` for a first handshake refused for good. Once let in, key and
+        address are right: what refuses later is the weather of a CDN or of a clock, and passes."""
         first_s, most_s = self._timing.backoff_s, self._timing.backoff_cap_s
         failures = 0
         while True:
@@ -226,6 +228,7 @@ class KalshiStream:
             return self._refused(refused)
         except (OSError, TimeoutError, InvalidHandshake) as failure:
             return f"cannot connect: {type(failure).__name__}: {failure}"
+        self._let_in = True
         watch: asyncio.Task[None] | None = None
         try:
             link = _Link(ws)
@@ -262,7 +265,7 @@ class KalshiStream:
         status, body = refused.response.status_code, bytes(refused.response.body or b"")
         said = parse_error(status, body)
         words = f" ({said})" if said else ""
-        if status in _FATAL_STATUS:
+        if status in _FATAL_STATUS and not self._let_in:
             raise BadInput(
                 f"Kalshi refused the WebSocket handshake with HTTP {status}{words}; expected it to accept key "
                 f"{self._signer!r} at {self._url}: check key id, private key, environment (demo or production) and "

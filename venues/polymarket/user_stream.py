@@ -252,12 +252,14 @@ class UserStream:
         self._rng = rng or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
         self.connected = False
         self.acknowledged = False
+        self._let_in = False
         self._heard = 0.0
         self.heard_at = 0
         """Our wall clock (µs) when the venue last said anything, a PONG included."""
 
     async def run(self) -> None:
-        """Stay connected until cancelled. Raises BadInput where the venue refuses the handshake for good."""
+        """Stay connected until cancelled. Raises BadInput where the venue refuses the first handshake for good. Once
+        let in, the address is right: what refuses later passes."""
         first_s, most_s = self._timing.backoff_s, self._timing.backoff_cap_s
         failures = 0
         while True:
@@ -288,7 +290,7 @@ class UserStream:
             )
         except InvalidStatus as refused:
             status = refused.response.status_code
-            if status in _FATAL_STATUS:
+            if status in _FATAL_STATUS and not self._let_in:
                 raise BadInput(
                     f"Polymarket refused the user channel at {self._url} with HTTP {status}; expected it to accept the "
                     "connection: check the address, and whether this machine's country is allowed",
@@ -298,6 +300,7 @@ class UserStream:
         except (OSError, TimeoutError, InvalidHandshake) as failure:
             return f"cannot connect: {type(failure).__name__}: {failure}"
         pinging: asyncio.Task[None] | None = None
+        self._let_in = True
         try:
             self.connected = True
             await ws.send(self._subscription(), text=True)

@@ -74,7 +74,7 @@ class Heard(Told):
 
 @asynccontextmanager
 async def venue(
-    *scripts: Script, refuse: Iterable[int] = (), words: bytes = b""
+    *scripts: Script, refuse: Iterable[int | None] = (), words: bytes = b""
 ) -> AsyncIterator[tuple[str, list[Request]]]:
     """A venue whose nth connection follows the nth script, the last one again and again."""
     numbers = count()

@@ -103,6 +103,21 @@ async def test_a_handshake_refused_for_good_ends_the_stream_with_what_to_check(
         assert len(requests) == 1
 
 
+async def test_a_stream_that_was_once_let_in_outlives_every_later_refusal(signer: Signer) -> None:
+    async def leaving(peer: Peer) -> None:
+        await peer.acknowledge()
+
+    async with (
+        venue(leaving, idle, refuse=[None, 403, 401, 404]) as (url, requests),
+        streaming(url, signer) as (_, heard),
+    ):
+        await heard.until(lambda story: story.count("up") == 2)
+    assert [f"HTTP {status}" in down for status, down in zip((403, 401, 404), heard.downs[1:], strict=True)] == [
+        True
+    ] * 3
+    assert len(requests) == 5
+
+
 async def test_a_handshake_refused_for_now_is_tried_again(signer: Signer) -> None:
     async with venue(idle, refuse=[429, 502, 503]) as (url, requests), streaming(url, signer) as (_, heard):
         await heard.until(lambda story: "up" in story)

@@ -123,7 +123,7 @@ Script = Callable[[ServerConnection], Awaitable[None]]
 
 
 @asynccontextmanager
-async def venue(*scripts: Script, refuse: Iterable[int] = ()) -> AsyncIterator[tuple[str, list[dict[str, Any]]]]:
+async def venue(*scripts: Script, refuse: Iterable[int | None] = ()) -> AsyncIterator[tuple[str, list[dict[str, Any]]]]:
     """The nth connection follows the nth script after its subscription was read, the last one again and again."""
     told: list[dict[str, Any]] = []
 
@@ -235,6 +235,20 @@ async def test_a_handshake_refused_for_good_ends_the_run() -> None:
             await stream.run()
     assert states == [False]
     assert told == []
+
+
+async def test_a_channel_that_was_once_let_in_outlives_every_later_refusal() -> None:
+    async def leaving(ws: ServerConnection) -> None:
+        await ws.recv()
+        await ws.send("PONG")
+
+    async with venue(leaving, answering, refuse=[None, 403, 401, 404]) as (url, told), Listener(url) as listener:
+        ups = 0
+        while ups < 2:
+            up, reason = await listener.told.get()
+            ups += up
+            assert up or reason
+        assert len(told) == 2
 
 
 async def test_what_the_caller_raises_ends_the_run() -> None:
