@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.public_record.probes import books, markets, rest, sets, sockets, trades, users
+from tests.public_record.probes import books, markets, rest, sets, sockets, stack, trades, users
 
 PROBES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "kalshi_client": rest.ask_kalshi,
@@ -20,6 +20,7 @@ PROBES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "polymarket_sets": sets.carry,
     "whole_trade": trades.live,
     "reconcile": books.compare,
+    "stack": stack.trade,
 }
 
 

@@ -1,7 +1,7 @@
 """Real streams against a venue's socket on loopback that misbehaves: what they notice, and whether they come back.
 
     input:
-      refuse: [429, 502]                   handshakes answered with these, in order
+      refuse: [null, 429, 502]             handshakes answered with these, in order; null lets one in
       connections: [mute, good]            what each connection does in turn, the last one for every further one
 
 | word | the connection |
@@ -60,7 +60,7 @@ async def watch_kalshi(given: Mapping[str, Any]) -> dict[str, Any]:
         back = await _within(heard.until(lambda story: _snapshots(story) >= wanted))
         return {
             "back": back,
-            "connections": len(requests) - len(given.get("refuse", ())),
+            "connections": len(requests) - sum(status is not None for status in given.get("refuse", ())),
             "downs": len(heard.downs),
             "gaps": sum(isinstance(one, tuple) and one[0] == "gap" for one in heard.story),
         }
