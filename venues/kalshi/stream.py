@@ -165,8 +165,8 @@ class KalshiStream:
         self._let_in = False
 
     async def run(self) -> None:
-        """Stay connected until cancelled. Raises `BadInput` for a first handshake refused for good. Once let in, key and
-        address are right: what refuses later is the weather of a CDN or of a clock, and passes."""
+        """Stay connected until cancelled. Raises `BadInput` for a first handshake refused for good. Once let in, key
+        and address are right: what refuses later is the weather of a CDN or of a clock, and passes."""
         first_s, most_s = self._timing.backoff_s, self._timing.backoff_cap_s
         failures = 0
         while True:
