@@ -190,16 +190,22 @@ class KalshiClient:
         """The venue's word on the ticket's order, its fills included.
 
         With an order id the order itself is read, and ABSENT is never answered: an id is proof that it landed, unless
-        it turns out to be another order's. Without one, the market's orders are listed (the venue has no look-up by
-        client order id) after asking how fresh its user data is, which is never fresher than its answer. ABSENT needs
-        that freshness to lie past `sent_at + grace_ms` *and* a listing of the market's orders without a time limit, the
-        historical one included unless the order is too young to be in it: a first copy may be much older than the last.
-        All else not found is UNSEEN.
+        it turns out to be another order's. An id that is not listed may have been told wrongly too: then the order is
+        looked for by its own name, and what is not found is UNSEEN.
+
+        Without an id, the market's orders are listed (the venue has no look-up by client order id) after asking how
+        fresh its user data is, which is never fresher than its answer. ABSENT needs that freshness to lie past `sent_at
+        + grace_ms` *and* a listing of the market's orders without a time limit, the historical one included unless the
+        order is too young to be in it: a first copy may be much older than the last. All else not found is UNSEEN.
         Reads lag writes here: an order just finished may still be listed as RESTING.
         """
         mine, since = ticket.client_order_id, ticket.decided_at
         if order_id is not None:
             known = await self._finder.by_id(order_id, market=ticket.market, since=since)
+            if known is None:
+                known = await self._finder.by_name(ticket.market, mine)
+            if known is None:
+                known = await self._finder.by_name_in_history(ticket.market, mine, since=since)
             if known is None:
                 return OrderEvidence(mine, OrderStatus.UNSEEN, order_id=order_id)
             if name_of(known) == mine and known.ticker == ticket.market:

@@ -89,8 +89,17 @@ async def test_an_acknowledged_order_that_cannot_be_read_is_unseen_never_absent(
     venue: FakeKalshi, client: KalshiClient
 ) -> None:
     venue.on("GET", FRESH, says(as_of(NOW + 60_000_000)))
+    venue.on("GET", ORDERS, says(orders()))
     seen = await client.evidence(ticket(), order_id="o-1", sent_at=NOW, grace_ms=0)
     assert seen.status is OrderStatus.UNSEEN
+
+
+async def test_an_id_that_is_nobodys_does_not_hide_the_order(venue: FakeKalshi, client: KalshiClient) -> None:
+    venue.on("GET", f"{ORDERS}/o-9", says({"error": {"code": "not_found", "message": "not found"}}, 404))
+    venue.on("GET", ORDERS, says(orders(order(ticket(attempt=2), order_id="o-2"), order(ticket()))))
+    venue.on("GET", FILLS, says(fills(fill("t-1", "10.00"))))
+    seen = await client.evidence(ticket(), order_id="o-9", sent_at=NOW, grace_ms=0)
+    assert (seen.status, seen.order_id, seen.filled, seen.complete) == (OrderStatus.DONE, "o-1", 10, True)
 
 
 async def test_an_order_without_id_is_found_by_its_client_id_on_any_page(
