@@ -36,7 +36,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.errors import BadInput
+from domain.errors import BadInput, Unavailable
 from domain.evidence import Fill, FillStatus
 from domain.market import Venue
 from domain.orders import Verdict
@@ -154,8 +154,12 @@ class UserChannel:
             self._on_rules(Venue.KALSHI, news.market_ticker)
 
     async def _fill(self, message: FillMessage) -> None:
-        fill = fill_from_stream(message)
         name = await self._name(message.client_order_id, message.order_id)
+        try:
+            fill = fill_from_stream(message)
+        except Unavailable as impossible:  # tried again, the same frame is no better: its trade looks for itself
+            await self._wake(name, None)
+            raise BadInput(f"a frame of the user channel: {impossible.message}", "user_frame") from None
         if fill is not None and name:
             fill = replace(fill, client_order_id=name)
             await self._ledger.record_fills([fill])

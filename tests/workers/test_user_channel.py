@@ -105,6 +105,17 @@ async def test_a_fill_is_on_record_before_anyone_asks_for_it() -> None:
     assert (fill.size, fill.price, fill.fee) == (Decimal(10), Decimal("0.4"), Decimal("0.168"))
 
 
+@pytest.mark.parametrize("wrong", [{"count_fp": "-10.00"}, {"yes_price_dollars": "40.0000"}, {"book_side": "none"}])
+async def test_a_fill_that_cannot_be_is_not_recorded_and_not_tried_again_but_wakes_its_trade(
+    wrong: dict[str, Any],
+) -> None:
+    ledger, temporal = await begun(None), FakeTemporal()
+    with pytest.raises(BadInput):
+        await UserChannel(temporal, ledger).take(fill_frame(**wrong))  # type: ignore[arg-type]
+    assert (await ledger.trade(PLANNED.id)).fills == ()
+    assert [signal[0] for signal in temporal.signals] == [PLANNED.id]
+
+
 @pytest.mark.parametrize("said", [{"client_order_id": None}, {"client_order_id": ""}])
 async def test_a_fill_that_names_only_the_venues_order_is_recorded_under_our_own_name(said: dict[str, Any]) -> None:
     ledger = await begun(accepted(ORDER))

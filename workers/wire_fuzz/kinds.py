@@ -15,9 +15,10 @@ CUTOFF = "cutoff"
 BALANCE = "balance"
 BOOK = "book"
 MARKET = "market"  # rules and state of a market, and what it paid
+PUSH = "push"  # nobody asked: a frame of the account's stream
 OTHER = "other"
 
-KINDS = (SUBMIT, CANCEL, ORDER, ORDERS, FILLS, FRESHNESS, CUTOFF, BALANCE, BOOK, MARKET, OTHER)
+KINDS = (SUBMIT, CANCEL, ORDER, ORDERS, FILLS, FRESHNESS, CUTOFF, BALANCE, BOOK, MARKET, PUSH, OTHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Asked:
 
     @property
     def kind(self) -> str:
+        if self.method == PUSH:
+            return PUSH
         bare = self.path.partition("?")[0]
         for method, pattern, kind in _ROUTES:
             if self.method == method and pattern.fullmatch(bare):

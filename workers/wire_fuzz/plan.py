@@ -14,7 +14,7 @@ from domain.market import CENT_GRID, MarketSpec, Venue
 from domain.orders import Side, TimeInForce
 from venues.recording.session import BookReset, Condition, RecordedSession, SessionEvent
 from venues.recording.tickers import market
-from workers.wire_fuzz.kinds import BALANCE, BOOK, CANCEL, CUTOFF, FILLS, FRESHNESS, MARKET, ORDER, ORDERS, SUBMIT
+from workers.wire_fuzz.kinds import BALANCE, BOOK, CANCEL, CUTOFF, FILLS, FRESHNESS, MARKET, ORDER, ORDERS, PUSH, SUBMIT
 from workers.wire_fuzz.lies import LIES, Habit
 
 D = Decimal
@@ -24,7 +24,7 @@ CASH = 10_000_000_000  # micro-dollars at each venue
 _CENT, _MICRO = 10_000, 1_000_000
 _POLYMARKET_FEES = FeeSchedule(taker=D("0.05"), unit=D("0.000001"), model=FeeModel.POLYMARKET)
 _SECOND = 1_000
-_ASKED = (CANCEL, ORDER, ORDERS, ORDERS, FILLS, FILLS, FRESHNESS, CUTOFF, BALANCE, BOOK, MARKET)
+_ASKED = (CANCEL, ORDER, ORDERS, ORDERS, FILLS, FILLS, FRESHNESS, CUTOFF, BALANCE, BOOK, MARKET, PUSH)
 _ON_ORDERS = (
     "refused",
     "swallowed",

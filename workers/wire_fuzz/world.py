@@ -21,11 +21,14 @@ from typing import Any
 
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
+from activities.reconcile import ReconcileActivities
 from activities.settlement import SettlementActivities
+from domain.errors import SurefootError
 from domain.market import Venue
 from domain.operator import Action
 from domain.trade import DONE_TRADING, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
+from ledger.memory_reconciliations import MemoryReconciliations
 from venues.kalshi.client import KalshiClient
 from venues.paper.listing import NO, YES
 from venues.polymarket.client import PolymarketClient
@@ -40,6 +43,7 @@ from workers.wire_fuzz.honest import HonestVenues, signer, wallet
 from workers.wire_fuzz.lies import Liar
 from workers.wire_fuzz.life import Life
 from workers.wire_fuzz.plan import CASH, START, Plan
+from workers.wire_fuzz.pushes import Pushes
 from workers.wire_fuzz.transport import Line
 
 _RUN = "wire-fuzz"
@@ -72,6 +76,7 @@ class World:
         self.audit: dict[str, Any] = {}
         self.record: TradeRecord | None = None
         self.said: list[str] = []
+        self.findings: list[str] = []
         self.states: Counter[str] = Counter()
         self.ledger = MemoryLedger()
         self._told = 0
@@ -116,6 +121,8 @@ class World:
                 await self.ledger.record_opening(venue, Decimal(CASH).scaleb(-6), START - 1)
             try:
                 await self._live(venues, clients)
+                if self.record is not None:
+                    await self._compare(clients)
             finally:
                 await kalshi.close()
                 await polymarket.close()
@@ -171,6 +178,16 @@ class World:
             self._later(plan.says_unwind_ms, self._say, life, Action.UNWIND)
         self._later(plan.calm_ms, self._calm, venues, life)
         self._later(plan.calm_ms + self.pace.pays_s * 1000, self._pay, venues)
+        pushes = Pushes(
+            self.liar,
+            self.rng,
+            self.ledger,
+            plan.intent.id,
+            life.nudge,
+            lambda what: self.fail(f"raised: {what}"),
+            lambda: (self.now() - START) // 1000,
+        )
+        venues.kalshi.listen(pushes)
         nudges = loop.create_task(self._nudge(life))
         person = loop.create_task(self._person(life))
         trade = loop.create_task(life.run())
@@ -192,6 +209,26 @@ class World:
 
     def _later(self, ms: float, do: Callable[..., Any], *details: Any) -> None:
         self._due.append(self.loop.call_later(ms / 1000, do, *details))
+
+    async def _compare(self, clients: dict[Venue, VenueClient]) -> None:
+        """One look of the reconciliation at each account, as it looks on its schedule. What it finds is told to people,
+        and is no verdict of ours: see `checks`."""
+        no_trades: Any = _NoTrades()
+        activities: Any = ReconcileActivities(
+            clients,
+            money=self.ledger,
+            records=MemoryReconciliations(self.ledger),
+            trades=no_trades,
+            clock=self.now,
+        )
+        for venue in clients:
+            try:
+                _, look, *_ = await activities._look(venue)
+            except SurefootError as failure:
+                self.findings.append(f"{venue} cannot be compared: {failure}")
+                continue
+            self.findings += [f"{finding.kind}: {finding.text}" for finding in look.findings]
+            self.findings += [f"late fill {fill.trade_id} of {fill.order_id}" for fill in look.fills]
 
     def _activities(self, clients: dict[Venue, VenueClient]) -> dict[str, Callable[[Any], Any]]:
         orders = OrderActivities(clients, self.ledger, _RUN, self.now)
@@ -268,6 +305,13 @@ class World:
     def _mark(self, what: str) -> None:
         if self.tracing:
             self.trace.append(f"{(self.now() - START) // 1000} ms {what}")
+
+
+class _NoTrades:
+    """The trades that still run: none, after the end."""
+
+    async def record(self, intent_id: str) -> TradeRecord | None:
+        return None
 
 
 def _standing(life: Life) -> str:

@@ -1,0 +1,134 @@
+"""What Kalshi pushes of the account, spoiled on its way, into the channel that fills the ledger and wakes the trade.
+
+The frames are those of the paper exchange's stream; sockets, subscriptions and books are tried elsewhere. A frame may
+be lost, late, doubled, cut or wrong; the channel may refuse it (`BadInput`), and nothing else may come out of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import msgspec
+
+from domain.errors import BadInput
+from ledger.port import OrderLedger
+from venues.paper.book import Change
+from venues.paper.groups import Group, GroupEvent
+from venues.paper.listing import Listing
+from venues.paper.listings import Event
+from venues.paper.records import FillRow, Order, Position
+from venues.paper.wire_frames import fill_message, lifecycle_message, order_message
+from workers.user_channel import UserChannel
+from workers.wire_fuzz.honest import Told
+from workers.wire_fuzz.kinds import PUSH, Asked
+from workers.wire_fuzz.lies import RIGHT, Liar
+
+_ASKED = Asked(PUSH, "/trade-api/ws/v2", b"")
+_ON_THE_WAY = frozenset({"lost", "unreachable", "reset", "refused", "swallowed", "busy"})
+_LATE_S = (0.2, 3.0, 30.0, 300.0)
+
+
+class Pushes:
+    """A `venues.paper.step.Listener` of the exchange. `nudge` wakes the trade `trade`; `raised` hears what came out of
+    the channel that may not; `at_ms` is the world's time."""
+
+    def __init__(  # noqa: PLR0917 - the ends of one line
+        self,
+        liar: Liar,
+        rng: Random,
+        ledger: OrderLedger,
+        trade: str,
+        nudge: Callable[[], None],
+        raised: Callable[[str], None],
+        at_ms: Callable[[], int],
+    ) -> None:
+        temporal: Any = _Temporal(trade, nudge)
+        self._channel = UserChannel(temporal, ledger)
+        self._liar, self._rng, self._raised, self._at_ms = liar, rng, raised, at_ms
+        self._seq = 0
+        self._taking: set[asyncio.Task[None]] = set()
+
+    # ------------------------------------------------------------------ the exchange speaks
+
+    def filled(self, fill: FillRow) -> None:
+        self._push(fill_message(1, fill))
+
+    def order_changed(self, order: Order) -> None:
+        self._push(order_message(2, order))
+
+    def market_changed(self, listing: Listing, event: Event) -> None:
+        self._seq += 1
+        self._push(lifecycle_message(3, self._seq, listing, event))
+
+    def book_changed(self, ticker: str, changes: list[Change], at: int) -> None:
+        """Not of the account."""
+
+    def book_replaced(self, ticker: str) -> None:
+        """As above."""
+
+    def group_changed(self, group: Group, event: GroupEvent, at: int) -> None:
+        """As above."""
+
+    def position_changed(self, ticker: str, held: Position) -> None:
+        """Nobody listens to it."""
+
+    # ------------------------------------------------------------------ on the way
+
+    def _push(self, message: dict[str, Any]) -> None:
+        said = Told(200, {}, msgspec.json.encode(message))
+        lie, wait = self._liar.decide(_ASKED), self._rng.uniform(0.001, 0.05)
+        self._liar.remember(_ASKED, said)
+        told, what = said, ""
+        if lie.name in ("late", "slow"):
+            wait = self._rng.choice(_LATE_S)
+        elif lie.name not in (RIGHT, "twice", *_ON_THE_WAY):
+            told, what = self._liar.spoiled(_ASKED, lie, said)
+        self._liar.note(_ASKED, lie, what, self._at_ms())
+        if lie.name in _ON_THE_WAY:
+            return
+        for n in range(2 if lie.name == "twice" else 1):
+            self._later(told.body, wait + n * self._rng.choice(_LATE_S))
+
+    def _later(self, frame: bytes, wait: float) -> None:
+        task = asyncio.get_running_loop().create_task(self._take(frame, wait))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+
+    async def _take(self, frame: bytes, wait: float) -> None:
+        await asyncio.sleep(wait)
+        try:
+            await self._channel.take(frame)
+        except BadInput:
+            return
+        except Exception as error:
+            self._raised(f"the user channel raised {type(error).__name__}: {str(error)[:120]} at {frame[:200]!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Execution:
+    id: str
+
+
+class _Handle:
+    def __init__(self, nudge: Callable[[], None]) -> None:
+        self._nudge = nudge
+
+    async def signal(self, name: str, about: str) -> None:
+        self._nudge()
+
+
+class _Temporal:
+    """The one running trade, as the channel finds and wakes it."""
+
+    def __init__(self, trade: str, nudge: Callable[[], None]) -> None:
+        self._trade, self._nudge = trade, nudge
+
+    def get_workflow_handle(self, trade: str) -> _Handle:
+        return _Handle(self._nudge)
+
+    async def list_workflows(self, query: str) -> AsyncIterator[_Execution]:
+        yield _Execution(self._trade)
