@@ -192,7 +192,8 @@ def of_other_sign(rng: Random, tree: Any) -> str:
     found = [(at, v) for at, v in places(tree) if figure(v) and name_of(at) in _FIGURES]
     if not found:
         return ""
-    at, old = found[0] if rng.random() < 0.5 else rng.choice(found)
+    counts = [place for place in found if "count" in name_of(place[0]) or "Amount" in name_of(place[0])]
+    at, old = rng.choice(counts if counts and rng.random() < 0.7 else found)
     number = figure(old)
     assert number is not None
     put(tree, at, _like(old, -number))

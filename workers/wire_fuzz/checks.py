@@ -133,7 +133,7 @@ def _patient(world: World) -> Iterator[str]:
     if any(kind != SUBMIT for _, _, kind in lies) or world.liar.withheld or world.record is None:
         return
     for step in world.record.steps:
-        if step.state is TradeState.STUCK and "outcome" in step.text:
+        if step.text.startswith("Stuck:") and "outcome" in step.text:
             yield f"patient: {step.text[:120]}, though the venue lists it"
             return
 

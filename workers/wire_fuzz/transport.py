@@ -88,6 +88,7 @@ class Line:
         said = await self.venues.answer(asked.method, asked.path, headers, asked.body)
         if lie.name == "twice":
             said = await self.venues.answer(asked.method, asked.path, headers, asked.body)
+        self.liar.withheld += asked.kind == SUBMIT and said.status >= 300  # refused: the venue does not have it
         self.liar.remember(asked, said)
         if lie.name == "late":
             self._note(asked, lie, "")
