@@ -164,6 +164,26 @@ def test_holding_is_chosen_only_if_it_is_allowed_worth_most_and_bearable_at_wors
     assert not options(Residual(wide.legs, wide.cash, wide.payoff, wide.floor, ALL, D("0.40"))).hold
 
 
+def test_a_total_loss_of_exactly_the_budget_is_affordable_and_a_tie_is_repaired_not_held() -> None:
+    sold: dict[str, Any] = {
+        "give": book(("0.38", "10")),
+        "ways": ALL,
+        "cash": "-4.17",
+    }  # at 0.38, less a fee of 0.165: 3.635
+    assert pair(**sold, floor="-4.17", discount="-1").hold
+    assert not pair(**sold, floor="-4.16", discount="-1").hold
+    assert pair(**sold, floor="-5", discount="0.0214").hold  # the middle is 0.385
+    assert not pair(**sold, floor="-5", discount="0.0215").hold
+
+
+def test_what_one_way_takes_is_not_too_small_and_without_a_way_nothing_is() -> None:
+    coarse = leg("A", "3", (), book(("0.38", "10")), min_size="5")
+    taken = options(Residual((coarse, leg("B", "0", book(("0.55", "10")))), D("-1.2"), D(1), D("-5"), BOTH))
+    assert best(taken).purpose is Purpose.COMPLETE
+    assert not taken.too_small
+    assert not pair(ways=frozenset({Way.HOLD})).too_small
+
+
 def test_less_than_the_venues_smallest_order_on_every_way_is_too_small_to_repair() -> None:
     found = pair(book(("0.55", "10")), book(("0.38", "10")), shares="3", cash="-1.2", min_size="5")
     assert found.best is None
@@ -335,6 +355,7 @@ TAPERED = (
         ("0.001", Side.SELL, "0.90", "0.89"),  # the grid is coarser from here on
         ("0.001", Side.BUY, "0.10", "0.11"),
         ("0.01", Side.SELL, "0.905", "0.90"),  # never further than a tick where there is a price before it
+        ("0.01", Side.BUY, "0.095", "0.10"),
         ("0.01", Side.BUY, "0.89", "0.90"),
         ("0.01", Side.BUY, "0.90", "0.91"),
         ("0.001", Side.BUY, "0.999", None),
@@ -344,6 +365,20 @@ TAPERED = (
 def test_a_limit_is_widened_along_a_grid_of_several_steps(tick: str, side: Side, limit: str, wider: str | None) -> None:
     stand = Stand("A", side, D(10), (), (), FEES, D(tick), CENT, CENT, TAPERED)
     assert stand.wider(D(limit), side) == (None if wider is None else D(wider))
+
+
+def test_the_ends_of_the_grid_are_prices_too() -> None:
+    one = leg("A", "10")
+    assert one.wider(D("0.02"), Side.SELL) == CENT
+    assert one.wider(D("0.98"), Side.BUY) == D("0.99")
+    assert one.wider(CENT, Side.SELL) is None
+    assert one.wider(D("0.99"), Side.BUY) is None
+
+
+def test_a_cap_below_what_is_hedged_completes_nothing_and_breaks_no_pair() -> None:
+    asked = (leg("A", "10", (), book(("0.60", "20"))), leg("B", "5", book(("0.50", "20")), book(("0.48", "20"))))
+    found = best(options(Residual(asked, D("-6"), D(1), D("-5"), BOTH, most=D(3))))
+    assert (found.purpose, found.leg, found.size, found.target) == (Purpose.UNWIND, "A", D(5), D(5))
 
 
 def test_a_side_that_no_other_missing_side_can_follow_is_not_taken() -> None:

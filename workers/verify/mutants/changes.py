@@ -149,6 +149,8 @@ def _is_text(node: cst.CSTNode) -> bool:
 
 
 def _changed(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    if isinstance(node, cst.SimpleString) and " " in node.value:
+        return  # a sentence
     for kind, operator in _OPERATORS:
         if not isinstance(node, kind) or (isinstance(node, cst.Call) and _is_counting(node)):
             continue
