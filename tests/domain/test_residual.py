@@ -375,6 +375,48 @@ def test_the_ends_of_the_grid_are_prices_too() -> None:
     assert one.wider(D("0.99"), Side.BUY) is None
 
 
+def goal(*legs: Stand, ways: frozenset[Way] = BOTH, most: str | None = None) -> Decimal:
+    """The count that the best plan brings every leg to, whatever it costs."""
+    capped = D(most) if most is not None else None
+    return best(options(Residual(legs, D("-5"), D(1), None, ways, most=capped))).target
+
+
+def test_the_scarcest_book_of_each_way_says_how_far_a_target_can_be_reached() -> None:
+    dear, cheap = book(("0.60", "20")), book(("0.10", "20"))
+    a, b = leg("A", "10", (), book(("0.40", "2"))), leg("B", "10", (), book(("0.40", "9")))
+    assert goal(a, b, leg("C", "0", dear)) == 8  # giving back is worth most; of A no more than two go
+    a = leg("A", "10", (), book(("0.05", "10")))
+    scarce, ample = leg("B", "0", book(("0.10", "4"))), leg("C", "0", book(("0.10", "9")))
+    assert goal(a, scarce, ample) == 4
+    assert goal(leg("A", "10", (), book(("0.40", "8"))), leg("B", "0", book(("0.10", "2")))) == 2
+    assert goal(leg("A", "10", (), book(("0.40", "1"))), leg("B", "0", book(("0.10", "2")))) == 10  # not even together
+    assert goal(leg("A", "10", (), book(("0.40", "10"))), leg("B", "0", cheap)) == 10
+
+
+def test_what_may_only_be_completed_is_completed_as_far_as_its_book_goes_without_a_nearer_target() -> None:
+    a, b = leg("A", "10", (), book(("0.38", "10"))), leg("B", "0", book(("0.50", "4")))
+    assert goal(a, b, ways=frozenset({Way.COMPLETE})) == 10
+
+
+def test_no_target_lies_beyond_the_cap_even_where_the_books_do_not_reach() -> None:
+    a, b = leg("A", "12", (), book(("0.10", "1"))), leg("B", "4", book(("0.10", "2")))
+    assert goal(a, b, most="10") == 10
+    full = leg("C", "10", (), book(("0.90", "10")))
+    assert goal(leg("A", "12", (), book(("0.90", "1"))), leg("B", "4", book(("0.10", "100"))), full, most="10") == 10
+
+
+def test_shares_given_back_too_often_are_bought_back_where_neither_way_is_allowed() -> None:
+    found = best(options(Residual(
+        (leg("A", "-2", book(("0.50", "5"))), leg("B", "0")), D(1), D(1), D("-5"), frozenset({Way.HOLD})
+    )))  # fmt: skip
+    assert (found.leg, found.side, found.size, found.target) == ("A", Side.BUY, D(2), D(0))
+
+
+def test_ways_are_told_from_the_highest_count_to_the_lowest() -> None:
+    why = pair(book(("0.57", "10")), book(("0.38", "10"))).why
+    assert why.index("completing") < why.index("unwinding")
+
+
 def test_a_cap_below_what_is_hedged_completes_nothing_and_breaks_no_pair() -> None:
     asked = (leg("A", "10", (), book(("0.60", "20"))), leg("B", "5", book(("0.50", "20")), book(("0.48", "20"))))
     found = best(options(Residual(asked, D("-6"), D(1), D("-5"), BOTH, most=D(3))))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from domain.orders import Purpose
+import pytest
+
+from domain.orders import Purpose, SubmitResult
 from domain.trade import Outcome
-from tests.ledger.samples import START
+from tests.ledger.samples import DENIED, REJECTED, START, UNKNOWN, D, intent, ticket
 from tests.workflows.rehearsal import BOTH, MS, Rehearsal, closed
 from venues.fake import Fault
 from workflows.fake_desk import Lost
+from workflows.orders import Order
 
 
 def look_at(stage: Rehearsal, ms: int) -> None:
@@ -36,3 +39,21 @@ async def test_absence_waits_its_grace_from_the_moment_an_answer_was_given_up() 
     look_at(stage, 4_200)
     stage.desk.at(START + 4_500 * MS, lambda: stage.venue.submit(stage.desk.submits[0].ticket))
     await closed(stage, Outcome.HEDGED, *BOTH)
+
+
+@pytest.mark.parametrize(
+    ("result", "filled", "may"),
+    [
+        (None, 0, True),  # not answered yet
+        (UNKNOWN, 0, True),
+        (DENIED, 0, False),
+        (REJECTED, 0, False),
+        (REJECTED, 5, True),  # it has fills: they outrank the refusal, and may be voided yet
+        (DENIED, 5, True),
+    ],
+)
+def test_only_a_refused_order_without_fills_cannot_have_filled(
+    result: SubmitResult | None, filled: int, may: bool
+) -> None:
+    leg = intent().legs[0]
+    assert Order(ticket(intent()), leg.fees, result=result, filled=D(filled)).may_have_filled is may
