@@ -28,7 +28,7 @@ from workers.versions import build
 from workers.versions.deployment import UNVERSIONED, open_trades
 from workers.versions.errors import OtherVersionNeeded
 from workers.versions.inherit import Inheritance, after_start, before_start, look, take_later
-from workers.versions.replay import as_far_as_it_went
+from workers.versions.replay import _recorded, as_far_as_it_went
 from workflows.lifecycle import Trade
 
 ROOT = Path(__file__).parents[2]
@@ -262,3 +262,20 @@ async def test_a_history_whose_last_task_failed_is_judged_by_what_its_good_tasks
     kept = as_far_as_it_went(failed)
     assert len(kept.events) == len(recorded.events) + 1, "the signal is kept, the task that failed is not"
     assert kept.events[-1].workflow_execution_signaled_event_attributes.signal_name == "force_flat"
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        (b'{"id":"edition-2","deprecated":false}', "edition-2"),  # the SDK of today
+        (b'"edition-2"', "edition-2"),  # the one before
+        (b"edition-2", "edition-2"),
+        (b"\xff", "\N{REPLACEMENT CHARACTER}"),
+    ],
+)
+def test_a_patch_is_told_by_its_name_however_the_sdk_wrote_it_down(data: bytes, named: str) -> None:
+    event = HistoryEvent()
+    marker = event.marker_recorded_event_attributes
+    marker.marker_name = "core_patch"
+    marker.details["patch-data"].payloads.add().data = data
+    assert _recorded(event) == f"the patch {named}"

@@ -6,6 +6,7 @@ down beside it and compared with those the history tells of.
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -145,14 +146,22 @@ def _recorded(event: HistoryEvent) -> str:
         marker = event.marker_recorded_event_attributes
         if marker.marker_name != "core_patch":
             return ""
-        data = marker.details["patch-data"].payloads[0].data.decode() if "patch-data" in marker.details else ""
-        return f"the patch {data}"
+        return f"the patch {_patch(marker.details['patch-data'].payloads[0].data)}" if marker.details else "the patch"
     return {
         "timer_started_event_attributes": "a timer",
         "workflow_execution_completed_event_attributes": "the end of the trade",
         "workflow_execution_failed_event_attributes": "the failure of the trade",
         "workflow_execution_continued_as_new_event_attributes": "a continuation as new",
     }.get(kind or "", "")
+
+
+def _patch(data: bytes) -> str:
+    """Which one: the SDK's core writes it down as an object with an `id`."""
+    try:
+        told = json.loads(data)
+    except ValueError:
+        return data.decode(errors="replace")
+    return str(told["id"]) if isinstance(told, dict) and "id" in told else str(told)
 
 
 def _divergence(history: WorkflowHistory, given: list[str], failure: Exception) -> Divergence:
