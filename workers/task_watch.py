@@ -43,6 +43,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_S = 2.5
 _SOON_S, _SOON_LOOK_S = 6.0, 1.0  # after a start: what it heals is seen to move
+_REPORTED_US = 1_000_000  # what a worker has just seen fail may not have reached the server yet
 _HELD_S = 3.5  # longer than a task may be held on our own server
 _TRADING, _WAITING = 25, 15
 _WAITS = f"{names.SEARCH_STATE} = '{TradeState.SETTLING}'"
@@ -193,8 +194,10 @@ class TaskWatch:
         """Whether its workflow task fails."""
         if now is None or not now.fails:
             self._suspects.discard(trade)
-            self._known.discard(trade)
-            if known is not None:
+            if known is None:
+                self._known.discard(trade)
+            elif self._clock() - known.last_seen >= _REPORTED_US:
+                self._known.discard(trade)
                 await self._clear(known)
             return
         text = known.text if known is not None else await task_looks.last_failure(self._client, now)

@@ -27,6 +27,7 @@ from workers.payloads import DATA_CONVERTER
 from workers.stack.temporal import DYNAMIC, find_binary
 from workers.task_watch import TaskWatch
 from workers.trading import wall_clock_us
+from workers.versions.deployment import open_trades
 from workers.versions.inherit import Inheritance, after_start, before_start
 from workflows import names
 from workflows.lifecycle import Trade
@@ -45,7 +46,7 @@ async def server(*flags: str) -> WorkflowEnvironment:
 
 
 @pytest.fixture(scope="module")
-async def ours() -> AsyncIterator[Client]:
+async def our_server() -> AsyncIterator[Client]:
     """The server as `surefoot up` starts it."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     with pytest.MonkeyPatch.context() as patch:
@@ -56,7 +57,7 @@ async def ours() -> AsyncIterator[Client]:
 
 
 @pytest.fixture(scope="module")
-async def theirs() -> AsyncIterator[Client]:
+async def their_server() -> AsyncIterator[Client]:
     """A server of the user's own: nothing of it is configured by us."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     with pytest.MonkeyPatch.context() as patch:
@@ -64,6 +65,24 @@ async def theirs() -> AsyncIterator[Client]:
         async with await server() as running:
             yield running.client
     structlog.reset_defaults()
+
+
+@pytest.fixture
+async def ours(our_server: Client) -> AsyncIterator[Client]:
+    yield our_server
+    await leave_nothing(our_server)
+
+
+@pytest.fixture
+async def theirs(their_server: Client) -> AsyncIterator[Client]:
+    yield their_server
+    await leave_nothing(their_server)
+
+
+async def leave_nothing(client: Client) -> None:
+    """A trade of one test would be carried on, or refused, by the versions of the next."""
+    async for trade in open_trades(client):
+        await client.get_workflow_handle(trade.id).terminate()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -78,7 +79,9 @@ def temporal(monkeypatch: pytest.MonkeyPatch) -> Temporal:
 
 
 def watch_of(ledger: MemoryLedger, told: Alerts | None = None, **how: Any) -> TaskWatch:
-    return TaskWatch(None, ledger, "b1", lambda: 1_000_000, told or Told(), **how)  # type: ignore[arg-type] # no client
+    """Two seconds pass from look to look."""
+    time = itertools.count(1_000_000, 2_000_000)
+    return TaskWatch(None, ledger, "b1", lambda: next(time), told or Told(), **how)  # type: ignore[arg-type] # no client
 
 
 def failing(attempt: int = 2, **changes: Any) -> TradeNow:
@@ -222,3 +225,25 @@ async def test_only_a_task_held_since_before_the_start_is_taken_from_its_holder_
     await watch.look()
     await watch.look()
     assert temporal.freed == ["run-1"]
+
+
+async def test_what_was_seen_to_fail_this_moment_is_not_cleared_before_the_server_can_know(temporal: Temporal) -> None:
+    ledger, told = MemoryLedger(), Told()
+    now = [1_000_000]
+    watch = TaskWatch(None, ledger, "b1", lambda: now[0], told)  # type: ignore[arg-type] # no client
+    watch.failed(Info(), "Inexact: 1/3")  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    await watch.write()
+    temporal.trades = {TRADE.id: failing(1)}  # its failure is still on the way
+    now[0] += 100_000
+    await watch.look()
+    assert len(await ledger.workflow_faults()) == 1
+    temporal.trades = {TRADE.id: failing(2)}
+    now[0] += 1_000_000
+    await watch.look()
+    await asyncio.sleep(0)
+    assert told.names == ["workflow_failing"], "one fault, one alert"
+    temporal.trades = {TRADE.id: TRADE}
+    now[0] += 2_500_000
+    await watch.look()
+    assert await ledger.workflow_faults() == ()
