@@ -196,7 +196,7 @@ class TaskWatch:
             self._suspects.discard(trade)
             if known is None:
                 self._known.discard(trade)
-            elif self._clock() - known.last_seen >= _REPORTED_US:
+            elif now is None or self._clock() - known.last_seen >= _REPORTED_US:
                 self._known.discard(trade)
                 await self._clear(known)
             return
