@@ -220,7 +220,7 @@ class ClobInfo(Message, frozen=True):
     tick: Figure = msgspec.field(name="mts")
     min_size: Figure = msgspec.field(name="mos")
     condition_id: str = msgspec.field(name="c", default="")
-    accepting: bool = msgspec.field(name="ao", default=True)
+    accepting: bool = msgspec.field(name="ao", default=False)  # unsaid is not open
     delayed: bool = msgspec.field(name="itode", default=False)
     fees: FeeDetails | None = msgspec.field(name="fd", default=None)
     taker_base_fee: Figure = msgspec.field(name="tbf", default=_ABSENT)

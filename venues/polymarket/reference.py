@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 VERSIONS = ("v1", "v2")
 
 _HALF = Decimal("0.5")
+_MOST_DELAY_S = 3_600
 _GROUP_TTL_US = 3_600_000_000
 
 
@@ -110,7 +111,7 @@ class Markets:
         own, others = _split(token, market, info)
         rules = self._rules[token]
         event, outcomes = await self._group(token, condition, market, rules)
-        seconds = amount(market.seconds_delay) or 0
+        seconds = _delay(market)
         return MarketSpec(
             venue=Venue.POLYMARKET,
             market=token,
@@ -188,7 +189,7 @@ class Markets:
             tick = demanded(info.tick, "mts")
             grid_of(tick)
             demanded(info.min_size, "mos")
-            amount(market.seconds_delay)
+            _delay(market)
             fees = fee_schedule(info.fees, info.taker_base_fee)
         except ValueError as wrong:
             raise Unavailable(
@@ -230,6 +231,14 @@ class Markets:
                 return group, 0
             self._groups[group] = kept
         return group, kept[1]
+
+
+def _delay(market: ClobMarket) -> Decimal:
+    """Seconds an order that takes is held; none where none are said. Raises `ValueError` for no number of seconds."""
+    said = amount(market.seconds_delay)
+    if said is not None and not 0 <= said <= _MOST_DELAY_S:
+        raise ValueError(f"seconds_delay {said}; expected 0 to {_MOST_DELAY_S}")
+    return said or Decimal(0)
 
 
 def _split(token: str, market: ClobMarket, info: ClobInfo | None) -> tuple[ClobToken, list[ClobToken]]:

@@ -3,7 +3,7 @@
 A trade has one taker and one or more makers. The figures at its top are the taker's; a maker's are in `maker_orders`,
 and may be of the *other* token of the condition: two purchases of opposite outcomes are matched by minting a pair, two
 sales by merging one. Fees are not in the rows: they are set at the match by the market's own curve, taker only, so they
-are computed here, for what traded at each price. What several parts cost together is kept as it is (`paid`);
+are computed here, for each maker's part at its own price. What several parts cost together is kept as it is (`paid`);
 their average is for people. Source: docs.polymarket.com/trading/fees, /concepts/order-lifecycle, asyncapi-user.json.
 
 | an order's status | means |
@@ -154,7 +154,7 @@ def taker_fill(trade: RestTrade, fees: FeeSchedule, client_order_id: str = "") -
         side=side,
         price=price,
         size=size,
-        fee=sum((fees.trade_fee(at, part) for at, part in _by_price(levels)), _ZERO),
+        fee=sum((fees.trade_fee(at, part) for at, part in levels), _ZERO),
         at=matched_at(trade),
         status=fill_status(trade.status),
         paid=paid,
@@ -256,14 +256,6 @@ def _token_of(maker: MakerOrder) -> str:
     return maker.asset_id
 
 
-def _by_price(levels: list[tuple[Decimal, Decimal]]) -> list[tuple[Decimal, Decimal]]:
-    """The parts of each price together: what is charged, and rounded, as one fill."""
-    sizes: dict[Decimal, Decimal] = {}
-    for price, part in levels:
-        sizes[price] = sizes.get(price, _ZERO) + part
-    return list(sizes.items())
-
-
 def _together(levels: list[tuple[Decimal, Decimal]], size: Decimal) -> tuple[Decimal, Decimal | None]:
     """The price of several parts, for people, and what they cost together; None for parts of one price.
 
@@ -296,7 +288,7 @@ def _maker_fill(trade: RestTrade, rows: list[MakerOrder], fees_of: FeesOf, clien
         side=side,
         price=price,
         size=size,
-        fee=sum((fees_of(token).trade_fee(at, part, maker=True) for at, part in _by_price(levels)), _ZERO),
+        fee=sum((fees_of(token).trade_fee(at, part, maker=True) for at, part in levels), _ZERO),
         at=matched_at(trade),
         status=fill_status(trade.status),
         taker=False,
