@@ -101,7 +101,8 @@ class SettlementActivities:
         listed = await client.evidence(
             ticket, order_id=order_id, sent_at=order.result.at if order.result else 0, grace_ms=0
         )
-        evidence = judged_evidence(ticket, named_evidence(ticket, listed), self._clock())
+        # Judged under the name the venue gives it: renamed, another order's row would pass for this one's.
+        evidence = named_evidence(ticket, judged_evidence(ticket, listed, self._clock()))
         if order.result is not None:
             answered = order.result.at
             evidence = replace(evidence, fills=tuple(within_its_second(fill, answered) for fill in evidence.fills))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 
 from domain.fees import FeeModel, FeeSchedule, as_price, as_size
@@ -35,9 +36,13 @@ def worst_fee(
     `lot` the least that one fill can be: the venue's own grain if not given. Never raises, whatever the numbers are.
     """
     count = as_size(size)
-    if not count:
-        return Decimal(0)
-    price = as_price(limit)
+    return _worst_fee(schedule, side, as_price(limit), count, fills=fills, lot=lot) if count else Decimal(0)
+
+
+@lru_cache(maxsize=65_536)  # asked for at every look at a trade whose answer had no fee
+def _worst_fee(
+    schedule: FeeSchedule, side: Side, price: Decimal, count: Decimal, *, fills: int | None, lot: Decimal | None
+) -> Decimal:
     dearest = min(price, _DEAREST) if side is Side.BUY else max(price, _DEAREST)
     grain = _GRAIN[schedule.model] if lot is None or not lot > 0 else lot
     lots = ceil(Fraction(count) / Fraction(as_size(grain)))

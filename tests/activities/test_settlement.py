@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.settlement import SettlementActivities, _agree
-from domain.evidence import OrderStatus
+from domain.evidence import OrderEvidence, OrderStatus
 from domain.market import MarketSpec, Venue
 from domain.orders import OrderTicket, Purpose, Verdict
 from domain.requests import RecordRequest, Settlement, SettleRequest
@@ -190,3 +190,15 @@ async def test_a_parked_trade_is_in_the_ledger_with_its_exposure_reserved(desk: 
     await ActivityEnvironment().run(desk.activities.record_trade, RecordRequest(PLANNED, stuck))
     (row,) = await desk.ledger.trades(state=TradeState.STUCK)
     assert (row.reserved, row.residual) == (PLANNED.worst_cost, D(10))
+
+
+async def test_another_orders_row_is_no_final_word_whatever_name_it_would_get(desk: Desk) -> None:
+    record = await desk.trade(LEG_A, LEG_B)
+    evidence = desk.venue.evidence
+
+    async def mistaken(ticket: OrderTicket, *, order_id: str | None, sent_at: int, grace_ms: int) -> OrderEvidence:
+        return await evidence(LEG_B, order_id=order_id, sent_at=sent_at, grace_ms=grace_ms)
+
+    desk.venue.evidence = mistaken  # type: ignore[method-assign]
+    with pytest.raises(ApplicationError, match="cannot be true"):
+        await desk.settle(record)

@@ -15,7 +15,8 @@ from domain.trade import TradeRecord, TradeState
 from workers.cli import exits
 from workers.cli.main import app
 from workers.simulate import campaign
-from workers.simulate.campaign import Tally, run_one, run_seeds, run_world
+from workers.simulate.campaign import ENOUGH, Tally, run_one, run_seeds, run_world
+from workers.simulate.catalogue import ON, RECORD, WEIGHTS
 from workers.simulate.durable import Process
 from workers.simulate.scenario import make
 from workers.simulate.trace import render
@@ -39,9 +40,27 @@ def test_every_ending_every_state_and_every_kind_of_fault_occurs(tally: Tally) -
     assert set(tally.outcomes) == {"denied", "hedged", "missed", "reduced", "residual", "unwound"}
     reached = {transition.partition("→")[2] for transition in tally.transitions}
     assert reached == {str(state) for state in TradeState} - {"PLANNED"}
-    groups = Counter(fault.partition(":")[0] for fault in tally.faults)
-    assert set(groups) == {"worker", "wire", "read", "ledger", "listing", "venue"}
+    assert set(tally.faults) <= set(ON)
+    assert {fault.partition(":")[0] for fault in tally.faults} == set(WEIGHTS)
+    assert len(tally.missing) < 12, tally.missing
     assert tally.crashes > len(SLICE)
+
+
+def test_every_kind_of_fault_that_is_not_our_own_says_where_it_was_seen() -> None:
+    ours = {f"{group}:{kind}" for group in ("worker", "wire", "read", "ledger", "message") for kind in WEIGHTS[group]}
+    theirs = {f"{group}:{kind}" for group, kinds in WEIGHTS.items() for kind in kinds} - ours
+    assert theirs <= set(RECORD)
+    assert set(RECORD) <= theirs | ours
+
+
+def test_a_long_run_in_which_a_kind_of_fault_never_happened_fails() -> None:
+    tally = Tally(seeds=ENOUGH, faults=Counter(dict.fromkeys(ON, 1)))
+    assert (tally.ok, tally.missing) == (True, [])
+    del tally.faults["answer:unknown_words"]
+    assert (tally.ok, tally.missing) == (False, ["answer:unknown_words"])
+    tally.seeds -= 1
+    assert tally.ok  # too short to say
+    assert not Tally(seeds=1, violations=1).ok
 
 
 @pytest.mark.parametrize(
@@ -131,7 +150,7 @@ def test_the_last_line_is_a_summary_in_json() -> None:
     code, summary, stdout = _invoke("--seeds", "150", "--jobs", "2")
     assert code == exits.OK
     assert (summary["seeds"], summary["violations"], summary["failed"]) == (150, 0, [])
-    assert {"seconds", "outcomes", "crashes", "faults", "states", "transitions", "rows"} <= set(summary)
+    assert {"seconds", "outcomes", "crashes", "faults", "missing", "states", "transitions", "rows"} <= set(summary)
     assert len(stdout.splitlines()) == 1
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.fees import FeeModel, FeeSchedule
-from domain.intent import Intent, IntentLeg
+from domain.intent import Intent, IntentLeg, LegPolicy
 from domain.market import Venue
 from domain.overfill import hedgeable
 from domain.trade import Outcome, TradeRecord
@@ -130,3 +130,20 @@ def test_the_reserve_covers_the_fees_of_shares_bought_below_the_limit() -> None:
         price = D(cents) / 100
         shares = D(90) / price
         assert price * shares + POWER.trade_fee(price, shares.quantize(D("0.01"))) <= leg.worst_outlay(D(0))
+
+
+def test_what_is_beyond_the_plan_is_bought_on_every_leg_to_come_or_on_none() -> None:
+    """Three legs: the second may not take what of the reservation the third will need."""
+    planned = intent()
+    first, second = planned.legs
+    third = replace(second, name="C", market="GAME-CCC", limit=D("0.09"))
+    planned = replace(
+        planned, legs=(first, replace(second, limit=D("0.45")), third), policy=LegPolicy(loss_budget=D(1))
+    )
+    out = {Venue.KALSHI: D("4.10")}  # what 16 shares of the first were had for
+    size = hedgeable(planned, planned.legs[1], D("0.45"), D(16), out)
+    each = D("0.45") + D("0.09") + D("0.07") * (D("0.45") * D("0.55") + D("0.09") * D("0.91"))
+    assert D(10) < size < D(16)
+    assert D("4.10") + size * each <= planned.worst_cost
+    two = replace(planned, legs=planned.legs[:2])
+    assert hedgeable(two, two.legs[1], D("0.45"), D(16), out) > size

@@ -31,6 +31,8 @@ from domain.snapshot import Arrival
 from venues.fake.books import Books, Money, take, within
 from venues.fake.budget import Budget
 from venues.fake.faults import Fault, Faults
+from venues.fake.manners import Manners
+from venues.fake.matching import Match, met
 from venues.fake.orders import Placed, Word
 from venues.fake.purse import Purse
 from venues.port import Account, OpenOrder
@@ -50,7 +52,7 @@ class FakeVenue:
     what was paid and charged exactly; with `averages` they have averages only, as Kalshi's do.
 
     `word` makes fills provisional until the venue's final word; `listing` may reorder or repeat the fills of one read;
-    `filled` is told of each fill as it happens.
+    `filled` is told of each fill as it happens; `manners` are how it treats orders.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class FakeVenue:
         in_collateral: bool = False,
         shorts: bool = True,
         averages: bool = False,
+        manners: Manners | None = None,
     ):
         self.clock = clock
         self.specs = dict(specs)
@@ -75,6 +78,7 @@ class FakeVenue:
         self.word, self.listing, self.filled = word, listing, filled
         self.in_collateral = in_collateral
         self.shorts = shorts
+        self.manners = manners or Manners()
         self.averages = averages
         self.arrivals: dict[str, Arrival] = {}
         self.malformed: list[OrderTicket] = []
@@ -97,7 +101,7 @@ class FakeVenue:
             levels = self.books.levels(market, order.ticket.side)
             while levels and order.working and order.better_or_equal(levels[0][0]):
                 size = min(order.working, take(levels, order.working))
-                self._trade(order, order.ticket.limit, size, taker=False)
+                self._trade(order, [(order.ticket.limit, size)], taker=False)
 
     def flow(self, market: str, side: Side, size: Money, limit: Money) -> Decimal:
         """An order of somebody else takes what stands, at a price the levels of the book before ours. Returns how much
@@ -115,10 +119,20 @@ class FakeVenue:
                 wanted -= take(levels, wanted)
             else:
                 part = min(wanted, mine.working)
-                self._trade(mine, mine.ticket.limit, part, taker=False)
+                self._trade(mine, [(mine.ticket.limit, part)], taker=False)
                 wanted -= part
                 ours += part
         return ours
+
+    def cancel_resting(self, market: str, *, keep: Decimal = _ZERO) -> int:
+        """The exchange itself takes our orders out of a market's book, or all but the share `keep` of each. Returns how
+        many that touched."""
+        resting = self.books.resting_in(market)
+        for order in resting:
+            order.working = (order.working * keep).quantize(Decimal("0.01"), ROUND_DOWN)
+            if not order.working:
+                self._die(order)
+        return len(resting)
 
     def set_open(self, market: str, is_open: bool) -> None:
         """Trading in the market goes on or pauses. Orders rest through a pause, and can be cancelled in it."""
@@ -221,7 +235,7 @@ class FakeVenue:
         return SubmitResult(Verdict.REJECTED, code, f"refused: {code}", at=self.clock())
 
     def _accepted(self, order: Placed, told: Decimal) -> SubmitResult:
-        gross = sum((fill.price * fill.size for fill in order.fills), _ZERO)
+        gross = sum((fill.gross for fill in order.fills), _ZERO)
         fee = sum((fill.fee for fill in order.fills), _ZERO)
         price, each = (gross / order.filled, fee / order.filled) if order.filled else (None, None)
         exact = told == order.filled and not self.averages  # an answer that miscounts has no sum for its count
@@ -307,17 +321,7 @@ class FakeVenue:
         self._read("look_up")
         for order in self._placed.values():
             if order.order_id == order_id:
-                t, now = order.ticket, self.clock()
-                return ForeignOrder(
-                    self.venue,
-                    order_id,
-                    t.client_order_id,
-                    t.market,
-                    t.side,
-                    t.size,
-                    t.limit,
-                    order.as_listed(now, now, now),
-                )
+                return order.as_foreign(self.venue, self.clock())
         raise Rejected(f"{order_id}: no such order in this account", "not_found")
 
     # ------------------------------------------------------------------ parts
@@ -330,27 +334,21 @@ class FakeVenue:
         return order
 
     def _match(self, order: Placed, wanted: Decimal) -> bool:
-        """Take levels best first up to the limit, one fill a level. Returns whether it met a resting order of ours:
-        what is left of it then dies, nobody trades with himself."""
-        ticket = order.ticket
-        levels = self.books.levels(ticket.market, ticket.side)
-        mine = self.books.best_resting(ticket.market, ticket.side.opposite)
-        while levels and wanted > 0 and within(ticket.side, levels[0][0], ticket.limit):
-            price = levels[0][0]
-            if mine is not None and within(ticket.side, mine.ticket.limit, price):
-                return True
-            pays = Budget(ticket, in_dollars=self.in_collateral)
-            size = take(levels, pays.buys(wanted, price))
-            if not size:
-                break
-            wanted -= pays.uses(size, price)
-            self._trade(order, price, size, taker=True)
-        return mine is not None and wanted > 0 and within(ticket.side, mine.ticket.limit, ticket.limit)
+        """Trade with what it meets, one fill a match or one for all of them. Returns whether it met a resting order of
+        ours."""
+        pays = Budget(order.ticket, in_dollars=self.in_collateral)
+        matches, met_own = met(self.books, pays, wanted, self.manners, self._die)
+        if len(matches) > 1 and self.manners.in_one_row(order.ticket, len(matches)):
+            self._trade(order, matches, taker=True)
+        else:
+            for match in matches:
+                self._trade(order, [match], taker=True)
+        return met_own
 
-    def _trade(self, order: Placed, price: Decimal, size: Decimal, *, taker: bool) -> None:
-        fill = order.fill(price, size, self.clock(), taker=taker, provisional=self.word is not None)
+    def _trade(self, order: Placed, matches: list[Match], *, taker: bool) -> None:
+        fill = order.fill(matches, self.clock(), taker=taker, provisional=self.word is not None)
         if not taker:
-            order.working -= size
+            order.working -= fill.size
         self.purse.book(fill)
         self.filled(fill)
         if self.word is not None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.evidence import Fill, FillStatus, OrderEvidence, OrderStatus
+from domain.evidence import Fill, FillStatus, ForeignOrder, OrderEvidence, OrderStatus
 from domain.fees import FeeSchedule, RoundingAccumulator
+from domain.market import Venue
 from domain.money import MICRO, from_micros, to_micros
 from domain.orders import OrderTicket, Side
 
 _ZERO = Decimal(0)
+_AVERAGE = Decimal("0.000001")
 
 Word = Callable[[Fill], tuple[int, FillStatus]]
 """The venue's final word on a fresh fill: in how many milliseconds, and FINAL or VOID."""
@@ -30,6 +32,7 @@ class Placed:
     working: Decimal = _ZERO
     dead_at: int | None = None
     sets: bool = False  # a merge: counts sets, and has a fill for each market
+    matches: dict[str, tuple[tuple[Decimal, Decimal], ...]] = field(default_factory=dict)  # by fill
 
     @property
     def filled(self) -> Decimal:
@@ -46,12 +49,16 @@ class Placed:
         """Whether this resting order stands at `price` or nearer to the other side."""
         return self.ticket.limit >= price if self.ticket.side is Side.BUY else self.ticket.limit <= price
 
-    def fill(self, price: Decimal, size: Decimal, at: int, *, taker: bool, provisional: bool) -> Fill:
-        """One row, its fee rounded as the venue rounds: up, then the change in cash to the member's unit."""
+    def fill(self, matches: Sequence[tuple[Decimal, Decimal]], at: int, *, taker: bool, provisional: bool) -> Fill:
+        """One row of one or several matches (price, size). Each is charged by itself, its fee rounded as the venue
+        rounds; then the row's change in cash goes to the member's unit."""
         ticket = self.ticket
-        sign = -1 if ticket.side is Side.BUY else 1
-        gross = sign * to_micros(price) * to_micros(size) // MICRO
-        charge = self.fees.trade_fee(price, size, maker=not taker)
+        size = sum((part for _, part in matches), _ZERO)
+        paid = sum((price * part for price, part in matches), _ZERO)
+        several = len({price for price, _ in matches}) > 1
+        picos = int(paid.scaleb(12))
+        gross = (picos if ticket.side is Side.SELL else -picos) // MICRO
+        charge = sum((self.fees.trade_fee(price, part, maker=not taker) for price, part in matches), _ZERO)
         made = Fill(
             venue=ticket.venue,
             trade_id=f"{self.order_id}-{len(self.fills) + 1}",
@@ -59,14 +66,16 @@ class Placed:
             client_order_id=ticket.client_order_id,
             market=ticket.market,
             side=ticket.side,
-            price=price,
+            price=(paid / size).quantize(_AVERAGE) if several else matches[0][0],
             size=size,
             fee=from_micros(self.charges.charge(gross, to_micros(charge))),
             at=at,
             status=FillStatus.PROVISIONAL if provisional else FillStatus.FINAL,
             taker=taker,
+            paid=paid if several else None,
         )
         self.fills.append(made)
+        self.matches[made.trade_id] = tuple(matches)
         return made
 
     def hand_back(self, market: str, price: Decimal, size: Decimal, at: int) -> Fill:
@@ -103,3 +112,9 @@ class Placed:
             fresh_at=fresh,
             at=now,
         )
+
+    def as_foreign(self, venue: Venue, now: int) -> ForeignOrder:
+        """The order as a person who placed it elsewhere would have it looked up."""
+        ticket, listed = self.ticket, self.as_listed(now, now, now)
+        name = ticket.client_order_id
+        return ForeignOrder(venue, self.order_id, name, ticket.market, ticket.side, ticket.size, ticket.limit, listed)

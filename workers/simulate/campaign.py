@@ -19,9 +19,13 @@ from typing import Any
 
 import structlog
 
+from workers.simulate.catalogue import ON
 from workers.simulate.checks import check
 from workers.simulate.scenario import Scenario, make
 from workers.simulate.world import World
+
+ENOUGH = 20_000
+"""Worlds in which every kind of fault must have happened."""
 
 _CHUNK = 200
 _COLLECT_EVERY = 500
@@ -73,6 +77,16 @@ class Tally:
             if len(self.failed) < _MOST_FAILURES:
                 self.failed[world.scenario.seed] = wrong
 
+    @property
+    def missing(self) -> list[str]:
+        """Kinds of faults that are switched on and never happened."""
+        return [name for name in ON if not self.faults[name]]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything held, and, where there were worlds enough, every kind of fault was there to show it."""
+        return not self.violations and (self.seeds < ENOUGH or not self.missing)
+
     def summary(self, seconds: float) -> dict[str, Any]:
         """What `surefoot simulate` prints as its last line."""
         states = Counter[str]()
@@ -88,6 +102,7 @@ class Tally:
             "commands": self.commands,
             "crashes": self.crashes,
             "faults": _sorted(self.faults),
+            "missing": self.missing,
             "states": _sorted(states),
             "transitions": _sorted(self.transitions),
             "rows": _sorted(self.rows),

@@ -35,8 +35,6 @@ _READ_BUDGET_MS = 30_000
 _QUOTE_BUDGET_MS = 2_000
 _RETRY_FIRST_MS, _RETRY_SLOWEST_MS = 100, 2_000
 
-_DEATHS = ("dies_before", "dies_during", "dies_after", "frozen")
-
 Activity = Callable[[Any], Awaitable[Any]]
 
 _REQUESTS: dict[str, Callable[..., Any]] = {
@@ -122,7 +120,7 @@ class Carrier:
 
     async def _attempt(self, name: str, request: Any, lost_ms: int) -> tuple[bool, Any]:
         """One execution on one worker: whether an answer came back, and which."""
-        activity, fate = self._activities[name], self._weather.fault("worker", _DEATHS, name)
+        activity, fate = self._activities[name], self._weather.fault("worker", name)
         if fate is None:
             try:
                 return True, await activity(request)

@@ -57,7 +57,7 @@ def check(world: World) -> list[str]:
     wrong += verdicts(world, ledger, accounts)
     for venue, exchange in world.venues.items():
         voided = (fill for fill in accounts[venue].fills if fill.status is FillStatus.VOID and fill.side is Side.BUY)
-        if exchange.purse.least < -sum((fill.size for fill in voided), _ZERO) and not world.hands:
+        if exchange.purse.least < -sum((fill.size for fill in voided), _ZERO) and not (world.hands or world.overfilled):
             wrong.append(f"solvent: the cash at {venue} once stood at ${exchange.purse.least}")
         wrong += [f"well_formed: {venue} refused {ticket} as malformed" for ticket in exchange.malformed]
     for life in world.lives:
@@ -85,9 +85,9 @@ def _trade(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
     ]
     yield from _obeyed(life, asked)
     yield from limits(world, life, fills, asked=bool(asked))
-    early = world.scenario.paid_early and record.residual
+    early = (world.scenario.paid_early and record.residual) or world.overfilled
     floor = min(-intent.policy.loss_budget, _as_planned(intent)) - _too_small(intent, record.residual)
-    floor -= _voided_gain(world, intent, fills)
+    floor -= _voided_gain(world, intent, fills) + _paid_less(world, intent, fills)
     if not asked and not early and not _sold_by_hand(world, intent) and record.pnl < floor:
         yield f"budget: it made ${record.pnl}, allowed ${floor} with a budget of ${intent.policy.loss_budget}"
     if life.disagreed and not any(fill.status is FillStatus.VOID for fill in fills):
@@ -136,6 +136,15 @@ def _voided_gain(world: World, intent: Intent, fills: list[Fill]) -> Decimal:
         offers = [limit, *world.scenario.best_offers(fill.venue, fill.market, fill.side.opposite)]
         gain += max(max(offers) - fill.price if buying else fill.price - min(offers), _ZERO) * fill.size
     return gain
+
+
+def _paid_less(world: World, intent: Intent, fills: list[Fill]) -> Decimal:
+    """How much less the whole sets that were not handed back were paid than the intent was told they would be."""
+    paid = world.scenario.payment.payouts
+    each = sum((paid[leg.venue][leg.market] * (1 if leg.side is Side.BUY else -1) for leg in intent.legs), _ZERO)
+    whole, _, _ = sets(intent, [fill for fill in fills if fill.status is not FillStatus.VOID])
+    merged = sum((fill.size for fill in fills if fill.merged and fill.market == intent.legs[0].market), _ZERO)
+    return max(intent.payoff - each, _ZERO) * (whole - merged)
 
 
 def _sold_by_hand(world: World, intent: Intent) -> bool:

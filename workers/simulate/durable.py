@@ -41,12 +41,13 @@ class Died(BaseException):
         self.down_ms = down_ms
 
 
-class Forked(AssertionError):
-    """A replay did something else than its history says: on Temporal the trade would be stuck for good."""
+class Forked(BaseException):
+    """A replay did something else than its history says: on Temporal the trade would be stuck for good. Nothing that
+    a trade raises: no net of its own may catch it."""
 
 
-class Broken(AssertionError):
-    """A promise of the trade's was broken; the message says which, and with what."""
+class Broken(BaseException):
+    """A promise of the trade's was broken; the message says which, and with what. No net of the trade's catches it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ class Server(Protocol):
 
 
 class History:
-    """One trade's commands and events. `kept` is how many events have been taken up for good."""
+    """One trade's commands and events. `kept` is how many events have been taken up for good; `past` are the commands
+    and events of runs that have ended."""
 
     def __init__(self, intent: Intent, server: Server, most_commands: int = 3_000) -> None:
         self.intent = intent
@@ -117,6 +119,7 @@ class History:
         self.memory: bytes | None = None
         self.commands: list[Command] = []
         self.events: list[Event] = []
+        self.past: list[tuple[list[Command], list[Event]]] = []
         self.kept = 0
         self.record: TradeRecord | None = None
         self._most = most_commands
@@ -128,6 +131,7 @@ class History:
         unheard = [event for event in self.events[self.kept :] if event.n < 0]
         self.memory = _MEMORY.dump_json(carried(memory))
         self.run += 1
+        self.past.append((self.commands, self.events[: self.kept]))
         self.commands, self.events, self.kept = [], unheard, 0
 
     def add(self, kind: Kind, value: Any, n: int = -1, run: int | None = None) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import Any
 
-from domain.errors import Unavailable
+from domain.errors import SurefootError, Unavailable
 from domain.evidence import Fill
 from domain.intent import Intent
 from domain.orders import OrderTicket, SubmitResult
@@ -13,8 +14,6 @@ from domain.snapshot import OrderFacts
 from domain.trade import TradeRecord
 from ledger.memory import MemoryLedger
 from workers.simulate.weather import Weather
-
-_KINDS = ("away", "slow", "stuck")
 
 
 class StormyLedger(MemoryLedger):
@@ -55,7 +54,7 @@ class StormyLedger(MemoryLedger):
         await self._answer(fate)
 
     def _reach(self, call: str) -> str | None:
-        fate = self._weather.fault("ledger", _KINDS, call)
+        fate = self._weather.fault("ledger", call)
         if self.down or fate == "away":
             raise Unavailable(f"the ledger did not answer {call}; asking again is safe", "ledger_unavailable")
         return fate
@@ -63,3 +62,12 @@ class StormyLedger(MemoryLedger):
     async def _answer(self, fate: str | None) -> None:
         if fate is not None:
             await asyncio.sleep(0.3 if fate == "slow" else 3)
+
+
+def at_once(coroutine: Any) -> None:
+    """Run what never really waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    raise SurefootError("the ledger in memory waited where it must not")

@@ -13,10 +13,11 @@ from typing import Any
 
 from domain.fees import FeeModel, FeeSchedule
 from domain.halt import Scope
-from domain.intent import Intent, IntentLeg, LegPolicy, Way
+from domain.intent import Intent, IntentLeg
 from domain.market import MarketSpec, Venue
 from domain.operator import Action
 from domain.orders import Side, TimeInForce
+from workers.simulate.chances import Payment, payment, policy, rates
 
 D = Decimal
 START = 1_795_000_000_000_000  # an instant of 2026, in microseconds
@@ -54,7 +55,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`winner` is the market that pays a dollar, None where all of an event are void and pay half.
+    """`payment` is what the markets pay in the end.
 
     `crashes` is the chance that a process dies at any one await; 1: exactly once at every await. `rates` are those of
     `workers.simulate.weather`. `void_rate` is the chance that the venue takes a provisional fill back. Without `shorts`
@@ -74,7 +75,7 @@ class Scenario:
     void_rate: float
     calm_ms: int
     pays_ms: int
-    winner: str | None
+    payment: Payment
     paid_early: bool
     shorts: bool
 
@@ -130,16 +131,14 @@ class _Maker:
         plans = tuple(self._plan(n, short=short) for n in range(trades))
         specs = self._specs()
         happenings = [*self._books(), *self._trouble(plans), *self._people(plans), *self._end()]
-        storm = rng.random()
         provisional = rng.random() < 0.3
-        void = self.count == 2 and rng.random() < 0.1
         return Scenario(
             seed=self.seed,
             specs=specs,
             cash={venue: self._cash(plans, venue) for venue in self.venues},
             plans=plans,
             happenings=tuple(sorted(happenings, key=lambda happening: happening.at_ms)),
-            rates={} if storm < 0.2 else self._rates(),
+            rates=rates(rng),
             crashes=rng.choice((*[0.0] * 10, *[0.03] * 5, *[0.1] * 3, 0.3, 1.0)),
             lag_ms=rng.choice((0, 0, 0, 0, 0, 0, 40, 300, 700, 2_500)),
             fills_lag_ms=rng.choice((0, 0, 0, 0, 300, 1_500)),
@@ -147,7 +146,7 @@ class _Maker:
             void_rate=rng.choice((0.0, 0.1, 0.4)) if provisional else 0.0,
             calm_ms=self.calm_ms,
             pays_ms=self.pays_ms,
-            winner=None if void else rng.choice(self.names),
+            payment=payment(rng, self.venues, self.names),
             paid_early=self.paid_early,
             shorts=short or len(self.venues) == 2 or (self.venues == (Venue.KALSHI,) and rng.random() < 0.6),
         )
@@ -160,11 +159,6 @@ class _Maker:
         if draw < 0.24:
             return (Venue.POLYMARKET, Venue.KALSHI)
         return (Venue.POLYMARKET,) if draw < 0.4 else (Venue.KALSHI,)
-
-    def _rates(self) -> dict[str, float]:
-        rng = self.rng
-        chances = (0.0, 0.0, 0.0, 0.02, 0.1, 0.25, 0.5)
-        return {group: rng.choice(chances) for group in ("worker", "wire", "read", "ledger", "listing")}
 
     def _cash(self, plans: tuple[Plan, ...], venue: Venue) -> Decimal:
         """Mostly plenty; sometimes enough for one trade and not for all, or for none."""
@@ -270,7 +264,7 @@ class _Maker:
                 edge=edge,
                 decided_at=decided_at,
                 expires_at=decided_at + rng.choice((200, 1_000, 1_000, 5_000, 20_000)) * 1_000,
-                policy=self._policy(),
+                policy=policy(rng),
                 evidence=(),
                 set_id="set-EVENT" if whole else "",
             ),
@@ -318,32 +312,6 @@ class _Maker:
             min_size=self.least,
         )
 
-    def _policy(self) -> LegPolicy:
-        rng = self.rng
-        ways = rng.choice(
-            (
-                (Way.COMPLETE, Way.UNWIND),
-                (Way.COMPLETE, Way.UNWIND),
-                (Way.COMPLETE, Way.UNWIND),
-                (Way.COMPLETE,),
-                (Way.UNWIND,),
-                (Way.COMPLETE, Way.UNWIND, Way.HOLD),
-            )
-        )
-        return LegPolicy(
-            max_quote_age_ms=rng.choice((500, 500, 500, 10)),
-            max_leg_delay_ms=rng.choice((2_000, 2_000, 5)),
-            leg_b_slack=rng.choice((D(0), D(0), D("0.02"))),
-            loss_budget=rng.choice((D(5), D(1), D("0.5"), D("0.1"), D("0.02"))),
-            ladder_ticks=rng.choice(((0, 1, 2, 4, 8), (0,), (3, 10))),
-            repair_deadline_ms=rng.choice((60_000, 10_000, 5_000, 2_000, 2_000)),
-            unknown_deadline_ms=rng.choice((600_000, 30_000, 5_000)),
-            dust=rng.choice((D(0), D(0), D(0), D("0.2"))),
-            ways=ways,
-            rest_fill=rng.choice((D(0), D(0), D("0.5"))),
-            settle_poll_ms=rng.choice((20_000, 300_000, 300_000, 900_000, 900_000)),
-        )
-
     # ------------------------------------------------------------------ trouble, and people
 
     def _trouble(self, plans: tuple[Plan, ...]) -> list[Happening]:
@@ -354,6 +322,14 @@ class _Maker:
             found += self._while("closed", "opened", where)
         if rng.random() < 0.1:
             found += self._while("venue down", "venue up", (rng.choice(self.venues),))
+        if rng.random() < 0.06:
+            found += self._while("maintenance", "maintained", (rng.choice(self.venues),))
+        if rng.random() < 0.06:
+            call = rng.choice(("evidence", "quote", "resolution", "cancel", "cash", "look_up"))
+            found.append(Happening(self._moment(), "retired", (rng.choice(self.venues), call)))
+        if rng.random() < 0.15:
+            where = (rng.choice(self.venues), rng.choice(self.names))
+            found.append(Happening(self._moment(), "cancels", (*where, rng.choice((D(0), D("0.5"))))))
         if rng.random() < 0.12:
             found += self._while("ledger down", "ledger up", ())
         if rng.random() < 0.15:

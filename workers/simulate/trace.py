@@ -27,11 +27,21 @@ def _scenario(scenario: Scenario) -> Iterator[str]:
     rates = ", ".join(f"{group} {rate:.0%}" for group, rate in scenario.rates.items() if rate) or "none"
     crashes = "once at every await" if scenario.crashes >= 1 else f"{scenario.crashes:.0%} of awaits"
     fills = f"provisional, {scenario.void_rate:.0%} void" if scenario.provisional else "final at once"
-    won = scenario.winner or "nobody: all markets are void"
+    paid = scenario.payment
+    won = (
+        f"winner {paid.winner}"
+        if not paid.kind
+        else f"{paid.kind}: "
+        + ", ".join(
+            f"{market} {plain(dollars)} at {venue}"
+            for venue, here in paid.payouts.items()
+            for market, dollars in here.items()
+        )
+    )
     yield f"  cash      {cash}"
     yield f"  faults    {rates} of calls; processes die at {crashes}"
     yield f"  reads     {scenario.lag_ms} ms behind, fills {scenario.fills_lag_ms} ms more; fills are {fills}"
-    yield f"  calm      at {scenario.calm_ms / 1000:g} s; markets pay at {scenario.pays_ms / 1000:g} s; winner {won}"
+    yield f"  calm      at {scenario.calm_ms / 1000:g} s; markets pay at {scenario.pays_ms / 1000:g} s; {won}"
     for plan in scenario.plans:
         yield from _plan(plan)
     yield ""

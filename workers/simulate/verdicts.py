@@ -39,7 +39,7 @@ def verdicts(world: World, ledger: LedgerFacts, accounts: Mapping[Venue, Account
 def limits(world: World, life: Life, fills: Sequence[Fill], *, asked: bool) -> Iterator[str]:
     """What the trade decided beyond its intent's limits. A person may ask for a loss without one, and what a venue took
     back afterwards the trade may have counted on."""
-    if asked or world.hands or any(fill.status is FillStatus.VOID for fill in fills):
+    if asked or world.hands or world.overfilled or any(fill.status is FillStatus.VOID for fill in fills):
         return
     seen: set[str] = set()
     for command in life.history.commands:
@@ -64,7 +64,7 @@ def _fees(world: World) -> Iterator[str]:
             rows = [
                 Row(
                     fill.trade_id,
-                    (Match(fill.price, fill.size),),
+                    tuple(Match(price, size) for price, size in order.matches[fill.trade_id]),
                     fill.side is Side.BUY,
                     fill.taker,
                     fill.fee,
@@ -84,7 +84,7 @@ def _truths(world: World, ledger: LedgerFacts, accounts: Mapping[Venue, Account]
             payouts={m: paid.payout for m, paid in world.venues[venue].payouts.items() if paid.payout is not None},
             arrivals=tuple(world.venues[venue].arrivals.values()),
             strangers=frozenset(_unowned(world, ledger, venue)),
-            forgiving=bool(adopted or world.voids),
+            forgiving=bool(adopted or world.voids or world.overfilled),
         )
         for venue, account in accounts.items()
     ]
@@ -96,7 +96,7 @@ def _invariants(world: World, ledger: LedgerFacts, accounts: Mapping[Venue, Acco
         exchange = world.venues[venue]
         seen = _without_unowned(world, ledger, venue, account)
         for finding in check_all(ledger, seen, exchange.arrivals.values()):
-            if finding.name == "reservation_covered" and (adopted or world.voids):
+            if finding.name == "reservation_covered" and (adopted or world.voids or world.overfilled):
                 continue  # not reserved: purchases by hand, and collateral of shares sold whose purchase became void
             yield from (f"{finding.name}: {text}" for text in finding.violations)
             if finding.holds is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
@@ -17,6 +18,7 @@ from domain.market import MarketSpec
 from domain.orders import OrderTicket, PreparedOrder, Quote, SubmitResult, Verdict
 from venues.fake import FakeVenue, Fault
 from venues.port import Account
+from workers.simulate.answers import Answers
 from workers.simulate.weather import Weather
 
 _PATIENCE_MS = 1_500
@@ -25,16 +27,18 @@ _LATEST_MS = 2_500
 Sent = Callable[[OrderTicket], None]
 """Told of each order as its bytes leave."""
 
-_SUBMITS = ("lost", "answer_lost", "late", "late", "twice", "limited", "refused", "refused", "slow")
-_READS = ("unavailable", "slow")
+_BEYOND_ALL = 4_102_444_800_000_000  # an instant of the year 2100, in microseconds
 
 
 class Wire:
-    """A `venues.port.VenueClient` in front of the model exchange. `down` while the venue cannot be reached."""
+    """A `venues.port.VenueClient` in front of the model exchange. `down` while the venue cannot be reached, in
+    `maintenance` while it refuses everything; `retired` are the reads that it has given up."""
 
     def __init__(self, venue: FakeVenue, weather: Weather, rng: Random, sent: Sent) -> None:
         self.venue = venue
-        self.down = False
+        self.down = self.maintenance = False
+        self.retired: set[str] = set()
+        self.answers = Answers(venue, weather)
         self._weather = weather
         self._rng = rng
         self._sent = sent
@@ -46,7 +50,7 @@ class Wire:
         return self.venue.body(ticket)
 
     async def submit(self, ticket: OrderTicket) -> SubmitResult:
-        fate = self._weather.fault("wire", _SUBMITS, f"submit {ticket.leg}{ticket.attempt}")
+        fate = self._weather.fault("wire", f"submit {ticket.leg}{ticket.attempt}")
         if fate == "limited":
             return self._ours(Verdict.DENIED, "rate_limited", "our own limit keeps it back")
         self._sent(ticket)
@@ -68,9 +72,12 @@ class Wire:
 
     def _arrive(self, ticket: OrderTicket, fate: str | None) -> SubmitResult:
         """The exchange's answer; to bytes that something on the way sends twice, its answer to the second copy."""
+        if self.maintenance:
+            return self._ours(Verdict.REJECTED, "trading_paused", "the exchange is paused for maintenance")
         if fate == "refused":
             self.venue.script("submit", Fault.REJECT)
-        answer = self.venue.arrive(ticket)
+            return self.venue.arrive(ticket)
+        answer = self.answers.answer(ticket, self.venue.arrive)
         return self.venue.arrive(ticket) if fate == "twice" and answer.verdict is Verdict.ACCEPTED else answer
 
     async def cancel(self, market: str, order_id: str) -> None:
@@ -83,13 +90,32 @@ class Wire:
         self, ticket: OrderTicket, *, order_id: str | None, sent_at: int, grace_ms: int
     ) -> OrderEvidence:
         await self._travel("evidence")
-        return await self.venue.evidence(ticket, order_id=order_id, sent_at=sent_at, grace_ms=grace_ms)
+        seen = await self.venue.evidence(ticket, order_id=order_id, sent_at=sent_at, grace_ms=grace_ms)
+        return self.answers.listed(ticket, seen)
 
     async def quote(self, market: str) -> Quote:
         asked = self.venue.clock()
         await self._travel("quote")
         seen = await self.venue.quote(market)
-        return Quote(market, seen.bids, seen.asks, asked, seen.answered_at)
+        told = Quote(market, seen.bids, seen.asks, asked, seen.answered_at)
+        return self._misread(told)
+
+    def _misread(self, quote: Quote) -> Quote:
+        kind = self._weather.drawn("book")
+        bids, asks = quote.bids, quote.asks
+        if kind == "crossed" and bids and asks:
+            quote = replace(quote, asks=((bids[0][0], asks[0][1]), *asks[1:]))
+        elif kind == "impossible" and asks:
+            odd = self._rng.choice(
+                ((Decimal("1.4"), asks[0][1]), (asks[0][0], Decimal(-3)), (Decimal("NaN"), Decimal(1)))
+            )
+            quote = replace(quote, asks=(odd, *asks[1:]))
+        elif kind == "other_market":
+            quote = replace(quote, market=f"{quote.market}-OTHER")
+        else:
+            return quote
+        self._weather.strike(f"book:{kind}", quote.market)
+        return quote
 
     async def market(self, market: str) -> MarketSpec:
         return await self.venue.market(market)
@@ -99,14 +125,25 @@ class Wire:
 
     async def cash(self) -> Decimal:
         await self._travel("cash")
-        return await self.venue.cash()
+        return self.answers.cash(await self.venue.cash())
 
     async def account(self) -> Account:
         return await self.venue.account()
 
     async def resolution(self, market: str) -> Resolution:
         await self._travel("resolution")
-        return await self.venue.resolution(market)
+        told = await self.venue.resolution(market)
+        kind = self._weather.drawn("payout")
+        if kind == "odd_time" and told.payout is not None:
+            told = replace(told, at=self._rng.choice((0, _BEYOND_ALL)))
+        elif kind == "impossible":
+            told = replace(told, payout=self._rng.choice((Decimal("1.5"), Decimal(-1), Decimal("NaN"))))
+        elif kind == "other_market":
+            told = Resolution(f"{market}-OTHER", Decimal(1), told.at)
+        else:
+            return told
+        self._weather.strike(f"payout:{kind}", market)
+        return told
 
     async def look_up(self, order_id: str) -> ForeignOrder:
         await self._travel("look_up")
@@ -114,10 +151,12 @@ class Wire:
 
     async def _travel(self, call: str) -> str | None:
         """The time of a read; raises `Unavailable` for one that gets no answer."""
-        fate = self._weather.fault("read", _READS, call)
+        fate = self._weather.fault("read", call)
         slow = fate == "slow" or self.down
         await asyncio.sleep((self._rng.uniform(200, 1_200) if slow else self._rng.uniform(1, 20)) / 1000)
-        if self.down or fate == "unavailable":
+        if call in self.retired:
+            raise Unavailable(f"{call}: gone; another endpoint has taken its place", "gone")
+        if self.down or self.maintenance or fate == "unavailable":
             raise Unavailable(f"the venue did not answer {call}; asking again is safe", "unavailable")
         return fate
 

@@ -21,28 +21,32 @@ from temporalio.testing import ActivityEnvironment
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
-from domain.errors import SurefootError
 from domain.evidence import Fill, FillStatus, OrderEvidence
-from domain.halt import Halt, Rule
 from domain.market import Venue
 from domain.operator import Action, OperatorCommand
-from domain.orders import OrderTicket, Purpose, Side, SubmitResult, TimeInForce
+from domain.orders import OrderTicket, Side, SubmitResult, TimeInForce
 from domain.trade import TradeRecord, TradeState
 from venues.fake import FakeVenue
 from workers.simulate.carrier import Carrier
 from workers.simulate.clock import VirtualLoop
-from workers.simulate.durable import Broken, Command, Died, History, Kind, carry
-from workers.simulate.judge_halts import Stop, forbidding
-from workers.simulate.ledgers import StormyLedger
+from workers.simulate.durable import Broken, Command, Died, Forked, History, Kind, carry
+from workers.simulate.ledgers import StormyLedger, at_once
+from workers.simulate.manners import Listing, RudeManners
 from workers.simulate.scenario import START, Happening, Plan, Scenario
+from workers.simulate.stops import Stops, words
 from workers.simulate.weather import Weather
 from workers.simulate.wire import Wire
 from workflows.state import TradeMemory
 
 RUN_ID = "simulation"
 _MOST_SECONDS = 40 * 86_400
-_CLEARED_US = 1_500_000  # an opening leaves within a second of the record that let it pass, or not at all
 _MOST_CRASHED = 60  # a trade that waits for long is replayed at each crash, from the start: time better spent elsewhere
+_FAULTS = {
+    "closed": "venue:pauses",
+    "venue down": "venue:down",
+    "maintenance": "venue:maintenance",
+    "retired": "venue:retires",
+}
 _DOWN_MS = (0, 0, 0, 0, 0, 50, 300, 2_000, 8_000)
 
 
@@ -79,6 +83,7 @@ class World:
         self._crash_rng = Random(scenario.seed ^ 0xC4A5)  # noqa: S311 - chance, not secrets
         self._crash_rate = scenario.crashes
         self._loop = VirtualLoop()
+        self._stops = Stops(self.now)
         self.weather = Weather(self._rng, scenario.rates, self.tell)
         self.ledger = StormyLedger(self.weather, self._begun)
         self.venues = {venue: self._venue(venue) for venue in scenario.specs}
@@ -88,16 +93,18 @@ class World:
         self._carrier = Carrier(self._activities(), self.weather, self.now, self._answered, self._failed)
         self.lives = [Life(plan, History(plan.intent, self)) for plan in scenario.plans]
         self._life_of = {life.plan.intent.id: life for life in self.lives}
-        self._stops: dict[str, Stop] = {}
-        self._cleared: dict[str, int] = {}
         self._sent_by: dict[str, Life] = {}
         self._happen: dict[str, Callable[..., Any]] = {
             "book": self._book,
             "flow": lambda venue, *rest: self.venues[venue].flow(*rest),
             "closed": lambda venue, market: self.venues[venue].set_open(market, False),
             "opened": lambda venue, market: self.venues[venue].set_open(market, True),
+            "cancels": self._cancels,
             "venue down": lambda venue: setattr(self.wires[venue], "down", True),
             "venue up": lambda venue: setattr(self.wires[venue], "down", False),
+            "maintenance": lambda venue: setattr(self.wires[venue], "maintenance", True),
+            "maintained": lambda venue: setattr(self.wires[venue], "maintenance", False),
+            "retired": lambda venue, call: self.wires[venue].retired.add(call),
             "ledger down": lambda: setattr(self.ledger, "down", True),
             "ledger up": lambda: setattr(self.ledger, "down", False),
             "halt": self._halt,
@@ -116,7 +123,7 @@ class World:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_until_complete(ActivityEnvironment().run(self._live))
-        except Exception as error:  # a bug of whatever kind is what a simulation is for
+        except (Exception, Broken, Forked) as error:  # a bug of whatever kind is what a simulation is for
             where = traceback.extract_tb(error.__traceback__)[-1]
             self.fail(f"{type(error).__name__}: {error} ({where.filename.rpartition('/')[2]}:{where.lineno})")
         finally:
@@ -133,6 +140,11 @@ class World:
     def fail(self, what: str) -> None:
         self.tell("BROKEN", what)
         self.broken.append(what)
+
+    @property
+    def overfilled(self) -> bool:
+        """Whether an exchange really traded more than it was signed for: nobody has reserved for that."""
+        return self.weather.counts["match:beyond_signed"] > 0
 
     # ------------------------------------------------------------------ the run
 
@@ -170,22 +182,28 @@ class World:
     def _do(self, happening: Happening) -> None:
         if self._tracing:
             self.tell("world", str(happening))
+        if happening.what in _FAULTS:
+            self.weather.strike(_FAULTS[happening.what], happening.what)
         self._happen[happening.what](*happening.details)
 
     # ------------------------------------------------------------------ what happens
 
     def _venue(self, venue: Venue) -> FakeVenue:
         scenario = self.scenario
+        names = list(scenario.specs[venue])
+        others = dict(zip(names, reversed(names), strict=True)) if len(names) == 2 else {}
         exchange = FakeVenue(
             self.now,
             scenario.specs[venue],
             scenario.cash[venue],
             venue=venue,
             word=self._word if scenario.provisional else None,
-            listing=self._listing,
+            listing=Listing(self.weather),
             filled=self._filled,
             in_collateral=venue is Venue.POLYMARKET,
             shorts=scenario.shorts,
+            averages=venue is Venue.KALSHI,
+            manners=RudeManners(venue, self.weather, others),
         )
         exchange.lag_ms, exchange.fills_lag_ms = scenario.lag_ms, scenario.fills_lag_ms
         return exchange
@@ -221,16 +239,6 @@ class World:
         self._loop.call_later(wait_ms / 1000, self._nudge, fill.client_order_id)
         return wait_ms, FillStatus.VOID if void else FillStatus.FINAL
 
-    def _listing(self, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
-        """A read of fills may miss the newest (a merge is one entry: all of it or nothing), or give them oddly."""
-        kind = self.weather.fault("listing", ("late", "twice", "shuffled"), "fills")
-        if kind == "late":
-            newest = fills[-1]
-            return () if newest.merged else fills[: len(fills) - (newest.status is not FillStatus.VOID)]
-        if kind == "twice":
-            return (*fills, fills[0])
-        return tuple(reversed(fills)) if kind else fills
-
     def _filled(self, fill: Fill) -> None:
         if self._tracing:
             words = f"{fill.side} {fill.size} {fill.market} at {fill.price} {fill.status}"
@@ -239,23 +247,25 @@ class World:
             self._nudge(fill.client_order_id)
 
     def _nudge(self, client_order_id: str) -> None:
-        """The user channel tells the trade that owns the order, unless that message is lost."""
-        if self._rng.random() < 0.2:
-            return
+        """The user channel tells the trade that owns the order: now, late, twice or never."""
+        kind = self.weather.fault("message", "the user channel")
         life = self._sent_by.get(client_order_id)
-        if life is not None:
-            self._loop.call_later(self._rng.uniform(0.001, 0.05), life.history.add, Kind.NUDGE, None)
+        if life is None or kind == "lost":
+            return
+        for _ in range(2 if kind == "twice" else 1):
+            late_s = self._rng.uniform(1, 20) if kind == "late" else self._rng.uniform(0.001, 0.05)
+            self._loop.call_later(late_s, life.history.add, Kind.NUDGE, None)
+
+    def _cancels(self, venue: Venue, market: str, keep: Decimal) -> None:
+        if self.venues[venue].cancel_resting(market, keep=keep):
+            self.weather.strike("venue:reduces" if keep else "venue:cancels", market)
 
     def _halt(self, scope: Any, target: str) -> None:
-        halt = Halt(f"h-{len(self._stops)}", scope, target, Rule.OPERATOR, "ada", "a storm", self.now())
-        self._stops[halt.id] = Stop(halt.id, str(scope), target)
-        _at_once(self.ledger.set_halt(halt))
+        at_once(self.ledger.set_halt(self._stops.set(scope, target)))
 
     def _resume(self, scope: Any, target: str) -> None:
-        for stop in list(self._stops.values()):
-            if (stop.scope, stop.target) == (str(scope), target):
-                del self._stops[stop.id]
-                _at_once(self.ledger.clear_halt(stop.id, "ada", "it is over", self.now()))
+        for halt_id in self._stops.lifted(scope, target):
+            at_once(self.ledger.clear_halt(halt_id, "ada", "it is over", self.now()))
 
     def _say(self, trade: int, action: Action) -> None:
         life = self.lives[trade]
@@ -281,7 +291,9 @@ class World:
         self._crash_rate = 1 if self.scenario.crashes >= 1 else 0
         self.ledger.down = False
         for venue, wire in self.wires.items():
-            wire.down = False
+            wire.down = wire.maintenance = False
+            wire.retired.clear()
+            wire.answers.turn_calm()
             for market in self.scenario.specs[venue]:
                 self.venues[venue].set_open(market, True)
         for n, life in enumerate(self.lives):
@@ -290,10 +302,12 @@ class World:
 
     def _pay(self) -> None:
         self.voids = {fill: min(at, self.now()) for fill, at in self.voids.items()}  # no word after payment
-        for exchange in self.venues.values():
+        paid = self.scenario.payment
+        if paid.kind:
+            self.weather.strike(paid.kind, "every market")
+        for venue, exchange in self.venues.items():
             for market in exchange.specs:
-                half = self.scenario.winner is None
-                exchange.resolve(market, "0.5" if half else str(int(market == self.scenario.winner)))
+                exchange.resolve(market, paid.payouts[venue][market])
         for life in self.lives:
             if self._rng.random() < 0.8:
                 life.history.add(Kind.NUDGE, None)
@@ -302,7 +316,7 @@ class World:
 
     def begin(self, history: History, n: int, command: Command) -> None:
         if self._tracing and command.name == "submit":
-            self.tell(self._name(history), f"sends {_words(command.arguments[0])}")
+            self.tell(self._name(history), f"sends {words(command.arguments[0])}")
         self._carrier.begin(history, n, command)
 
     def withdraw(self, history: History, n: int) -> None:
@@ -353,7 +367,8 @@ class World:
             word = "agrees" if answer.agrees else "differs"
             self.rows[f"{state} {word}{'' if answer.final else ', provisional'}"] += 1
             life = self._life_of[history.intent.id]
-            life.disagreed += not answer.agrees
+            doubted = any(seen.beyond for seen in answer.evidence)  # said to be wrong, and seen to be
+            life.disagreed += not answer.agrees and not doubted
             if answer.agrees and answer.record.state is TradeState.CLOSED:
                 life.closed_at = life.closed_at or self.now()
 
@@ -368,34 +383,12 @@ class World:
             self._end.set_result(None)
 
     def _sent(self, ticket: OrderTicket) -> None:
-        """Bytes leave. An opening must have been recorded just before, while no halt covered it."""
         self._sent_by[ticket.client_order_id] = self._life_of[ticket.intent_id]
-        cleared = self._cleared.get(ticket.client_order_id)
-        if ticket.purpose is Purpose.OPEN and (cleared is None or self.now() - cleared > _CLEARED_US):
-            halts = "; ".join(map(str, self._stops.values())) or "none in force now"
-            self.fail(f"halted: {_words(ticket)} left for the venue without a record outside every halt ({halts})")
+        if breach := self._stops.breach(ticket):
+            self.fail(f"halted: {words(ticket)} left for the venue {breach}")
 
     def _begun(self, ticket: OrderTicket) -> None:
-        if ticket.purpose is Purpose.OPEN:
-            intent = self._life_of[ticket.intent_id].plan.intent
-            places = [(leg.venue, leg.market) for leg in intent.legs]
-            if not forbidding(self._stops.values(), intent.strategy, places):
-                self._cleared[ticket.client_order_id] = self.now()
+        self._stops.recorded(ticket, self._life_of[ticket.intent_id].plan.intent)
 
     def _name(self, history: History) -> str:
         return f"trade {history.intent.id[2:8]}"
-
-
-def _words(ticket: OrderTicket) -> str:
-    return (
-        f"{ticket.purpose} {ticket.leg}{ticket.attempt} {ticket.side} {ticket.size} {ticket.market} at {ticket.limit}"
-    )
-
-
-def _at_once(coroutine: Any) -> None:
-    """Run what never really waits."""
-    try:
-        coroutine.send(None)
-    except StopIteration:
-        return
-    raise SurefootError("the ledger in memory waited where it must not")
