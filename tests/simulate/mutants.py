@@ -17,18 +17,22 @@ from domain import fees, residual
 from domain.evidence import OrderEvidence, OrderStatus, Redemption
 from domain.halt import Halt, Scope
 from domain.intent import Intent, IntentLeg
-from domain.operator import Action
+from domain.operator import Action, OperatorCommand
 from domain.orders import OrderTicket, Purpose, Side
 from domain.trade import TradeState
 from venues.fake import FakeVenue
+from workers.simulate import durable
 from workers.simulate.durable import Process
 from workers.simulate.ledgers import StormyLedger
 from workers.simulate.wire import Wire
-from workflows import lifecycle
+from workflows import lifecycle, orders
 from workflows.commands import Commands
+from workflows.driver import Driver
 from workflows.lifecycle import Trade
 from workflows.orders import Order, OrderBook, Sender
+from workflows.parked import Parked
 from workflows.repair import Repairs
+from workflows.state import Fault, TradeMemory
 from workflows.tail import Tail
 
 Patch = pytest.MonkeyPatch
@@ -46,6 +50,11 @@ def unknown_means_failed(patch: Patch) -> None:
 
 def not_listed_means_absent(patch: Patch) -> None:
     _as_seen(patch, OrderStatus.UNSEEN, OrderStatus.ABSENT)
+
+
+def copies_are_sent_without_end(patch: Patch) -> None:
+    patch.setattr(orders, "MOST_COPIES", 1_000)
+    patch.setattr(orders, "SAME_REFUSALS", 1_000)
 
 
 def absence_needs_no_grace(patch: Patch) -> None:
@@ -146,12 +155,47 @@ def a_repair_sells_too_much(patch: Patch) -> None:
     patch.setattr(Trade, "new_order", double)
 
 
+def no_net_catches_what_a_command_raises(patch: Patch) -> None:
+    """The wish that broke the code is answered as kept, and is not."""
+
+    def forget(driver: Driver, action: Action, command: OperatorCommand, fault: Fault) -> str:
+        driver._break_off(fault)
+        return "kept"
+
+    patch.setattr(Driver, "_kept", forget)
+
+
+def a_parked_trade_is_never_let_go_on(patch: Patch) -> None:
+    obey: Callable[..., str] = Parked._obey
+
+    def stay(parked: Parked, action: Action, command: OperatorCommand) -> str:
+        answer = obey(parked, action, command)
+        parked._going_on = False
+        return answer
+
+    patch.setattr(Parked, "_obey", stay)
+    patch.setattr(Parked, "resume", lambda parked, build: None)
+
+
+def what_a_parked_trade_knew_is_lost(patch: Patch) -> None:
+    def poor(memory: TradeMemory) -> TradeMemory:
+        return replace(memory, orders=memory.orders[:1])
+
+    patch.setattr(durable, "carried", poor)
+
+
+def another_orders_row_will_do(patch: Patch) -> None:
+    patch.setattr(
+        settlement, "judged_evidence", lambda ticket, seen, now: replace(seen, client_order_id=ticket.client_order_id)
+    )
+
+
 def stuck_is_the_end(patch: Patch) -> None:
     pause = Process.pause
 
     async def sleep_on(desk: Process, ms: int) -> bool:
         month = 30 * 86_400_000
-        return await pause(desk, month if desk.trade.state is TradeState.STUCK else ms)
+        return await pause(desk, month if desk.trade.memory.state is TradeState.STUCK else ms)
 
     patch.setattr(Process, "pause", sleep_on)
 
@@ -168,7 +212,7 @@ def a_wish_is_recorded_and_forgotten(patch: Patch) -> None:
 
     def nod(commands: Commands, action: Action, *rest: Any) -> str:
         answer = obey(commands, action, *rest)
-        commands.mode = None
+        commands._memory.mode = None
         return answer
 
     patch.setattr(Commands, "_obey", nod)
@@ -255,7 +299,7 @@ def nothing_is_reserved(patch: Patch) -> None:
 def closed_without_the_final_word(patch: Patch) -> None:
     async def close(tail: Tail) -> object:
         trade = tail._trade
-        trade.state, trade.outcome = TradeState.CLOSED, tail._ending()
+        trade.memory.state, trade.memory.outcome = TradeState.CLOSED, tail._ending()
         trade.final = trade.record()
         return trade.final
 
@@ -309,6 +353,7 @@ def _as_seen(patch: Patch, seen: OrderStatus, believed: OrderStatus) -> None:
 MUTANTS: tuple[Mutant, ...] = (
     unknown_means_failed,
     not_listed_means_absent,
+    copies_are_sent_without_end,
     absence_needs_no_grace,
     working_means_done,
     a_cancel_needs_no_second_look,
@@ -321,6 +366,10 @@ MUTANTS: tuple[Mutant, ...] = (
     what_stands_alone_is_left,
     a_repair_sells_too_much,
     stuck_is_the_end,
+    no_net_catches_what_a_command_raises,
+    a_parked_trade_is_never_let_go_on,
+    what_a_parked_trade_knew_is_lost,
+    another_orders_row_will_do,
     a_wish_does_not_stop_what_is_in_doubt,
     a_wish_is_recorded_and_forgotten,
     hold_holds_nothing,

@@ -47,7 +47,11 @@ def test_every_ending_every_state_and_every_kind_of_fault_occurs(tally: Tally) -
 
 
 def test_every_kind_of_fault_that_is_not_our_own_says_where_it_was_seen() -> None:
-    ours = {f"{group}:{kind}" for group in ("worker", "wire", "read", "ledger", "message") for kind in WEIGHTS[group]}
+    ours = {
+        f"{group}:{kind}"
+        for group in ("worker", "wire", "read", "ledger", "message", "life")
+        for kind in WEIGHTS[group]
+    }
     theirs = {f"{group}:{kind}" for group, kinds in WEIGHTS.items() for kind in kinds} - ours
     assert theirs <= set(RECORD)
     assert set(RECORD) <= theirs | ours
@@ -74,7 +78,9 @@ def test_a_seed_that_once_found_something_finds_nothing_any_more(seed: int) -> N
 def test_equal_seeds_run_equally_traced_or_not() -> None:
     for seed in range(30):
         (first, _), (again, _) = run_one(seed), run_one(seed, trace=True)
-        assert [life.history.commands for life in first.lives] == [life.history.commands for life in again.lives]
+        assert [life.history.every_command() for life in first.lives] == [
+            life.history.every_command() for life in again.lives
+        ]
         assert [life.history.record for life in first.lives] == [life.history.record for life in again.lives]
         assert first.weather.counts == again.weather.counts
 
@@ -86,6 +92,24 @@ def test_a_world_that_crashes_at_every_await_is_replayed_from_its_history_each_t
     world, wrong = run_world(replace(crashing, rates={}))
     assert wrong == []
     assert world.crashes >= min(len(world.lives[0].history.commands), 60) - 1
+
+
+def test_a_trade_whose_own_code_raises_is_parked_and_goes_on_from_what_it_knew() -> None:
+    parked = 0
+    for seed in range(40):
+        world, wrong = run_world(replace(make(seed), rates={"life": 0.1}))
+        assert wrong == []
+        parked += sum(life.history.run for life in world.lives if life.broken_on_purpose)
+    assert parked > 20
+
+
+def test_a_history_that_grows_long_goes_on_in_a_run_of_its_own() -> None:
+    renewed = 0
+    for seed in range(40):
+        world, wrong = run_world(replace(make(seed), rates={}, longest=10))
+        assert wrong == []
+        renewed += world.weather.counts["life:renewed"]
+    assert renewed > 20
 
 
 def test_a_trace_tells_the_plan_every_event_and_what_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,11 +150,13 @@ def test_a_refused_wish_leaves_no_trace_in_the_history_and_is_refused_again_on_r
     for seed in range(400):
         world, _ = run_one(seed)
         for life in world.lives:
-            refused = [event for event in life.history.events if event.refused]
+            refused = [event for event in life.history.every_event() if event.refused]
             record = life.history.record
             if refused and record is not None:
                 heard.append(record)
-                taken = [e for e in life.history.events if isinstance(e.value, tuple) and e.seen_at and not e.refused]
+                taken = [
+                    e for e in life.history.every_event() if isinstance(e.value, tuple) and e.seen_at and not e.refused
+                ]
                 assert len(record.commands) == len(taken)
                 assert all(isinstance(e.value[1], OperatorCommand) for e in taken)
     assert heard

@@ -66,7 +66,7 @@ class Tally:
         """Add one world that has run."""
         self.seeds += 1
         self.trades += len(world.lives)
-        self.commands += sum(len(life.history.commands) for life in world.lives)
+        self.commands += sum(len(life.history.every_command()) for life in world.lives)
         self.crashes += world.crashes
         self.outcomes.update(_outcome(life.history.record) for life in world.lives)
         self.faults += world.weather.counts

@@ -27,12 +27,13 @@ from domain.requests import (
     SettleRequest,
     SubmitRequest,
 )
-from workers.simulate.durable import PAUSE, Command, History, Kind
+from workers.simulate.durable import PAUSE, Broken, Command, History, Kind
 from workers.simulate.weather import Weather
 
 _LOST_WORKER_MS = 2_000
 _READ_BUDGET_MS = 30_000
 _QUOTE_BUDGET_MS = 2_000
+_MOST_ATTEMPTS = 5_000
 _RETRY_FIRST_MS, _RETRY_SLOWEST_MS = 100, 2_000
 
 Activity = Callable[[Any], Awaitable[Any]]
@@ -108,7 +109,7 @@ class Carrier:
     async def _until_done(self, name: str, request: Any, budget_ms: int | None) -> tuple[bool, Any]:
         until = None if budget_ms is None else self._clock() + budget_ms * 1000
         wait_ms = _RETRY_FIRST_MS
-        while True:
+        for _ in range(_MOST_ATTEMPTS):
             left_ms = _LOST_WORKER_MS if until is None else max((until - self._clock()) // 1000, 0)
             done, answer = await self._attempt(name, request, min(_LOST_WORKER_MS, left_ms))
             if done:
@@ -117,6 +118,7 @@ class Carrier:
                 return False, None
             await asyncio.sleep(wait_ms / 1000)
             wait_ms = min(wait_ms * 2, _RETRY_SLOWEST_MS)
+        raise Broken(f"{name} was asked {_MOST_ATTEMPTS} times and never answered")
 
     async def _attempt(self, name: str, request: Any, lost_ms: int) -> tuple[bool, Any]:
         """One execution on one worker: whether an answer came back, and which."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 WEIGHTS: dict[str, dict[str, int]] = {
     "worker": {"dies_before": 1, "dies_during": 1, "dies_after": 1, "frozen": 1},
+    "life": {"raises": 1, "a_command_raises": 1, "renewed": 1},
     "ledger": {"away": 1, "slow": 1, "stuck": 1},
     "wire": {"lost": 1, "answer_lost": 1, "late": 2, "twice": 1, "limited": 1, "refused": 2, "slow": 1},
     "read": {"unavailable": 2, "slow": 2},
@@ -124,8 +125,12 @@ RECORD: dict[str, str] = {
 }
 
 
+_ELSEWHERE = frozenset({"a_command_raises", "renewed"})
+"""Kinds that are not drawn with their group: a message brings them, or a long history."""
+
+
 def _drawn(group: str) -> tuple[str, ...]:
-    return tuple(kind for kind, weight in WEIGHTS[group].items() for _ in range(weight))
+    return tuple(kind for kind, n in WEIGHTS[group].items() if kind not in _ELSEWHERE for _ in range(n))
 
 
 DRAWN: dict[str, tuple[str, ...]] = {group: _drawn(group) for group in WEIGHTS}

@@ -13,6 +13,7 @@ from domain.market import Venue
 D = Decimal
 _OURS = ("worker", "wire", "read", "ledger")
 _THEIRS = ("listing", "answer", "book", "payout", "balance")
+_MISTAKES = (0.0, 0.0, 0.0, 0.01, 0.05)
 _SELDOM = (0.0, 0.0, 0.0, 0.02, 0.1, 0.25, 0.5)
 _OFTEN = (0.0, 0.1, 0.3, 0.6)
 _MESSAGES = (0.0, 0.2, 0.2, 0.5)
@@ -29,7 +30,7 @@ class Payment:
 
 def rates(rng: Random) -> dict[str, float]:
     """Chances by group. Fills at several prices and messages that are lost are no storm: they always may happen."""
-    always = {"match": rng.choice(_OFTEN), "message": rng.choice(_MESSAGES)}
+    always = {"match": rng.choice(_OFTEN), "message": rng.choice(_MESSAGES), "life": rng.choice(_MISTAKES)}
     if rng.random() < 0.2:
         return always
     return always | {group: rng.choice(_SELDOM) for group in (*_OURS, *_THEIRS)}

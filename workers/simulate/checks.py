@@ -7,10 +7,12 @@
     | closed      | every trade is closed, with an outcome, and every order of it settled                        |
     | truth       | the record's shares are those of the venue's fills                                           |
     | nothing_new | no new order reaches a venue after the trade has closed                                      |
-    | bounded     | no repair is larger than what stood alone when it was decided                                |
+    | bounded     | no repair is larger than what stood alone when it was decided; no order leaves more than     |
+    |             | eight times unless a person asks                                                             |
     | budget      | the loss is within the budget, unless a person asked: save by what a choice counted on a     |
     |             | fill to bring that the venue voided afterwards, and by what cannot be sold since a person    |
     |             | sold it by hand                                                                              |
+    | heard       | every wish that was taken is on record, whatever the code then did                           |
     | obeyed      | nothing is bought after an unwind was asked for, nothing sent while holding                  |
     | solvent     | no venue's cash was ever below zero, unless a person traded by hand: save by the collateral  |
     |             | of shares that were sold and whose purchase the venue voided afterwards                      |
@@ -44,6 +46,7 @@ _ZERO = Decimal(0)
 T = TypeVar("T")
 _ENDED = frozenset({TradeState.STUCK, TradeState.SETTLING, TradeState.CLOSED, TradeState.HEDGED, TradeState.MISSED})
 _FEE_UNIT = Decimal("0.0001")
+_MOST_COPIES = 8  # of one order, as long as no person asks for more
 _SLACK_MS = 60_000  # waits between looks, calls that take their time, retries
 
 
@@ -80,9 +83,14 @@ def _trade(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
     yield from _bounded(world, life, fills)
     asked = [
         (n, event.value[0])
-        for n, event in enumerate(life.history.events)
+        for n, event in enumerate(life.history.every_event())
         if event.kind is Kind.SAID and not event.refused and event.seen_at
     ]
+    if len(asked) != len(record.commands):
+        yield f"heard: {len(asked)} wishes were taken, the record has {len(record.commands)}"
+    for order in record.orders if not asked else ():
+        if (copies := world.copies[order.ticket.client_order_id]) > _MOST_COPIES:
+            yield f"bounded: {order.ticket} left {copies} times"
     yield from _obeyed(life, asked)
     yield from limits(world, life, fills, asked=bool(asked))
     early = (world.scenario.paid_early and record.residual) or world.overfilled
@@ -162,7 +170,7 @@ def _bounded(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
     """By the venue's fills when the order was decided. What it had taken back by then, and what a person traded by
     hand, the trade may have known of or not."""
     seen: set[str] = set()
-    for command in life.history.commands:
+    for command in life.history.every_command():
         if command.name != "submit":
             continue
         ticket: OrderTicket = command.arguments[0]
@@ -199,7 +207,7 @@ def _obeyed(life: Life, asked: list[tuple[int, Action]]) -> Iterator[str]:
     if not asked:
         return
     seen: set[str] = set()
-    for command in life.history.commands:
+    for command in life.history.every_command():
         if command.name != "submit":
             continue
         ticket: OrderTicket = command.arguments[0]

@@ -13,8 +13,9 @@ to do: before that, a crash loses it, and the same events are taken up again lat
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -27,6 +28,7 @@ from domain.orders import Guard, OrderTicket, Quote, SubmitResult
 from domain.requests import LookUp, Position, Settlement
 from domain.trade import TradeRecord
 from workflows.driver import Driver
+from workflows.lifecycle import Trade
 from workflows.state import EDITION, Fault, TradeMemory, carried
 
 PAUSE = "pause"
@@ -44,6 +46,10 @@ class Died(BaseException):
 class Forked(BaseException):
     """A replay did something else than its history says: on Temporal the trade would be stuck for good. Nothing that
     a trade raises: no net of its own may catch it."""
+
+
+class Injected(RuntimeError):
+    """A mistake in the trade's code, put there by the simulator."""
 
 
 class Broken(BaseException):
@@ -66,13 +72,15 @@ class Kind(StrEnum):
     TIMER = "timer"
     SAID = "said"  # by a person: (action, command)
     NUDGE = "nudge"  # the venue's user channel spoke of an order
+    RESUME = "resume"  # a worker with other code has started: its build
 
 
 @dataclass(slots=True)
 class Event:
     """What reached the history: the answer to command `n`, its timer, or a message (n = −1).
 
-    `seen_at` is the workflow time at which a process took it up; `refused` that the validator let it not pass.
+    `seen_at` is the workflow time at which a process took it up; `refused` that the validator let it not pass; `breaks`
+    that the trade's own code raises over it.
     """
 
     kind: Kind
@@ -80,6 +88,7 @@ class Event:
     value: Any
     seen_at: int = 0
     refused: str = ""
+    breaks: bool = False
 
 
 class Server(Protocol):
@@ -97,6 +106,14 @@ class Server(Protocol):
 
     def dies(self, history: History, where: str) -> int | None:
         """Milliseconds for which the process is down if it dies here (asked, recorded, answered); None if not."""
+        ...
+
+    def breaks(self, history: History, event: Event) -> bool:
+        """Whether the life raises over this event."""
+        ...
+
+    def longest(self, history: History) -> int:
+        """After how many commands a history is long, and the trade goes on in a run of its own."""
         ...
 
     def continued(self, history: History, memory: TradeMemory) -> None:
@@ -142,6 +159,18 @@ class History:
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
 
+    def every_event(self) -> list[Event]:
+        """Of all runs, oldest first."""
+        return [event for _, events in self.past for event in events] + self.events
+
+    def every_command(self) -> list[Command]:
+        """The same; `after` counts the events of all runs."""
+        found, before = list[Command](), 0
+        for commands, events in [*self.past, (self.commands, self.events)]:
+            found += [replace(command, after=command.after + before) for command in commands]
+            before += len(events)
+        return found
+
     async def news(self) -> None:
         """Wait for an event that no process has taken up."""
         self._news = asyncio.get_running_loop().create_future()
@@ -160,8 +189,10 @@ class History:
 class Process:
     """One life of a trade's process: a `workflows.desk.Desk` on the history, first replaying, then living."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, *, replay: bool = False) -> None:
+        """`replay` is one that must find everything in the history."""
         self._history = history
+        self._replay = replay
         self._server = history.server
         self._asked = 0
         self.cursor = 0
@@ -193,7 +224,7 @@ class Process:
         return "simulated"
 
     def history_is_long(self) -> bool:
-        return False
+        return self._asked >= self._server.longest(self._history)
 
     async def pause(self, ms: int) -> bool:
         if self._messages == self._heard:
@@ -260,6 +291,8 @@ class Process:
             if (known.name, known.arguments) != (name, arguments):
                 raise Forked(f"command {n} was {known.name}{known.arguments}; replayed it is {name}{arguments}")
             return n
+        if self._replay:
+            raise Forked(f"the history ends with command {n - 1}; replayed there is one more, {name}{arguments}")
         self._die("asked")
         history.command(Command(name, arguments, self._now, self.cursor))
         history.kept = self.cursor
@@ -274,6 +307,8 @@ class Process:
                     self._server.withdraw(history, n)
                 return None
             if self.cursor == len(history.events):
+                if self._replay:
+                    raise Forked(f"replayed, command {n} is waited for at the end of the history")
                 history.kept = self.cursor
                 await history.news()
                 continue
@@ -281,9 +316,12 @@ class Process:
             if self.cursor >= history.kept:
                 self._die("answered")
                 event.seen_at = self._server.now()
+                event.breaks = isinstance(self.trade.carried, Trade) and self._server.breaks(history, event)
             self.cursor += 1
             self._now = event.seen_at
             if event.n == n:
+                if event.breaks:
+                    raise Injected("a mistake in the trade's code")
                 return event.value
             if event.n < 0:
                 self._hear(event, old=self.cursor <= history.kept)
@@ -291,7 +329,9 @@ class Process:
     def _hear(self, event: Event, *, old: bool) -> None:
         """A message, as `workflows.trade` takes it: an update passes its validator or leaves no trace, a signal is
         always heard."""
-        if event.kind is Kind.NUDGE:
+        if event.kind in (Kind.NUDGE, Kind.RESUME):
+            if event.kind is Kind.RESUME:
+                self.trade.resume(event.value)
             self._messages += 1
             return
         action: Action = event.value[0]
@@ -305,7 +345,8 @@ class Process:
             raise Forked(f"{action} was {event.refused or 'taken'}; replayed it is {refused or 'taken'}")
         event.refused = refused
         if not refused:
-            self.trade.take(action, command)
+            with _broken(self.trade.carried) if event.breaks else nullcontext():
+                self.trade.take(action, command)
         elif action is Action.FORCE_FLAT:
             self.trade.signalled(action, command)
         else:
@@ -316,6 +357,20 @@ class Process:
         down_ms = self._server.dies(self._history, where)
         if down_ms is not None:
             raise Died(down_ms)
+
+
+@contextmanager
+def _broken(carried: Any) -> Iterator[None]:
+    """The code that obeys a command raises."""
+
+    def take(action: Action, command: OperatorCommand) -> str:
+        raise Injected(f"a mistake in the code that obeys {action}")
+
+    carried.take = take
+    try:
+        yield
+    finally:
+        del carried.take
 
 
 async def carry(history: History, died: Callable[[Died], None]) -> TradeRecord:
@@ -339,7 +394,7 @@ async def carry(history: History, died: Callable[[Died], None]) -> TradeRecord:
 
 
 async def _replay(history: History, end: TradeRecord | TradeMemory) -> None:
-    again = Process(history)
+    again = Process(history, replay=True)
     replayed = await again.run()
     if replayed != end:
         raise Forked(f"the whole history replays to another end: {replayed}, not {end}")

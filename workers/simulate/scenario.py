@@ -29,6 +29,7 @@ _NO_FEES = FeeSchedule(taker=D(0))
 _WHOLE_CENTS = FeeSchedule(unit=D("0.01"), maker=D("0.0175"))
 _POWER = FeeSchedule(taker=D("0.05"), unit=D("0.000001"), model=FeeModel.POLYMARKET)
 _SECOND = 1_000
+_LONG = 3_000
 
 Levels = tuple[tuple[Decimal, Decimal], ...]
 
@@ -59,7 +60,7 @@ class Scenario:
 
     `crashes` is the chance that a process dies at any one await; 1: exactly once at every await. `rates` are those of
     `workers.simulate.weather`. `void_rate` is the chance that the venue takes a provisional fill back. Without `shorts`
-    the venues refuse to sell what is not held.
+    the venues refuse to sell what is not held. A history of `longest` commands is long.
     """
 
     seed: int
@@ -78,6 +79,7 @@ class Scenario:
     payment: Payment
     paid_early: bool
     shorts: bool
+    longest: int
 
     def best_offers(self, venue: Venue, market: str, side: Side) -> list[Decimal]:
         """The best price on `side` in each book of a market before the calm."""
@@ -149,6 +151,7 @@ class _Maker:
             payment=payment(rng, self.venues, self.names),
             paid_early=self.paid_early,
             shorts=short or len(self.venues) == 2 or (self.venues == (Venue.KALSHI,) and rng.random() < 0.6),
+            longest=rng.choice((*[_LONG] * 9, 20, 60)),
         )
 
     def _where(self) -> tuple[Venue, ...]:

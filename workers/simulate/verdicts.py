@@ -42,7 +42,7 @@ def limits(world: World, life: Life, fills: Sequence[Fill], *, asked: bool) -> I
     if asked or world.hands or world.overfilled or any(fill.status is FillStatus.VOID for fill in fills):
         return
     seen: set[str] = set()
-    for command in life.history.commands:
+    for command in life.history.every_command():
         if command.name != "submit":
             continue
         ticket: OrderTicket = command.arguments[0]

@@ -25,6 +25,9 @@ class Weather:
         """What markets are said to have paid is wrong now and then even so: only then do they pay at all."""
         self._rates = {group: rate for group, rate in self._rates.items() if group == "payout"}
 
+    def rate(self, group: str) -> float:
+        return self._rates.get(group, 0.0)
+
     def drawn(self, group: str) -> str | None:
         """A kind of the group, or None: mostly the latter. Nothing is drawn where the group's rate is zero. It has
         not happened yet: what strikes nothing is not counted."""

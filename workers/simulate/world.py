@@ -29,7 +29,8 @@ from domain.trade import TradeRecord, TradeState
 from venues.fake import FakeVenue
 from workers.simulate.carrier import Carrier
 from workers.simulate.clock import VirtualLoop
-from workers.simulate.durable import Broken, Command, Died, Forked, History, Kind, carry
+from workers.simulate.durable import Broken, Command, Died, Event, Forked, History, Kind, carry
+from workers.simulate.fates import Fates
 from workers.simulate.ledgers import StormyLedger, at_once
 from workers.simulate.manners import Listing, RudeManners
 from workers.simulate.scenario import START, Happening, Plan, Scenario
@@ -40,14 +41,12 @@ from workflows.state import TradeMemory
 
 RUN_ID = "simulation"
 _MOST_SECONDS = 40 * 86_400
-_MOST_CRASHED = 60  # a trade that waits for long is replayed at each crash, from the start: time better spent elsewhere
 _FAULTS = {
     "closed": "venue:pauses",
     "venue down": "venue:down",
     "maintenance": "venue:maintenance",
     "retired": "venue:retires",
 }
-_DOWN_MS = (0, 0, 0, 0, 0, 50, 300, 2_000, 8_000)
 
 
 @dataclass(slots=True)
@@ -57,7 +56,7 @@ class Life:
     plan: Plan
     history: History
     states: list[tuple[int, TradeState, Decimal]] = field(default_factory=list)
-    deaths: set[int] = field(default_factory=set)
+    deaths: set[tuple[int, int]] = field(default_factory=set)
     down_ms: int = 0
     disagreed: int = 0
     closed_at: int | None = None
@@ -75,20 +74,20 @@ class World:
         self.transitions: Counter[str] = Counter()
         self.rows: Counter[str] = Counter()
         self.crashes = 0
+        self.copies: Counter[str] = Counter()
         self.by_hand: dict[int, list[tuple[Venue, str]]] = {}
         self.hands: set[str] = set()
         self.voids: dict[tuple[Venue, str], int] = {}
         self._tracing = trace
-        self._rng = Random(scenario.seed ^ 0x5EED)  # noqa: S311 - chance, not secrets
-        self._crash_rng = Random(scenario.seed ^ 0xC4A5)  # noqa: S311 - chance, not secrets
-        self._crash_rate = scenario.crashes
-        self._loop = VirtualLoop()
+        self.rng = Random(scenario.seed ^ 0x5EED)  # noqa: S311 - chance, not secrets
+        self._fates = Fates(self)
+        self.loop = VirtualLoop()
         self._stops = Stops(self.now)
-        self.weather = Weather(self._rng, scenario.rates, self.tell)
+        self.weather = Weather(self.rng, scenario.rates, self.tell)
         self.ledger = StormyLedger(self.weather, self._begun)
         self.venues = {venue: self._venue(venue) for venue in scenario.specs}
         self.wires = {
-            venue: Wire(exchange, self.weather, self._rng, self._sent) for venue, exchange in self.venues.items()
+            venue: Wire(exchange, self.weather, self.rng, self._sent) for venue, exchange in self.venues.items()
         }
         self._carrier = Carrier(self._activities(), self.weather, self.now, self._answered, self._failed)
         self.lives = [Life(plan, History(plan.intent, self)) for plan in scenario.plans]
@@ -109,29 +108,29 @@ class World:
             "ledger up": lambda: setattr(self.ledger, "down", False),
             "halt": self._halt,
             "resume": self._resume,
-            "say": self._say,
+            "say": self.say,
             "by hand": self._by_hand,
             "calm": self._calm,
             "pay": self._pay,
         }
 
     def now(self) -> int:
-        return START + round(self._loop.time() * 1_000_000)
+        return START + round(self.loop.time() * 1_000_000)
 
     def run(self) -> None:
         """Until every trade has closed. What is wrong on the way or afterwards is in `broken`."""
-        asyncio.set_event_loop(self._loop)
+        asyncio.set_event_loop(self.loop)
         try:
-            self._loop.run_until_complete(ActivityEnvironment().run(self._live))
+            self.loop.run_until_complete(ActivityEnvironment().run(self._live))
         except (Exception, Broken, Forked) as error:  # a bug of whatever kind is what a simulation is for
             where = traceback.extract_tb(error.__traceback__)[-1]
             self.fail(f"{type(error).__name__}: {error} ({where.filename.rpartition('/')[2]}:{where.lineno})")
         finally:
-            for task in asyncio.all_tasks(self._loop):
+            for task in asyncio.all_tasks(self.loop):
                 task.cancel()
-            self._loop.run_until_complete(asyncio.sleep(0))
+            self.loop.run_until_complete(asyncio.sleep(0))
             asyncio.set_event_loop(None)
-            self._loop.close()
+            self.loop.close()
 
     def tell(self, who: str, what: str) -> None:
         if self._tracing:
@@ -149,21 +148,21 @@ class World:
     # ------------------------------------------------------------------ the run
 
     async def _live(self) -> None:
-        self._end: asyncio.Future[None] = self._loop.create_future()
+        self._end: asyncio.Future[None] = self.loop.create_future()
         for venue, cash in self.scenario.cash.items():
             await self.ledger.record_opening(venue, cash, START - 1)
         for happening in self.scenario.happenings:
             if happening.at_ms == 0:
                 self._do(happening)
             else:
-                self._loop.call_later(happening.at_ms / 1000, self._do, happening)
-        trades = [self._loop.create_task(self._trade(life)) for life in self.lives]
+                self.loop.call_later(happening.at_ms / 1000, self._do, happening)
+        trades = [self.loop.create_task(self._trade(life)) for life in self.lives]
         for trade in trades:
             trade.add_done_callback(self._one_ended)
         done, _ = await asyncio.wait([self._end], timeout=_MOST_SECONDS)
         if not done:
             standing = ", ".join(
-                f"{self._name(life.history)} {life.states[-1][1]}" for life in self.lives if life.states
+                f"{self.name(life.history)} {life.states[-1][1]}" for life in self.lives if life.states
             )
             raise Broken(f"not every trade has closed after {_MOST_SECONDS} s: {standing}")
         self._end.result()
@@ -174,10 +173,10 @@ class World:
         def died(death: Died) -> None:
             life.down_ms += death.down_ms
             self.crashes += 1
-            self.tell(self._name(life.history), f"its process dies; the next one in {death.down_ms} ms")
+            self.tell(self.name(life.history), f"its process dies; the next one in {death.down_ms} ms")
 
         await carry(life.history, died)
-        self.tell(self._name(life.history), "has ended")
+        self.tell(self.name(life.history), "has ended")
 
     def _do(self, happening: Happening) -> None:
         if self._tracing:
@@ -231,12 +230,12 @@ class World:
     def _word(self, fill: Fill) -> tuple[int, FillStatus]:
         """The venue's final word on a fill: soon, as a rule good, and always before its market pays."""
         calm = self.now() >= START + self.scenario.calm_ms * 1000
-        void = not calm and self._rng.random() < self.scenario.void_rate
-        wait_ms = self._rng.choice((20, 400, 3_000, 20_000))
+        void = not calm and self.rng.random() < self.scenario.void_rate
+        wait_ms = self.rng.choice((20, 400, 3_000, 20_000))
         if void:
             self.voids[fill.venue, fill.trade_id] = fill.at + wait_ms * 1000
             self.weather.strike("venue:void", f"fill {fill.trade_id}")
-        self._loop.call_later(wait_ms / 1000, self._nudge, fill.client_order_id)
+        self.loop.call_later(wait_ms / 1000, self._nudge, fill.client_order_id)
         return wait_ms, FillStatus.VOID if void else FillStatus.FINAL
 
     def _filled(self, fill: Fill) -> None:
@@ -253,8 +252,8 @@ class World:
         if life is None or kind == "lost":
             return
         for _ in range(2 if kind == "twice" else 1):
-            late_s = self._rng.uniform(1, 20) if kind == "late" else self._rng.uniform(0.001, 0.05)
-            self._loop.call_later(late_s, life.history.add, Kind.NUDGE, None)
+            late_s = self.rng.uniform(1, 20) if kind == "late" else self.rng.uniform(0.001, 0.05)
+            self.loop.call_later(late_s, life.history.add, Kind.NUDGE, None)
 
     def _cancels(self, venue: Venue, market: str, keep: Decimal) -> None:
         if self.venues[venue].cancel_resting(market, keep=keep):
@@ -267,7 +266,7 @@ class World:
         for halt_id in self._stops.lifted(scope, target):
             at_once(self.ledger.clear_halt(halt_id, "ada", "it is over", self.now()))
 
-    def _say(self, trade: int, action: Action) -> None:
+    def say(self, trade: int, action: Action) -> None:
         life = self.lives[trade]
         if action is not Action.ADOPT:
             life.history.add(Kind.SAID, (action, OperatorCommand("ada", "as seen from here")))
@@ -288,7 +287,7 @@ class World:
         """Nothing goes wrong from here on, except that who dies at every await goes on dying. Whoever was told to hold
         is told to go on."""
         self.weather.turn_calm()
-        self._crash_rate = 1 if self.scenario.crashes >= 1 else 0
+        self._fates.turn_calm()
         self.ledger.down = False
         for venue, wire in self.wires.items():
             wire.down = wire.maintenance = False
@@ -297,8 +296,9 @@ class World:
             for market in self.scenario.specs[venue]:
                 self.venues[venue].set_open(market, True)
         for n, life in enumerate(self.lives):
-            if life.history.record is None and any(e.kind is Kind.SAID for e in life.history.events):
-                self._say(n, Action.RETRY)
+            asked = any(event.kind is Kind.SAID for event in life.history.every_event())
+            if life.history.record is None and (asked or life.broken_on_purpose):
+                self.say(n, Action.RETRY)
 
     def _pay(self) -> None:
         self.voids = {fill: min(at, self.now()) for fill, at in self.voids.items()}  # no word after payment
@@ -309,37 +309,30 @@ class World:
             for market in exchange.specs:
                 exchange.resolve(market, paid.payouts[venue][market])
         for life in self.lives:
-            if self._rng.random() < 0.8:
+            if self.rng.random() < 0.8:
                 life.history.add(Kind.NUDGE, None)
 
     # ------------------------------------------------------------------ the server of the histories
 
     def begin(self, history: History, n: int, command: Command) -> None:
         if self._tracing and command.name == "submit":
-            self.tell(self._name(history), f"sends {words(command.arguments[0])}")
+            self.tell(self.name(history), f"sends {words(command.arguments[0])}")
         self._carrier.begin(history, n, command)
 
     def withdraw(self, history: History, n: int) -> None:
         self._carrier.withdraw(history, n)
 
     def dies(self, history: History, where: str) -> int | None:
-        if not self._crash_rate:
-            return None
-        life, rng = self._life_of[history.intent.id], self._crash_rng
-        if len(history.commands) > _MOST_CRASHED:
-            return None
-        if self._crash_rate < 1:
-            return rng.choice(_DOWN_MS) if rng.random() < self._crash_rate else None
-        n = len(history.commands) + (where == "asked")  # the same await, before and after it is recorded
-        if n in life.deaths or (where != "answered" and rng.random() < 0.6):
-            return None
-        life.deaths.add(n)
-        return 0
+        return self._fates.dies(self._life_of[history.intent.id], where)
+
+    def breaks(self, history: History, event: Event) -> bool:
+        return self._fates.breaks(self._life_of[history.intent.id], event)
+
+    def longest(self, history: History) -> int:
+        return self.scenario.longest
 
     def continued(self, history: History, memory: TradeMemory) -> None:
-        """No life may raise anything here: what parks it is a find."""
-        if memory.fault is not None and not self._life_of[history.intent.id].broken_on_purpose:
-            self.fail(f"{self._name(history)} was parked: {memory.fault.text}")
+        self._fates.continued(self._life_of[history.intent.id], memory)
 
     def shown(self, history: History, record: TradeRecord) -> None:
         life = self._life_of[history.intent.id]
@@ -349,7 +342,7 @@ class World:
         life.states.append((self.now(), record.state, record.residual))
         if self._tracing:
             for step in record.steps[life.told :]:
-                self.tell(self._name(history), f"{step.state}: {step.text}")
+                self.tell(self.name(history), f"{step.state}: {step.text}")
             life.told = len(record.steps)
 
     def _answered(self, history: History, command: Command, answer: Any) -> None:
@@ -358,7 +351,7 @@ class World:
             result: SubmitResult = answer
             self.rows[f"{command.arguments[0].purpose} {result.verdict}"] += 1
             if self._tracing:
-                self.tell(self._name(history), f"hears {result.verdict} {result.code} {result.filled}")
+                self.tell(self.name(history), f"hears {result.verdict} {result.code} {result.filled}")
         elif name == "evidence":
             seen: OrderEvidence | None = answer
             self.rows[f"{command.arguments[0].purpose} unsettled, {seen.status if seen else 'not answered'}"] += 1
@@ -384,11 +377,12 @@ class World:
 
     def _sent(self, ticket: OrderTicket) -> None:
         self._sent_by[ticket.client_order_id] = self._life_of[ticket.intent_id]
+        self.copies[ticket.client_order_id] += 1
         if breach := self._stops.breach(ticket):
             self.fail(f"halted: {words(ticket)} left for the venue {breach}")
 
     def _begun(self, ticket: OrderTicket) -> None:
         self._stops.recorded(ticket, self._life_of[ticket.intent_id].plan.intent)
 
-    def _name(self, history: History) -> str:
+    def name(self, history: History) -> str:
         return f"trade {history.intent.id[2:8]}"
