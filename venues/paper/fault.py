@@ -42,6 +42,7 @@
 | retry | of `settlement`: mined at the second try | |
 | late | of `settlement`: mined `ms` later | ms |
 | cached | of `settlement`: balances stay as they were for `ms`, or until the client asks for the update | ms |
+| company | of `making` (Polymarket): our resting order has a part of a larger trade, another maker the rest | |
 | renumber | of `feed` (Kalshi): the subscription numbers anew, beginning with a snapshot | |
 | payout | of `payout`: the market pays `value` whatever was declared | value |
 
@@ -94,12 +95,18 @@ Action = Literal[
     "merge",
     "retry",
     "cached",
+    "company",
     "renumber",
     "payout",
 ]
 _FRAMES = ("drop", "duplicate", "reorder", "malformed", "late")
-SETTLEMENT, FEED, PAYOUT = "settlement", "feed", "payout"
-_ELSEWHERE = {SETTLEMENT: ("fail", "retry", "late", "cached"), FEED: ("renumber",), PAYOUT: ("payout",)}
+SETTLEMENT, MAKING, FEED, PAYOUT = "settlement", "making", "feed", "payout"
+_ELSEWHERE = {
+    SETTLEMENT: ("fail", "retry", "late", "cached"),
+    MAKING: ("company",),
+    FEED: ("renumber",),
+    PAYOUT: ("payout",),
+}
 """Events that are no frames, and all that can happen to them."""
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)

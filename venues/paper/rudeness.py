@@ -43,6 +43,7 @@ HARMLESS: tuple[_Row, ...] = (
     (0.10, {"venue": "polymarket", "event": "settlement"}, {"do": "late", "ms": 1500}),
     (0.05, {"venue": "polymarket", "event": "settlement"}, {"do": "retry"}),
     (0.05, {"venue": "polymarket", "event": "settlement"}, {"do": "cached", "ms": 2000}),
+    (0.30, {"venue": "polymarket", "event": "making"}, {"do": "company"}),
 )
 HARSH: tuple[_Row, ...] = (
     (0.010, {"request": "place_order"}, {"do": "refuse"}),

@@ -16,7 +16,7 @@ import pytest
 
 from domain.errors import Unavailable
 from domain.evidence import OrderStatus
-from domain.orders import Purpose, Side, SubmitResult, Verdict
+from domain.orders import Purpose, Side, SubmitResult, TimeInForce, Verdict
 from tests.venues.paper.polymarket.clob import KEY, NO, YES, Trader, session
 from tests.venues.polymarket.test_paper import Desk
 from venues.paper.playback import Spec
@@ -116,6 +116,16 @@ async def test_a_wrong_answer_is_not_believed_and_evidence_says_what_was_matched
         assert result.verdict is not Verdict.REJECTED
         assert result.filled in (0, 10), result
         assert (await patient(desk, ticket, result)).filled == 10
+
+
+async def test_of_a_trade_shared_with_another_maker_the_own_part_alone_is_booked(tmp_path: Path) -> None:
+    async with rude_desk(tmp_path / "paper", "0", 1) as desk:
+        ticket = desk.ticket(size=D(10), limit=D("0.48"), tif=TimeInForce.GTC)
+        result = await desk.client.submit(ticket)
+        await desk.admin("/faults", [{"match": {"event": "making"}, "do": "company"}])
+        await desk.admin("/polymarket/print", {"token": YES, "side": "SELL", "price": "0.48", "size": "10"})
+        seen = await patient(desk, ticket, result)
+        assert [(fill.size, fill.gross, fill.fee) for fill in seen.fills] == [(10, D("4.80"), 0)]
 
 
 async def test_the_account_of_a_rude_exchange_adds_up_once_its_caches_are_read_again(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ class Clob:
         self.applied = 0
         self.listener: ClobListener | None = None
         self.choose_destiny: Callable[[ClobOrder], Destiny] = lambda order: Destiny()
+        self.has_company: Callable[[ClobOrder], bool] = lambda order: False
         self.caches = Caches()
         self._clock = clock
         self._last = 0
@@ -227,13 +228,15 @@ class Clob:
         now = self.now()
         parts = tuple(Part(market.in_book(order.token, take.price), take.size) for take in takes)
         size = sum(part.size for part in parts)
-        fee = sum(taker_fee(market, part.price, part.size) for part in parts) if taker else 0
+        fee = _fee(market, parts) if taker else 0
         value = sum(part.size * part.price // ONE for part in parts)
         bought = order.side == "BUY"
         trade_id = str(uuid.uuid5(_IDS, f"{order.order_id}/{len(order.trades)}"))
         self._trade_seq += 1
         meeting = Meeting(order, market, trade_id, parts)
-        other = (taking if taker else making)(meeting, cross=self._trade_seq % 2 == 0)
+        cross = self._trade_seq % 2 == 0
+        company = not taker and self.has_company(order)
+        other = taking(meeting, cross=cross) if taker else making(meeting, cross=cross, company=company)
         destiny = self.choose_destiny(order)
         due = now + max(1, self.pace.mine) + destiny.later
         if destiny.cached:
@@ -261,6 +264,7 @@ class Clob:
             taker_side=other.taker_side,
             taker_price=other.taker_price,
             makers=other.makers,
+            taker_size=sum(row.matched for row in other.makers) if company else 0,
             status="MATCHED",
             fate=self.pace.fate(trade_id) if destiny.fate is None else destiny.fate,
             matched_at=now,
@@ -379,3 +383,11 @@ class Clob:
         told, self._changes = self._changes, Changes()
         if self.listener is not None:
             told.tell(self.listener, self.markets)
+
+
+def _fee(market: Market, parts: Sequence[Part]) -> int:
+    """What a taker is charged for a trade: at each of its prices for all that was had there, however many had it."""
+    sizes: dict[int, int] = {}
+    for part in parts:
+        sizes[part.price] = sizes.get(part.price, 0) + part.size
+    return sum(taker_fee(market, price, size) for price, size in sizes.items())

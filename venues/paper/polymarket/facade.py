@@ -13,7 +13,7 @@ from aiohttp.typedefs import Middleware
 from domain.errors import BadInput
 from domain.money import Inexact, to_micros
 from venues.paper.book import Change
-from venues.paper.fault import PAYOUT, SETTLEMENT
+from venues.paper.fault import MAKING, PAYOUT, SETTLEMENT
 from venues.paper.faults import Faults
 from venues.paper.metrics import Metrics
 from venues.paper.polymarket.account_api import AccountRoutes
@@ -93,6 +93,7 @@ class PolymarketSide:
         self.gate: Middleware = clob_gate(self.clob, self.keys, faults, metrics, self.silence, self.desk, limits)
         self.clob.listener = self
         self.clob.choose_destiny = lambda order: _destiny(faults, metrics, order)
+        self.clob.has_company = lambda order: _company(faults, metrics, order)
 
     def add_to(self, app: web.Application) -> None:
         for routes in (self.markets, self._orders, self._accounts, self._gamma, self.admin):
@@ -153,6 +154,14 @@ def _destiny(faults: Faults, metrics: Metrics, order: ClobOrder) -> Destiny:
     if fault.do == "cached":
         return Destiny(cached=(fault.ms or 0) * 1000)
     return Destiny(fate="retry" if fault.do == "retry" else fault.stage or "early")
+
+
+def _company(faults: Faults, metrics: Metrics, order: ClobOrder) -> bool:
+    """Whether a resting order has only a part of the trade that comes to it."""
+    fault = faults.pick_event("polymarket", MAKING, order.salt)
+    if fault is not None:
+        metrics.faults.labels(fault.do).inc()
+    return fault is not None
 
 
 def _payout(faults: Faults, metrics: Metrics, declared: int) -> int:

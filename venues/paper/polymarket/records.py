@@ -84,8 +84,8 @@ class ClobTrade(msgspec.Struct, frozen=True, kw_only=True):
     `token`, `side`, `price` are those of the account's own order (the last of several prices), `taker_*` those of the
     order that took. `cash` and
     `shares` are what it changes in the account once mined, fee included. `fate` is not empty where it will end as
-    FAILED, or needs a second try. `due` is when
-    the next status comes (µs, 0: none does).
+    FAILED, or needs a second try. `taker_size` is what the taker traded where that is more than the account's part
+    (0: it is not). `due` is when the next status comes (µs, 0: none does).
     """
 
     seq: int
@@ -113,6 +113,7 @@ class ClobTrade(msgspec.Struct, frozen=True, kw_only=True):
     status: TradeStatus
     fate: Literal["", "early", "late", "retry"] = ""
     tx: str = ""
+    taker_size: int = 0
     matched_at: int
     updated_at: int
     due: int = 0

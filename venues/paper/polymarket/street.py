@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from venues.paper.book import ONE
 from venues.paper.polymarket.conditions import Market
 from venues.paper.polymarket.records import ClobOrder, MakerRow, Side
@@ -70,8 +72,8 @@ def _rested(meeting: Meeting, part: Part, number: int, *, cross: bool) -> MakerR
     )
 
 
-def making(meeting: Meeting, *, cross: bool) -> Counterpart:
-    """Our order rested; the street took."""
+def making(meeting: Meeting, *, cross: bool, company: bool = False) -> Counterpart:
+    """Our order rested; the street took. With `company` another maker had as much of the same trade, in our token."""
     order = meeting.order
     (part,) = meeting.parts
     token, side, price = _across(meeting, part.price, cross=cross)
@@ -85,7 +87,11 @@ def making(meeting: Meeting, *, cross: bool) -> Counterpart:
         outcome=meeting.market.outcome(order.token),
         side=order.side,
     )
-    return Counterpart(_order_id(meeting.trade_id), token, side, price, (row,))
+    stranger = msgspec.structs.replace(
+        row, order_id=_order_id(f"{meeting.trade_id}/company"), owner="", maker=_STREET, matched=part.size
+    )
+    rows = (stranger, row) if company else (row,)
+    return Counterpart(_order_id(meeting.trade_id), token, side, price, rows)
 
 
 def _across(meeting: Meeting, price: int, *, cross: bool) -> tuple[str, Side, int]:

@@ -93,7 +93,7 @@ def trade(item: ClobTrade) -> dict[str, Any]:
         "market": item.condition,
         "asset_id": item.taker_token,
         "side": item.taker_side,
-        "size": text(item.size),
+        "size": text(item.taker_size or item.size),
         "fee_rate_bps": "0",
         "price": text(item.taker_price),
         "status": f"TRADE_STATUS_{item.status}",

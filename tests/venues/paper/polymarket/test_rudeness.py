@@ -25,8 +25,11 @@ async def trades(trader: Trader) -> list[dict[str, Any]]:
 
 
 def fee(*parts: tuple[str, str]) -> Decimal:
-    """Each maker's part at its own price."""
-    charged = sum(polymarket_fee(50_000, 1, int(D(p) * 1_000_000), int(D(s) * 1_000_000)) for p, s in parts)
+    """At each price for all that was had there."""
+    sizes: dict[Decimal, Decimal] = {}
+    for price, size in parts:
+        sizes[D(price)] = sizes.get(D(price), D(0)) + D(size)
+    charged = sum(polymarket_fee(50_000, 1, int(p * 1_000_000), int(s * 1_000_000)) for p, s in sizes.items())
     return D(charged) / 1_000_000
 
 
@@ -71,6 +74,19 @@ async def test_makers_at_one_price_are_rows_of_one_trade(trader: Trader) -> None
     await trader.order(size="10", limit="0.49")
     (row,) = await trades(trader)
     assert [one["matched_amount"] for one in row["maker_orders"]] == ["1.66", "3.33", "5.01"]
+
+
+async def test_a_resting_order_may_have_a_part_of_a_larger_trade(trader: Trader) -> None:
+    placed = await trader.order(size="10", limit="0.48", tif=TimeInForce.GTC)
+    await arm(trader, {"match": {"event": "making"}, "do": "company"})
+    told = {"token": YES, "side": "SELL", "price": "0.48", "size": "10"}
+    assert (await trader.admin("POST", "/polymarket/print", told)).status == 200
+    (row,) = await trades(trader)
+    own = [one for one in row["maker_orders"] if one["order_id"] == placed.body["orderID"]]
+    assert (row["size"], len(row["maker_orders"])) == ("20", 2)
+    assert [one["matched_amount"] for one in own] == ["10"]
+    await mined(trader, YES, "10")
+    assert D(10_000) - await trader.cash() == D("4.80")
 
 
 async def test_a_trade_may_need_a_second_try_and_is_mined_then(trader: Trader) -> None:
