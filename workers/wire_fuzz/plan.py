@@ -14,7 +14,20 @@ from domain.market import CENT_GRID, MarketSpec, Venue
 from domain.orders import Side, TimeInForce
 from venues.recording.session import BookReset, Condition, RecordedSession, SessionEvent
 from venues.recording.tickers import market
-from workers.wire_fuzz.kinds import BALANCE, BOOK, CANCEL, CUTOFF, FILLS, FRESHNESS, MARKET, ORDER, ORDERS, PUSH, SUBMIT
+from workers.wire_fuzz.kinds import (
+    BALANCE,
+    BOOK,
+    CANCEL,
+    CUTOFF,
+    FILLS,
+    FRESHNESS,
+    KINDS,
+    MARKET,
+    ORDER,
+    ORDERS,
+    PUSH,
+    SUBMIT,
+)
 from workers.wire_fuzz.lies import LIES, Habit
 
 D = Decimal
@@ -25,6 +38,7 @@ _CENT, _MICRO = 10_000, 1_000_000
 _POLYMARKET_FEES = FeeSchedule(taker=D("0.05"), unit=D("0.000001"), model=FeeModel.POLYMARKET)
 _SECOND = 1_000
 _ASKED = (CANCEL, ORDER, ORDERS, ORDERS, FILLS, FILLS, FRESHNESS, CUTOFF, BALANCE, BOOK, MARKET, PUSH)
+_TURNS = tuple((kind, lie) for kind in KINDS for lie in LIES if kind == SUBMIT or lie not in ("refused", "swallowed"))
 _ON_ORDERS = (
     "refused",
     "swallowed",
@@ -222,8 +236,12 @@ class _Maker:
     # ------------------------------------------------------------------ the lies
 
     def _habits(self, intent: Intent) -> tuple[Habit, ...]:
-        """None, one or two lies that are told without exception while the storm lasts."""
+        """None, one or two lies that are told without exception while the storm lasts. In every fifth world one, so
+        that every lie about every question has its turn."""
         rng = self.rng
+        if self.seed % 5 == 0:
+            kind, name = _TURNS[self.seed // 5 % len(_TURNS)]
+            return (Habit(rng.choice(intent.legs).venue.value, kind, name, rng.getrandbits(32)),)
         found = []
         for _ in range(rng.choice((0, 0, 0, 1, 1, 2))):
             leg = rng.choice(intent.legs)

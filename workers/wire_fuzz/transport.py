@@ -66,12 +66,12 @@ class Line:
 
     async def carry(self, asked: Asked, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout) -> Response:
         self.requests += 1
-        if asked.kind == SUBMIT:
-            self.copies.append(Copy(self.clock(), asked.body))
         lie, rng = self.liar.decide(asked), self.rng
-        if lie.name == "unreachable":
+        if lie.name == "unreachable":  # not a byte leaves
             self._note(asked, lie, "")
             raise aiohttp.ClientConnectorError(_key(), OSError(111, "Connection refused"))
+        if asked.kind == SUBMIT:
+            self.copies.append(Copy(self.clock(), asked.body))
         await asyncio.sleep(rng.uniform(0.0005, 0.02))
         if lie.name == "lost":
             self._note(asked, lie, "")
