@@ -1,4 +1,4 @@
-"""The real REST client of a venue against answers of a case's own.
+"""The real REST client of a venue against answers of a case's own, and the last judge over what it makes of them.
 
     input:
       call: prepare | submit | evidence | cancel | account | cash | market | quote |
@@ -31,6 +31,7 @@ from domain.errors import SurefootError
 from domain.evidence import OrderEvidence
 from domain.market import MarketSpec
 from domain.orders import OrderTicket, Side, SubmitResult, TimeInForce
+from domain.plausible import judged_evidence, judged_result
 from tests.served import served
 from tests.venues.kalshi import fake as kalshi
 from tests.venues.polymarket import scripted as polymarket
@@ -170,16 +171,15 @@ async def _call(
         case "prepare":
             return of_body((await client.prepare(ticket)).body)
         case "submit":
-            return of_result(await client.submit(ticket))
+            return of_result(judged_result(ticket, await client.submit(ticket), NOW))
         case "evidence":
-            return of_evidence(
-                await client.evidence(
-                    ticket,
-                    order_id=order_id if given.get("known") else None,
-                    sent_at=NOW - int(given.get("quiet_s", 0) * 1_000_000),
-                    grace_ms=given.get("grace_ms", 0),
-                )
+            listed = await client.evidence(
+                ticket,
+                order_id=order_id if given.get("known") else None,
+                sent_at=NOW - int(given.get("quiet_s", 0) * 1_000_000),
+                grace_ms=given.get("grace_ms", 0),
             )
+            return of_evidence(judged_evidence(ticket, listed, NOW))
         case "cancel":
             await client.cancel(market, order_id)
             return {}
@@ -260,6 +260,7 @@ def of_evidence(seen: OrderEvidence) -> Facts:
         "remaining": seen.remaining,
         "complete": seen.complete,
         "provisional": seen.provisional,
+        "beyond": seen.beyond,
         "fills": [f"{f.side.value} {f.size.normalize():f} {names.get(f.market, f.market)}" for f in seen.fills],
         "statuses": [f.status.value for f in seen.fills],
         "gross": sum((f.gross for f in seen.standing), Decimal(0)),

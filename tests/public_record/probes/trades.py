@@ -13,6 +13,7 @@
       person: [{at_s: 3600, does: unwind}]
       word: {leg: A, after_s: 20, says: void}  the venue's last word on that leg's fills; final where another leg's
       pays: {A: "0.5", B: "0.5"}             what the markets pay, six hours into it
+      payday_s: 3600                         when they do, where not then
       lag_s: 60                              how far reads of orders lie behind what happened
       closes: {B: 2}                         seconds into it a market stops trading
 
@@ -59,10 +60,11 @@ async def live(given: Mapping[str, Any]) -> dict[str, Any]:
     options = policy | ({"reshape": powered} if dollars else {})
     if "word" in given:
         options["word"] = _word(given["word"])
-    stage = Rehearsal(**options)
+    payday_ms = int(given["payday_s"] * 1000) if "payday_s" in given else PAYDAY_MS
+    stage = Rehearsal(payday_ms=payday_ms, **options)
     stage.venue.in_collateral = dollars
     if "pays" in given:
-        stage.pays_at(PAYDAY_MS - 1, {MARKETS[leg]: payout for leg, payout in given["pays"].items()})
+        stage.pays_at(payday_ms - 1, {MARKETS[leg]: payout for leg, payout in given["pays"].items()})
     for leg, book in given.get("books", {}).items():
         levels = {side: [tuple(level) for level in book.get(side, [])] for side in ("bids", "asks")}
         stage.venue.set_book(MARKETS[leg], levels["bids"], levels["asks"])
