@@ -29,7 +29,7 @@ from workflows.commands import Commands
 from workflows.desk import Desk
 from workflows.orders import GTD_MARGIN_US, MOST_COPIES, Order, OrderBook, Sender
 from workflows.repair import Repairs
-from workflows.state import EDITION, OrderState, TradeMemory, begun
+from workflows.state import EDITION, OrderState, TradeMemory, begun, count
 from workflows.tail import Tail
 
 
@@ -331,6 +331,9 @@ class Trade:
         self.desk.show(record)
 
     def new_order(self, leg: IntentLeg, purpose: Purpose, side: Side, size: Decimal, limit: Decimal) -> Order:
+        """Raises `ValueError` for numbers that no order may have: better parked than sent."""
+        if not (count(size) and size > 0 and count(limit) and 0 < limit < 1):
+            raise ValueError(f"an order of {size} at {limit} on {leg.name}; expected shares, and a price within 0…1")
         styled = purpose in (Purpose.OPEN, Purpose.HEDGE)
         ticket = OrderTicket(
             intent_id=self.intent.id,

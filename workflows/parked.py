@@ -17,7 +17,7 @@ from domain.operator import Action, CommandRecord, OperatorCommand
 from domain.orders import Guard, OrderTicket, Purpose, SubmitResult, TimeInForce, Verdict
 from domain.trade import Entry, OrderRecord, TradeRecord, TradeState
 from workflows.desk import Desk
-from workflows.state import OrderState, PendingCommand, TradeMemory
+from workflows.state import OrderState, PendingCommand, TradeMemory, count
 
 _FIRST_LOOK_MS, _SELLING_LOOK_MS, _SLOWEST_LOOK_MS = 500, 5_000, 900_000
 _SEND_WINDOW_US = 10_000_000
@@ -116,8 +116,8 @@ class Parked:
             since = max(order.sent_at, order.may_leave_until)
             seen = await self.desk.evidence(order.ticket, order.order_id, since, self.intent.policy.absence_grace_ms)
             order.absent = seen is not None and seen.status is OrderStatus.ABSENT
-            if seen is None:
-                continue
+            if seen is None or not count(seen.filled):
+                continue  # a count that is none proves nothing
             if seen.status is OrderStatus.RESTING and seen.order_id:
                 order.order_id, order.landed, order.told = seen.order_id, True, True
                 await self.desk.cancel(order.ticket, seen.order_id)
@@ -131,10 +131,8 @@ class Parked:
 
     def _adopt(self, order: OrderState, seen: OrderEvidence) -> None:
         order.settled, order.filled, order.order_id = True, seen.filled, seen.order_id or order.order_id
-        order.final = seen.complete and not seen.provisional
+        order.final = False  # what it cost, and whether it may still be voided, is for the life to ask
         order.price = order.fee = order.paid = order.fees_paid = order.cash_known = None
-        if seen.complete:
-            order.cash_known = sum((fill.cash for fill in seen.standing), _NONE)
         self.tell(f"{_name(order)}: the venue counts {plain(seen.filled)} filled.")
 
     # ------------------------------------------------------------------ selling
@@ -147,7 +145,7 @@ class Parked:
         """Shares of the leg in its own direction, as the venue counted them."""
         held = _NONE
         for order in self.memory.orders:
-            if order.ticket.leg == leg.name:
+            if order.ticket.leg == leg.name and count(order.filled):
                 held += order.filled if order.ticket.side is leg.side else -order.filled
         return held
 
@@ -174,11 +172,11 @@ class Parked:
         levels = () if quote is None else (quote.asks if side.value == "buy" else quote.bids)
         size, limit = _NONE, _NONE
         for price, offered in levels:
-            if size >= abs(over):
+            if size >= abs(over) or not (count(price) and count(offered)):
                 break
             size, limit = min(size + offered, abs(over)), price
         size = whole_lots(size, leg.lot)
-        if not limit or size < max(leg.min_size, leg.lot):
+        if not 0 < limit < 1 or size < max(leg.min_size, leg.lot):
             return False
         ticket = OrderTicket(
             intent_id=self.intent.id,
@@ -207,9 +205,10 @@ class Parked:
     def _note(self, order: OrderState, result: SubmitResult) -> None:
         order.result, order.order_id, order.sent_at = result, result.order_id, self.desk.now()
         order.landed = order.told = result.landed or result.verdict is Verdict.ACCEPTED
-        if result.verdict is Verdict.ACCEPTED:
+        counted = count(result.filled) and result.filled <= order.ticket.size
+        if result.verdict is Verdict.ACCEPTED and counted:
             order.filled, order.paid, order.fees_paid = result.filled, result.paid, result.fees_paid
-        order.settled = result.verdict is not Verdict.UNKNOWN and not result.remaining
+        order.settled = result.verdict is not Verdict.UNKNOWN and counted and result.remaining.is_zero()
         self.tell(
             f"{_name(order)}: {result.verdict}, {plain(order.filled)} filled. {result.code} {result.detail}".strip()
         )

@@ -21,6 +21,9 @@ EDITION = 2
 """Which decisions a trade makes. 1: those of before 2026-12, kept for trades that began then. A run learns its edition
 at its start and hands it on."""
 
+_MOST_DIGITS = 60
+_MOST = Decimal(10**12)
+
 LATEST_STEPS = 300
 FIRST_STEPS = 20
 
@@ -160,13 +163,30 @@ def carried(memory: TradeMemory) -> TradeMemory:
     for order in memory.orders:
         if order.result is not None:
             order.result = replace(order.result, quote=None)
-        if not order.filled.is_finite():
-            order.filled, order.settled, order.final, order.result = Decimal(0), False, False, None
+            if not all(map(_number, _amounts(order.result))):
+                order.result = None
+        if not _number(order.filled):
+            order.filled, order.settled, order.final = Decimal(0), False, False
         for name in ("price", "fee", "cash_known", "paid", "fees_paid"):
-            amount: Decimal | None = getattr(order, name)
-            if amount is not None and not amount.is_finite():
+            if not _number(getattr(order, name)):
                 setattr(order, name, None)
     for name in ("pnl", "reserved", "accepted"):
-        if not getattr(memory, name).is_finite():
+        if not _number(getattr(memory, name)):
             setattr(memory, name, Decimal(0))
+    memory.payments = [payment for payment in memory.payments if _number(payment.resolution.payout)]
     return memory
+
+
+def _amounts(result: SubmitResult) -> tuple[Decimal | None, ...]:
+    averages = (result.average_price, result.average_fee)
+    return (result.filled, result.remaining, result.paid, result.fees_paid, *averages)
+
+
+def count(value: Decimal) -> bool:
+    """Whether it can be a count of shares, or a price."""
+    return value.is_finite() and 0 <= value < _MOST
+
+
+def _number(value: Decimal | None) -> bool:
+    """Whether it is a number that a payload can hold, or none at all."""
+    return value is None or (value.is_finite() and abs(value.adjusted()) < _MOST_DIGITS)

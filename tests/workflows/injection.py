@@ -2,7 +2,7 @@
 
 for site in sites("workflows.repair"):
     with broken_at(site):
-        ...                       # whoever comes to that statement gets `Injected`
+        ...                       # whoever comes to that statement gets an `ArithmeticError`
 
 The function's code object is exchanged, so every thread and every reference sees it, and `with` puts it back.
 """
@@ -19,11 +19,8 @@ from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-_RAISE = "from tests.workflows.injection import Injected\nraise Injected('made to order')"
-
-
-class Injected(Exception):
-    """What nobody foresaw."""
+MADE_TO_ORDER = "made to order"
+_RAISE = f"raise ArithmeticError({MADE_TO_ORDER!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ def sites(module: str) -> tuple[Site, ...]:
 
 @contextmanager
 def broken_at(site: Site) -> Iterator[None]:
-    """Within, the statement raises `Injected` each time."""
+    """Within, the statement raises an `ArithmeticError` each time."""
     function = _live(importlib.import_module(site.module), site.function)
     healthy = function.__code__
     function.__code__ = _broken(site)
@@ -77,9 +74,7 @@ def _insert(function: ast.AST, line: int) -> None:
             block = getattr(parent, name, None)
             for n, statement in enumerate(block if isinstance(block, list) else []):
                 if isinstance(statement, ast.stmt) and statement.lineno == line:
-                    raising = ast.parse(
-                        "from tests.workflows.injection import Injected\nraise Injected('made to order')"
-                    )
+                    raising = ast.parse(_RAISE)
                     for node in ast.walk(raising):
                         if isinstance(node, (ast.stmt, ast.expr)):
                             node.lineno = node.end_lineno = line
