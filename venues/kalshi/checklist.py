@@ -101,7 +101,9 @@ async def _collateral(client: KalshiClient, markets: Sequence[str]) -> list[Chec
     held = {int(name): amount for name, amount in (await client.pools()).items()}
     needs: dict[int, list[str]] = {}
     for market in markets:
-        needs.setdefault(await client.shard(market), []).append(market)
+        shard = await client.shard(market)
+        if shard is not None:
+            needs.setdefault(shard, []).append(market)
     lines = []
     for shard in sorted(held.keys() | needs.keys()):
         free, wanted = held.get(shard, Decimal(0)), needs.get(shard, [])

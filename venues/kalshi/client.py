@@ -34,7 +34,7 @@ from venues.kalshi.messages import (
     Settlement,
     SettlementsPage,
 )
-from venues.kalshi.order_messages import Transfer
+from venues.kalshi.order_messages import ApiKeys, Transfer
 from venues.kalshi.orders import CREATE_PATH, order_body
 from venues.kalshi.recovery import NOT_FOUND, OrderFinder, in_time
 from venues.kalshi.rest import API_ROOT, RestWire, segment
@@ -62,6 +62,9 @@ BALANCE_LATE_S = 5.0
 """How late balance and positions may be behind the fills listed beside them. Reads lag writes here: one 360 ms after an
 acknowledged cancel did not know of it (recorded), and the venue itself says how fresh they are only "roughly"
 (`/exchange/user_data_timestamp`). There is no refresh to ask for."""
+
+ATTESTED = frozenset({"sports", "esports", "elections", "politics", "entertainment"})
+"""Categories that a key may trade only while its holder's location is attested (changelog of 2026-08-16)."""
 
 log = structlog.get_logger(__name__)
 
@@ -141,6 +144,7 @@ class KalshiClient:
         itself and never raises for an outcome. DENIED means nothing left: the ticket, or our rate limit, forbade it.
         """
         try:
+            self.working.refuse_swept()
             content = await self._body(ticket)
             await self.wire.take_write("POST", CREATE_PATH)
         except (Denied, Rejected, Unavailable) as refused:
@@ -155,7 +159,8 @@ class KalshiClient:
     async def _body(self, ticket: OrderTicket) -> bytes:
         group = ""
         if self.group_ids and ticket.purpose.entry:
-            group = self.group_ids.get(await self._rules.shard(ticket.market), "")
+            shard = await self._rules.shard(ticket.market)
+            group = self.group_ids.get(shard, "") if shard is not None else ""
         return order_body(ticket, group)
 
     async def _with_pause(self, market: str, result: SubmitResult) -> SubmitResult:
@@ -299,9 +304,20 @@ class KalshiClient:
         """The same by exchange shard, named by its number: an order is paid from its market's shard alone."""
         return {str(shard): held for shard, held in balances_of(await self._balance()).items()}
 
-    async def shard(self, market: str) -> int:
-        """The exchange shard a market trades on."""
+    async def shard(self, market: str) -> int | None:
+        """The exchange shard a market trades on, None where the venue does not say."""
         return await self._rules.shard(market)
+
+    async def attested_until(self) -> int | None:
+        """Until when (µs) the holder of the key has attested where they are; None where nobody says."""
+        lapses = (await self.wire.get("/api_keys", ApiKeys)).api_key_region_expiration_ts
+        return None if lapses is None else lapses * 1_000_000
+
+    async def needs_attestation(self, market: str) -> bool:
+        """Whether a market may be traded only while the location is attested: by its series' category, and where none
+        is named. Whether esports are sports to the venue is not established; they count as such."""
+        category = await self._rules.category(market)
+        return not category or category in ATTESTED
 
     async def pending_transfers(self) -> list[Transfer]:
         """Money on its way between shards; none where the venue offers no transfers."""

@@ -253,6 +253,7 @@ class Series(Message, frozen=True):
     fee_type: str | None = None
     fee_multiplier: Decimal | None = None
     title: str = ""
+    category: str | None = None
 
 
 class SeriesAnswer(Message, frozen=True):

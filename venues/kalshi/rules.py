@@ -26,7 +26,8 @@ class MarketRules:
         self._ttl = int(ttl_s * _MICROS)
         self._specs: dict[str, tuple[int, MarketSpec]] = {}
         self._events: dict[str, tuple[int, FeeSchedule, int]] = {}
-        self._shards: dict[str, int] = {}
+        self._shards: dict[str, int | None] = {}
+        self._categories: dict[str, str] = {}
 
     def known(self, market: str) -> MarketSpec | None:
         """What is kept and still in force."""
@@ -40,18 +41,24 @@ class MarketRules:
             return known
         now = self._wire.clock()
         listed = (await self._wire.get(f"/markets/{segment(market)}", MarketAnswer)).market
-        self._shards[market] = listed.exchange_index or 0
+        self._shards[market] = listed.exchange_index
         spec = market_spec(listed, *await self._of_event(listed.event_ticker, now))
         if spec.open:
             self._specs[market] = (now, spec)
         return spec
 
-    async def shard(self, market: str) -> int:
-        """The exchange shard a market trades on."""
+    async def shard(self, market: str) -> int | None:
+        """The exchange shard a market trades on, None where the venue does not say: it routes by itself then, and a
+        shard is never guessed, least of all from the series."""
         if market not in self._shards:
             listed = (await self._wire.get(f"/markets/{segment(market)}", MarketAnswer)).market
-            self._shards[market] = listed.exchange_index or 0
+            self._shards[market] = listed.exchange_index
         return self._shards[market]
+
+    async def category(self, market: str) -> str:
+        """The series' category in lower case, "" where the venue names none."""
+        event = (await self.spec(market)).event
+        return self._categories.get(event, "")
 
     def known_shard(self, market: str) -> int | None:
         return self._shards.get(market)
@@ -95,4 +102,5 @@ class MarketRules:
         series = (await self._wire.get(f"/series/{segment(answer.event.series_ticker)}", SeriesAnswer)).series
         fees, outcomes = fee_schedule(answer.event, series, self._unit), outcomes_of(answer)
         self._events[event] = (now, fees, outcomes)
+        self._categories[event] = (series.category or "").strip().lower()
         return fees, outcomes

@@ -15,6 +15,7 @@ import msgspec
 from domain.errors import BadInput, Denied, Unavailable
 from domain.orders import OrderTicket, Side, SubmitResult, Verdict
 from venues.kalshi.errors import judge_answer, judge_item
+from venues.kalshi.messages import OrdersPage
 from venues.kalshi.order_messages import (
     Amended,
     BatchCancelled,
@@ -31,6 +32,10 @@ from venues.verdicts import judge_failure
 from venues.wire import WireFailure
 
 BATCH_PATH = f"{CREATE_PATH}/batched"
+SWEEP_US = 60_000_000
+"""For how long after a cancel of everything the venue may cancel what is placed (specification 3.34)."""
+
+_CANCELS_AT_ONCE = 20
 _CREATED = 201
 
 
@@ -41,6 +46,7 @@ class WorkingOrders:
     def __init__(self, wire: RestWire, clock: Callable[[], int]) -> None:
         self._wire = wire
         self._clock = clock
+        self._swept_until = 0
 
     async def amend(self, market: str, order_id: str, *, side: Side, limit: Decimal, total: Decimal) -> Amended:
         """Another price or size. `total` counts what the order has filled already; a smaller one at the same price
@@ -69,6 +75,7 @@ class WorkingOrders:
         bodies: dict[int, bytes] = {}
         for n, ticket in enumerate(tickets):
             try:
+                self.refuse_swept()
                 bodies[n] = order_body(ticket)
             except Denied as refused:
                 results[n] = self._denied(refused)
@@ -119,9 +126,34 @@ class WorkingOrders:
         return answer.orders
 
     async def cancel_all(self) -> None:
-        """Cancel every resting order of the account on every shard. The kill switch: orders placed within the minute
-        after it may be cancelled as well, says the venue."""
+        """Cancel every resting order of the account on every shard.
+
+        The venue may cancel orders placed within the following minute as well, so until that is over `refuse_swept`
+        lets no order leave, exits among them. Whoever wants to get out cancels by id: `cancel_resting`."""
+        self._swept_until = self._clock() + SWEEP_US
         await self._wire.change("DELETE", CREATE_PATH, Empty)
+        self._swept_until = self._clock() + SWEEP_US
+
+    async def cancel_resting(self) -> int:
+        """Cancel by id every order that the account has working now; how many were asked for. Orders sent after it are
+        not touched, so exits may follow at once."""
+        rows: dict[str, str] = {}
+        for page in await self._wire.pages("/portfolio/orders", OrdersPage, {"status": "resting"}):
+            rows.update((order.order_id, order.ticker) for order in page.orders or ())
+        listed = [(market, order_id) for order_id, market in rows.items()]
+        for start in range(0, len(listed), _CANCELS_AT_ONCE):
+            await self.cancel_many(listed[start : start + _CANCELS_AT_ONCE])
+        return len(listed)
+
+    def refuse_swept(self) -> None:
+        """Raise `Denied` (`cancel_all_minute`) while an order would fall under a `cancel_all` of a moment ago."""
+        left = self._swept_until - self._clock()
+        if left > 0:
+            raise Denied(
+                "everything was cancelled less than a minute ago, and the venue may cancel what is placed within that "
+                f"minute too: nothing was sent; ask again in {left / 1e6:.0f} s",
+                "cancel_all_minute",
+            )
 
     async def queue_position(self, order_id: str) -> Decimal:
         """Contracts ahead of a resting order at its price."""

@@ -19,7 +19,7 @@ from domain.evidence import Resolution
 from domain.fees import FeeSchedule
 from domain.market import MarketSpec, Venue
 from venues.polymarket.calls import Condition
-from venues.polymarket.contracts import Protocol, protocol_of_id
+from venues.polymarket.contracts import Protocol
 from venues.polymarket.discovery import condition_word, neg_risk_outcomes
 from venues.polymarket.limits import Endpoint
 from venues.polymarket.merge import FullSet
@@ -176,6 +176,7 @@ class Markets:
         if kept is None or not fresh:
             info, _ = await self._wire.get(ClobInfo, f"/clob-markets/{condition}", Endpoint.CLOB)
             market, _ = await self._wire.get(ClobMarket, f"/markets/{condition}", Endpoint.CLOB)
+            _refuse_another(condition, info, market)
             kept = self._listed[condition] = _Listed(now, info, market)
             await self._keep(condition, kept, [each.token_id for each in info.tokens])
         if token not in self._rules:
@@ -202,7 +203,8 @@ class Markets:
             if known is not None:
                 self._rules[token] = replace(known, tick=tick)
                 continue
-            version = info.version or market.version or protocol_of_id(int(token)).value
+            said = dict.fromkeys(filter(None, (info.version, market.version)))
+            version = "/".join(said)  # none, or two that differ, is no version: nothing is signed for a guess
             self._rules[token] = OrderRules(token, version, await self._neg_risk(token, listed), tick)
 
     async def _neg_risk(self, token: str, listed: _Listed) -> bool:
@@ -239,6 +241,23 @@ def _delay(market: ClobMarket) -> Decimal:
     if said is not None and not 0 <= said <= _MOST_DELAY_S:
         raise ValueError(f"seconds_delay {said}; expected 0 to {_MOST_DELAY_S}")
     return said or Decimal(0)
+
+
+def _refuse_another(condition: str, info: ClobInfo, market: ClobMarket) -> None:
+    """Raise `Unavailable` unless both documents are about one condition, its tokens and their outcomes: what is shown
+    to a person and what an order buys must be the same instrument."""
+    for name, said in (("/clob-markets", info.condition_id), ("/markets", market.condition_id)):
+        if said and said.lower() != condition.lower():
+            raise Unavailable(f"GET {name}/{condition} is about {said}; expected the condition asked for", "not_ours")
+    labels = {each.token_id: each.outcome for each in market.tokens}
+    for token in info.tokens:
+        other = labels.get(token.token_id)
+        if labels and (other is None or (other and token.outcome and other != token.outcome)):
+            raise Unavailable(
+                f"market {condition} calls token {token.token_id} {token.outcome!r} in one document and {other!r} in "
+                "another; expected the same token and outcome in both: nothing is traded on it until they agree",
+                "not_ours",
+            )
 
 
 def _split(token: str, market: ClobMarket, info: ClobInfo | None) -> tuple[ClobToken, list[ClobToken]]:

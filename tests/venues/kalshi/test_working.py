@@ -10,12 +10,12 @@ import pytest
 
 from domain.errors import BadInput, Denied, Rejected, Unknown
 from domain.orders import Side, Verdict
-from tests.venues.kalshi.fake import MARKET, FakeKalshi, ticket
-from tests.venues.scripted import drops, says
+from tests.venues.kalshi.fake import MARKET, FakeKalshi, order, ticket
+from tests.venues.scripted import NOW, drops, says
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.orders import CREATE_PATH, order_body
 from venues.kalshi.signing import Signer
-from venues.kalshi.working import BATCH_PATH
+from venues.kalshi.working import BATCH_PATH, SWEEP_US
 from venues.token_bucket import TokenBucket
 
 FOK = "fill_or_kill_insufficient_resting_volume"
@@ -167,6 +167,43 @@ async def test_everything_is_cancelled_by_one_word(venue: FakeKalshi, client: Ka
     venue.on("DELETE", CREATE_PATH, says(b"", 204))
     await client.working.cancel_all()
     assert [(seen.method, seen.params) for seen in venue.seen] == [("DELETE", {})]
+
+
+async def test_no_order_leaves_in_the_minute_that_a_cancel_of_everything_reaches_into(
+    venue: FakeKalshi, signer: Signer
+) -> None:
+    now = NOW
+    venue.on("DELETE", CREATE_PATH, says(b"", 204))
+    venue.on("POST", CREATE_PATH, says({"error": {"code": "invalid_price", "message": "no"}}, 400))
+    async with KalshiClient(venue.base_url, signer, clock=lambda: now) as client:
+        await client.working.cancel_all()
+        swept = await client.submit(ticket())
+        batch = await client.working.submit_many([ticket()])
+        now += SWEEP_US - 1
+        still = await client.submit(ticket())
+        now += 1
+        free = await client.submit(ticket())
+    assert [(one.verdict, one.code, one.sent) for one in (swept, *batch, still)] == [
+        (Verdict.DENIED, "cancel_all_minute", False)
+    ] * 3
+    assert free.code == "invalid_price"
+    assert len(venue.asked("POST", CREATE_PATH)) == 1
+
+
+async def test_whoever_wants_to_get_out_cancels_by_id_and_may_sell_at_once(
+    venue: FakeKalshi, client: KalshiClient
+) -> None:
+    listed = [order(ticket(), order_id=f"o-{n}", status="resting") for n in range(45)]
+    venue.on("GET", "/portfolio/orders", says({"orders": listed, "cursor": ""}))
+    venue.on("DELETE", BATCH_PATH, says({"orders": []}))
+    venue.on("POST", CREATE_PATH, says({"error": {"code": "invalid_price", "message": "no"}}, 400))
+    assert await client.working.cancel_resting() == 45
+    asked = [
+        entry["order_id"] for seen in venue.asked("DELETE", BATCH_PATH) for entry in json.loads(seen.body)["orders"]
+    ]
+    assert asked == [f"o-{n}" for n in range(45)]
+    assert venue.asked("DELETE", CREATE_PATH) == []
+    assert (await client.submit(ticket())).sent
 
 
 async def test_places_in_the_queue_are_contracts_ahead(venue: FakeKalshi, client: KalshiClient) -> None:

@@ -214,3 +214,35 @@ async def test_two_winners_are_not_believed(venue: Scripted, client: PolymarketC
     venue.plays(market={"closed": True} | tokens(True, True))
     with pytest.raises(Unavailable, match="2 winners"):
         await client.resolution(YES)
+
+
+@pytest.mark.parametrize(
+    ("info", "market", "code"),
+    [({"v": None}, {}, "unknown_version"), ({"v": "v3"}, {}, "unknown_version"),
+     ({"v": "v2"}, {"version": "v1"}, "unknown_version")],
+)  # fmt: skip
+async def test_a_market_whose_version_is_missing_or_new_or_said_twice_is_not_signed_for(
+    venue: Scripted, client: PolymarketClient, info: dict[str, Any], market: dict[str, Any], code: str
+) -> None:
+    venue.plays(info=info, market=market)
+    assert not (await client.market(YES)).open
+    refused = await client.submit(ticket())
+    assert (refused.verdict, refused.code, refused.sent) == (Verdict.DENIED, code, False)
+
+
+@pytest.mark.parametrize(
+    ("info", "market"),
+    [
+        ({"c": "0x" + "ee" * 32}, {}),
+        ({}, {"condition_id": "0x" + "ee" * 32}),
+        ({"t": [{"t": YES, "o": "No"}, {"t": NO, "o": "Yes"}]}, {}),
+        ({"t": [{"t": "77", "o": "Yes"}, {"t": NO, "o": "No"}]}, {}),
+    ],
+)
+async def test_documents_that_disagree_about_market_condition_token_or_outcome_are_no_market(
+    venue: Scripted, client: PolymarketClient, info: dict[str, Any], market: dict[str, Any]
+) -> None:
+    venue.plays(info=info, market=market)
+    with pytest.raises(Unavailable) as refused:
+        await client.market(YES)
+    assert refused.value.code == "not_ours"
