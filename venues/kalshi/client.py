@@ -249,9 +249,11 @@ class KalshiClient:
 
     async def _explain(self, order: Order, ticket: OrderTicket, *, fresh_at: int) -> OrderEvidence:
         mine = ticket.client_order_id
-        if order.ticker != ticket.market or side_of(order) is not ticket.side:
+        # A row without a direction is ours by its name; its fills, which must have one, are held against the ticket.
+        side = side_of(order) if order.book_side or order.outcome_side or order.side else ticket.side
+        if order.ticker != ticket.market or side is not ticket.side:
             raise Unavailable(
-                f"order {order.order_id} carries our name {mine} and is a {side_of(order)} in {order.ticker}; expected "
+                f"order {order.order_id} carries our name {mine} and is a {side} in {order.ticker}; expected "
                 f"a {ticket.side} in {ticket.market}: ask again",
                 IMPOSSIBLE,
             )

@@ -87,8 +87,7 @@ def fill_from_row(row: FillRow, client_order_id: str) -> Fill:
         at=micros_of(row.created_time) if row.created_time else (row.ts or 0) * 1_000_000,
         taker=row.is_taker,
     )
-    odd = odd_fill(fill) if fill.at > 0 else [f"fill {trade_id} has no time"]
-    if odd:
+    if odd := odd_fill(fill):
         raise Unavailable(f"a fill of order {row.order_id} cannot be true: {'; '.join(odd)}", IMPOSSIBLE)
     return fill
 

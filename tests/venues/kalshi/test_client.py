@@ -283,7 +283,6 @@ async def test_counts_that_no_order_has_are_not_read(
         {"count_fp": "0.00"},
         {"fee_cost": "-100"},
         {"fee_cost": "100"},
-        {"created_time": None, "ts": None},
     ],
 )
 async def test_a_fill_that_cannot_be_is_not_read(
