@@ -123,6 +123,7 @@ class Settlement:
     evidence: tuple[OrderEvidence, ...]
     record: TradeRecord
     final: bool = True
+    unsettled: str = ""  # why venue and ledger did not answer in time: nothing was compared; ask again
 
 
 @dataclass(frozen=True, slots=True)

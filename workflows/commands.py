@@ -141,8 +141,9 @@ class Commands:
             return f"nothing more is sent; {plain(alone)} shares stand alone until somebody says what to do"
         memory.retries += 1
         if action is Action.RETRY:
+            over = "the unwind asked for before no longer holds: " if memory.mode is Action.UNWIND else ""
             memory.mode = None
-            return "the policy decides again, at once, with all of its time"
+            return f"{over}the policy decides again, at once, with all of its time"
         memory.mode = Action.UNWIND
         if alone:
             return (

@@ -19,9 +19,9 @@ class Desk(Protocol):
     """Every call may take long, and the process may die during any of them; none may be inferred to have failed.
 
     `submit` returns UNKNOWN for whatever it cannot prove. `evidence`, `quote`, `resolution` and `position` return None
-    when the venue could not be asked in time; asking again is safe, and `look_up` says so in its refusal. `settle`
-    comes back only when venue and ledger have answered; `record` tries for a bounded time, since `settle` writes all of
-    it again.
+    when the venue could not be asked in time; asking again is safe, and `look_up` says so in its refusal. `settle` says
+    so if venue and ledger have not answered in time; `record` tries for a bounded time, since `settle` writes all of it
+    again.
     """
 
     def now(self) -> int:

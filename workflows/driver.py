@@ -73,6 +73,10 @@ class Driver:
         error = life.exception()
         if error is None:
             self._end.set_result(life.result())
+        elif isinstance(self.carried, Trade) and self.carried.final is not None:
+            self._end.set_result(
+                self.carried.final
+            )  # it has closed, and what was raised after that has nothing to park
         elif isinstance(error, Renewed):
             self._end.set_result(self.memory)
         elif not _caught(error) or isinstance(self.carried, Parked):

@@ -34,10 +34,8 @@ class Parked:
         self.intent = intent
         self.desk = desk
         self.memory = memory
-        self._going_on = False
-        self._news = True
-        self._asked_at = 0
-        self._sent = 0
+        self._going_on, self._news, self._refused = False, True, False
+        self._asked_at = self._sent = 0
 
     async def run(self) -> TradeMemory:
         """Until the life may go on, or the history is long: then the next run is parked too."""
@@ -56,7 +54,7 @@ class Parked:
         while not self._going_on:
             self.desk.show(self.record())
             moved = await self._look()
-            if self.memory.mode is Action.UNWIND and self._sent < _MOST_ORDERS and not self._going_on:
+            if self._may_sell and not self._going_on:
                 moved = await self._sell() or moved
             if self._news or moved or not memory.on_record:
                 self._news = False
@@ -66,8 +64,8 @@ class Parked:
             if moved or await self.desk.pause(look_ms):
                 look_ms = _FIRST_LOOK_MS
             else:
-                slowest = _SELLING_LOOK_MS if self._selling() else _SLOWEST_LOOK_MS
-                look_ms = min(look_ms * 2, slowest)
+                selling = self._may_sell and self.record().residual
+                look_ms = min(look_ms * 2, _SELLING_LOOK_MS if selling else _SLOWEST_LOOK_MS)
         memory.fault, memory.repair = None, None
         self.desk.parked(None)
         self.tell("It goes on.")
@@ -112,7 +110,10 @@ class Parked:
     async def _look(self) -> bool:
         """Ask for every open order, and take over its count. True if something was settled."""
         moved = False
-        for order in [order for order in self.memory.orders if not order.settled]:
+        refused, self._refused = self._refused, False
+        for order in self.memory.orders:
+            if order.settled and not (refused and order.filled):  # what was refused for sale may have been voided
+                continue
             since = max(order.sent_at, order.may_leave_until)
             seen = await self.desk.evidence(order.ticket, order.order_id, since, self.intent.policy.absence_grace_ms)
             order.absent = seen is not None and seen.status is OrderStatus.ABSENT
@@ -121,25 +122,33 @@ class Parked:
             if seen.status is OrderStatus.RESTING and seen.order_id:
                 order.order_id, order.landed, order.told = seen.order_id, True, True
                 await self.desk.cancel(order.ticket, seen.order_id)
-            elif seen.status is OrderStatus.DONE and not seen.beyond:
+            elif (
+                seen.status is OrderStatus.DONE
+                and not seen.beyond
+                and (not order.settled or seen.filled != order.filled)
+            ):
                 self._adopt(order, seen)
                 moved = True
-            elif order.absent and not order.told:
+            elif order.absent and not order.told and not order.settled:
                 order.settled, order.filled, moved = True, _NONE, True
                 self.tell(f"{_name(order)} is proven never to have arrived.")
         return moved
 
-    def _adopt(self, order: OrderState, seen: OrderEvidence) -> None:
+    def _adopt(self, order: OrderState, seen: OrderEvidence) -> bool:
+        """Whether it says something new."""
+        if order.settled and seen.filled == order.filled:
+            return False
         order.settled, order.filled, order.order_id = True, seen.filled, seen.order_id or order.order_id
         order.final = False  # what it cost, and whether it may still be voided, is for the life to ask
         order.price = order.fee = order.paid = order.fees_paid = order.cash_known = None
         self.tell(f"{_name(order)}: the venue counts {plain(seen.filled)} filled.")
+        return True
 
     # ------------------------------------------------------------------ selling
 
-    def _selling(self) -> bool:
-        wanted = self.memory.mode is Action.UNWIND and self._sent < _MOST_ORDERS
-        return wanted and any(self._over(leg) for leg in self.intent.legs)
+    @property
+    def _may_sell(self) -> bool:
+        return self.memory.mode is Action.UNWIND and self._sent < _MOST_ORDERS
 
     def _held(self, leg: IntentLeg) -> Decimal:
         """Shares of the leg in its own direction, as the venue counted them."""
@@ -178,10 +187,11 @@ class Parked:
         size = whole_lots(size, leg.lot)
         if not 0 < limit < 1 or size < max(leg.min_size, leg.lot):
             return False
+        sent = self.memory.dropped.get(leg.name, 0) + sum(o.ticket.leg == leg.name for o in self.memory.orders)
         ticket = OrderTicket(
             intent_id=self.intent.id,
             leg=leg.name,
-            attempt=self._next_attempt(leg.name),
+            attempt=sent + 1,
             purpose=Purpose.UNWIND,
             venue=leg.venue,
             market=leg.market,
@@ -197,10 +207,8 @@ class Parked:
         self._sent += 1
         result = await self.desk.submit(ticket, Guard(not_after=until), None)  # dangerous: may have filled
         self._note(order, result)
+        self._refused = result.verdict is Verdict.REJECTED
         return order.settled and order.filled > 0
-
-    def _next_attempt(self, leg: str) -> int:
-        return 1 + self.memory.dropped.get(leg, 0) + sum(order.ticket.leg == leg for order in self.memory.orders)
 
     def _note(self, order: OrderState, result: SubmitResult) -> None:
         order.result, order.order_id, order.sent_at = result, result.order_id, self.desk.now()
@@ -209,11 +217,7 @@ class Parked:
         if result.verdict is Verdict.ACCEPTED and counted:
             order.filled, order.paid, order.fees_paid = result.filled, result.paid, result.fees_paid
         order.settled = result.verdict is not Verdict.UNKNOWN and counted and result.remaining.is_zero()
-        self.tell(
-            f"{_name(order)}: {result.verdict}, {plain(order.filled)} filled. {result.code} {result.detail}".strip()
-        )
-
-    # ------------------------------------------------------------------ what is known
+        self.tell(f"{_name(order)}: {result.verdict}, {plain(order.filled)} filled. {result.code} {result.detail}")
 
     def tell(self, text: str) -> None:
         self.memory.tell(text, self.desk.now())

@@ -51,6 +51,12 @@ class Tail:
                 if not trade.may_stay():
                     return None
             settlement = await self._settle(self._ending())
+            if settlement.unsettled:
+                self._tell_unsettled(settlement.unsettled)
+                await trade.rest(self._policy.settle_poll_ms)
+                if not trade.may_stay():
+                    return None
+                continue
             if not settlement.agrees:
                 if not await self._borne_out(settlement):
                     await trade.rest(look_ms)
@@ -85,10 +91,20 @@ class Tail:
         trade.closing = record.state is TradeState.CLOSED
         settlement = await self._desk.settle(trade.intent, record)
         trade.closing = False
+        if settlement.agrees and settlement.record.state is TradeState.CLOSED:
+            trade.final = (
+                settlement.record
+            )  # first: the ledger has released its capital, whatever is raised from here on
         if settlement.agrees:
             self._adopt(settlement)  # equal counts, and now what they cost to the last unit: later records say it too
             trade.rested(settlement.record)
         return settlement
+
+    def _tell_unsettled(self, why: str) -> None:
+        """Once for each reason in a row: it may go on for days."""
+        text = f"Venue and ledger could not be brought to agree yet: {why}. Asking again."
+        if not self._memory.story or self._memory.story[-1].text != text:
+            self._trade.tell(text)
 
     async def _reopen(self) -> None:
         """Trading goes on after a rest: from now on the capital of a whole repair is reserved again."""

@@ -52,6 +52,7 @@ _READ_BUDGET = timedelta(seconds=30)
 _QUOTE_BUDGET = timedelta(seconds=2)  # a leg stands alone meanwhile: the other leg's book may be readable
 _SETTLE_AT_ONCE = timedelta(seconds=1)  # half the workflow task's own time
 _SETTLE_TIMEOUT = timedelta(seconds=30)
+_SETTLE_BUDGET = timedelta(minutes=2)
 
 _NO_HURRY = Priority(priority_key=5)  # thousands may wait for their markets; an order of any trade goes first
 
@@ -165,14 +166,18 @@ class TemporalDesk:
             )
         except FailureError:  # not ActivityError alone: a local activity's own failure arrives unwrapped
             self._publish()
-            settlement = await workflow.execute_activity(
-                names.SETTLE_TRADE,
-                request,
-                result_type=Settlement,
-                start_to_close_timeout=_SETTLE_TIMEOUT,
-                heartbeat_timeout=_LOST_WORKER,
-                retry_policy=_READ,  # without end: a trade closes only on evidence, and on the ledger's word
-            )
+            try:
+                settlement = await workflow.execute_activity(
+                    names.SETTLE_TRADE,
+                    request,
+                    result_type=Settlement,
+                    start_to_close_timeout=_SETTLE_TIMEOUT,
+                    schedule_to_close_timeout=_SETTLE_BUDGET,
+                    heartbeat_timeout=_LOST_WORKER,
+                    retry_policy=_READ,
+                )
+            except ActivityError as error:  # it is asked again without end, but people are heard and told in between
+                return Settlement(agrees=False, evidence=(), record=record, unsettled=str(error.cause or error))
         return settlement
 
     async def record(self, intent: Intent, record: TradeRecord) -> bool:

@@ -11,7 +11,8 @@ from domain.evidence import Fill, FillStatus, Resolution
 from domain.intent import Intent, Way
 from domain.operator import Action, OperatorCommand
 from domain.orders import OrderTicket, SubmitResult
-from domain.trade import Outcome, TradeState
+from domain.requests import Settlement
+from domain.trade import Outcome, TradeRecord, TradeState
 from tests.ledger.samples import START, A, B, D
 from tests.workflows.rehearsal import BOTH, MS, PAYDAY_MS, Rehearsal, closed
 from venues.fake import Fault
@@ -189,3 +190,19 @@ async def test_a_trade_that_settles_says_what_its_fills_cost_whatever_is_written
     assert spent % D("0.0001") == 0
     assert [record.reserved for record in stage.desk.recorded[:1]] == [spent]
     assert [(record.state, record.reserved, record.pnl) for record in seen] == [(TradeState.SETTLING, spent, 5 - spent)]
+
+
+async def test_a_trade_that_cannot_be_settled_says_why_once_and_hears_people_in_between() -> None:
+    stage = Rehearsal()
+    settle, tries = stage.desk.settle, []
+
+    async def not_yet(intent: Intent, record: TradeRecord) -> Settlement:
+        tries.append(record)
+        if len(tries) > 5:
+            return await settle(intent, record)
+        await stage.desk._advance(120_000)
+        return Settlement(agrees=False, evidence=(), record=record, unsettled="the venue lists no fills")
+
+    stage.desk.settle = not_yet  # type: ignore[method-assign]
+    await closed(stage, Outcome.HEDGED, *BOTH)
+    assert stage.story().count("could not be brought to agree yet: the venue lists no fills") == 1
