@@ -144,7 +144,7 @@ def options(residual: Residual) -> Options:
     small: list[bool] = []
     for wanted, target in _targets(residual, lowest, highest):
         expected = _project(residual, target)
-        small.append(_all_too_small(residual, target))
+        small.append(_all_too_small(residual, wanted))  # whatever the books hold just now
         first = _first(residual, target, expected) if target == wanted or target != lowest else None
         told.append(f"{_words(wanted, lowest, highest)}: {_final(first, expected)}")
         if first is not None:

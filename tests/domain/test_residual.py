@@ -184,6 +184,15 @@ def test_what_one_way_takes_is_not_too_small_and_without_a_way_nothing_is() -> N
     assert not pair(ways=frozenset({Way.HOLD})).too_small
 
 
+def test_a_book_that_is_empty_just_now_makes_nothing_dust_that_its_venue_would_take() -> None:
+    coarse = leg("A", "3", (), book(("0.38", "10")), min_size="5")
+    unread = options(Residual((coarse, leg("B", "0")), D("-1.2"), D(1), D("-5"), BOTH))
+    assert unread.best is None
+    assert not unread.too_small  # three of B complete it as soon as somebody offers them
+    both = options(Residual((coarse, leg("B", "0", min_size="5")), D("-1.2"), D(1), D("-5"), BOTH))
+    assert both.too_small
+
+
 def test_less_than_the_venues_smallest_order_on_every_way_is_too_small_to_repair() -> None:
     found = pair(book(("0.55", "10")), book(("0.38", "10")), shares="3", cash="-1.2", min_size="5")
     assert found.best is None

@@ -130,6 +130,20 @@ async def test_holding_is_the_policys_choice_when_both_ways_cost_more_than_the_m
     assert await stage.pnl() == D("5.832")
 
 
+async def test_shares_too_few_to_give_back_are_completed_once_the_other_book_has_offers_again() -> None:
+    """Three of A stand alone where the venue takes five at least, and nobody offers B for the moment."""
+
+    def coarse_a(planned: Intent) -> Intent:
+        a, b = planned.legs
+        return replace(planned, legs=(replace(a, min_size=D(5)), b))
+
+    stage = Rehearsal(reshape=coarse_a)
+    stage.book_a(bids=[("0.38", "10")], asks=[("0.40", "3")])
+    stage.book_b()
+    stage.desk.at(START + 2_000 * MS, lambda: stage.book_b(asks=[("0.55", "10")]))
+    await closed(stage, Outcome.HEDGED, BOTH[0], "hedge B1 buy 3 at 0.55", "complete B2 buy 3 at 0.55")
+
+
 async def test_what_is_less_than_the_venues_smallest_order_is_dust_and_is_paid_by_its_market() -> None:
     def five(planned: Intent) -> Intent:
         return replace(planned, legs=tuple(replace(leg, min_size=D(5)) for leg in planned.legs))
