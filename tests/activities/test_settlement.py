@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.settlement import SettlementActivities, _agree
-from domain.evidence import OrderEvidence, OrderStatus
+from domain.evidence import FillStatus, OrderEvidence, OrderStatus
 from domain.market import MarketSpec, Venue
 from domain.orders import OrderTicket, Purpose, Verdict
 from domain.requests import RecordRequest, Settlement, SettleRequest
@@ -154,6 +154,26 @@ async def test_a_count_that_no_evidence_speaks_of_is_not_agreed(desk: Desk) -> N
     assert _agree(record, list(evidence))
     assert not _agree(record, list(evidence[:1]))
     assert not _agree(replace(record, orders=record.orders[:1]), [])
+
+
+async def test_a_trade_whose_fills_may_be_voided_rests_in_the_ledger_and_nobody_is_told_that_it_does(
+    desk: Desk,
+) -> None:
+    desk.venue.word = lambda fill: (60_000, FillStatus.FINAL)
+    settlement = await desk.settle(await desk.trade(LEG_A, LEG_B))
+    assert (settlement.agrees, settlement.final) == (True, False)
+    assert desk.closed == []
+    (row,) = await desk.ledger.trades()
+    assert row.state is TradeState.HEDGED
+
+
+async def test_bytes_recorded_afterwards_left_when_their_order_was_answered(desk: Desk) -> None:
+    answered = desk.now
+    record = await desk.trade(LEG_A, LEG_B)
+    desk.now += 60 * SECOND
+    await desk.settle(record)
+    sent = {send.client_order_id: send.at for send in (await desk.ledger.snapshot()).facts.sends}
+    assert sent == {LEG_A.client_order_id: answered, LEG_B.client_order_id: answered + SECOND}
 
 
 async def test_settling_twice_books_everything_once(desk: Desk) -> None:

@@ -28,10 +28,11 @@ from workers.verify.digest import TREE
 from workers.versions.build import wordless
 
 _SAYS = frozenset(
-    {"tell", "say", "debug", "info", "warning", "error", "exception", "critical"}
+    {"tell", "say", "debug", "info", "warning", "error", "exception", "critical", "bound_contextvars"}
     | {"SurefootError", "BadInput", "Denied", "Halted", "Rejected", "Unavailable", "Unknown"}
 )
 _WORDS = frozenset({"detail", "text", "why", "note", "message", "reason", "code", "problem"})
+_ASSERTS = frozenset({"strict"})  # of zip: an assert by another name
 _LEFT_ALONE = (
     cst.Annotation, cst.Decorator, cst.FormattedString, cst.ConcatenatedString, cst.Assert, cst.Parameters, cst.Import,
     cst.ImportFrom,
@@ -145,7 +146,7 @@ def _is_text(node: cst.CSTNode) -> bool:
         return isinstance(name, cst.Name) and name.value in _SAYS
     if isinstance(node, cst.Raise):
         return True
-    return isinstance(node, cst.Arg) and node.keyword is not None and node.keyword.value in _WORDS
+    return isinstance(node, cst.Arg) and node.keyword is not None and node.keyword.value in _WORDS | _ASSERTS
 
 
 def _changed(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
@@ -179,6 +180,8 @@ def _without_an_argument(node: cst.Call) -> Iterator[cst.CSTNode]:
     if m.matches(node.func, m.Name("sum")):
         return
     for n, argument in enumerate(node.args):
+        if argument.keyword is not None and argument.keyword.value in _ASSERTS:
+            continue
         if not argument.star and (argument.keyword is not None or 0 < n == len(node.args) - 1):
             left = [*node.args[:n], *node.args[n + 1 :]]
             yield node.with_changes(
