@@ -402,6 +402,29 @@ def test_the_scarcest_book_of_each_way_says_how_far_a_target_can_be_reached() ->
     assert goal(leg("A", "10", (), book(("0.40", "10"))), leg("B", "0", cheap)) == 10
 
 
+def first(*legs: Stand) -> Repair:
+    return best(options(Residual(legs, D("-5"), D(1), None, BOTH)))
+
+
+def test_the_side_with_the_least_to_spare_beyond_its_need_goes_first() -> None:
+    b, c = leg("B", "0", book(("0.10", "11"))), leg("C", "7", book(("0.10", "5")))
+    assert first(leg("A", "10"), b, c).leg == "B"  # one to spare, where C has two
+
+
+def test_what_was_given_back_too_often_goes_before_any_scarcer_side_and_as_far_as_that_reaches() -> None:
+    short, scarce = leg("A", "-2", book(("0.10", "20"))), leg("B", "0", book(("0.10", "2")))
+    found = first(short, scarce, leg("C", "5", (), book(("0.10", "5"))))
+    assert (found.leg, found.size) == ("A", D(4))
+    nobody_sells = leg("B", "-3")
+    found = first(short, nobody_sells)
+    assert (found.leg, found.size) == ("A", D(2))
+
+
+def test_the_limit_goes_no_further_than_the_level_that_completes() -> None:
+    found = best(pair(book(("0.50", "4"), ("0.51", "6"), ("0.60", "10"))))
+    assert (found.size, found.limit) == (D(10), D("0.51"))
+
+
 def test_what_may_only_be_completed_is_completed_as_far_as_its_book_goes_without_a_nearer_target() -> None:
     a, b = leg("A", "10", (), book(("0.38", "10"))), leg("B", "0", book(("0.50", "4")))
     assert goal(a, b, ways=frozenset({Way.COMPLETE})) == 10
