@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from workers.verify.mutants import reach
 from workers.verify.mutants.changes import Mutant, mutants_of
 from workers.verify.mutants.graft import Grafts, NotGraftedError
 from workers.verify.mutants.trial import Verdict
@@ -165,3 +166,24 @@ def test_a_score_counts_what_is_left_what_survived_and_explanations_of_nothing(
 
 def test_the_explanations_in_the_repository_can_be_read_and_each_says_why() -> None:
     assert all(one.why.strip() for one in explanations())
+
+
+def test_a_verdict_rests_on_one_test_and_on_what_its_file_has_besides_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "TREE", tmp_path)
+
+    def words(source: str, test: str = "test_it") -> str:
+        reach.words_of.cache_clear()
+        reach._sources.cache_clear()
+        file = tmp_path / "test_x.py"
+        file.write_text(source)
+        return reach.words_of(file, test)
+
+    before = words("N = 1\n\n\ndef test_it() -> None:\n    assert N\n")
+    assert (
+        words("N = 1\n\n\ndef test_it() -> None:\n    # why\n    assert N\n\n\ndef test_more() -> None: ...\n")
+        == before
+    )
+    assert words("N = 2\n\n\ndef test_it() -> None:\n    assert N\n") != before
+    assert words("N = 1\n\n\ndef test_it() -> None:\n    assert not N\n") != before

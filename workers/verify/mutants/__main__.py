@@ -74,14 +74,18 @@ def _try_all(trials: Trials, all_of: list[Mutant], verdicts: Verdicts, jobs: int
     """Everything without a verdict that still stands, `jobs` forks at a time."""
     fresh = trials.all_words()
     waiting: deque[tuple[Mutant, bool]] = deque()
+    again: list[tuple[Mutant, bool]] = []  # survivors whose tests have changed: most likely what a person waits for
     for mutant in all_of:
         kept = verdicts.of(mutant)
         still = kept is not None and kept[1] == trials.words(trials.tests_of(mutant))
         passed = kept is not None and kept[0] == PASSED and still
-        if kept is None or (kept[0] in (SURVIVED, PASSED) and not still) or (passed and trials.worlds):
+        if kept is not None and kept[0] in (SURVIVED, PASSED) and not still:
+            again.append((mutant, False))
+        elif kept is None or (passed and trials.worlds):
             waiting.append((mutant, passed))
         elif kept[0] not in (SURVIVED, PASSED) and kept[1] not in fresh:
             waiting.append((mutant, False))
+    waiting.extendleft(reversed(again))
     asked, began = len(waiting), time.monotonic()
     say(f"{asked} of {len(all_of)} mutants are to be tried")
     running: dict[int, tuple[Mutant, list[str], int]] = {}

@@ -65,10 +65,26 @@ def read(file: Path = FILE) -> Reach:
 
 
 @cache
-def words_of(test_file: Path) -> str:
-    """A digest of a test file, of the test modules it imports and of the conftests above it: what a verdict rests on
-    besides the mutated function."""
-    return _hashed(_sources(test_file))
+def words_of(test_file: Path, test: str = "") -> str:
+    """A digest of one test of a file: of its function, of everything there that is no test, of the test modules it
+    imports and of the conftests above it. What a verdict rests on besides the mutated function; tests beside it do not
+    matter. Without a name: of the whole file."""
+    sources = _sources(test_file)
+    if not test:
+        return _hashed(sources)
+    name = str(test_file.relative_to(TREE))
+    rest, tests = _apart(sources[name])
+    return _hashed({**sources, name: rest, f"{name}::{test}": tests.get(test, "")})
+
+
+@cache
+def _apart(source: str) -> tuple[str, dict[str, str]]:
+    """A module without its tests, and each test by name."""
+    parsed = ast.parse(source)
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    tests = {one.name: one for one in parsed.body if isinstance(one, kinds) and one.name.startswith("test_")}
+    parsed.body = [one for one in parsed.body if one not in tests.values()]
+    return ast.unparse(parsed), {name: ast.unparse(one) for name, one in tests.items()}
 
 
 @cache
@@ -84,6 +100,7 @@ def _hashed(sources: dict[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
+@cache
 def _sources(test_file: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     waiting = [test_file, *(folder / "conftest.py" for folder in test_file.parents if TREE in folder.parents)]

@@ -136,13 +136,17 @@ class Trials:
     # ------------------------------------------------------------------ one mutant
 
     def words(self, names: Sequence[str]) -> str:
-        """The digest of these tests' files."""
-        files = sorted({words_of(self._items[name].path) for name in names})
-        return files[0] if len(files) == 1 else hashlib.sha256("".join(files).encode()).hexdigest()[:8]
+        """The digest of these tests."""
+        each = sorted({self._words(name) for name in names})
+        return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()[:8]
+
+    def _words(self, name: str) -> str:
+        item = self._items[name]
+        return words_of(item.path, name.rpartition("::")[2].partition("[")[0])
 
     def all_words(self) -> set[str]:
-        """The digest of every test file there is."""
-        return {words_of(item.path) for item in self._items.values()} | {words_of(_JUDGE)}
+        """The digest of every test there is."""
+        return {self._words(name) for name in self._items} | {words_of(_JUDGE)}
 
     def tests_of(self, mutant: Mutant) -> list[str]:
         """Those that reach its line: the last to notice a mistake in this function first, then the quickest."""

@@ -1,8 +1,8 @@
 """What came of every mutant: verdicts that are kept, and the survivors that somebody has explained.
 
 A verdict is kept under the mutant's key (its function's code, before and after) with a digest of the tests it rests on.
-It stands until one of them changes: for a mutant that was noticed the file of the test that noticed it, for one that
-survived the files of all tests that reach its line.
+It stands until one of them changes: for a mutant that was noticed the test that noticed it (and what that test's file
+has besides tests), for one that survived all tests that reach its line.
 """
 
 from __future__ import annotations
