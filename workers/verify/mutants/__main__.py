@@ -15,7 +15,7 @@ from collections import deque
 from workers.verify.mutants import reach
 from workers.verify.mutants.changes import Mutant, mutants
 from workers.verify.mutants.targets import TARGETS
-from workers.verify.mutants.trial import Trials, run
+from workers.verify.mutants.trial import POOL, Trials, run
 from workers.verify.mutants.verdicts import PASSED, SURVIVED, Verdicts, explanations, score
 
 
@@ -25,6 +25,13 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="stop after so long; the next run goes on from there")
     parser.add_argument("--jobs", type=int, default=1, help="forks at once; 0 takes one a core")
     parser.add_argument("--worlds", type=int, default=300, help="simulated worlds for what tests and mypy let pass")
+    parser.add_argument(
+        "--tests",
+        nargs="+",
+        default=POOL,
+        metavar="FILE",
+        help="only what these notice, quickly; the rest stays as it is",
+    )
     parser.add_argument("--report", action="store_true", help="try nothing; say what is known")
     arguments = parser.parse_args()
     chosen = arguments.modules or list(TARGETS)
@@ -40,7 +47,8 @@ def main() -> int:
             until = time.monotonic() + arguments.minutes * 60 if arguments.minutes is not None else None
             _try_all(trials, [mutant for module in chosen for mutant in found[module]], verdicts, jobs, until)
 
-        code = run(Trials(TARGETS, reach.read(), arguments.worlds, work, say))
+        worlds = arguments.worlds if tuple(arguments.tests) == POOL else 0
+        code = run(Trials(TARGETS, reach.read(), worlds, work, say, tests=arguments.tests))
         if code:
             say(f"pytest ended with {code}")
             return 1
@@ -77,6 +85,10 @@ def _try_all(trials: Trials, all_of: list[Mutant], verdicts: Verdicts, jobs: int
     again: list[tuple[Mutant, bool]] = []  # survivors whose tests have changed: most likely what a person waits for
     for mutant in all_of:
         kept = verdicts.of(mutant)
+        if trials.tests != POOL:
+            if kept is None or kept[0] in (SURVIVED, PASSED):
+                waiting.append((mutant, False))
+            continue
         still = kept is not None and kept[1] == trials.words(trials.tests_of(mutant))
         passed = kept is not None and kept[0] == PASSED and still
         if kept is not None and kept[0] in (SURVIVED, PASSED) and not still:
@@ -103,10 +115,10 @@ def _try_all(trials: Trials, all_of: list[Mutant], verdicts: Verdicts, jobs: int
             continue
         mutant, tests, told_by = running.pop(child)
         verdict = trials.verdict(mutant, tests, status, told_by)
-        if verdict is not None:
+        if verdict is not None and (trials.tests == POOL or verdict.how != PASSED):
             verdicts.keep(mutant, verdict)
-            if verdict.how in (SURVIVED, PASSED):
-                say(f"{verdict.how.upper()} {len(tests)} tests: {mutant}")
+        if verdict is not None and verdict.how in (SURVIVED, PASSED):
+            say(f"{verdict.how.upper()} {len(tests)} tests: {mutant}")
         done = asked - len(waiting) - len(running)
         if done % 50 == 0:
             say(f"{done} of {asked} tried, {(time.monotonic() - began) / done:.2f} s each")

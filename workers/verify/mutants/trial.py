@@ -61,9 +61,16 @@ class Trials:
     """A pytest plugin: instead of running the tests it watches what they reach, then hands itself to `work`."""
 
     def __init__(
-        self, modules: Sequence[str], reach: Reach, worlds: int, work: Callable[[Trials], None], say: Say
+        self,
+        modules: Sequence[str],
+        reach: Reach,
+        worlds: int,
+        work: Callable[[Trials], None],
+        say: Say,
+        *,
+        tests: Sequence[str] = POOL,
     ) -> None:
-        self.modules, self.reach, self.worlds = modules, reach, worlds
+        self.modules, self.reach, self.worlds, self.tests = modules, reach, worlds, tuple(tests)
         self._work, self._say = work, say
         self._items: dict[str, pytest.Item] = {}
         self._killers: dict[tuple[str, str], list[str]] = {}
@@ -92,8 +99,10 @@ class Trials:
             self._say(f"watching which lines {len(waiting)} of {len(self._items)} tests reach")
             told = self._in_a_fork(lambda: self._watched(waiting))
             self.reach.take(json.loads(told), codes)
-        self.reach = self.reach.only(self._items)
+        if self.tests == POOL:
+            self.reach = self.reach.only(self._items)
         self.reach.write()
+        self.reach = self.reach.only(self._items)
 
     def _watched(self, names: Sequence[str]) -> str:
         files = [str(file_of(module)) for module in self.modules]
@@ -199,7 +208,7 @@ class Trials:
                 _limit(self.reach.seconds[name] * _TIMES_SLOWER + _SPARE_S)
                 if any(report.failed for report in self._run(name, tests[n + 1] if n + 1 < len(tests) else None)):
                     return _BY_A_TEST
-            if _refused_by_mypy(mutant):
+            if self.tests == POOL and _refused_by_mypy(mutant):
                 return _BY_TYPES
             _limit(_WORLDS_S)
             os.write(told, b"\na simulated world")
@@ -230,7 +239,17 @@ class Trials:
 def run(trials: Trials) -> int:
     """Collect the pool of tests in this process and let `trials` work."""
     sys.dont_write_bytecode = True
-    arguments = [*POOL, "-m", "not stack", "-k", "not postgres", "-p", "no:cacheprovider", "-qq", "--no-summary"]
+    arguments = [
+        *trials.tests,
+        "-m",
+        "not stack",
+        "-k",
+        "not postgres",
+        "-p",
+        "no:cacheprovider",
+        "-qq",
+        "--no-summary",
+    ]
     return int(pytest.main([*arguments, "--hypothesis-seed=1", "--assert=plain", "-p", "no:logging"], plugins=[trials]))
 
 
