@@ -382,6 +382,8 @@ class Trade:
                 f"not {plain(order.filled)}; adopted."
             )
             self.commands.counts_changed()
+            if evidence.filled < order.filled and ticket.purpose in (Purpose.HEDGE, Purpose.COMPLETE):
+                self.memory.voided[ticket.leg] = self.memory.voided.get(ticket.leg, 0) + 1
         order.adopt(evidence)
 
     def _add(self, order: Order) -> Order:

@@ -29,6 +29,7 @@ _STUCK_LOOK_MS = 5_000
 _SLOWEST_STUCK_LOOK_MS = 900_000  # a stuck trade may look for weeks; each look grows its history
 _FRUITLESS = 3
 """How many orders of one way on one leg may bring nothing before the other is tried: a venue may say no politely."""
+_VOIDED = 2  # purchases on a leg that were voided, before the other way is tried first
 
 # A venue that says we lack what its own fills say we have keeps a balance of its own, which lags. Nobody tells when it
 # is refreshed: (for so long, looked at least this often) in ms.
@@ -103,6 +104,9 @@ class Repairs:
             mode=self._trade.commands.mode,
             retries=self._trade.retries,
         )
+        if self._trade.edition > 1:  # what is voided each time is no way out, however often it is accepted
+            voided = self._trade.memory.voided
+            effort.refused += [(Way.COMPLETE, leg) for leg, times in sorted(voided.items()) if times >= _VOIDED]
         self._trade.memory.repair = effort
         return effort
 

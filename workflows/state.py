@@ -139,6 +139,7 @@ class TradeMemory:
     pending: list[PendingCommand] = field(default_factory=list)
 
     repair: RepairState | None = None
+    voided: dict[str, int] = field(default_factory=dict)  # by leg: purchases of which the venue voided something
     payments: list[Payment] = field(default_factory=list)
     merging: bool = True
     fault: Fault | None = None
