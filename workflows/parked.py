@@ -35,7 +35,7 @@ class Parked:
         self.desk = desk
         self.memory = memory
         self._going_on, self._news, self._refused = False, True, False
-        self._asked_at = self._sent = 0
+        self._asked_at, self._sent = desk.now(), 0  # the wish that this run was handed counts from here
 
     async def run(self) -> TradeMemory:
         """Until the life may go on, or the history is long: then the next run is parked too."""

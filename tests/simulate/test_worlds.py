@@ -95,12 +95,14 @@ def test_a_world_that_crashes_at_every_await_is_replayed_from_its_history_each_t
 
 
 def test_a_trade_whose_own_code_raises_is_parked_and_goes_on_from_what_it_knew() -> None:
-    parked = 0
-    for seed in range(40):
-        world, wrong = run_world(replace(make(seed), rates={"life": 0.1}))
+    parked, broken = 0, Counter[str]()
+    for seed in range(120):
+        world, wrong = run_world(replace(make(seed), rates={"life": 0.25}))
         assert wrong == []
         parked += sum(life.history.run for life in world.lives if life.broken_on_purpose)
-    assert parked > 20
+        broken += world.weather.counts
+    assert parked > 40
+    assert min(broken["life:raises"], broken["life:a_command_raises"]) > 5
 
 
 def test_a_history_that_grows_long_goes_on_in_a_run_of_its_own() -> None:

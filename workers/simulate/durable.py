@@ -325,6 +325,9 @@ class Process:
                 return event.value
             if event.n < 0:
                 self._hear(event, old=self.cursor <= history.kept)
+                if event.breaks and not event.refused:
+                    # The run ends in this very task of the workflow: its life comes no further.
+                    await asyncio.get_running_loop().create_future()
 
     def _hear(self, event: Event, *, old: bool) -> None:
         """A message, as `workflows.trade` takes it: an update passes its validator or leaves no trace, a signal is

@@ -1,0 +1,30 @@
+"""A parked run by itself: what it was handed, it takes up with all the patience of what is told to it."""
+
+from __future__ import annotations
+
+from domain.operator import Action
+from domain.orders import Purpose
+from tests.ledger.samples import START, D, ticket
+from tests.workflows.rehearsal import MS, PERSON, Rehearsal
+from workflows.parked import Parked
+from workflows.state import Fault, OrderState, begun
+
+
+async def test_a_wish_it_was_handed_waits_for_an_order_under_way_as_one_told_to_it_does() -> None:
+    """The code that was to obey it raised while leg B was on its way: both legs are there a moment later."""
+    stage = Rehearsal()
+    planned = stage.intent
+    first, second = ticket(planned, "A"), ticket(planned, "B", purpose=Purpose.HEDGE)
+    await stage.venue.submit(first)
+    stage.desk.at(START + 1_000 * MS, lambda: stage.venue.arrive(second))
+    memory = begun(START, planned.worst_cost, merging=False)
+    memory.orders = [
+        OrderState(first, planned.legs[0].fees, settled=True, filled=D(10), copies=1),
+        OrderState(second, planned.legs[1].fees, may_leave_until=START + 2_000 * MS, copies=1),
+    ]
+    memory.mode, memory.fault = Action.UNWIND, Fault("a mistake", START)
+    parked = Parked(planned, stage.desk, memory)
+    stage.desk.at(START + 30_000 * MS, lambda: parked.take(Action.RETRY, PERSON), message=True)
+    await parked.run()
+    assert stage.sent() == []
+    assert [order.filled for order in memory.orders] == [D(10), D(10)]
