@@ -41,4 +41,9 @@ def met(
             extra -= size
         found += [(price, part) for part in manners.makers(ticket, size)]
     mine = books.best_resting(ticket.market, ticket.side.opposite)
-    return found, mine is not None and wanted > 0 and within(ticket.side, mine.ticket.limit, ticket.limit)
+    if mine is None or wanted <= 0 or not within(ticket.side, mine.ticket.limit, ticket.limit):
+        return found, False
+    if not manners.gives_way(mine, ticket):
+        return found, True
+    die(mine)
+    return found, False

@@ -12,6 +12,7 @@ from domain.orders import OrderTicket, Side
 from venues.fake.books import Books, within
 from venues.fake.manners import Manners
 from venues.fake.orders import Placed
+from workers.simulate.catalogue import WEIGHTS
 from workers.simulate.weather import Weather
 
 _CENT = Decimal("0.01")
@@ -90,8 +91,8 @@ class RudeManners(Manners):
         return (ticket.size * self._weather.rng.choice(_SHARES[:4])).quantize(_CENT)
 
     def gives_way(self, mine: Placed, ticket: OrderTicket) -> bool:
-        if self._weather.drawn("match") != "own_order_gives_way":
-            return False
+        if not WEIGHTS["match"]["own_order_gives_way"] or self._weather.rng.random() > self._weather.rate("match"):
+            return False  # orders of ours meet so seldom that this is not drawn with the others
         self._weather.strike("match:own_order_gives_way", ticket.market)
         return True
 

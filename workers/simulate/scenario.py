@@ -330,7 +330,7 @@ class _Maker:
         if rng.random() < 0.06:
             call = rng.choice(("evidence", "quote", "resolution", "cancel", "cash", "look_up"))
             found.append(Happening(self._moment(), "retired", (rng.choice(self.venues), call)))
-        if rng.random() < 0.15:
+        for _ in range(rng.choice((0, 0, 1, 3))):
             where = (rng.choice(self.venues), rng.choice(self.names))
             found.append(Happening(self._moment(), "cancels", (*where, rng.choice((D(0), D("0.5"))))))
         if rng.random() < 0.12:
