@@ -14,7 +14,7 @@ from domain.evidence import OrderEvidence, OrderStatus
 from domain.intent import Intent, IntentLeg
 from domain.money import plain, whole_lots
 from domain.operator import Action, CommandRecord, OperatorCommand
-from domain.orders import Guard, OrderTicket, Purpose, SubmitResult, TimeInForce, Verdict
+from domain.orders import ALREADY_THERE, Guard, OrderTicket, Purpose, SubmitResult, TimeInForce, Verdict
 from domain.trade import Entry, OrderRecord, TradeRecord, TradeState
 from workflows.desk import Desk
 from workflows.state import OrderState, PendingCommand, TradeMemory, count
@@ -212,9 +212,12 @@ class Parked:
 
     def _note(self, order: OrderState, result: SubmitResult) -> None:
         order.result, order.order_id, order.sent_at = result, result.order_id, self.desk.now()
-        order.landed = order.told = result.landed or result.verdict is Verdict.ACCEPTED
+        accepted = result.verdict is Verdict.ACCEPTED
+        named = result.order_id is not None or result.code in ALREADY_THERE
+        order.landed = result.landed or accepted
+        order.told = accepted or (result.landed and named)  # what is only inferred, absence revokes
         counted = count(result.filled) and result.filled <= order.ticket.size
-        if result.verdict is Verdict.ACCEPTED and counted:
+        if accepted and counted:
             order.filled, order.paid, order.fees_paid = result.filled, result.paid, result.fees_paid
         order.settled = result.verdict is not Verdict.UNKNOWN and counted and result.remaining.is_zero()
         self.tell(f"{_name(order)}: {result.verdict}, {plain(order.filled)} filled. {result.code} {result.detail}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.operator import Action
-from domain.orders import Purpose
+from domain.orders import OrderTicket, Purpose, SubmitResult, Verdict
 from tests.ledger.samples import START, D, ticket
 from tests.workflows.rehearsal import MS, PERSON, Rehearsal
 from workflows.parked import Parked
@@ -28,3 +28,25 @@ async def test_a_wish_it_was_handed_waits_for_an_order_under_way_as_one_told_to_
     await parked.run()
     assert stage.sent() == []
     assert [order.filled for order in memory.orders] == [D(10), D(10)]
+
+
+async def test_an_answer_without_an_order_is_no_word_of_the_venues_that_there_is_one() -> None:
+    stage = Rehearsal()
+    planned = stage.intent
+    first = ticket(planned, "A")
+    await stage.venue.submit(first)
+    submit = stage.venue.submit
+
+    async def empty(order: OrderTicket) -> SubmitResult:
+        if order.attempt == 2:
+            return SubmitResult(Verdict.UNKNOWN, "no_order", "a body without one", landed=True, at=stage.desk.now())
+        return await submit(order)
+
+    stage.venue.submit = empty  # type: ignore[method-assign]
+    memory = begun(START, planned.worst_cost, merging=False)
+    memory.orders = [OrderState(first, planned.legs[0].fees, settled=True, filled=D(10), copies=1)]
+    memory.mode, memory.fault = Action.UNWIND, Fault("a mistake", START)
+    parked = Parked(planned, stage.desk, memory)
+    stage.desk.at(START + 300_000 * MS, lambda: parked.take(Action.RETRY, PERSON), message=True)
+    await parked.run()
+    assert [(order.settled, order.filled) for order in memory.orders] == [(True, D(10)), (True, D(0)), (True, D(10))]

@@ -67,6 +67,7 @@ class Fates:
             return
         if not life.broken_on_purpose or "a mistake in the" not in memory.fault.text:
             world.fail(f"{name} was parked: {memory.fault.text}")
+        life.closed_at = None  # if it broke over that very answer, the trade goes on
         n, draw, soon_s = world.lives.index(life), world.rng.random(), world.rng.choice((0.05, 1, 10, 60))
         if draw < 0.3:
             world.loop.call_later(soon_s, life.history.add, Kind.RESUME, "mended")
