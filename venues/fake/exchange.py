@@ -370,9 +370,11 @@ class FakeVenue:
         self.books.remove(order)
 
     def _turn(self) -> None:
-        """Speak every final word that is due."""
-        now = self.clock()
-        while self._words and self._words[0][0] <= now:
+        self.speak(self.clock())
+
+    def speak(self, until: int) -> None:
+        """Say every final word that is due by then."""
+        while self._words and self._words[0][0] <= until:
             _, _, order, n, status = heappop(self._words)
             self._speak(order, n, status)
 
