@@ -228,7 +228,7 @@ class Clob:
         now = self.now()
         parts = tuple(Part(market.in_book(order.token, take.price), take.size) for take in takes)
         size = sum(part.size for part in parts)
-        fee = _fee(market, parts) if taker else 0
+        fee = sum(taker_fee(market, part.price, part.size) for part in parts) if taker else 0
         value = sum(part.size * part.price // ONE for part in parts)
         bought = order.side == "BUY"
         trade_id = str(uuid.uuid5(_IDS, f"{order.order_id}/{len(order.trades)}"))
@@ -383,11 +383,3 @@ class Clob:
         told, self._changes = self._changes, Changes()
         if self.listener is not None:
             told.tell(self.listener, self.markets)
-
-
-def _fee(market: Market, parts: Sequence[Part]) -> int:
-    """What a taker is charged for a trade: at each of its prices for all that was had there, however many had it."""
-    sizes: dict[int, int] = {}
-    for part in parts:
-        sizes[part.price] = sizes.get(part.price, 0) + part.size
-    return sum(taker_fee(market, price, size) for price, size in sizes.items())

@@ -25,11 +25,8 @@ async def trades(trader: Trader) -> list[dict[str, Any]]:
 
 
 def fee(*parts: tuple[str, str]) -> Decimal:
-    """At each price for all that was had there."""
-    sizes: dict[Decimal, Decimal] = {}
-    for price, size in parts:
-        sizes[D(price)] = sizes.get(D(price), D(0)) + D(size)
-    charged = sum(polymarket_fee(50_000, 1, int(p * 1_000_000), int(s * 1_000_000)) for p, s in sizes.items())
+    """Each maker's part at its own price."""
+    charged = sum(polymarket_fee(50_000, 1, int(D(p) * 1_000_000), int(D(s) * 1_000_000)) for p, s in parts)
     return D(charged) / 1_000_000
 
 
