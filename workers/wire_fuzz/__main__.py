@@ -18,7 +18,7 @@ from pathlib import Path
 
 from workers.verify.digest import digest
 from workers.verify.results import Proof, Results
-from workers.wire_fuzz.campaign import CHUNK, Tally, campaign, run_one, run_seeds, run_sockets, write_down
+from workers.wire_fuzz.campaign import CHUNK, TOGETHER, Tally, campaign, run_one, run_seeds, run_sockets, write_down
 from workers.wire_fuzz.world import World
 
 PROOF = "wire-fuzz"
@@ -115,13 +115,14 @@ def _many(arguments: argparse.Namespace, proof: Proof | None) -> Tally:
     stretches = (
         [range(arguments.first, _MOST_SEEDS)] if proof is None else proof.left(range(arguments.first, _MOST_SEEDS))
     )
-    chunks = itertools.chain.from_iterable(_chunks(stretch) for stretch in stretches)
+    size = TOGETHER if arguments.sockets else CHUNK
+    chunks = itertools.chain.from_iterable(_chunks(stretch, size) for stretch in stretches)
     run = run_sockets if arguments.sockets else run_seeds
     return campaign(chunks, minutes=arguments.minutes, run=run, jobs=arguments.jobs, progress=progress, keep=keep)
 
 
-def _chunks(seeds: range) -> Iterator[range]:
-    return (seeds[n : n + CHUNK] for n in range(0, len(seeds), CHUNK))
+def _chunks(seeds: range, size: int) -> Iterator[range]:
+    return (seeds[n : n + size] for n in range(0, len(seeds), size))
 
 
 def _tell(tally: Tally, began: float, *, silent: bool) -> None:

@@ -34,6 +34,9 @@ from workers.wire_fuzz.world import World
 CHUNK = 20
 """Worlds that one process runs before it tells; some seconds."""
 
+TOGETHER = 60
+"""Worlds that one process runs beside each other over real sockets: they mostly wait."""
+
 _LONGEST_S = 60
 _MOST_FAILURES = 50
 

@@ -203,7 +203,7 @@ class SocketWorld(World):
 
 
 def hurried(plan: Plan) -> Plan:
-    """The plan for real time: a short storm, short patience, the same trade."""
+    """The plan for real time: a short storm with twice the lies, short patience, the same trade."""
     policy = replace(
         plan.intent.policy,
         absence_grace_ms=500,
@@ -219,6 +219,7 @@ def hurried(plan: Plan) -> Plan:
         intent=replace(plan.intent, policy=policy),
         happenings=happenings,
         calm_ms=_STORM_MS,
+        rate=min(2 * plan.rate, 0.8),
         says_unwind_ms=unwind,
     )
 

@@ -2,7 +2,7 @@
 
 0 … calm_ms      answers are spoiled as the plan says
 calm             every answer is right, books are deep
-+ 2 min          who is still not at rest is told to unwind, and to try again, every few minutes
++ 2 min          who is still not at rest is told to unwind, every few minutes
 + 30 min         the markets pay
 + 6 h            what has not closed by now never will
 """
@@ -279,8 +279,7 @@ class World:
             ):
                 if record.state is TradeState.STUCK and not _says_why(record):
                     self.fail(f"silent: stuck with {record.residual} alone, and no step says what was seen")
-                self._say(life, Action.UNWIND)
-                self._say(life, Action.RETRY)
+                self._say(life, Action.UNWIND)  # and never `retry`: that takes the wish to unwind back
             await asyncio.sleep(self.pace.again_s)
 
     def _say(self, life: Life, action: Action) -> None:
