@@ -70,6 +70,7 @@ class Stage:
         self.ledger: MemoryLedger = MemoryLedger()
         self.cash = Decimal(1_000)
         self.handle: WorkflowHandle[Any, TradeRecord]
+        self._kept: str | None = None
 
     async def start(self) -> None:
         """Open the account, set the books that nobody has set, and begin the trade."""
@@ -175,8 +176,13 @@ class Stage:
             story = "\n".join(step.text for step in record.steps)
             raise AssertionError(f"{self.queue} ended {record.outcome}, the path says {outcome}\n{story}")
 
+    async def keep_this_run(self) -> None:
+        """Of all its runs the one that is open now is to be recorded."""
+        self._kept = (await self.handle.describe()).run_id
+
     async def history(self) -> WorkflowHistory:
-        return await self.handle.fetch_history()
+        """The last run's, or that of the one to keep."""
+        return await self.client.get_workflow_handle(self.intent.id, run_id=self._kept).fetch_history()
 
 
 def voids_once(market: str, after_ms: int) -> Word:
