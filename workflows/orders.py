@@ -376,7 +376,7 @@ class Sender:
         if order.refusals >= SAME_REFUSALS and result is not None and self._owner.edition > 1:
             order.result = replace(result, verdict=Verdict.REJECTED, landed=False)
             self._owner.tell(
-                f"{_name(order)}: refused {order.refusals} times in the same words and listed nowhere: refused"
+                f"{_name(order)}: answered {order.refusals} times in the same words and listed nowhere: refused"
             )
         else:
             self._owner.tell(f"{_name(order)}: proven never to have arrived; nothing filled")
@@ -418,8 +418,8 @@ class Sender:
 
 
 def _count_refusals(order: Order, result: SubmitResult) -> None:
-    """Equal refusals in a row, of answers that prove nothing."""
-    if result.landed or result.code in NO_ANSWER or not result.sent:
+    """Equal answers in a row that prove nothing, refusals or not."""
+    if order.told or result.code in NO_ANSWER or not result.sent:
         order.refusal, order.refusals = "", 0
         return
     said = f"{result.code}: {result.detail}"

@@ -18,6 +18,7 @@ from domain.orders import ALREADY_THERE, Guard, OrderTicket, Purpose, SubmitResu
 from domain.trade import Entry, OrderRecord, TradeRecord, TradeState
 from workflows.desk import Desk
 from workflows.state import OrderState, PendingCommand, TradeMemory, count
+from workflows.tally import tally
 
 _FIRST_LOOK_MS, _SELLING_LOOK_MS, _SLOWEST_LOOK_MS = 500, 5_000, 900_000
 _SEND_WINDOW_US = 10_000_000
@@ -35,6 +36,7 @@ class Parked:
         self.desk = desk
         self.memory = memory
         self._going_on, self._news, self._refused = False, True, False
+        self._wished = False
         self._asked_at, self._sent = desk.now(), 0  # the wish that this run was handed counts from here
 
     async def run(self) -> TradeMemory:
@@ -56,6 +58,8 @@ class Parked:
             moved = await self._look()
             if self._may_sell and not self._going_on:
                 moved = await self._sell() or moved
+            if self._wished and not self.record().residual and all(order.settled for order in memory.orders):
+                self._going_on = True  # once for each such wish: what is left to do is to settle, and that may work
             if self._news or moved or not memory.on_record:
                 self._news = False
                 memory.on_record = await self.desk.record(self.intent, self.record())
@@ -88,7 +92,8 @@ class Parked:
     def _obey(self, action: Action, command: OperatorCommand) -> str:
         if action in (Action.UNWIND, Action.FORCE_FLAT):
             self.memory.mode, self._asked_at, self._sent = Action.UNWIND, self.desk.now(), 0
-            return "the trade is parked; what the venue says is held and stands alone is sold, one order at a time"
+            self._wished = True
+            return "the trade is parked; what stands alone by the venue's word is sold, and then it may settle"
         if action is Action.HOLD:
             self.memory.mode = Action.HOLD
             return "the trade is parked; nothing is sent until somebody says what to do"
@@ -150,27 +155,14 @@ class Parked:
     def _may_sell(self) -> bool:
         return self.memory.mode is Action.UNWIND and self._sent < _MOST_ORDERS
 
-    def _held(self, leg: IntentLeg) -> Decimal:
-        """Shares of the leg in its own direction, as the venue counted them."""
-        held = _NONE
-        for order in self.memory.orders:
-            if order.ticket.leg == leg.name and count(order.filled):
-                held += order.filled if order.ticket.side is leg.side else -order.filled
-        return held
-
-    def _over(self, leg: IntentLeg) -> Decimal:
-        """What the leg has beyond its other sides; negative where more was given back than there was."""
-        held = self._held(leg)
-        whole = max(min(self._held(other) for other in self.intent.legs), _NONE)
-        return held - whole
-
     async def _sell(self) -> bool:
         """One order that gives back what stands alone on one leg. True if something filled."""
         open_legs = {order.ticket.leg for order in self.memory.orders if not order.settled}
         if open_legs and self.desk.now() - self._asked_at < _OPEN_ORDER_PATIENCE_US:
             return False
+        counts = tally(self.intent.legs, self.memory.orders)
         for leg in self.intent.legs:
-            over = self._over(leg)
+            over = counts.over(leg.name)
             if over and leg.name not in open_legs and await self._give_back(leg, over):
                 return True
         return False
@@ -227,15 +219,14 @@ class Parked:
 
     def record(self) -> TradeRecord:
         """The trade as it stands; P&L as it was computed last."""
-        memory, held = self.memory, [self._held(leg) for leg in self.intent.legs]
-        whole = max(min(held), _NONE)
+        memory, counts = self.memory, tally(self.intent.legs, self.memory.orders)
         return TradeRecord(
             intent_id=self.intent.id,
             state=memory.state,
             outcome=None,
-            hedged=whole,
-            unwound=_NONE,
-            residual=sum((abs(count - whole) for count in held), _NONE),
+            hedged=counts.whole,
+            unwound=counts.unwound,
+            residual=counts.alone,
             pnl=memory.pnl,
             reserved=memory.reserved,
             orders=tuple(OrderRecord(o.ticket, o.result, o.settled, o.filled) for o in memory.orders),

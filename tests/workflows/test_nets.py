@@ -306,14 +306,20 @@ async def survives(site: Site, scenario: Callable[[], Carried]) -> str:
     with ExitStack() as broken:
 
         def begun(run: Parked) -> None:
-            """A second after it was parked a person says unwind; once nothing stands alone, mended code comes."""
+            """A second after it was parked a person says unwind; once nothing stands alone, mended code comes. Before
+            that it may have tried to settle, and be parked anew."""
+            if asked:
+                return
 
             def unwind() -> None:
                 stage.ask(Action.UNWIND)
                 asked.append(stage.desk.now())
 
             def look() -> None:
-                flat = not run.record().residual and all(order.settled for order in run.memory.orders)
+                now = stage.driver.carried
+                flat = not isinstance(now, Parked) or (
+                    not now.record().residual and all(order.settled for order in now.memory.orders)
+                )
                 if flat:
                     sold.append(stage.desk.now())
                 if flat or stage.desk.now() - asked[0] > 2 * SOLD_WITHIN_US:
@@ -344,7 +350,9 @@ async def survives(site: Site, scenario: Callable[[], Carried]) -> str:
         wrong.append("nobody was heard")
     if asked and sold and sold[0] - asked[0] > SOLD_WITHIN_US:
         wrong.append(f"sold after {(sold[0] - asked[0]) / 1e6:.1f} s")
-    if asked and not sold and asked[0] < START + PAYDAY_MS * MS:  # nothing is sold in a market that has paid
+    if (
+        asked and not sold and record.residual and asked[0] < START + PAYDAY_MS * MS
+    ):  # nothing is sold in a market that has paid
         wrong.append("never sold")
     return "; ".join(wrong)
 

@@ -1,0 +1,51 @@
+"""Count a parked trade's shares, plainly and in a code of its own: what the life counts with may be what has failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.intent import IntentLeg
+from workflows.state import OrderState, count
+
+_NONE = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Shares by leg, in each leg's own direction: `had` and `back` are what was bought of it and given back."""
+
+    had: dict[str, Decimal]
+    back: dict[str, Decimal]
+
+    def held(self, leg: str) -> Decimal:
+        return self.had[leg] - self.back[leg]
+
+    @property
+    def whole(self) -> Decimal:
+        """What every leg has."""
+        return max(min(map(self.held, self.had)), _NONE)
+
+    def over(self, leg: str) -> Decimal:
+        """What a leg has beyond its other sides; negative where more was given back than there was."""
+        return self.held(leg) - self.whole
+
+    @property
+    def alone(self) -> Decimal:
+        return sum((abs(self.over(leg)) for leg in self.had), _NONE)
+
+    @property
+    def unwound(self) -> Decimal:
+        """Shares of any leg that were had and given back."""
+        return sum((min(self.had[leg], self.back[leg]) for leg in self.had), _NONE)
+
+
+def tally(legs: Sequence[IntentLeg], orders: Sequence[OrderState]) -> Tally:
+    """As the venue has counted them; a count that is none is left out."""
+    had, back = {leg.name: _NONE for leg in legs}, {leg.name: _NONE for leg in legs}
+    for leg in legs:
+        for order in orders:
+            if order.ticket.leg == leg.name and count(order.filled):
+                (had if order.ticket.side is leg.side else back)[leg.name] += order.filled
+    return Tally(had, back)
