@@ -102,11 +102,13 @@ class Driver:
 
     def take(self, action: Action, command: OperatorCommand) -> str:
         """Carry out a command that `may` has let pass; returns what will happen, for the person who asked."""
+        taken = len(self.memory.taken)
         try:
             return self.carried.take(action, command)
         except Exception as error:
             if not _caught(error) or isinstance(self.carried, Parked):
                 raise
+            del self.memory.taken[taken:]  # it may have come so far
             return self._kept(action, command, self._described(error))
 
     def signalled(self, action: Action, command: OperatorCommand) -> None:
