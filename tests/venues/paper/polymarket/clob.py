@@ -139,8 +139,7 @@ class Trader:
 
     async def send(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
         async with self.http.request(method, self.url + path, data=body or None, headers=headers) as answer:
-            raw = await answer.read()
-            return Answer(answer.status, json.loads(raw) if raw else None, dict(answer.headers))
+            return Answer(answer.status, _told(await answer.read()), dict(answer.headers))
 
     async def call(self, method: str, path: str, body: object = None) -> Answer:
         """A request signed with the credentials."""
@@ -196,6 +195,14 @@ class Trader:
         kind = self.wallet.signature_type.value
         path = f"/balance-allowance?asset_type=CONDITIONAL&token_id={token}&signature_type={kind}"
         return Decimal((await self.get(path))["balance"]) / 1_000_000
+
+
+def _told(raw: bytes) -> Any:
+    """What an answer says; its text where it is no JSON, since a rude exchange answers with pages of HTML too."""
+    try:
+        return json.loads(raw) if raw else None
+    except ValueError:
+        return raw.decode()
 
 
 def ticket_of(settings: dict[str, Any]) -> OrderTicket:

@@ -157,6 +157,15 @@ async def test_an_answer_without_an_order_says_nothing_about_it(
     assert (await trader.call("GET", f"/data/order/{order_id}")).status == (200 if there else 404)
 
 
+async def test_a_page_of_html_is_an_answer_that_says_nothing(trader: Trader) -> None:
+    await arm(trader, place(do="html", when="after"))
+    body, order_id = trader.prepared(limit="0.40", tif=TimeInForce.GTC)
+    answer = await trader.call("POST", "/order", body)
+    assert answer.status == 502
+    assert str(answer.body).startswith("<!DOCTYPE html>")
+    assert (await trader.call("GET", f"/data/order/{order_id}")).status == 200
+
+
 async def test_a_refusal_in_unknown_words_has_no_effect_and_its_bytes_are_on_record(trader: Trader) -> None:
     await arm(trader, place(do="refuse"))
     body, order_id = trader.prepared()
