@@ -49,10 +49,11 @@ class Guard:
             self._walls[book] = self._named[spec.venue, spec.market] = QuoteFirewall(tick, self._rules.limits)
 
     def touched(self, books: Iterable[Book]) -> None:
-        """A frame changed these books."""
+        """A frame changed these books. Of one that is not believed, or is between two messages of an instant, nothing
+        is taken: its best prices are not the venue's, and what is learnt of them would outlive them."""
         for book in books:
             wall = self._walls.get(book)
-            if wall is not None and book.ready:
+            if wall is not None and book.ready and not book.gapped and not book.unsettled:
                 wall.update(Touch.of(book))
 
     def lost(self, books: Iterable[Book]) -> None:

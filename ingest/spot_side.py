@@ -128,6 +128,8 @@ class SpotSide:
             if book.gapped or not book.ready:
                 self._lose(followed)
                 continue
+            if book.unsettled:
+                continue  # its best prices are not the venue's: settled, it comes again, and doubted, it is lost
             touch = Touch.of(book)
             # A snapshot is of our clock, the change after it of the venue's, which may be a little behind: a book's
             # own order is the truth.

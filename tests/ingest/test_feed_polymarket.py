@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from domain.book import Book
 from domain.decisions import Gate
+from domain.features.params import FeatureParams, Follow
 from domain.market import Venue
+from domain.spot import SpotSource
 from ingest.decode_polymarket import read_books
 from ingest.events import Doubt, Listed, Resolved, TickChange, TradePrint
 from ingest.gates import mirrored
-from tests.ingest.polymarket_feed import CENT, CONDITION, MS, NO, SHARE, T0, YES, Feed, image, row
+from ingest.guard import FirewallRules, Guard
+from tests.ingest.polymarket_feed import CENT, CONDITION, MS, NO, SHARE, T0, YES, Feed, image, row, token
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
 
@@ -78,6 +81,36 @@ def test_nothing_is_traded_on_a_book_between_two_messages_of_one_instant() -> No
     feed.engine.finish()
     assert feed.gates() == [Gate.GAPPED]  # 49 + 45 cost less than a dollar
     assert "between two messages of one instant" in feed.suppressed[0].detail
+
+
+def test_nothing_is_learnt_of_a_book_between_two_messages_of_one_instant() -> None:
+    features = FeatureParams(follow=(Follow(YES, SpotSource.COINBASE, "BTC-USD"),))
+    feed = Feed(features=features).ready()
+    before = feed.engine.features(YES, T0)["mid"].value
+    feed.change(row(YES, "ask", 49, 0, 48, 60), row(YES, "ask", 60, 100, 48, 60), at=T0 + MS)  # a bid is to come
+    assert feed.of(YES).unsettled
+    assert feed.engine.features(YES, T0 + MS)["mid"].value == before
+    feed.change(row(YES, "bid", 48, 100, 48, 60), at=T0 + MS)
+    assert feed.engine.features(YES, T0 + MS)["mid"].value == pytest.approx(0.54)
+
+
+def test_the_firewall_takes_no_quote_of_a_book_that_is_doubted_or_between_two_messages() -> None:
+    guard, book = Guard(FirewallRules(("polymarket",))), Book(YES)
+    guard.watch(token(YES, NO), book)
+    book.replace([(47 * CENT, 100 * SHARE)], [(49 * CENT, 100 * SHARE)], T0, T0)
+    guard.touched([book])
+    book.set_bid(49 * CENT, 100 * SHARE, T0 + MS, T0 + MS)  # crossed: the ask's end is to come
+    book.unsettled = True
+    guard.touched([book])
+    assert guard.refused([book], T0 + MS) is None
+    book.unsettled, book.gapped = False, True
+    guard.touched([book])
+    assert guard.refused([book], T0 + MS) is None
+    book.gapped = False
+    guard.touched([book])
+    refused = guard.refused([book], T0 + MS)
+    assert refused is not None
+    assert refused.gate is Gate.CROSSED
 
 
 def test_an_instant_whose_rest_never_comes_is_doubted_by_our_clock() -> None:
