@@ -28,7 +28,12 @@ class Denied(SurefootError):
 
 
 class Rejected(SurefootError):
-    """The venue refused in a way that proves the request had no effect."""
+    """The venue refused in a way that proves the request had no effect; with `wrong_key`, whoever asks it anything as
+    we do."""
+
+    def __init__(self, message: str, code: str = "", *, wrong_key: bool = False) -> None:
+        super().__init__(message, code)
+        self.wrong_key = wrong_key
 
 
 class Unknown(SurefootError):

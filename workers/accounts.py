@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
 
 from config.secrets import api_credentials, hex_key, relayer_key
-from domain.errors import BadInput, Denied, SurefootError
+from domain.errors import BadInput, Denied, Rejected, SurefootError
 from domain.market import Venue
 from venues.kalshi.client import BALANCE_LATE_S as KALSHI_LATE_S
 from venues.kalshi.client import KalshiClient
@@ -119,10 +119,11 @@ def polymarket_client(
 
 @asynccontextmanager
 async def venue_clients(stack: Stack, *, ready: bool = False) -> AsyncIterator[Mapping[Venue, VenueClient]]:
-    """The clients of all venues in use, closed on leaving. Raises `BadInput` for a wrong key.
+    """The clients of all venues in use, closed on leaving. Raises `BadInput` for a key that is none.
 
     With `ready` each has asked for its account's rate limits. That read informs: without an answer the documented
-    limits of the lowest tier are kept to, it is asked again in the background, and no start fails for it."""
+    limits of the lowest tier are kept to, it is asked again in the background, and no start fails for it. Only where
+    the venue refuses the key itself (`Rejected`) would nothing else be let through either, and the start ends."""
     async with AsyncExitStack() as open_clients:
         clients: dict[Venue, VenueClient] = {}
         for venue in stack.settings.in_use:
@@ -140,9 +141,12 @@ async def venue_clients(stack: Stack, *, ready: bool = False) -> AsyncIterator[M
 
 
 async def _limits_read(venue: Venue, read: Callable[[], Awaitable[object]]) -> bool:
+    """Whether they were. Raises `Rejected` where the venue does not take our key."""
     try:
         await read()
     except SurefootError as failure:
+        if isinstance(failure, Rejected) and failure.wrong_key:
+            raise
         log.warning(
             "rate limits not read; those of the lowest tier are kept to, and they are asked for again",
             venue=venue,
@@ -159,8 +163,9 @@ async def _again(venue: Venue, read: Callable[[], Awaitable[object]]) -> AsyncIt
     async def ask() -> None:
         while True:
             await asyncio.sleep(_LIMITS_AGAIN_S)
-            if await _limits_read(venue, read):
-                return
+            with suppress(Rejected):  # once at work, a refusal of the key may pass, and trades may be open
+                if await _limits_read(venue, read):
+                    return
 
     asking = asyncio.create_task(ask())
     try:

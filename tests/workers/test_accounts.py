@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from config.load import load
-from domain.errors import BadInput
+from domain.errors import BadInput, Rejected
 from domain.market import Venue
 from domain.orders import SETS, OrderTicket, Purpose, Side, Verdict
 from venues.kalshi.client import KalshiClient
@@ -67,6 +69,27 @@ async def test_no_start_fails_for_rate_limits_that_cannot_be_read(tmp_path: Path
         kalshi = clients[Venue.KALSHI]
         assert isinstance(kalshi, KalshiClient)
         assert (kalshi.wire.reads.rate, kalshi.wire.writes.rate) == (200, 100)  # the lowest tier's
+
+
+@pytest.mark.parametrize(("status", "starts"), [(401, False), (403, True), (404, True), (503, True)])
+async def test_a_start_ends_where_the_venue_does_not_take_the_key_and_for_no_other_answer_on_rate_limits(
+    tmp_path: Path, status: int, starts: bool
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"error": {"code": "authentication_error", "message": "no"}}, status=status)
+
+    stack = started(tmp_path, {})
+    app = web.Application()
+    app.router.add_get("/trade-api/v2/account/limits", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", stack.ports["paper"]).start()
+    try:
+        with nullcontext() if starts else pytest.raises(Rejected, match=r"401.*check both"):
+            async with venue_clients(stack, ready=True) as clients:
+                assert list(clients) == [Venue.KALSHI]
+    finally:
+        await runner.cleanup()
 
 
 def test_the_paper_wallet_stays_the_same_over_starts_and_its_key_is_private(tmp_path: Path) -> None:

@@ -216,8 +216,9 @@ def read_refusal(what: str, status: int, body: bytes) -> SurefootError:
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Unavailable(f"{what}: HTTP 429, asked too often; ask again later", RATE_LIMITED)
     if error is not None and (status in DEFINITE or (error.code in REFUSED and _client_error(status))):
-        fix = _WRONG_KEY if status == HTTPStatus.UNAUTHORIZED else ""
-        return Rejected(f"{what}: HTTP {status}, {error}{fix}", error.code or f"http_{status}")
+        wrong_key = status == HTTPStatus.UNAUTHORIZED
+        said = f"{what}: HTTP {status}, {error}{_WRONG_KEY if wrong_key else ''}"
+        return Rejected(said, error.code or f"http_{status}", wrong_key=wrong_key)
     said = f", {error}" if error else ""
     return Unavailable(f"{what}: HTTP {status}{said}; ask again later", f"http_{status}")
 

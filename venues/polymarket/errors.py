@@ -277,10 +277,11 @@ def read_refusal(what: str, status: int, body: bytes) -> SurefootError:
                            f"http_{status}")  # fmt: skip
     row = read_text(error.text)
     code = NOT_FOUND if status == HTTPStatus.NOT_FOUND else row.code if row is not None else f"http_{status}"
-    if status == HTTPStatus.UNAUTHORIZED:
+    wrong_key = status == HTTPStatus.UNAUTHORIZED
+    if wrong_key:
         code = "unauthorized"
     fix = _FIXES.get(code, "")
-    return Rejected(f"{what}: HTTP {status}{_said(error)}{'; ' + fix if fix else ''}", code)
+    return Rejected(f"{what}: HTTP {status}{_said(error)}{'; ' + fix if fix else ''}", code, wrong_key=wrong_key)
 
 
 def _judge_status(order_id: str, ticket: OrderTicket, posted: PostedOrder, at: int) -> SubmitResult:
