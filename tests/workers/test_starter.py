@@ -47,8 +47,10 @@ class FakeTemporal:
         self.statuses: dict[str, WorkflowExecutionStatus | Exception] = {}
         self.described: list[str] = []
 
-    async def start_workflow(self, name: str, argument: Intent, **options: Any) -> object:
+    async def start_workflow(self, name: str, *, args: list[Any], **options: Any) -> object:
         assert name == TRADE_WORKFLOW
+        argument, memory = args
+        assert memory is None
         assert options["id"] == argument.id
         self.starts.append((options["id"], options))
         answer = self.answers.pop(0) if self.answers else None
