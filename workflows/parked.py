@@ -8,6 +8,7 @@ workflow task, which heals by replay on mended code.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from domain.evidence import OrderEvidence, OrderStatus
@@ -18,7 +19,7 @@ from domain.orders import ALREADY_THERE, Guard, OrderTicket, Purpose, SubmitResu
 from domain.trade import Entry, OrderRecord, TradeRecord, TradeState
 from workflows.desk import Desk
 from workflows.state import OrderState, PendingCommand, TradeMemory, count
-from workflows.tally import tally
+from workflows.tally import tally, there
 
 _FIRST_LOOK_MS, _SELLING_LOOK_MS, _SLOWEST_LOOK_MS = 500, 5_000, 900_000
 _SEND_WINDOW_US = 10_000_000
@@ -35,15 +36,13 @@ class Parked:
         self.intent = intent
         self.desk = desk
         self.memory = memory
-        self._going_on, self._news, self._refused = False, True, False
-        self._wished = False
+        self._going_on, self._news, self._refused, self._wished = False, True, False, False
         self._asked_at, self._sent = desk.now(), 0  # the wish that this run was handed counts from here
 
     async def run(self) -> TradeMemory:
         """Until the life may go on, or the history is long: then the next run is parked too."""
         memory, look_ms = self.memory, _FIRST_LOOK_MS
-        fault = memory.fault
-        if fault is not None and not fault.told:
+        if (fault := memory.fault) is not None and not fault.told:
             fault.told = True
             if memory.state is not TradeState.STUCK:
                 memory.state = TradeState.STUCK
@@ -105,8 +104,7 @@ class Parked:
 
     def resume(self, build: str) -> None:
         """A worker of `build` has started. Other code than that which raised is worth a try."""
-        fault = self.memory.fault
-        if fault is None or build != fault.build:
+        if (fault := self.memory.fault) is None or build != fault.build:
             self.tell(f"A worker of version {build or '(none)'} has started.")
             self._going_on = True
 
@@ -139,6 +137,15 @@ class Parked:
                 self.tell(f"{_name(order)} is proven never to have arrived.")
         return moved
 
+    async def _judged(self, order: OrderState, seen: OrderEvidence) -> OrderEvidence | None:
+        """A count beyond what was signed by the account's word: borne out, or what a person's unwind has to go by."""
+        if not seen.beyond:
+            return seen
+        held = await self.desk.position(order.ticket.venue, order.ticket.market, self.intent.id)
+        real = _NONE if held is None else max(there(order, self.memory.orders, held.left), _NONE)
+        known = held is not None and (real >= seen.filled or self.memory.mode is Action.UNWIND)
+        return replace(seen, filled=min(real, seen.filled)) if known else None
+
     def _adopt(self, order: OrderState, seen: OrderEvidence) -> bool:
         """Whether it says something new."""
         if order.settled and seen.filled == order.filled:
@@ -156,7 +163,7 @@ class Parked:
         return self.memory.mode is Action.UNWIND and self._sent < _MOST_ORDERS
 
     async def _sell(self) -> bool:
-        """One order that gives back what stands alone on one leg. True if something filled."""
+        """One order that gives back what stands alone. True if something filled."""
         open_legs = {order.ticket.leg for order in self.memory.orders if not order.settled}
         if open_legs and self.desk.now() - self._asked_at < _OPEN_ORDER_PATIENCE_US:
             return False
@@ -218,7 +225,6 @@ class Parked:
         self.memory.tell(text, self.desk.now())
 
     def record(self) -> TradeRecord:
-        """The trade as it stands; P&L as it was computed last."""
         memory, counts = self.memory, tally(self.intent.legs, self.memory.orders)
         return TradeRecord(
             intent_id=self.intent.id,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.intent import IntentLeg
+from domain.orders import Side
 from workflows.state import OrderState, count
 
 _NONE = Decimal(0)
@@ -39,6 +40,19 @@ class Tally:
     def unwound(self) -> Decimal:
         """Shares of any leg that were had and given back."""
         return sum((min(self.had[leg], self.back[leg]) for leg in self.had), _NONE)
+
+
+def there(order: OrderState, orders: Sequence[OrderState], left: Decimal) -> Decimal:
+    """How many of an order's shares the account holds: `left` is the signed position in its market that is nobody
+    else's."""
+
+    def signed(one: OrderState) -> Decimal:
+        return one.filled if one.ticket.side is Side.BUY else -one.filled
+
+    where = (order.ticket.venue, order.ticket.market)
+    beside = [one for one in orders if one is not order and (one.ticket.venue, one.ticket.market) == where]
+    held = left - sum((signed(one) for one in beside if count(one.filled)), _NONE)
+    return held if order.ticket.side is Side.BUY else -held
 
 
 def tally(legs: Sequence[IntentLeg], orders: Sequence[OrderState]) -> Tally:

@@ -32,7 +32,7 @@ from typing import Any, TypeVar
 from domain.evidence import Fill, FillStatus
 from domain.intent import Intent
 from domain.operator import Action
-from domain.orders import OrderTicket, Purpose, Side
+from domain.orders import OrderTicket, Purpose, Side, Verdict
 from domain.trade import TradeState
 from workers.simulate.durable import Kind
 from workers.simulate.judge_fees import Match, trade_fee
@@ -180,10 +180,21 @@ def _bounded(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
         if ticket.purpose in (Purpose.OPEN, Purpose.MERGE) or ticket.client_order_id in seen:
             continue
         seen.add(ticket.client_order_id)
+        if life.broken_on_purpose and ticket.purpose is Purpose.UNWIND:
+            continue  # a parked run sells on a person's word, a minute later beside an order whose outcome is open
         before = [f for f in fills if f.at <= command.at and f.client_order_id != ticket.client_order_id]
         room = _room(world, life.plan.intent, ticket, before, command.at)
+        if ticket.purpose is Purpose.HEDGE:  # for what the venue itself has answered, if that was possible
+            room = max(room, *(told for at, told in _answered(life) if at <= command.at), _ZERO)
         if ticket.size > room:
             yield f"bounded: {ticket} was decided while {room} stood alone"
+
+
+def _answered(life: Life) -> Iterator[tuple[int, Decimal]]:
+    """When the venue accepted an order, and how many shares it said had filled."""
+    for at, answer in life.answers:
+        if answer.verdict is Verdict.ACCEPTED:
+            yield at, answer.filled
 
 
 def _room(world: World, intent: Intent, ticket: OrderTicket, fills: list[Fill], at: int) -> Decimal:

@@ -56,6 +56,7 @@ class Life:
     plan: Plan
     history: History
     states: list[tuple[int, TradeState, Decimal]] = field(default_factory=list)
+    answers: list[tuple[int, SubmitResult]] = field(default_factory=list)
     deaths: set[tuple[int, int]] = field(default_factory=set)
     down_ms: int = 0
     disagreed: int = 0
@@ -349,6 +350,7 @@ class World:
         name = command.name
         if name == "submit":
             result: SubmitResult = answer
+            self._life_of[history.intent.id].answers.append((self.now(), result))
             self.rows[f"{command.arguments[0].purpose} {result.verdict}"] += 1
             if self._tracing:
                 self.tell(self.name(history), f"hears {result.verdict} {result.code} {result.filled}")
