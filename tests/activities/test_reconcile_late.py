@@ -62,7 +62,7 @@ async def test_balances_that_come_right_within_their_own_lateness_are_no_finding
     await desk.begin()
     result = await desk.reconcile()
     assert kinds(result) == [Kind.MISSING_FILL]
-    assert result.comparisons[0].looks > desk.rules.looks
+    assert result.comparisons[0].looks >= desk.rules.looks  # as many as the machine had time for while it waited
     assert await desk.halts() == set()
 
 
