@@ -50,16 +50,16 @@ def _traded(given: Mapping[str, Any]) -> dict[str, Any]:
     folder.chmod(0o711)  # the embedded Postgres must reach it, also under root
     try:
         _run(folder, "up", "--detach", check=True)
-        paper = httpx.Client(base_url=_admin(folder), trust_env=False, timeout=30)
-        paper.post("/paper/v1/faults", json=given["faults"]).raise_for_status()
-        _run(folder, "play", "--recording", given.get("recording", "synth-cross:5"), "--resolve", check=True)
-        over = time.monotonic() + _PATIENCE_S
-        while any(one["state"] != "CLOSED" for one in _told(folder, "trades")) and time.monotonic() < over:
-            time.sleep(0.5)
-        fired = sum(fault["fired"] for fault in paper.get("/paper/v1/faults").raise_for_status().json())
-        paper.delete("/paper/v1/faults").raise_for_status()  # the books are compared in peace
-        audit = paper.get("/paper/v1/audit").raise_for_status().json()
-        report, compared = _told(folder, "report"), _told(folder, "reconcile")["comparisons"]
+        with httpx.Client(base_url=_admin(folder), trust_env=False, timeout=30) as paper:
+            paper.post("/paper/v1/faults", json=given["faults"]).raise_for_status()
+            _run(folder, "play", "--recording", given.get("recording", "synth-cross:5"), "--resolve", check=True)
+            over = time.monotonic() + _PATIENCE_S
+            while any(one["state"] != "CLOSED" for one in _told(folder, "trades")) and time.monotonic() < over:
+                time.sleep(0.5)
+            fired = sum(fault["fired"] for fault in paper.get("/paper/v1/faults").raise_for_status().json())
+            paper.delete("/paper/v1/faults").raise_for_status()  # the books are compared in peace
+            audit = paper.get("/paper/v1/audit").raise_for_status().json()
+            report, compared = _told(folder, "report"), _told(folder, "reconcile")["comparisons"]
     finally:
         _run(folder, "down")
         wait_ended(survivors(folder), 10)
