@@ -28,7 +28,7 @@ ENOUGH = 20_000
 """Worlds in which every kind of fault must have happened."""
 
 _CHUNK = 200
-_COLLECT_EVERY = 500
+_COLLECT_EVERY = 10
 _MOST_FAILURES = 20
 
 Progress = Callable[["Tally"], None]

@@ -34,7 +34,7 @@ from domain.intent import Intent
 from domain.operator import Action
 from domain.orders import OrderTicket, Purpose, Side, Verdict
 from domain.trade import TradeState
-from workers.simulate.durable import Kind
+from workers.simulate.durable import Command, Kind
 from workers.simulate.judge_fees import Match, trade_fee
 from workers.simulate.judge_money import sets
 from workers.simulate.scenario import START
@@ -180,14 +180,23 @@ def _bounded(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
         if ticket.purpose in (Purpose.OPEN, Purpose.MERGE) or ticket.client_order_id in seen:
             continue
         seen.add(ticket.client_order_id)
-        if life.broken_on_purpose and ticket.purpose is Purpose.UNWIND:
-            continue  # a parked run sells on a person's word, a minute later beside an order whose outcome is open
+        if ticket.purpose is Purpose.UNWIND and _sells_while_parked(life, command):
+            continue  # a minute after a person's word it sells beside an order whose outcome is open
         before = [f for f in fills if f.at <= command.at and f.client_order_id != ticket.client_order_id]
         room = _room(world, life.plan.intent, ticket, before, command.at)
         if ticket.purpose is Purpose.HEDGE:  # for what the venue itself has answered, if that was possible
             room = max(room, *(told for at, told in _answered(life) if at <= command.at), _ZERO)
         if ticket.size > room:
             yield f"bounded: {ticket} was decided while {room} stood alone"
+
+
+def _sells_while_parked(life: Life, command: Command) -> bool:
+    """Whether a parked run decided it, and a person had said to unwind."""
+    parked = [is_parked for began, is_parked in life.parks if began <= command.at]
+    return bool(parked and parked[-1]) and any(
+        event.kind is Kind.SAID and event.value[0] in (Action.UNWIND, Action.FORCE_FLAT) and not event.refused
+        for event in life.history.every_event()[: command.after]
+    )
 
 
 def _answered(life: Life) -> Iterator[tuple[int, Decimal]]:

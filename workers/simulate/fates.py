@@ -62,6 +62,7 @@ class Fates:
         world, name = self._world, self._world.name(life.history)
         if life.history.run > _MOST_RUNS:
             raise Broken(f"{name} is not at an end after {_MOST_RUNS} runs")
+        life.parks.append((world.now(), memory.fault is not None))
         if memory.fault is None:
             world.weather.strike("life:renewed", name)
             return

@@ -51,7 +51,8 @@ _FAULTS = {
 
 @dataclass(slots=True)
 class Life:
-    """What became of one trade, as the world saw it. Times in microseconds."""
+    """What became of one trade, as the world saw it. Times in microseconds. `parks` are the starts of its later runs,
+    each with whether it is a parked one."""
 
     plan: Plan
     history: History
@@ -63,6 +64,7 @@ class Life:
     closed_at: int | None = None
     told: int = 0
     broken_on_purpose: bool = False
+    parks: list[tuple[int, bool]] = field(default_factory=list)
 
 
 class World:
