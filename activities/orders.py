@@ -66,7 +66,9 @@ class OrderActivities:
         *,
         answered: Answered = lambda request, evidence, at: None,
         permits: Permits | None = None,
+        busy: Callable[[], str] = lambda: "",
     ) -> None:
+        """`busy` says what is under way already, as a trade is opened; empty while there is room for it."""
         self._venues = venues
         self._ledger = ledger
         self._run_id = run_id
@@ -74,6 +76,7 @@ class OrderActivities:
         self._observe = observe
         self._answered = answered
         self._permits = permits
+        self._busy = busy
         self._cash: dict[Venue, tuple[int, Decimal, dict[str, Decimal]]] = {}
 
     @activity.defn(name="submit_order")
@@ -101,6 +104,7 @@ class OrderActivities:
             client = self._client(ticket.venue)
             prepared = await client.prepare(ticket)
             if ticket.purpose.entry:
+                self._refuse_busy()
                 await self._refuse_obstacles(_intent_of(ticket, opening))
             recorded, quote = await asyncio.gather(
                 self._begin(ticket, prepared, opening), _quote(client, ticket.market) if guard.recheck else _nothing()
@@ -134,6 +138,11 @@ class OrderActivities:
         if client is None:
             raise Denied(f"no account at {venue} is connected; configure it or drop its markets", "unknown_venue")
         return client
+
+    def _refuse_busy(self) -> None:
+        """Raise `Denied` while an opening would take its time from a hedge."""
+        if busy := self._busy():
+            raise Denied(f"{busy}; nothing was sent", "busy")
 
     async def _refuse_obstacles(self, intent: Intent) -> None:
         """Raise `Denied` naming every obstacle on any leg, before the first order exists."""

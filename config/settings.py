@@ -12,6 +12,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from config.admission import Admission
 from config.ingest import Firewall, Readiness, Recording
 from config.section import Section
 from config.spot import SpotFeedSettings, WarmCache, trouble_with_spot
@@ -177,6 +178,7 @@ class Settings(Section):
     features: FeatureParams = FeatureParams()
     warm_cache: WarmCache = WarmCache()
     worker: Worker = Worker()
+    admission: Admission = Admission()
     reconcile: Reconcile = Reconcile()
     metrics: Metrics = Metrics()
     logging: Logging = Logging()

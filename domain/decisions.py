@@ -27,6 +27,7 @@ class Gate(StrEnum):
     USERS = "users"  # a venue's private channel is not acknowledged: fills there would be heard of late
     HALTED = "halted"  # a halt in force covers a market or the strategy, or halts could not be read
     PAUSED = "paused"  # the process is not RUNNING: a condition for trading does not hold, or not for long enough
+    BUSY = "busy"  # as many trades are under way as hedging leaves room for, or a hedge waits
     OPEN_TRADE = "open_trade"  # the pair already has as many open trades as allowed
     NO_DURABLE_START = "no_durable_start"  # the workflow could not be started: no record, no trade
 

@@ -29,6 +29,10 @@ DONE_TRADING = frozenset({TradeState.SETTLING, TradeState.CLOSED})
 """States in which nothing more is bought or sold unless a person or the venue's word reopens the trade."""
 
 
+AT_WORK = frozenset(TradeState) - DONE_TRADING - {TradeState.STUCK}
+"""States in which a trade takes the machine's time: it neither rests nor waits for a person."""
+
+
 class Outcome(StrEnum):
     """How a closed trade ended. Every closed trade has exactly one."""
 

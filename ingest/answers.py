@@ -13,7 +13,9 @@ from ingest.watched import Event, Watch
 from ingest.why import ONLY_WITH_AN_EDGE, MarketState, Reason
 
 
-def reason_of(watch: Watch, feeds: Mapping[Venue, Feed], guard: Guard, readiness: Readiness, now: int) -> Reason:
+def reason_of(
+    watch: Watch, feeds: Mapping[Venue, Feed], guard: Guard, readiness: Readiness, now: int, *, busy: str = ""
+) -> Reason:
     """The answer at `now` (our clock, µs). Changes nothing that a decision rests on."""
     strategy = watch.strategy
     cost = _cost(watch)
@@ -22,7 +24,7 @@ def reason_of(watch: Watch, feeds: Mapping[Venue, Feed], guard: Guard, readiness
     quote, against = (proposal.quote, proposal.against) if proposal is not None else (None, "")
     event = Event(strategy.markets[0].venue, now, now)
     size = quote.size if quote is not None else strategy.min_size
-    moment = watch.moment(event, size, guard, readiness, against)
+    moment = watch.moment(event, size, guard, readiness, against, busy=busy)
     gate = shut_gate(moment, watch.bounds)
     if quote is None and gate in ONLY_WITH_AN_EDGE:
         gate = None

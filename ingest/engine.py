@@ -19,9 +19,11 @@ Everything created on the way is small, short-lived and mostly invisible to the 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from domain.admission import Admission, AdmissionLimits, Load
 from domain.book import Book
 from domain.decisions import Gate, Suppression
 from domain.depth import SetQuote
@@ -49,6 +51,9 @@ from ingest.why import Answer, Reason
 
 __all__ = ["Counters", "Engine"]
 
+_FRESH_US = 1_500_000
+"""For how long a decision counts as under way whether or not the ledger knows of it."""
+
 
 class Engine:
     """Watches what `strategies` look for, within `limits` (a venue's own where `venue_limits` has some).
@@ -59,7 +64,8 @@ class Engine:
     by venue or spot feed. `yes_price` says how Kalshi's feed writes NO levels (see `ingest.decode_kalshi`). `features`
     say which markets follow a spot price; `spot` keeps what they see. `settle` is for how many microseconds of our
     clock everything that trading rests on must have held, a book among it, before it is traded on. `firewall` says
-    which books stand behind the quote firewall, `on_phase` hears of each change of the process's phase.
+    which books stand behind the quote firewall, `on_phase` hears of each change of the process's phase;
+    `admission` is how much may be under way when a trade is opened.
     """
 
     def __init__(
@@ -78,6 +84,7 @@ class Engine:
         settle: int = 0,
         firewall: FirewallRules = FirewallRules(),  # noqa: B008 - frozen
         on_phase: Callable[[Change], None] = lambda change: None,
+        admission: AdmissionLimits = AdmissionLimits(None, None),  # noqa: B008 - frozen
     ) -> None:
         self.limits = limits
         self.readiness = Readiness(settle, on_phase)
@@ -98,6 +105,10 @@ class Engine:
         self._watches: list[Watch] = []
         self._by_book: dict[Book, list[Watch]] = {}
         self._open: dict[str, OpenTrades] = {}
+        self._admission = Admission(admission)
+        self._load = Load()
+        self._fresh: deque[int] = deque()
+        self._busy = ""
         for strategy in strategies:
             self._watch(strategy, venue_limits or {})
 
@@ -270,6 +281,19 @@ class Engine:
         for watch in self._watches:
             watch.halt = halts.over(watch.strategy.markets, watch.strategy.name)
 
+    def on_load(self, load: Load) -> None:
+        """What the ledger says is under way, in this process and all others. Never called, as in a replay of frames
+        alone, nothing is."""
+        self._load = load
+        self._admit()
+
+    def _admit(self) -> None:
+        """Judge what is under way anew. What was decided here a moment ago counts at once, whether or not the ledger
+        knows of it yet. Nothing but what a recording keeps calls this, so that replays agree."""
+        while self._fresh and self._fresh[0] < self._now - _FRESH_US:
+            self._fresh.popleft()
+        self._busy = self._admission.busy(replace(self._load, trading=self._load.trading + len(self._fresh)))
+
     # -- readiness ----------------------------------------------------------------------------------------------
 
     def expect(self, name: str, pauses: Pauses = Pauses.ALL, *, feed: bool = False) -> None:
@@ -305,13 +329,17 @@ class Engine:
         if episode is None:
             episode = watch.episode = Episode(at)
         quote = proposal.quote
+        if self._fresh and self._fresh[0] < received_at - _FRESH_US:
+            self._admit()
         event = Event(feed.venue, at, received_at)
-        moment = watch.moment(event, quote.size, self._guard, self.readiness, proposal.against)
+        moment = watch.moment(event, quote.size, self._guard, self.readiness, proposal.against, busy=self._busy)
         gate = shut_gate(moment, watch.bounds)
         if gate is None:
             episode.taken = True
             watch.open.announced += 1
             self.counters.intents += 1
+            self._fresh.append(received_at)
+            self._admit()
             self._on_intent(watch.strategy.intent(view, proposal))
         elif not episode.taken:
             _note(episode, gate, quote, moment, watch.bounds)
@@ -338,7 +366,9 @@ class Engine:
 
     def reasons(self, now: int) -> tuple[Reason, ...]:
         """Why each strategy trades nothing at `now` (our clock, µs), or that it would; see `ingest.why`."""
-        return tuple(reason_of(watch, self._feeds, self._guard, self.readiness, now) for watch in self._watches)
+        return tuple(
+            reason_of(watch, self._feeds, self._guard, self.readiness, now, busy=self._busy) for watch in self._watches
+        )
 
     def answer(self, now: int) -> Answer:
         """The whole of it at `now`: the process, its conditions, what changed of late, and every strategy."""

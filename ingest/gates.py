@@ -20,6 +20,7 @@ makes them old, that before what makes the trade impossible, that before what ma
     USERS       a venue's private channel is not acknowledged: fills there would be heard of late
     HALTED      a halt in force covers one of the markets or the strategy, or nobody can say whether one does
     PAUSED      the process is not RUNNING (`ingest.readiness`)
+    BUSY        as many trades are under way, over all processes, as hedging leaves room for, or a hedge waits
     OPEN_TRADE  the set has as many open trades as it may
 
 Limits may differ by venue. A book's age is judged by its own venue's, the way of a frame by that of the venue that sent
@@ -88,7 +89,8 @@ class Moment:
     `unheard` says why the account would not be heard of at one of the venues; empty if it is at all of them.
     `halt` names the halt in force, or why none can be ruled out; empty when the pair may be opened. `refused` is what
     the quote firewall says of the books, `against` what the strategy's features say against the trade, `paused` why the
-    process trades nothing now; empty while it is RUNNING.
+    process trades nothing now; empty while it is RUNNING. `busy` says what is under way already; empty while there is
+    room for more.
     """
 
     books: Sequence[Book]
@@ -104,6 +106,7 @@ class Moment:
     refused: Refused | None = None
     against: str = ""
     paused: str = ""
+    busy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,8 @@ def shut_gate(moment: Moment, bounds: Bounds) -> Gate | None:
         return Gate.HALTED
     if moment.paused:
         return Gate.PAUSED
+    if moment.busy:
+        return Gate.BUSY
     if moment.open_trades >= bounds.most_open:
         return Gate.OPEN_TRADE
     return None
@@ -206,6 +211,8 @@ def explain(gate: Gate, moment: Moment, bounds: Bounds) -> str:
             return moment.halt
         case Gate.PAUSED:
             return moment.paused
+        case Gate.BUSY:
+            return moment.busy
         case Gate.OPEN_TRADE:
             return f"{moment.open_trades} trade(s) of the set open; limit {bounds.most_open}"
         case Gate.NO_DURABLE_START:

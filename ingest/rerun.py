@@ -13,6 +13,7 @@ from enum import StrEnum
 
 import msgspec
 
+from domain.admission import Load
 from domain.decisions import Suppression
 from domain.errors import BadInput
 from domain.intent import Intent
@@ -134,7 +135,8 @@ class _Gap(msgspec.Struct):
 
 
 class _Condition(msgspec.Struct):
-    """What was said of a condition, that one was expected, how late it was, or that the process was told to stop."""
+    """What was said of a condition, that one was expected, how late it was, that the process was told to stop, or
+    what was under way."""
 
     name: str = ""
     ok: bool = False
@@ -145,6 +147,8 @@ class _Condition(msgspec.Struct):
     feed: bool = False
     time: int = 0
     stopping: int = 0
+    trading: int | None = None
+    waited: int = 0
 
 
 _SPOT = frozenset(feed.value for feed in SpotFeed)
@@ -197,6 +201,8 @@ def apply(engine: Engine, event: Envelope) -> None:
 def _say(engine: Engine, said: _Condition) -> None:
     if said.expected:
         engine.expect(said.expected, said.pauses, feed=said.feed)
+    elif said.trading is not None:
+        engine.on_load(Load(said.trading, said.waited))
     elif said.stopping:
         engine.on_stop(said.stopping)
     elif said.time:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from domain.admission import AdmissionLimits
 from domain.claims import EquivalenceRecord
 from domain.decisions import Suppression
 from domain.errors import BadInput
@@ -35,6 +36,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     features: FeatureParams = FeatureParams()
     settle_ms: int = 0
     firewall: FirewallRules = FirewallRules()
+    admission: AdmissionLimits = AdmissionLimits(None, None)
     strategies: tuple[StrategySpec, ...] = ()
 
 
@@ -150,6 +152,7 @@ def engine_of(
         features=rules.features,
         settle=rules.settle_ms * 1000,
         firewall=rules.firewall,
+        admission=rules.admission,
     )
 
 

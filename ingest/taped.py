@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from domain.admission import Load
 from domain.decisions import Suppression
 from domain.intent import Intent
 from domain.limits import GateLimits
@@ -103,6 +104,10 @@ class TapedEngine(Engine):
     def on_stop(self, at: int) -> None:
         self._recorder.control(EventType.CONDITION, {"stopping": at}, at=at)
         super().on_stop(at)
+
+    def on_load(self, load: Load) -> None:
+        self._recorder.control(EventType.CONDITION, {"trading": load.trading, "waited": load.waited})
+        super().on_load(load)
 
     def on_halts(self, halts: Halts) -> None:
         self._recorder.control(EventType.HALTS, halts)

@@ -59,8 +59,11 @@ class Watch:
         self.episode: Episode | None = None
         self.halt = ""
 
-    def moment(self, event: Event, size: int, guard: Guard, readiness: Readiness, against: str = "") -> Moment:
-        """What the gates look at when `size` is offered; `against` is what the strategy itself says against it."""
+    def moment(
+        self, event: Event, size: int, guard: Guard, readiness: Readiness, against: str = "", *, busy: str = ""
+    ) -> Moment:
+        """What the gates look at when `size` is offered; `against` is what the strategy itself says against it, `busy`
+        what is under way already."""
         return Moment(
             books=self.books,
             venue=event.venue,
@@ -75,6 +78,7 @@ class Watch:
             refused=guard.refused(self.books, event.at),
             against=(self.flaw() or against) if self.featured else against,
             paused=readiness.obstacle(event.received_at, features=self.featured),
+            busy=busy,
         )
 
     def flaw(self) -> str:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from domain.admission import AtWork
 from domain.decisions import Suppression
 from domain.evidence import Fill, FillStatus, Redemption
 from domain.intent import Intent
@@ -19,7 +20,7 @@ from domain.market import Venue
 from domain.operator import CommandRecord
 from domain.orders import OrderTicket, Purpose, Side, SubmitResult, Verdict
 from domain.snapshot import CashEntry, Ended, LedgerFacts, OrderFacts, Reservation, Send, TradeFacts, VenueCapital
-from domain.trade import DONE_TRADING, OrderRecord, Step, TradeRecord, TradeState
+from domain.trade import AT_WORK, DONE_TRADING, OrderRecord, Step, TradeRecord, TradeState
 from ledger import codec
 from ledger.capital import kept, refused, wanted
 from ledger.memory_accounts import Accounts
@@ -223,6 +224,9 @@ class MemoryLedger(MemoryHalts, MemoryClaims):
 
     async def done_trading(self, ids: Iterable[str]) -> set[str]:
         return {key for key in ids if key in self._trades and self._trades[key][1].state in DONE_TRADING}
+
+    async def at_work(self) -> list[AtWork]:
+        return [AtWork(facts.at, facts.residual > 0) for _, facts in self._now() if facts.state in AT_WORK]
 
     async def open_trades(self) -> tuple[TradeFacts, ...]:
         trades = (replace(facts, reservations=()) for _, facts in self._now() if facts.state is not TradeState.CLOSED)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Protocol
 
+from domain.admission import AtWork
 from domain.claims import EquivalenceRecord
 from domain.decisions import Suppression
 from domain.evidence import Fill
@@ -80,6 +81,15 @@ class DecisionLedger(Protocol):
 
     async def record_suppressions(self, run_id: str, items: Iterable[Suppression]) -> None:
         """Keyed (run, strategy, pair, gate, at)."""
+        ...
+
+
+class LoadLedger(Protocol):
+    """What admission asks, several times a second."""
+
+    async def at_work(self) -> list[AtWork]:
+        """The trades that neither rest nor are STUCK, of every process. One that has written no record since it began
+        counts by its orders."""
         ...
 
 

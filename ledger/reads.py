@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from domain.admission import AtWork
 from domain.halt import Halt
 from domain.market import Venue
 from domain.operator import CommandRecord
 from domain.snapshot import Capital, Ended, LedgerFacts, OrderFacts, Reservation, TradeFacts, VenueCapital
-from domain.trade import DONE_TRADING, TradeState
+from domain.trade import AT_WORK, DONE_TRADING, TradeState
 from ledger import codec, workflow_faults
 from ledger.halts import HaltRecord, halt_of, record_of
 from ledger.story import Run, SentBody, Snapshot, TradeRow, TradeStory, choose
@@ -180,6 +181,15 @@ async def done_trading(connection: Connection, ids: list[str]) -> set[str]:
         "SELECT intent_id FROM trades WHERE intent_id = ANY($1) AND state = ANY($2)", ids, sorted(DONE_TRADING)
     )
     return {row["intent_id"] for row in rows}
+
+
+async def at_work(connection: Connection) -> list[AtWork]:
+    rows = await connection.fetch(
+        "SELECT n.at, n.residual > 0 AS alone FROM trades_now n JOIN trades t USING (intent_id) "
+        "WHERE t.state = ANY($1)",
+        sorted(AT_WORK),
+    )
+    return [AtWork(row["at"], row["alone"]) for row in rows]
 
 
 async def open_trades(connection: Connection) -> tuple[TradeFacts, ...]:

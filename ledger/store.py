@@ -18,6 +18,7 @@ from typing import Any
 
 import asyncpg
 
+from domain.admission import AtWork
 from domain.decisions import Suppression
 from domain.errors import Unavailable
 from domain.evidence import Fill
@@ -223,6 +224,10 @@ class Ledger(ClaimStore, FaultStore):
         """Which of these trades buy and sell nothing more (SETTLING or CLOSED). Cheap: asked several times a second."""
         async with self._connection() as connection:
             return await reads.done_trading(connection, list(ids))
+
+    async def at_work(self) -> list[AtWork]:
+        async with self._connection() as connection:
+            return await reads.at_work(connection)
 
     async def open_trades(self) -> tuple[TradeFacts, ...]:
         """All trades that are not CLOSED, without their reservations; oldest decision first."""

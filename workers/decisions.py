@@ -21,6 +21,7 @@ from typing import Protocol
 import structlog
 import uvloop
 
+from domain.admission import Load
 from domain.decisions import Suppression
 from domain.intent import Intent
 from domain.market import Venue
@@ -131,6 +132,7 @@ class DecisionThread:
             on_dead=self._dead,
             settle=settings.readiness.settle_ms * 1000,
             firewall=firewall_of(settings.firewall),
+            admission=settings.admission.limits(),
             on_phase=self._phase,
             features=settings.features,
         )
@@ -196,9 +198,9 @@ class DecisionThread:
         """From the trading side: a trade of `pair` is over."""
         self._control.put(CONTROL, pair)
 
-    def halts_changed(self, halts: Halts) -> None:
-        """From the trading side: other halts are in force, or nobody can say which are."""
-        self._control.put(CONTROL, halts)
+    def hear(self, changed: Halts | Load) -> None:
+        """From the trading side: other halts are in force, or nobody can say which are; or other trades under way."""
+        self._control.put(CONTROL, changed)
 
     # ------------------------------------------------------------------ on the thread
 
@@ -312,12 +314,14 @@ class DecisionThread:
 
     # ------------------------------------------------------------------ what the trading side says
 
-    def _obey(self, told: Halts | str | tuple[str, bool, str, Pauses]) -> None:
-        """Other halts, the pair of a trade that is over, or a condition."""
+    def _obey(self, told: Halts | Load | str | tuple[str, bool, str, Pauses]) -> None:
+        """Other halts, what is under way, the pair of a trade that is over, or a condition."""
         if isinstance(told, str):
             self.engine.trade_closed(told)
         elif isinstance(told, Halts):
             self.engine.on_halts(told)
+        elif isinstance(told, Load):
+            self.engine.on_load(told)
         else:
             self._conditions.say(*told)
 
@@ -354,10 +358,7 @@ class DecisionThread:
 
     def _disk(self, trouble: str) -> None:
         """On the recorder's thread."""
-        if trouble:
-            log.warning("the recording is not written", why=trouble)
-        else:
-            log.info("the recording is written again")
+        log.warning("the recording is not written" if trouble else "the recording is written again", why=trouble)
 
     def _gapped(self, venue: Venue, markets: tuple[str, ...], doubt: Doubt) -> None:
         log.warning("books are not believed; asking for snapshots", venue=venue, markets=markets, doubt=doubt)

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from config.settings import FROM_SESSION
+from domain.admission import Load
 from domain.decisions import Gate, Suppression
 from domain.errors import SurefootError, Unavailable
 from domain.intent import Intent
@@ -31,6 +32,7 @@ from workers.dead_mans_switch import beating
 from workers.decisions import DecisionThread
 from workers.halt_watch import NOT_READ_YET, HaltWatch
 from workers.letters import Letters
+from workers.load_watch import LoadWatch
 from workers.news import Look, News, market_of
 from workers.process import child_main, until_told_to_stop
 from workers.reconciler import StartGate
@@ -41,7 +43,7 @@ from workers.starter import TradeStarter
 from workers.suppression_log import SuppressionLog
 from workers.temporal_watch import TemporalWatch
 from workers.topics import INTENTS, LOOKS, SUPPRESSIONS, TELEMETRY, USER_NEWS
-from workers.trading import Trading, trading
+from workers.trading import Trading, trading, wall_clock_us
 from workers.user_channel import UserChannel
 from workers.warm_keeper import warm_keeper_of
 from workers.watch import Watched, watch
@@ -109,6 +111,7 @@ class IngestHost:
         self._bus.attach()
         limits = stack.settings.readiness
         self._halts = HaltWatch(desk.ledger, self._halts_changed, patience_s=limits.ledger_s, away=self._ledger_away)
+        self._load = LoadWatch(desk.ledger, stack.settings.admission.limits(), wall_clock_us, self._load_changed)
         self._warm = warm_keeper_of(stack.settings)
         self._temporal = TemporalWatch(desk.client, self._temporal_changed)
         self._said: dict[str, tuple[bool, str, Pauses]] = {
@@ -135,6 +138,7 @@ class IngestHost:
         self._prune()
         halting = asyncio.create_task(self._halts.run())
         asking = asyncio.create_task(self._temporal.run())
+        loading = asyncio.create_task(self._load.run())
         watching = asyncio.create_task(self._watch())
         flushing = asyncio.create_task(self._flush())
         again = asyncio.create_task(self._letters.run(self._bus))
@@ -146,7 +150,7 @@ class IngestHost:
                 if watch.done():
                     await watch
         finally:
-            for task in (*ends, asking, flushing, again):
+            for task in (*ends, asking, loading, flushing, again):
                 task.cancel()
             await self._stop_thread()
             await asyncio.to_thread(self._warm.close)
@@ -285,8 +289,12 @@ class IngestHost:
 
     def _halts_changed(self, halts: Halts) -> None:
         if self._thread is not None:
-            self._thread.halts_changed(halts)
+            self._thread.hear(halts)
         self._say("halts", not halts.unread, halts.unread)
+
+    def _load_changed(self, load: Load) -> None:
+        if self._thread is not None:
+            self._thread.hear(load)
 
     def _ledger_away(self, why: str) -> None:
         """Trading goes on with the halts as last read, and what there is to say to the ledger waits on the disk."""

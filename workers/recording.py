@@ -29,6 +29,7 @@ def rules_of(settings: Settings) -> Rules:
         policy=settings.policy,
         settle_ms=settings.readiness.settle_ms,
         firewall=firewall_of(settings.firewall),
+        admission=settings.admission.limits(),
         strategies=tuple(replace(spec, source="") for spec in settings.strategies),
         features=settings.features,
     )

@@ -27,6 +27,7 @@ from venues.port import VenueClient
 from workers import metrics
 from workers.accounts import venue_clients
 from workers.chaos import seam
+from workers.load_watch import LoadWatch
 from workers.measures import Measures
 from workers.payloads import DATA_CONVERTER
 from workers.permits import Approvals
@@ -100,6 +101,7 @@ async def trading(
             inherited = await before_start(client, build, leave=leave) if takes_over else Inheritance()
             desk = seam.tapped(stack, Trading(client, venues, ledger, recovery, approvals))
             faults = task_watch(stack, client, ledger, carries=takes_over)
+            load = LoadWatch(ledger, stack.settings.admission.limits(), wall_clock_us)
             worker = make_worker(
                 desk.client,
                 stack,
@@ -108,17 +110,18 @@ async def trading(
                 task_completed=recovery.task_completed,
                 permits=approvals,
                 news=faults,
+                busy=load.busy,
             )
             async with seam.watched(worker):
                 if not draining:
                     await after_start(client, build, inherited)
                 catching_up = asyncio.create_task(take_later(client, build, inherited))
-                watching = asyncio.create_task(faults.run())
+                watching = [asyncio.create_task(each) for each in (faults.run(), load.run())]
                 try:
                     yield desk
                 finally:
-                    catching_up.cancel()
-                    watching.cancel()
+                    for task in (catching_up, *watching):
+                        task.cancel()
         finally:
             await ledger.close()
 
@@ -140,8 +143,10 @@ def make_worker(
     task_completed: Callable[[], None] = lambda: None,
     permits: Permits | None = None,
     news: TaskNews | None = None,
+    busy: Callable[[], str] = lambda: "",
 ) -> Worker:
-    """A worker for trades. `task_completed` and `news` are told, on a thread of the worker, of each workflow task."""
+    """A worker for trades. `task_completed` and `news` are told, on a thread of the worker, of each workflow task;
+    `busy` is asked before a trade is opened."""
     measures = Measures()
     orders = OrderActivities(
         venues,
@@ -151,6 +156,7 @@ def make_worker(
         measures.submitted,
         answered=measures.answered,
         permits=permits,
+        busy=busy,
     )
     settlement = SettlementActivities(venues, ledger, stack.run_id, wall_clock_us, measures.rested)
     positions = PositionActivities(venues, ledger)

@@ -25,6 +25,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.now = START
+        self.busy = ""
         specs = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, PLANNED.legs[0].fees) for m in (A, B)}
         self.venue = FakeVenue(lambda: self.now, specs)
         self.venue.set_book(A, bids=[("0.38", "10")], asks=[("0.40", "10")])
@@ -32,7 +33,7 @@ class Desk:
         self.ledger = MemoryLedger()
         self.observed: list[tuple[str, Verdict, bool, int]] = []
         self.activities = OrderActivities(
-            {Venue.KALSHI: self.venue}, self.ledger, RUN_ID, lambda: self.now, self._observe
+            {Venue.KALSHI: self.venue}, self.ledger, RUN_ID, lambda: self.now, self._observe, busy=lambda: self.busy
         )
 
     def _observe(self, sent: OrderTicket, result: SubmitResult, opening: Intent | None, at: int) -> None:

@@ -123,6 +123,15 @@ async def test_the_same_order_twice_is_one_order_and_the_second_answer_says_it_l
     assert len((await desk.venue.account()).fills) == 1
 
 
+async def test_an_opening_waits_for_hedges_and_nothing_else_does(desk: Desk) -> None:
+    desk.busy = "9 trades are under way; limit 8"
+    result = await desk.open()
+    assert (result.verdict, result.code, result.sent) == (Verdict.DENIED, "busy", False)
+    assert result.detail == "9 trades are under way; limit 8; nothing was sent"
+    assert not desk.venue.arrivals
+    assert (await desk.submit(HEDGE)).verdict is Verdict.ACCEPTED
+
+
 async def test_an_order_past_its_moment_is_denied_as_late(desk: Desk) -> None:
     result = await desk.submit(HEDGE, Guard(not_after=START - 7_000))
     assert (result.verdict, result.code) == (Verdict.DENIED, "late")

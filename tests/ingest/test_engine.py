@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.admission import AdmissionLimits, Load
 from domain.decisions import Gate, Suppression
 from domain.fees import FeeSchedule
 from domain.intent import Intent, LegPolicy
@@ -28,7 +29,12 @@ def spec(ticker: str) -> MarketSpec:
 class Feed:
     """A venue's feed of one pair into an engine, prices in cents and sizes in contracts, on one subscription."""
 
-    def __init__(self, params: SetParams | None = None, limits: GateLimits | None = None) -> None:
+    def __init__(
+        self,
+        params: SetParams | None = None,
+        limits: GateLimits | None = None,
+        admission: AdmissionLimits = AdmissionLimits(None, None),  # noqa: B008 - frozen
+    ) -> None:
         self.intents: list[Intent] = []
         self.suppressed: list[Suppression] = []
         self.gapped: list[tuple[str, ...]] = []
@@ -38,6 +44,7 @@ class Feed:
             self.intents.append,
             self.suppressed.append,
             on_gapped=lambda venue, markets, doubt: self.gapped.append(markets),
+            admission=admission,
         )
         self.seq = 0
 
@@ -135,6 +142,34 @@ def test_another_opportunity_while_a_trade_is_open_is_counted_once() -> None:
     feed.snapshot(A, 54, 56, at=T0 + 2 * MS)
     assert feed.gates() == [Gate.OPEN_TRADE]
     assert feed.intents == []
+
+
+def test_while_as_much_is_under_way_as_hedging_leaves_room_for_an_opportunity_is_counted_and_not_taken() -> None:
+    feed = Feed(admission=AdmissionLimits(2, 1_000)).ready()
+    feed.engine.on_load(Load(2))  # in other processes
+    feed.snapshot(A, 48, 50)
+    (standing,) = feed.engine.standing()
+    assert (standing.gate, standing.detail) == (Gate.BUSY, "2 trades are under way; limit 2")
+    assert [reason.gate for reason in feed.engine.reasons(T0)] == [Gate.BUSY]
+    feed.engine.on_load(Load(0, 1_000_000))
+    feed.ask(A, 58, "1", T0 + 1 * MS)
+    assert feed.intents == []
+    feed.engine.on_load(Load(0, 0))
+    feed.ask(A, 58, "1", T0 + 2 * MS)
+    assert len(feed.intents) == 1
+
+
+def test_what_was_just_decided_counts_before_the_ledger_knows_of_it() -> None:
+    feed = Feed(limits=GateLimits(max_lag_ms=10_000), admission=AdmissionLimits(1, None)).ready()
+    feed.snapshot(A, 48, 50)
+    assert len(feed.intents) == 1
+    feed.engine.trade_closed("KXCUP-26")
+    feed.ask(A, 58, "1", T0 + 1 * MS)
+    assert len(feed.intents) == 1
+    feed.ask(A, 58, "1", T0 + 2 * MS, lag=1_000 * MS)
+    assert len(feed.intents) == 1
+    feed.ask(A, 58, "1", T0 + 3 * MS, lag=1_600 * MS)  # by now the ledger would say so
+    assert len(feed.intents) == 2
 
 
 def test_a_stale_book_suppresses_and_says_how_old_it_is() -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from domain.admission import AdmissionLimits, Load
 from domain.decisions import Gate
 from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
@@ -34,7 +35,7 @@ PATIENT = GateLimits(max_open_per_pair=1_000, max_book_age_ms=10_000_000, max_sk
 class Books:
     """Both books of one pair; `offer` makes an edge of it for a moment and says what came of that."""
 
-    def __init__(self, settle: int = 0, firewall: FirewallRules | None = None, make: Any = Engine) -> None:
+    def __init__(self, settle: int = 0, firewall: FirewallRules | None = None, make: Any = Engine, **more: Any) -> None:
         self.intents: list[Intent] = []
         self.refused: list[tuple[Gate, str]] = []
         self.changes: list[Change] = []
@@ -46,6 +47,7 @@ class Books:
             settle=settle,
             firewall=firewall or FirewallRules(),
             on_phase=self.changes.append,
+            **more,
         )
         self.seq = 0
 
@@ -228,3 +230,20 @@ def test_an_answer_names_the_gate_the_missing_side_the_missing_edge_or_that_it_w
     books.change(3 * S, 50, -30)
     books.change(3 * S, 56, -200)
     assert books.engine.reasons(T0 + 3 * S)[0].words == "a side that it needs is empty"
+
+
+def test_what_was_under_way_is_recorded_too_and_decides_a_replay_alike(tmp_path: Path) -> None:
+    limits = AdmissionLimits(2, None)
+    rules = Rules(settle_ms=1_000, gates=PATIENT, admission=limits)
+    setup = Setup(name="now", origin="test", started_at=T0, instruments=(spec(A), spec(B)), sets=((A, B),), rules=rules)
+    recorder = Recorder(tmp_path, setup)
+    recorder.start()
+    books = running(make=partial(TapedEngine, recorder), admission=limits)
+    books.engine.on_load(Load(5))
+    assert books.offer(4 * S) == Gate.BUSY
+    books.engine.on_load(Load(0))
+    assert books.offer(7 * S) == "traded"
+    books.engine.finish()
+    assert recorder.close()
+    again = rerun(RecordedEvents(tmp_path))
+    assert (again.verdict, len(again.intents)) == (Verdict.SAME, 2)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from domain.admission import AtWork
 from domain.errors import BadInput
 from domain.halt import Halt, Rule, Scope
 from domain.market import Venue
@@ -159,6 +160,9 @@ async def test_trades_that_settle_or_are_closed_are_done_trading(ledger: AnyLedg
     assert await ledger.done_trading([*asked, "i-unknown"]) == {rests.id, over.id}
     assert await ledger.done_trading(iter([stuck.id])) == set()
     assert await ledger.done_trading([]) == set()
+    assert await ledger.at_work() == [AtWork(START, alone=False)]  # a person's turn is no work either
+    await ledger.finish_order(first, accepted(first))
+    assert await ledger.at_work() == [AtWork(START, alone=True)]
     open_ = await ledger.open_trades()
     assert [(trade.id, trade.state) for trade in open_] == [
         (rests.id, TradeState.SETTLING),

@@ -170,7 +170,7 @@ async def test_control_that_overflows_halts_until_the_deciding_loop_has_drained_
 
 
 async def test_halts_that_are_told_before_the_thread_runs_are_obeyed(floor: Floor) -> None:
-    floor.thread.halts_changed(Halts(unread="the ledger is away"))
+    floor.thread.hear(Halts(unread="the ledger is away"))
     floor.thread.start()
     floor.books()
     (suppression,) = await floor.until("suppressed")
