@@ -29,7 +29,7 @@ from workflows.commands import Commands
 from workflows.desk import Desk
 from workflows.orders import GTD_MARGIN_US, MOST_COPIES, Order, OrderBook, Sender
 from workflows.repair import Repairs
-from workflows.state import EDITION, OrderState, TradeMemory, begun, count
+from workflows.state import OrderState, TradeMemory, begun, count
 from workflows.tail import Tail
 
 
@@ -99,7 +99,7 @@ class Trade:
     async def _resume(self) -> None:
         """Go on from a memory: first what people asked meanwhile, then every order whose outcome is open. What is
         missing after that is a question for the repairs."""
-        self.memory.edition = EDITION  # there is no older history in this run to agree with
+        self.memory.edition = self.desk.edition()  # the run's own: what came before it is in the memory alone
         self.commands.obey_pending()
         for order in self.orders.orders:
             if not order.settled:

@@ -17,9 +17,9 @@ from domain.operator import Action, CommandRecord, OperatorCommand
 from domain.orders import OrderTicket, SubmitResult
 from domain.trade import Entry, Outcome, Step, TradeState
 
-EDITION = 2
-"""Which decisions a trade makes. 1: those of before 2026-12, kept for trades that began then. A run learns its edition
-at its start and hands it on."""
+EDITION = 3
+"""Which decisions a trade makes. 1: those of before 2026-12, kept for trades that began then; 2: those of before orders
+and commands were sealed. A run learns its edition at its start."""
 
 _MOST_DIGITS = 60
 _MOST = Decimal(10**12)

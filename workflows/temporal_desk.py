@@ -68,6 +68,7 @@ class TemporalDesk:
 
     def __init__(self, *, new: bool = True) -> None:
         """`new` for a trade's first run: later ones do not know what the search attributes say."""
+        self._new = new
         self._messages = self._heard = 0
         self._showing = (TradeState.LEG_A, 0.0)  # what the starter put into the search attributes
         self._shown = self._showing if new else None
@@ -79,7 +80,11 @@ class TemporalDesk:
         return workflow.time_ns() // 1000
 
     def edition(self) -> int:
-        return EDITION if workflow.patched(names.PATCH_EDITION_2) else 1
+        if workflow.patched(names.PATCH_EDITION_3):
+            return EDITION
+        if not self._new:  # a later run of edition 2 took that edition without a mark
+            return 2
+        return 2 if workflow.patched(names.PATCH_EDITION_2) else 1
 
     def build(self) -> str:
         version = workflow.info().get_current_deployment_version()
