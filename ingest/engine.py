@@ -51,8 +51,7 @@ from ingest.why import Answer, Reason
 
 __all__ = ["Counters", "Engine"]
 
-_FRESH_US = 1_500_000
-"""For how long a decision counts as under way whether or not the ledger knows of it."""
+_FRESH_US = 500_000  # for so long a decision counts as under way whether or not the ledger knows of it
 
 
 class Engine:
@@ -274,6 +273,7 @@ class Engine:
             trades.opened -= 1
         elif trades.announced:
             trades.announced -= 1
+        self._admit()
 
     def on_halts(self, halts: Halts) -> None:
         """The halts in force changed, or can no longer be read: what they cover is seen, counted and not taken. Never
@@ -288,11 +288,12 @@ class Engine:
         self._admit()
 
     def _admit(self) -> None:
-        """Judge what is under way anew. What was decided here a moment ago counts at once, whether or not the ledger
-        knows of it yet. Nothing but what a recording keeps calls this, so that replays agree."""
+        """Judge what is under way anew; what was decided here just now and is not over counts, known to the ledger or
+        not. Nothing but what a recording keeps calls this, so that replays agree."""
         while self._fresh and self._fresh[0] < self._now - _FRESH_US:
             self._fresh.popleft()
-        self._busy = self._admission.busy(replace(self._load, trading=self._load.trading + len(self._fresh)))
+        unheard = min(len(self._fresh), sum(trades.opened + trades.announced for trades in self._open.values()))
+        self._busy = self._admission.busy(replace(self._load, trading=self._load.trading + unheard))
 
     # -- readiness ----------------------------------------------------------------------------------------------
 

@@ -160,15 +160,14 @@ def test_while_as_much_is_under_way_as_hedging_leaves_room_for_an_opportunity_is
 
 
 def test_what_was_just_decided_counts_before_the_ledger_knows_of_it() -> None:
-    feed = Feed(limits=GateLimits(max_lag_ms=10_000), admission=AdmissionLimits(1, None)).ready()
+    feed = Feed(limits=GateLimits(max_lag_ms=10_000, max_open_per_pair=9), admission=AdmissionLimits(1, None)).ready()
     feed.snapshot(A, 48, 50)
     assert len(feed.intents) == 1
-    feed.engine.trade_closed("KXCUP-26")
     feed.ask(A, 58, "1", T0 + 1 * MS)
+    assert [one.gate for one in feed.engine.reasons(T0)] == [Gate.BUSY]
+    feed.ask(A, 58, "1", T0 + 2 * MS, lag=400 * MS)
     assert len(feed.intents) == 1
-    feed.ask(A, 58, "1", T0 + 2 * MS, lag=1_000 * MS)
-    assert len(feed.intents) == 1
-    feed.ask(A, 58, "1", T0 + 3 * MS, lag=1_600 * MS)  # by now the ledger would say so
+    feed.ask(A, 58, "1", T0 + 3 * MS, lag=600 * MS)  # by now the ledger would say so
     assert len(feed.intents) == 2
 
 

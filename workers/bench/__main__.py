@@ -15,19 +15,19 @@ import uvloop
 
 from domain.errors import SurefootError
 from workers import logs
-from workers.bench import burst, decision, feed, markets, memory, parts, polymarket, sign, stages, trades
+from workers.bench import burst, decision, feed, load, markets, memory, parts, polymarket, sign, stages, trades
 from workers.bench.sessions import deep
 from workers.bench.stand import play, stand
 
 _ALL = ("decision", "burst", "polymarket", "markets", "sign", "trades", "feed")
-_ON_REQUEST = ("stages", "soak")
+_ON_REQUEST = ("stages", "soak", "load")
 _RECORDING = Path(__file__).parents[2].parent / "shared/data/kalshi_nba_winners"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m workers.bench", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"which figures: {', '.join(_ALL)}, all if none; or stages, soak"
+        "names", nargs="*", metavar="NAME", help=f"which figures: {', '.join(_ALL)}, all if none; or stages, soak, load"
     )
     parser.add_argument("--recording", default=str(_RECORDING), help="a folder of recorded books, if there is one")
     parser.add_argument("--game", default="TOR-CHA")
@@ -39,6 +39,7 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=32)
     parser.add_argument("--waves", type=int, default=300, help="opportunities played to the whole ingest process")
     parser.add_argument("--parts", type=int, default=200, help="repetitions of each part of the order path")
+    parser.add_argument("--seconds", type=float, default=15.0, help="how long load offers each rate")
     parser.add_argument("--minutes", type=float, default=60.0, help="how long soak replays at full speed")
     arguments = parser.parse_args()
     chosen = arguments.names or list(_ALL)
@@ -64,6 +65,8 @@ def main() -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             if "trades" in chosen:
                 runner.run(_until_told(_trades(command, arguments)))
+            if "load" in chosen:
+                runner.run(_until_told(_load(command, arguments.seconds)))
             if "feed" in chosen:
                 runner.run(_until_told(feed.run(command, arguments.waves)))
     except SurefootError as error:
@@ -91,6 +94,14 @@ async def _trades(command: str, arguments: argparse.Namespace) -> None:
             await trades.concurrent(opened, command, arguments.concurrent, arguments.at_once)
             await parts.run(opened, command, arguments.parts)  # last: its orders have no trade, which halts everything
             memory.run(stack, command, "after the trades")
+
+
+async def _load(command: str, seconds: float) -> None:
+    with stand(ingest=False) as stack:
+        logs.configure("ingest", stack.run_id, stack.settings.logging.level, stack.layout.log("ingest"))
+        await asyncio.to_thread(play, stack, deep())
+        async with trades.desk(stack) as opened:
+            await load.run(opened, command, seconds)
 
 
 if __name__ == "__main__":

@@ -161,11 +161,11 @@ async def unhedged(opened: Desk, command: str, intents: list[Intent], figure: st
     """Figure: from leg A's fill to leg B's, both by the exchange's clock."""
     facts = (await opened.connections.ledger.snapshot(opened.stack.run_id)).facts
     by_intent = facts.fills_by_intent()
-    alone = [_alone(by_intent.get(intent.id, [])) for intent in intents]
-    emit(figure, "ms", command, percentiles(_ms([gap for gap in alone if gap is not None])))
+    stood = [alone(by_intent.get(intent.id, [])) for intent in intents]
+    emit(figure, "ms", command, percentiles(_ms([gap for gap in stood if gap is not None])))
 
 
-def _alone(fills: list[Fill]) -> int | None:
+def alone(fills: list[Fill]) -> int | None:
     """Microseconds between the first fill and the first of another market; None where there is no other."""
     ordered = sorted(fills, key=lambda fill: fill.at)
     for before, after in pairwise(ordered):
