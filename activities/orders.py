@@ -4,6 +4,8 @@ An order goes out in this sequence, and each place a crash can fall into leaves 
 
     ledger row with the exact bytes → (later legs: the venue's book, read in the same step) → the wire → ledger row
 
+Whoever asks is asked by what right first (`activities.authority`): Temporal is open to strangers.
+
 An order that opens a trade leaves only after that ledger write has found no halt in force and the capital free; what
 keeps it from finding out (the ledger away, slow, or refusing us) denies the order too. Every other order closes or
 bounds what is open: no halt stops it, and neither does an absent ledger.
@@ -23,6 +25,7 @@ from structlog.contextvars import bound_contextvars
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.authority import Anybody, Authority, refusal_of
 from activities.heartbeat import heartbeats, pulsed
 from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError, Unavailable
 from domain.evidence import OrderEvidence
@@ -67,8 +70,10 @@ class OrderActivities:
         answered: Answered = lambda request, evidence, at: None,
         permits: Permits | None = None,
         busy: Callable[[], str] = lambda: "",
+        authority: Authority | None = None,
     ) -> None:
-        """`busy` says what is under way already, as a trade is opened; empty while there is room for it."""
+        """`busy` says what is under way already, as a trade is opened; empty while there is room for it. Without an
+        `authority` everybody may send: for simulations, where nobody else can ask."""
         self._venues = venues
         self._ledger = ledger
         self._run_id = run_id
@@ -77,6 +82,7 @@ class OrderActivities:
         self._answered = answered
         self._permits = permits
         self._busy = busy
+        self._authority = authority if authority is not None else Anybody()
         self._cash: dict[Venue, tuple[int, Decimal, dict[str, Decimal]]] = {}
 
     @activity.defn(name="submit_order")
@@ -87,7 +93,7 @@ class OrderActivities:
             intent=ticket.intent_id, trade=ticket.intent_id, market=ticket.market, order=ticket.client_order_id
         ):
             async with heartbeats():
-                result = await self._submit(ticket, request.guard, request.opening)
+                result = await self._submit(request)
             log.info(
                 "order",
                 purpose=ticket.purpose,
@@ -99,7 +105,12 @@ class OrderActivities:
             )
             return result
 
-    async def _submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
+    async def _submit(self, request: SubmitRequest) -> SubmitResult:
+        ticket, guard, opening, chain = request.ticket, request.guard, request.opening, request.origin.chain
+        stranger = await refusal_of(self._authority.may_send(ticket, request.intent, request.origin))
+        if stranger is not None:  # not a word of it goes into the ledger
+            code = stranger.code or "denied"
+            return SubmitResult(Verdict.DENIED, code, stranger.message, sent=False, at=self._clock())
         try:
             client = self._client(ticket.venue)
             prepared = await client.prepare(ticket)
@@ -107,7 +118,8 @@ class OrderActivities:
                 self._refuse_busy()
                 await self._refuse_obstacles(_intent_of(ticket, opening))
             recorded, quote = await asyncio.gather(
-                self._begin(ticket, prepared, opening), _quote(client, ticket.market) if guard.recheck else _nothing()
+                self._begin(ticket, prepared, opening, chain),
+                _quote(client, ticket.market) if guard.recheck else _nothing(),
             )
             if quote is not None:
                 _refuse_moved(ticket, guard, quote)
@@ -120,8 +132,9 @@ class OrderActivities:
         except _Moved as moved:
             return await self._denied(ticket, Denied(moved.message, moved.code), moved.quote)
         now = self._clock()
-        if now > guard.not_after:
-            late = (now - guard.not_after) // 1000
+        not_after = guard.not_after if opening is None else min(guard.not_after, opening.expires_at)
+        if now > not_after:
+            late = (now - not_after) // 1000
             return await self._denied(
                 ticket, Denied(f"{late} ms past the last moment it was worth sending; nothing was sent", "late"), quote
             )
@@ -130,7 +143,7 @@ class OrderActivities:
         if result.code != answered.code:
             log.error("an answer that cannot be true of what was signed", code=result.code, detail=result.detail)
         self._observe(ticket, result, opening, now)
-        await self._finish(ticket, result, None if recorded else (prepared, now))
+        await self._finish(ticket, result, None if recorded else (prepared, now, chain))
         return result
 
     def _client(self, venue: Venue) -> VenueClient:
@@ -175,7 +188,7 @@ class OrderActivities:
             kept = self._cash[venue] = (self._clock(), cash, pools)
         return kept[1], kept[2]
 
-    async def _begin(self, ticket: OrderTicket, prepared: PreparedOrder, opening: Intent | None) -> bool:
+    async def _begin(self, ticket: OrderTicket, prepared: PreparedOrder, opening: Intent | None, chain: str) -> bool:
         """Record the bytes before they leave; whether that was done. Without a record no trade is opened, and the
         record is refused (`Halted`, `Denied`) by a halt in force and by capital that is not free. An order that closes
         an open leg goes out even while the ledger is away: Temporal has its ticket, which says every byte, and the
@@ -185,7 +198,7 @@ class OrderActivities:
         patience = _ENTRY_PATIENCE_S if entry else _LEDGER_PATIENCE_S
         try:
             async with asyncio.timeout(patience):
-                await self._record_bytes(ticket, prepared, opening, self._clock())
+                await self._record_bytes(ticket, prepared, opening, self._clock(), chain)
         except TimeoutError:
             if entry:
                 raise Unavailable(
@@ -202,23 +215,25 @@ class OrderActivities:
         return False
 
     async def _finish(
-        self, ticket: OrderTicket, result: SubmitResult, unrecorded: tuple[PreparedOrder, int] | None = None
+        self, ticket: OrderTicket, result: SubmitResult, unrecorded: tuple[PreparedOrder, int, str] | None = None
     ) -> None:
         """Record the answer, and the bytes with their time if they left unrecorded. The result stands whether or not
         the ledger hears it now: settling writes both again."""
         try:
             async with asyncio.timeout(_LEDGER_PATIENCE_S):
                 if unrecorded is not None:
-                    prepared, at = unrecorded
-                    await self._record_bytes(ticket, prepared, None, at)
+                    prepared, at, chain = unrecorded
+                    await self._record_bytes(ticket, prepared, None, at, chain)
                 await self._ledger.finish_order(ticket, result)
         except (SurefootError, TimeoutError) as away:
             log.warning("answer not in the ledger yet", error=str(away))
 
     async def _record_bytes(
-        self, ticket: OrderTicket, prepared: PreparedOrder, opening: Intent | None, at: int
+        self, ticket: OrderTicket, prepared: PreparedOrder, opening: Intent | None, at: int, chain: str
     ) -> None:
-        await self._ledger.begin_order(self._run_id, opening, ticket, prepared.body, at, order_id=prepared.order_id)
+        await self._ledger.begin_order(
+            self._run_id, opening, ticket, prepared.body, at, order_id=prepared.order_id, chain=chain
+        )
 
     async def _denied(self, ticket: OrderTicket, refused: Denied, quote: Quote | None) -> SubmitResult:
         result = SubmitResult(Verdict.DENIED, refused.code, refused.message, sent=False, quote=quote, at=self._clock())
@@ -252,6 +267,10 @@ class OrderActivities:
     @activity.defn(name="cancel_order")
     @pulsed
     async def cancel_order(self, request: CancelRequest) -> None:
+        """Cancel one order of the trade that asks. Whoever may not hears nothing: a cancel's answer proves nothing."""
+        asked = self._authority.may_cancel(request.ticket, request.origin.intent, request.origin)
+        if await refusal_of(asked) is not None:
+            return
         try:
             await self._venues[request.ticket.venue].cancel(request.ticket.market, request.order_id)
         except SurefootError as failure:

@@ -11,16 +11,17 @@ import structlog
 from structlog.contextvars import bound_contextvars
 from temporalio import activity
 
+from activities.authority import Anybody, Authority
 from activities.heartbeat import pulsed
 from activities.orders import retryable
-from domain.errors import SurefootError, Unavailable
+from domain.errors import Denied, SurefootError, Unavailable
 from domain.evidence import Fill, OrderEvidence, OrderStatus, within_its_second
 from domain.exposure import realised_pnl, split, unhedged_notional_seconds
 from domain.intent import Intent
 from domain.market import Venue
 from domain.orders import OrderTicket, Purpose, Verdict
 from domain.plausible import judged_evidence
-from domain.requests import RecordRequest, Settlement, SettleRequest
+from domain.requests import Origin, RecordRequest, Settlement, SettleRequest
 from domain.trade import OrderRecord, TradeRecord, TradeState
 from ledger.port import OrderLedger
 from venues.port import VenueClient
@@ -41,12 +42,16 @@ class SettlementActivities:
         run_id: str,
         clock: Callable[[], int],
         rested: Rested = lambda record, unhedged: None,
+        *,
+        authority: Authority | None = None,
     ) -> None:
+        """Without an `authority` everybody may write: for simulations, where nobody else can ask."""
         self._venues = venues
         self._ledger = ledger
         self._run_id = run_id
         self._clock = clock
         self._rested = rested
+        self._authority = authority if authority is not None else Anybody()
 
     @activity.defn(name="settle_trade")
     @pulsed
@@ -58,13 +63,15 @@ class SettlementActivities:
         """
         intent, record = request.intent, request.record
         with bound_contextvars(intent=record.intent_id, trade=record.intent_id):
+            if not await self._may_write(intent, record, request.origin):
+                return Settlement(agrees=True, evidence=(), record=record)  # it ends, and leaves no trace here
             try:
                 asked = [order for order in record.orders if _may_have_filled(order)]
                 evidence = [await self._final_word(intent, order) for order in asked]
                 if not _agree(record, evidence):
                     log.warning("the venue counts other fills than the trade; adopted")
                     return Settlement(agrees=False, evidence=tuple(evidence), record=record)
-                await self._record_arrivals(record)
+                await self._record_arrivals(record, request.origin.chain)
                 final = not any(item.provisional for item in evidence)
                 rested = _by_fills(intent, record, evidence, final=final)
                 await self._ledger.record_trade(self._run_id, intent, rested)
@@ -75,7 +82,7 @@ class SettlementActivities:
             log.info("trade at rest", state=rested.state, outcome=rested.outcome, pnl=str(rested.pnl))
             return Settlement(agrees=True, evidence=tuple(evidence), record=rested, final=final)
 
-    async def _record_arrivals(self, record: TradeRecord) -> None:
+    async def _record_arrivals(self, record: TradeRecord, chain: str) -> None:
         """Give every order the venue may have seen its record of bytes sent. One that closes a leg may have left while
         the ledger was away; its ticket says every byte. An order listed nowhere counts too: a copy may have been
         refused."""
@@ -87,7 +94,7 @@ class SettlementActivities:
                 at = order.result.at if order.result is not None else self._clock()
                 prepared = await self._venues[ticket.venue].prepare(ticket)
                 await self._ledger.begin_order(
-                    self._run_id, None, ticket, prepared.body, at, order_id=prepared.order_id
+                    self._run_id, None, ticket, prepared.body, at, order_id=prepared.order_id, chain=chain
                 )
 
     async def _final_word(self, intent: Intent, order: OrderRecord) -> OrderEvidence:
@@ -120,10 +127,21 @@ class SettlementActivities:
     @activity.defn(name="record_trade")
     @pulsed
     async def record_trade(self, request: RecordRequest) -> None:
+        if not await self._may_write(request.intent, request.record, request.origin):
+            return
         try:
             await self._ledger.record_trade(self._run_id, request.intent, request.record)
         except SurefootError as failure:
             raise retryable(failure) from None
+
+    async def _may_write(self, intent: Intent, record: TradeRecord, origin: Origin) -> bool:
+        try:
+            await self._authority.may_write(intent, record.intent_id, origin)
+        except Denied:  # told already
+            return False
+        except SurefootError as failure:
+            raise retryable(failure) from None
+        return True
 
 
 def _may_have_filled(order: OrderRecord) -> bool:

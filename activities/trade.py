@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from activities.commands import CommandActivities
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
 
 
 def trade_activities(
-    orders: OrderActivities, settlement: SettlementActivities, positions: PositionActivities
+    orders: OrderActivities,
+    settlement: SettlementActivities,
+    positions: PositionActivities,
+    commands: CommandActivities | None = None,
 ) -> list[Callable[..., Any]]:
     return [
         orders.submit_order,
@@ -23,4 +27,5 @@ def trade_activities(
         positions.read_resolution,
         positions.look_up_order,
         positions.read_position,
+        (commands or CommandActivities()).check_command,
     ]

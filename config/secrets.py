@@ -51,6 +51,19 @@ def relayer_key(path: Path) -> RelayerApiKey:
     return RelayerApiKey(*_texts(path, ("key", "address"), "relayer_key"))
 
 
+def seal_keys(path: Path) -> dict[str, bytes]:
+    """The keys in `path` by their ids, the one that seals first: a JSON object of hex texts. Raises `BadInput` as
+    `hex_key`."""
+    try:
+        found = json.loads(_private(path))
+    except ValueError:
+        found = None
+    wrong = not isinstance(found, dict) or not found
+    if wrong or not all(isinstance(text, str) and _KEY.fullmatch(text) for text in found.values()):
+        raise BadInput(f"{path}: expected a JSON object of key ids, each with a key of 64 hex digits", "seal_keys")
+    return {key: bytes.fromhex(text.removeprefix("0x")) for key, text in found.items()}
+
+
 def _texts(path: Path, names: tuple[str, ...], code: str) -> list[str]:
     try:
         found = json.loads(_private(path))

@@ -49,7 +49,8 @@ class Temporal(Section):
     """`address` (host:port) of a cluster of yours, or null for a development server kept in the state folder.
 
     `binary` names the `temporal` executable; null looks on PATH, then beside the Python interpreter.
-    `db` is the development server's file; null puts it in the state folder.
+    `db` is the development server's file; null puts it in the state folder. `seal_keys` is the file of the keys that
+    decisions and commands are sealed with, the same on every host; null makes one in the state folder.
     """
 
     address: str | None = None
@@ -58,6 +59,7 @@ class Temporal(Section):
     port: Port = Field(default=0, ge=0, le=65535)
     ui_port: Port = Field(default=0, ge=0, le=65535)
     db: Path | None = None
+    seal_keys: Path | None = None
 
 
 class PaperSession(Section):

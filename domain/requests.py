@@ -7,8 +7,21 @@ from decimal import Decimal
 
 from domain.evidence import ForeignOrder, OrderEvidence
 from domain.intent import Intent
+from domain.operator import Action, OperatorCommand
 from domain.orders import Guard, OrderTicket
+from domain.seal import Seal
 from domain.trade import TradeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """By what right a trade asks. `chain` is Temporal's id of its workflow's first run, the same in all runs that
+    continue it; `seal` that of the intent, None for a trade that began before there were any; `intent` is left out
+    where the request carries it anyway."""
+
+    chain: str = ""
+    seal: Seal | None = None
+    intent: Intent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +31,12 @@ class SubmitRequest:
     ticket: OrderTicket
     guard: Guard
     opening: Intent | None = None
+    origin: Origin = Origin()
+
+    @property
+    def intent(self) -> Intent | None:
+        """The intent it belongs to, if it came along: not with what was asked before there were seals."""
+        return self.opening if self.opening is not None else self.origin.intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +53,7 @@ class EvidenceRequest:
 class CancelRequest:
     ticket: OrderTicket
     order_id: str
+    origin: Origin = Origin()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +128,7 @@ class SettleRequest:
 
     intent: Intent
     record: TradeRecord
+    origin: Origin = Origin()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +153,13 @@ class RecordRequest:
 
     intent: Intent
     record: TradeRecord
+    origin: Origin = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """Ask whether a command that came as a signal, or as a cancel of the workflow, carries our seal."""
+
+    intent_id: str
+    action: Action
+    command: OperatorCommand

@@ -89,6 +89,9 @@ def refused(intent_id: str, why: Mapping[str, Any]) -> SurefootError:
         )
     if "claim" in why:
         return suspended(why)
+    if "stranger" in why:
+        said = "another workflow opened it" if why["stranger"] == "other_run" else "the trade is over"
+        return Denied(f"{intent_id} is not this workflow's to send for: {said}. Nothing was sent", why["stranger"])
     if why["released_at"] is not None:
         return Denied(
             f"the capital of {intent_id} at {why['venue']} was released: the trade is over. Nothing was sent",

@@ -26,10 +26,11 @@ from ledger.capital import kept, refused, wanted
 from ledger.memory_accounts import Accounts
 from ledger.memory_claims import MemoryClaims
 from ledger.memory_halts import MemoryHalts
+from ledger.memory_origins import MemoryOrigins
 from ledger.story import Run, SentBody, Snapshot, TradeRow, TradeStory, choose, starts
 
 
-class MemoryLedger(MemoryHalts, MemoryClaims):
+class MemoryLedger(MemoryOrigins, MemoryHalts, MemoryClaims):
     """See `ledger.port` and `ledger.store.Ledger`."""
 
     def __init__(self) -> None:
@@ -77,9 +78,19 @@ class MemoryLedger(MemoryHalts, MemoryClaims):
             self._suppressions.setdefault((run_id, item.strategy, item.pair, item.gate, item.at), item)
 
     async def begin_order(
-        self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int, *, order_id: str = ""
+        self,
+        run_id: str,
+        intent: Intent | None,
+        ticket: OrderTicket,
+        body: bytes,
+        at: int,
+        *,
+        order_id: str = "",
+        chain: str = "",
     ) -> int:
         digest = hashlib.sha256(body).hexdigest()
+        if (why := self._stranger(ticket.intent_id, chain)) is not None:
+            raise refused(ticket.intent_id, why)
         if intent is not None:
             key = intent.id
             capital = wanted(intent, key)
@@ -92,6 +103,7 @@ class MemoryLedger(MemoryHalts, MemoryClaims):
                 held = Reservation(**_without(codec.begun_reservation(key, intent, ticket, at), "intent_id"))
                 row = _without(codec.begun_row(key, intent, run_id, at), "intent_id", "run_id")
                 self._trades[key] = (run_id, TradeFacts(key, intent, reservations=(held,), **row))
+                self._chains[key] = chain
         order = self._orders.get(ticket.client_order_id) or _blank(ticket)
         if any(s.client_order_id == ticket.client_order_id and s.sha256 != digest for s in self._sends):
             raise codec.different_bytes(ticket, digest)

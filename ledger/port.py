@@ -7,6 +7,7 @@ records one more copy of the same bytes. All raise `Unavailable` when the ledger
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
@@ -24,23 +25,56 @@ from domain.trade import TradeRecord
 from domain.workflow_fault import FaultKind, WorkflowFault
 
 
-class OrderLedger(Protocol):
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """An intent that is recorded here. `chain` names the first run of the workflow that opened its trade; empty if none
+    has, or one of before that was recorded."""
+
+    intent: Intent
+    closed: bool
+    chain: str = ""
+
+
+class OriginLedger(Protocol):
+    """Whose an order is."""
+
+    async def decided(self, intent_id: str) -> Decided | None:
+        """What is recorded of an intent, or None."""
+        ...
+
+    async def take_over(self, intent_id: str, chain: str) -> bool:
+        """From now on the orders of that trade are sent by another workflow, whose first run `chain` names. Only for a
+        person who takes up a trade that has lost its workflow. False if no such trade is open."""
+        ...
+
+
+class OrderLedger(OriginLedger, Protocol):
     """What the activities of a trade call."""
 
     async def begin_order(
-        self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int, *, order_id: str = ""
+        self,
+        run_id: str,
+        intent: Intent | None,
+        ticket: OrderTicket,
+        body: bytes,
+        at: int,
+        *,
+        order_id: str = "",
+        chain: str = "",
     ) -> int:
         """Record, in one round trip and before they leave, the bytes of `ticket`; returns which copy this is (from 1).
 
         With `intent` (the first leg) the intent and its trade are recorded too, and its worst cost at each of its
         venues is reserved; asked again, what is reserved stays so. `at` is wall-clock microseconds, `order_id` the id
-        the venue will give the order, where that is known beforehand.
+        the venue will give the order, where that is known beforehand. `chain` is the first run of the workflow that
+        sends it: the one that opens a trade is recorded, and no other sends for it.
 
         Raises, with nothing recorded: `Halted` (`halted`) when a halt in force covers the intent; `Denied`
         (`above_balance`) when a venue with an opening balance has less free than the intent may need there, or
         (`released`) when the trade's capital was given back already, or (`claim_suspended`) when the intent's claim is
-        not approved in the version it pins, or not the newest any more. Raises `Denied` (`different_bytes`) when this
-        order id has gone out with another body. Without `intent` only the last of these can happen.
+        not approved in the version it pins, or not the newest any more. Raises `Denied` (`other_run`) when another
+        workflow opened the trade, (`closed`) when the trade is over and nobody knows which did, and (`different_bytes`)
+        when this order id has gone out with another body. Without `intent` only these three can happen.
         """
         ...
 

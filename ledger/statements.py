@@ -76,12 +76,13 @@ INSERT INTO runs (run_id, profile, mode, source, started_at) VALUES ($1, $2, $3,
 
 FINISH_RUN = "UPDATE runs SET finished_at = $2 WHERE run_id = $1"
 
-# $1 what opens a trade (NULL for a later order), $2 the order with its digest and time, $3 body.
-# A refusal to open leaves nothing to insert. The order's row is the referee of its bytes: a copy with another digest
+# $1 what opens a trade (NULL for a later order), $2 the order with its digest and time, $3 body, $4 who sends it
+# (`chain`). A refusal leaves nothing to insert. The order's row is the referee of its bytes: a copy with another digest
 # updates nothing, so it returns nothing and is not sent.
 BEGIN_ORDER = """
 WITH gate AS MATERIALIZED (
-    SELECT CASE WHEN $1::jsonb IS NOT NULL THEN open_trade($1::jsonb) END AS refusal
+    SELECT COALESCE(refuse_stranger($2::jsonb -> 0 ->> 'intent_id', $4),
+                    CASE WHEN $1::jsonb IS NOT NULL THEN open_trade($1::jsonb) END) AS refusal
 ), the_order AS (
     INSERT INTO orders
     SELECT o.* FROM gate, jsonb_populate_recordset(NULL::orders, $2::jsonb) AS o WHERE gate.refusal IS NULL
@@ -163,7 +164,7 @@ SELECT COUNT(*) FROM current"""  # noqa: S608 - composed of constants
 _NOTHING = '{"intents": [], "trades": [], "reservations": [], "capital": [], "scopes": []}'
 
 WARM: tuple[tuple[str, tuple[str | None, ...]], ...] = (
-    (BEGIN_ORDER, (_NOTHING, "[]", "")),
+    (BEGIN_ORDER, (_NOTHING, "[]", "", "")),
     (FINISH_ORDER, ("[]",)),
     (RECORD_FILLS, ("[]",)),
     (RECORD_TRADE, ("[]",) * 9),

@@ -33,6 +33,7 @@ from ledger import capital, codec, reads, statements
 from ledger.claims import ClaimStore
 from ledger.faults import translated
 from ledger.halts import HaltRecord, halt_of, halt_row, new_id, not_in_force, require_person, taken
+from ledger.origins import OriginStore
 from ledger.story import Run, Snapshot, TradeRow, TradeStory
 from ledger.workflow_faults import FaultStore
 
@@ -40,7 +41,7 @@ _PATIENCE_S = 10.0
 _DEADLOCKS = 3
 
 
-class Ledger(ClaimStore, FaultStore):
+class Ledger(ClaimStore, FaultStore, OriginStore):
     """The ledger of one database; see `ledger.port` for what each write promises."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
@@ -104,7 +105,15 @@ class Ledger(ClaimStore, FaultStore):
             await self._write(statements.RECORD_SUPPRESSIONS, codec.rows_json(*rows))
 
     async def begin_order(
-        self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int, *, order_id: str = ""
+        self,
+        run_id: str,
+        intent: Intent | None,
+        ticket: OrderTicket,
+        body: bytes,
+        at: int,
+        *,
+        order_id: str = "",
+        chain: str = "",
     ) -> int:
         digest = hashlib.sha256(body).hexdigest()
         order = codec.ticket_row(ticket) | {
@@ -114,9 +123,9 @@ class Ledger(ClaimStore, FaultStore):
             "last_sent_at": at,
             "order_id": order_id or None,
         }
-        opening = _opening(run_id, intent, ticket, at) if intent is not None else None
+        opening = _opening(run_id, intent, ticket, at, chain) if intent is not None else None
         text = body.decode("utf-8", "backslashreplace")
-        answer = json.loads(await self._write(statements.BEGIN_ORDER, opening, codec.rows_json(order), text))
+        answer = json.loads(await self._write(statements.BEGIN_ORDER, opening, codec.rows_json(order), text, chain))
         if answer["refusal"] is not None:
             raise capital.refused(ticket.intent_id, answer["refusal"])
         if answer["copy"] is None:
@@ -295,13 +304,13 @@ class Ledger(ClaimStore, FaultStore):
                     raise
 
 
-def _opening(run_id: str, intent: Intent, ticket: OrderTicket, at: int) -> str:
+def _opening(run_id: str, intent: Intent, ticket: OrderTicket, at: int, chain: str) -> str:
     """The document that `open_trade` takes."""
     planned = codec.intent_row(intent, run_id)
     intent_id = planned["intent_id"]
     document = {
         "intents": [planned],
-        "trades": [codec.begun_row(intent_id, intent, run_id, at)],
+        "trades": [codec.begun_row(intent_id, intent, run_id, at) | {"chain": chain or None}],
         "reservations": [codec.begun_reservation(intent_id, intent, ticket, at)],
         "capital": [codec.capital_row(held) for held in capital.wanted(intent, intent_id)],
         "scopes": capital.scopes(intent),

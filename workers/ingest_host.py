@@ -39,6 +39,7 @@ from workers.reconciler import StartGate
 from workers.recording import prune
 from workers.spool import Spool
 from workers.stack.layout import Stack
+from workers.stack.seals import load_seal_keys
 from workers.starter import TradeStarter
 from workers.suppression_log import SuppressionLog
 from workers.temporal_watch import TemporalWatch
@@ -90,6 +91,7 @@ class IngestHost:
             task_timeout_ms=stack.settings.worker.task_timeout_ms,
             done=self._done,
             failed=self._not_started,
+            seal=load_seal_keys(stack).intent,
         )
         self._letters = Letters(stack.layout.dead_letters, (USER_NEWS, LOOKS))
         self._users = UserChannel(desk.client, desk.ledger, self._rules_changed, self._look_later)

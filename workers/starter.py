@@ -27,6 +27,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.errors import SurefootError
 from domain.intent import Intent
 from domain.money import plain
+from domain.seal import Seal
 from domain.trade import TradeRecord, TradeState
 from workers import metrics
 from workers.trading import wall_clock_us
@@ -68,13 +69,16 @@ class TradeStarter:
         task_timeout_ms: int,
         done: Callable[[str], None],
         failed: Callable[[Intent, str], None],
+        seal: Callable[[str], Seal] | None = None,
     ) -> None:
+        """`seal` is given an intent's id; a trade without a seal is refused by workers that ask for one."""
         self._client = client
         self._ledger = ledger
         self._run_id = run_id
         self._task_timeout = timedelta(milliseconds=task_timeout_ms)
         self._done = done
         self._failed = failed
+        self._seal = seal
         self._trading: dict[str, str] = {}  # trade → its pair, while it may still buy or sell
         self._tasks: set[asyncio.Task[None]] = set()
         self._following: asyncio.Task[None] | None = None
@@ -135,7 +139,7 @@ class TradeStarter:
             try:
                 handle: WorkflowHandle[object, object] = await self._client.start_workflow(
                     names.TRADE_WORKFLOW,
-                    args=[intent, None],
+                    args=[intent, None, self._seal(intent_id) if self._seal is not None else None],
                     id=intent_id,
                     task_queue=names.TRADE_QUEUE,
                     result_type=TradeRecord,

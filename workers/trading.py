@@ -16,6 +16,8 @@ from temporalio.service import GrpcCompression, RPCError
 from temporalio.worker import Worker
 
 from activities.alerts import Alerts
+from activities.authority import Seals
+from activities.commands import CommandActivities
 from activities.orders import OrderActivities, Permits
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
@@ -33,7 +35,9 @@ from workers.payloads import DATA_CONVERTER
 from workers.permits import Approvals
 from workers.recovery import Recovery, process_start
 from workers.sandbox import TaskNews, TradeSandbox
+from workers.sealing import Sealing
 from workers.stack.layout import Stack
+from workers.stack.seals import load_seal_keys
 from workers.task_watch import TaskWatch
 from workers.versions.build import build_id
 from workers.versions.deployment import worker_config
@@ -148,6 +152,9 @@ def make_worker(
     """A worker for trades. `task_completed` and `news` are told, on a thread of the worker, of each workflow task;
     `busy` is asked before a trade is opened."""
     measures = Measures()
+    keys = load_seal_keys(stack)
+    alerts = Alerts(stack.settings.reconcile.alert_command, lambda alert: metrics.ALERTS.labels(alert).inc())
+    authority = Seals(keys, ledger, alerts.tell)
     orders = OrderActivities(
         venues,
         ledger,
@@ -165,8 +172,9 @@ def make_worker(
         client,
         task_queue=TRADE_QUEUE,
         workflows=[TradeWorkflow],
-        activities=trade_activities(orders, settlement, positions),
+        activities=trade_activities(orders, settlement, positions, CommandActivities(authority)),
         workflow_runner=TradeSandbox(task_completed, news),
+        interceptors=[Sealing(keys)],
         deployment_config=worker_config(build_id()),
         max_concurrent_workflow_tasks=limits.max_concurrent_workflow_tasks,
         max_concurrent_activities=limits.max_concurrent_activities,

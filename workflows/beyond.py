@@ -39,7 +39,7 @@ async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decima
             f"what was signed, and the position bears it out: {plain(position.left)} are this trade's."
         )
         return evidence.filled
-    if trade.commands.unwinding:
+    if trade.commands.at_any_price:
         return max(there, _ZERO)
     if not order.doubted:
         order.doubted = True

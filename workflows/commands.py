@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Protocol
 
 from domain.money import plain
 from domain.operator import Action, CommandRecord, OperatorCommand
 from workflows.state import TradeMemory
+
+_LONGEST_NAME, _LONGEST_REASON = 60, 200  # of somebody who is not known
 
 
 class Subject(Protocol):
@@ -66,6 +69,11 @@ class Commands:
         return self._memory.mode is Action.UNWIND
 
     @property
+    def at_any_price(self) -> bool:
+        """Whether a person of ours said so; an unwind that anybody may ask for stays within the loss budget."""
+        return self.unwinding and not self._memory.budgeted
+
+    @property
     def holding(self) -> bool:
         return self._memory.mode is Action.HOLD
 
@@ -82,7 +90,7 @@ class Commands:
         elif action in (Action.UNWIND, Action.FORCE_FLAT):
             if not subject.trading and alone <= subject.dust:
                 raise ValueError("nothing stands alone, there is nothing to unwind")
-            if self.unwinding:
+            if self.at_any_price:
                 raise ValueError(f"an unwind was already asked for: {self._last(Action.UNWIND)}")
         elif action is Action.HOLD:
             if not subject.trading:
@@ -112,6 +120,22 @@ class Commands:
         self._subject.tell(f"{command.author} asked to {words(action, command)}: {command.reason}")
         return answer
 
+    def take_unsealed(self, action: Action, command: OperatorCommand) -> None:
+        """Somebody, maybe a stranger: an unwind within the loss budget, unless a person of ours has said something."""
+        somebody, asked = unsealed(command), words(action, command)
+        wanted = action in (Action.UNWIND, Action.FORCE_FLAT)
+        if not wanted or self._memory.mode is not None or self._memory.accepted:
+            self._subject.tell(f"{somebody.author} asked to {asked} ({somebody.reason}). Not obeyed: it bears no seal.")
+            return
+        try:
+            self.may(action, somebody)
+        except ValueError as refusal:
+            self._subject.tell(f"{somebody.author} asked to {asked} ({somebody.reason}), too late: {refusal}")
+            return
+        self.take(action, somebody)
+        self._memory.budgeted = True
+        self._subject.tell("It bears no seal of this installation, so nothing is sold beyond the loss budget.")
+
     def obey_pending(self) -> None:
         """Carry out what was taken while the trade was parked: it is on record already."""
         while self._memory.pending:
@@ -130,6 +154,7 @@ class Commands:
         if action is Action.ADOPT:
             memory.adoptions.append(command)
             return f"order {command.order_id} is looked up on {command.venue} and adopted if it fits; see the story"
+        memory.budgeted = False
         memory.accepted = alone if action is Action.ACCEPT else Decimal(0)
         memory.accepted_by_rule = False
         if action is Action.ACCEPT:
@@ -164,6 +189,13 @@ class Commands:
         forms = {action, Action.FORCE_FLAT} if action is Action.UNWIND else {action}
         last = next(record for record in reversed(self._memory.taken) if record.action in forms)
         return f"{last.author}, {last.reason}"
+
+
+def unsealed(command: OperatorCommand) -> OperatorCommand:
+    """As it may be shown and kept: whoever wrote it could write anything."""
+    author = command.author.strip()[:_LONGEST_NAME] or "somebody"
+    reason = command.reason.strip()[:_LONGEST_REASON] or "no reason given"
+    return replace(command, author=f"{author} (unsealed)", reason=reason)
 
 
 def words(action: Action, command: OperatorCommand) -> str:

@@ -89,8 +89,10 @@ class Driver:
     def may(self, action: Action, command: OperatorCommand) -> None:
         """Raise ValueError with the reason when `command` cannot be carried out. Changes nothing.
 
-        A bug in the looking refuses nothing: the command passes, and is kept.
+        A bug in the looking refuses nothing: the command passes, and is kept. A copy of one that was taken is refused.
         """
+        if command.request and command.request in self.memory.requests:
+            raise ValueError("this very command was taken before; give it anew")
         try:
             self.carried.may(action, command)
         except ValueError as refusal:
@@ -103,6 +105,8 @@ class Driver:
     def take(self, action: Action, command: OperatorCommand) -> str:
         """Carry out a command that `may` has let pass; returns what will happen, for the person who asked."""
         taken = len(self.memory.taken)
+        if command.request:
+            self.memory.requests.append(command.request)
         try:
             return self.carried.take(action, command)
         except Exception as error:
@@ -120,6 +124,15 @@ class Driver:
             self._tell(f"{command.author} asked to {asked} ({command.reason}), too late: {refusal}")
         else:
             self.take(action, command)
+
+    def unsealed(self, action: Action, command: OperatorCommand) -> None:
+        """A command that may be a stranger's: an unwind within the loss budget at most."""
+        try:
+            self.carried.take_unsealed(action, command)
+        except Exception as error:
+            if not _caught(error) or isinstance(self.carried, Parked):
+                raise
+            self._break_off(self._described(error))
 
     def resume(self, build: str) -> None:
         """A worker of that build has started; a parked trade may go on if its code is new."""

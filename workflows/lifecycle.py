@@ -46,9 +46,7 @@ class Trade:
     def __init__(self, intent: Intent, desk: Desk, memory: TradeMemory | None = None) -> None:
         self.intent = intent
         self.desk = desk
-        self.memory = (
-            memory if memory is not None else begun(desk.now(), intent.worst_cost, merging=bool(intent.set_id))
-        )
+        self.memory = memory or begun(desk.now(), intent.worst_cost, merging=bool(intent.set_id))
         self.orders = OrderBook([Order.of(order) for order in self.memory.orders], self.memory.dropped)
         self.memory.orders = cast(list[OrderState], self.orders.orders)
         self.sender = Sender(desk, intent, self)
@@ -160,7 +158,7 @@ class Trade:
         return self.commands.mode is None
 
     def gives_up(self, order: Order) -> bool:
-        return self.commands.unwinding
+        return self.commands.at_any_price
 
     async def counted(self, order: Order, evidence: OrderEvidence) -> Decimal | None:
         return await beyond.counted(self, order, evidence)
@@ -208,8 +206,10 @@ class Trade:
         self.commands.may(action, command)
 
     def take(self, action: Action, command: OperatorCommand) -> str:
-        """Carry out a command that `may` has let pass; returns what will happen, for the person who asked."""
         return self.commands.take(action, command)
+
+    def take_unsealed(self, action: Action, command: OperatorCommand) -> None:
+        self.commands.take_unsealed(action, command)
 
     @property
     def trading(self) -> bool:

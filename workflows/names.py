@@ -38,6 +38,10 @@ RECORD_TRADE = "record_trade"
 READ_RESOLUTION = "read_resolution"
 LOOK_UP_ORDER = "look_up_order"
 READ_POSITION = "read_position"
+CHECK_COMMAND = "check_command"
+
+EXTERN_IS_SEALED = "surefoot_is_sealed"
+"""Trade id, Action, OperatorCommand -> bool: given by the worker to its workflows, for their validators alone."""
 
 COMPARE_ACCOUNT = "compare_account"
 DRAW_CONSEQUENCES = "draw_consequences"

@@ -88,10 +88,15 @@ class Parked:
         self._news = True
         return answer
 
+    def take_unsealed(self, action: Action, command: OperatorCommand) -> None:
+        author, reason = command.author.strip()[:60] or "somebody", command.reason.strip()[:200]
+        self.tell(f"{author} (unsealed) asked to {action} ({reason}) while parked. Not obeyed: it bears no seal.")
+        self._news = True
+
     def _obey(self, action: Action, command: OperatorCommand) -> str:
         if action in (Action.UNWIND, Action.FORCE_FLAT):
             self.memory.mode, self._asked_at, self._sent = Action.UNWIND, self.desk.now(), 0
-            self._wished = True
+            self.memory.budgeted, self._wished = False, True
             return "the trade is parked; what stands alone by the venue's word is sold, and then it may settle"
         if action is Action.HOLD:
             self.memory.mode = Action.HOLD
@@ -143,7 +148,7 @@ class Parked:
             return seen
         held = await self.desk.position(order.ticket.venue, order.ticket.market, self.intent.id)
         real = _NONE if held is None else max(there(order, self.memory.orders, held.left), _NONE)
-        known = held is not None and (real >= seen.filled or self.memory.mode is Action.UNWIND)
+        known = held is not None and (real >= seen.filled or self._told_to_sell)
         return replace(seen, filled=min(real, seen.filled)) if known else None
 
     def _adopt(self, order: OrderState, seen: OrderEvidence) -> bool:
@@ -159,8 +164,13 @@ class Parked:
     # ------------------------------------------------------------------ selling
 
     @property
+    def _told_to_sell(self) -> bool:
+        """By a person of ours. Nothing here knows the loss budget, so a word without our seal sells nothing."""
+        return self.memory.mode is Action.UNWIND and not self.memory.budgeted
+
+    @property
     def _may_sell(self) -> bool:
-        return self.memory.mode is Action.UNWIND and self._sent < _MOST_ORDERS
+        return self._told_to_sell and self._sent < _MOST_ORDERS
 
     async def _sell(self) -> bool:
         """One order that gives back what stands alone. True if something filled."""

@@ -140,7 +140,7 @@ class Repairs:
     async def _look(self, seen: Mapping[str, Quote], effort: RepairState) -> residual.Options:
         """The books now, and what each way would bring."""
         trade, policy = self._trade, self._policy
-        asked = trade.commands.unwinding
+        asked, any_price = trade.commands.unwinding, trade.commands.at_any_price
         ways = {Way.UNWIND} if asked else set(policy.ways)
         doubted = effort.parked or effort.rejected
         effort.rejected = False
@@ -155,12 +155,12 @@ class Repairs:
             cash=trade.orders.cash(),
             payoff=trade.intent.payoff,
             # What was decided is never forbidden: a plan that was to lose more is completed at its own prices.
-            floor=None if asked else min(-policy.loss_budget, trade.intent.edge),
+            floor=None if any_price else min(-policy.loss_budget, trade.intent.edge),
             ways=frozenset(ways - {way for way, _ in effort.refused}),
             hold_discount=policy.hold_discount,
             extra_ticks=ticks,
             most=trade.intent.size if trade.orders.overfilled() else None,
-            spare=None if asked or trade.edition == 1 else self._spare(),
+            spare=None if any_price or trade.edition == 1 else self._spare(),
         )
         found = residual.options(standing)
         if found.best is not None or found.hold or not effort.refused:

@@ -131,6 +131,8 @@ class TradeMemory:
     pnl: Decimal = Decimal(0)  # as last computed; for people
 
     mode: Action | None = None
+    budgeted: bool = False  # its unwind was asked for without our seal: within the loss budget only
+    requests: list[str] = field(default_factory=list)  # sealed commands that were taken: a copy is none
     accepted: Decimal = Decimal(0)
     accepted_by_rule: bool = False
     retries: int = 0

@@ -19,12 +19,15 @@ from domain.evidence import OrderEvidence, Resolution
 from domain.intent import Intent
 from domain.money import plain
 from domain.naming import shown
+from domain.operator import Action, OperatorCommand
 from domain.orders import Guard, OrderTicket, Purpose, Quote, SubmitResult, Verdict
 from domain.requests import (
     CancelRequest,
+    CheckRequest,
     EvidenceRequest,
     LookUp,
     LookUpRequest,
+    Origin,
     Position,
     PositionRequest,
     QuoteRequest,
@@ -34,6 +37,7 @@ from domain.requests import (
     SettleRequest,
     SubmitRequest,
 )
+from domain.seal import Seal
 from domain.trade import TradeRecord, TradeState
 from workflows import names
 from workflows.state import EDITION, Fault
@@ -66,9 +70,9 @@ T = TypeVar("T")
 class TemporalDesk:
     """Implements `workflows.desk.Desk` inside a workflow. `wake` is called by message handlers."""
 
-    def __init__(self, *, new: bool = True) -> None:
+    def __init__(self, intent: Intent, seal: Seal | None, *, new: bool = True) -> None:
         """`new` for a trade's first run: later ones do not know what the search attributes say."""
-        self._new = new
+        self._intent, self._seal, self._new = intent, seal, new
         self._messages = self._heard = 0
         self._showing = (TradeState.LEG_A, 0.0)  # what the starter put into the search attributes
         self._shown = self._showing if new else None
@@ -106,7 +110,7 @@ class TemporalDesk:
         try:
             result: SubmitResult = await workflow.execute_activity(
                 names.SUBMIT_ORDER,
-                SubmitRequest(ticket=ticket, guard=guard, opening=opening),
+                SubmitRequest(ticket, guard, opening, self._origin(self._intent if opening is None else None)),
                 result_type=SubmitResult,
                 start_to_close_timeout=_SUBMIT_TIMEOUT,
                 heartbeat_timeout=_LOST_WORKER,
@@ -148,7 +152,7 @@ class TemporalDesk:
         try:
             await workflow.execute_activity(
                 names.CANCEL_ORDER,
-                CancelRequest(ticket=ticket, order_id=order_id),
+                CancelRequest(ticket, order_id, self._origin(self._intent)),
                 start_to_close_timeout=_READ_TIMEOUT,
                 heartbeat_timeout=_LOST_WORKER,
                 retry_policy=_ONCE,
@@ -160,7 +164,7 @@ class TemporalDesk:
         """The first try rides inside the workflow task: it sends no order, may be repeated (the ledger keeps the
         highest revision), and saves three of ten durable writes a trade. What it cannot settle at once is an
         ordinary activity, and people see the state that waits for it."""
-        request = SettleRequest(intent=intent, record=record)
+        request = SettleRequest(intent, record, self._origin())
         try:
             settlement: Settlement = await workflow.execute_local_activity(
                 names.SETTLE_TRADE,
@@ -190,7 +194,7 @@ class TemporalDesk:
         try:
             await workflow.execute_activity(
                 names.RECORD_TRADE,
-                RecordRequest(intent=intent, record=record),
+                RecordRequest(intent, record, self._origin()),
                 start_to_close_timeout=_READ_TIMEOUT,
                 schedule_to_close_timeout=_READ_BUDGET,
                 heartbeat_timeout=_LOST_WORKER,
@@ -200,6 +204,22 @@ class TemporalDesk:
             workflow.logger.warning("trade not in the ledger yet", extra={"cause": str(error.cause)})
             return False
         return True
+
+    async def check(self, action: Action, command: OperatorCommand) -> bool:
+        """Whether a command that came as a signal was given on our installation. Asked until there is an answer."""
+        sealed: bool = await workflow.execute_activity(
+            names.CHECK_COMMAND,
+            CheckRequest(self._intent.id, action, command),
+            result_type=bool,
+            start_to_close_timeout=_READ_TIMEOUT,
+            heartbeat_timeout=_LOST_WORKER,
+            retry_policy=_READ,
+            priority=Priority(priority_key=1),
+        )
+        return sealed
+
+    def _origin(self, intent: Intent | None = None) -> Origin:
+        return Origin(workflow.info().first_execution_run_id, self._seal, intent)
 
     def show(self, record: TradeRecord) -> None:
         """State and unhedged shares as search attributes, the story as the UI's current details.

@@ -3,43 +3,56 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import workflow
 
 from domain.intent import Intent
 from domain.operator import Action, OperatorCommand
+from domain.seal import Seal
 from domain.trade import TradeRecord
 from workflows import names
 from workflows.driver import Driver
 from workflows.state import TradeMemory, carried
 from workflows.temporal_desk import TemporalDesk
 
+T = TypeVar("T")
+
 
 @workflow.defn(name=names.TRADE_WORKFLOW)
 class TradeWorkflow:
-    """Input: the intent, which is also its id. Result: the trade's final record."""
+    """Input: the intent, which is also its id. Result: the trade's final record.
+
+    Anybody who reaches Temporal can start one and speak to it. What it asks for is weighed where it is done
+    (`activities.authority`); of commands, a validator refuses an update without our seal, and an activity looks at the
+    seal of a signal.
+    """
 
     @workflow.init
-    def __init__(self, intent: Intent, memory: TradeMemory | None = None) -> None:
-        self._intent = _intent_of(intent)
-        self._desk = TemporalDesk(new=memory is None)
-        self._driver = Driver(self._intent, self._desk, memory)
+    def __init__(self, intent: Intent, memory: TradeMemory | None = None, seal: Seal | None = None) -> None:
+        self._intent = _decoded(intent, Intent)
+        known = _decoded(memory, TradeMemory) if memory is not None else None
+        self._seal = seal
+        self._desk = TemporalDesk(self._intent, seal, new=known is None)
+        self._driver = Driver(self._intent, self._desk, known)
+        self._hearing = asyncio.Lock()
 
     @workflow.run
-    async def run(self, intent: Intent, memory: TradeMemory | None = None) -> TradeRecord:
-        """`memory` is what an earlier run of this trade handed on: one that was parked, or had grown long."""
+    async def run(self, intent: Intent, memory: TradeMemory | None = None, seal: Seal | None = None) -> TradeRecord:
+        """`memory` is what an earlier run of this trade handed on: one that was parked, or had grown long. `seal` says
+        that this installation decided the intent; a trade of before there were seals has none."""
         end = await self._driven()
         await workflow.wait_condition(workflow.all_handlers_finished)
         if isinstance(end, TradeMemory):
-            workflow.continue_as_new(args=[self._intent, carried(end)])
+            workflow.continue_as_new(args=[self._intent, carried(end), self._seal])
         return end
 
     async def _driven(self) -> TradeRecord | TradeMemory:
         """The run in a task of its own, out of reach of a cancel: cancelling a trade must not drop it on one leg.
 
-        A cancel from the UI or the CLI is taken as the wish to unwind. (Temporal delivers it once. A second
-        cancellation, or one that nobody asked for, is the workflow leaving this worker's cache.)
+        A cancel from the UI or the CLI is taken as the wish to unwind, by somebody: it bears no seal. (Temporal
+        delivers it once. A second cancellation, or one that nobody asked for, is the workflow leaving this worker's
+        cache.)
         """
         driven = asyncio.create_task(self._driver.run())
         heard = False
@@ -51,7 +64,7 @@ class TradeWorkflow:
                 if heard or reason is None or driven.cancelled():
                     raise
                 heard = True
-                self.force_flat(OperatorCommand("Temporal", reason or "the workflow was cancelled"))
+            await self._hear(Action.FORCE_FLAT, OperatorCommand("Temporal", reason or "the workflow was cancelled"))
 
     @workflow.update(name=names.UPDATE_UNWIND)
     def unwind(self, command: OperatorCommand) -> str:
@@ -59,7 +72,7 @@ class TradeWorkflow:
 
     @unwind.validator
     def _may_unwind(self, command: OperatorCommand) -> None:
-        self._driver.may(Action.UNWIND, command)
+        self._may(Action.UNWIND, command)
 
     @workflow.update(name=names.UPDATE_HOLD)
     def hold(self, command: OperatorCommand) -> str:
@@ -67,7 +80,7 @@ class TradeWorkflow:
 
     @hold.validator
     def _may_hold(self, command: OperatorCommand) -> None:
-        self._driver.may(Action.HOLD, command)
+        self._may(Action.HOLD, command)
 
     @workflow.update(name=names.UPDATE_RETRY)
     def retry(self, command: OperatorCommand) -> str:
@@ -75,7 +88,7 @@ class TradeWorkflow:
 
     @retry.validator
     def _may_retry(self, command: OperatorCommand) -> None:
-        self._driver.may(Action.RETRY, command)
+        self._may(Action.RETRY, command)
 
     @workflow.update(name=names.UPDATE_ACCEPT)
     def accept(self, command: OperatorCommand) -> str:
@@ -83,7 +96,7 @@ class TradeWorkflow:
 
     @accept.validator
     def _may_accept(self, command: OperatorCommand) -> None:
-        self._driver.may(Action.ACCEPT, command)
+        self._may(Action.ACCEPT, command)
 
     @workflow.update(name=names.UPDATE_ADOPT)
     def adopt(self, command: OperatorCommand) -> str:
@@ -91,7 +104,16 @@ class TradeWorkflow:
 
     @adopt.validator
     def _may_adopt(self, command: OperatorCommand) -> None:
-        self._driver.may(Action.ADOPT, command)
+        self._may(Action.ADOPT, command)
+
+    def _may(self, action: Action, command: OperatorCommand) -> None:
+        """Validators are not run again on replay, so here a key of the worker's may be asked."""
+        is_sealed = workflow.extern_functions().get(names.EXTERN_IS_SEALED)
+        if is_sealed is None or not is_sealed(self._intent.id, action, command):
+            raise ValueError(
+                f"{action} bears no seal of this installation; use `surefoot {action}` on a host that has its key"
+            )
+        self._driver.may(action, command)
 
     def _take(self, action: Action, command: OperatorCommand) -> str:
         answer = self._driver.take(action, command)
@@ -99,16 +121,23 @@ class TradeWorkflow:
         return answer
 
     @workflow.signal(name=names.SIGNAL_FORCE_FLAT)
-    def force_flat(self, command: OperatorCommand) -> None:
+    async def force_flat(self, command: OperatorCommand) -> None:
         """An unwind while no worker is up to validate it: done if it still can be, else told in the story."""
-        self._driver.signalled(Action.FORCE_FLAT, command)
-        self._desk.wake()
+        await self._hear(Action.FORCE_FLAT, command)
 
     @workflow.signal(name=names.SIGNAL_COMMAND)
-    def command(self, action: Action, command: OperatorCommand) -> None:
+    async def command(self, action: Action, command: OperatorCommand) -> None:
         """Any command, left for a trade that could not answer."""
-        self._driver.signalled(action, command)
-        self._desk.wake()
+        await self._hear(action, command)
+
+    async def _hear(self, action: Action, command: OperatorCommand) -> None:
+        """One after the other, as they came. Of trades that began before there were seals each is believed."""
+        async with self._hearing:
+            if self._desk.edition() < 3 or await self._desk.check(action, command):
+                self._driver.signalled(action, command)
+            else:
+                self._driver.unsealed(action, command)
+            self._desk.wake()
 
     @workflow.signal(name=names.SIGNAL_RESUME)
     def resume(self, build: str) -> None:
@@ -125,11 +154,10 @@ class TradeWorkflow:
         return self._driver.record()
 
 
-def _intent_of(given: Intent | dict[str, Any]) -> Intent:
-    """The intent of a trade that was started with it alone: the SDK decodes by type only as many arguments as `run`
-    has."""
-    if isinstance(given, Intent):
+def _decoded(given: Any, kind: type[T]) -> T:
+    """What an older start named: the SDK decodes by type only as many arguments as `run` has."""
+    if isinstance(given, kind):
         return given
     converter = workflow.payload_converter()
-    intent: Intent = converter.from_payload(converter.to_payload(given), Intent)
-    return intent
+    decoded: T = converter.from_payload(converter.to_payload(given), kind)
+    return decoded

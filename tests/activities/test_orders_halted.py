@@ -33,7 +33,7 @@ class _Away(MemoryLedger):
         super().__init__()
         self.failure = failure
 
-    async def begin_order(self, *args: Any, order_id: str = "") -> int:
+    async def begin_order(self, *args: Any, order_id: str = "", chain: str = "") -> int:
         raise self.failure
 
     async def finish_order(self, *args: Any) -> None:
@@ -56,7 +56,7 @@ async def test_a_ledger_that_hangs_denies_leg_a_since_no_halt_can_be_ruled_out(
 ) -> None:
     monkeypatch.setattr("activities.orders._ENTRY_PATIENCE_S", 0.02)
 
-    async def hang(*args: Any, order_id: str = "") -> int:
+    async def hang(*args: Any, order_id: str = "", chain: str = "") -> int:
         await asyncio.Event().wait()
         return 0
 
@@ -84,11 +84,19 @@ class _Refusing(MemoryLedger):
         self.refusal = refusal
 
     async def begin_order(
-        self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int, *, order_id: str = ""
+        self,
+        run_id: str,
+        intent: Intent | None,
+        ticket: OrderTicket,
+        body: bytes,
+        at: int,
+        *,
+        order_id: str = "",
+        chain: str = "",
     ) -> int:
         if intent is not None:
             raise self.refusal
-        return await super().begin_order(run_id, intent, ticket, body, at, order_id=order_id)
+        return await super().begin_order(run_id, intent, ticket, body, at, order_id=order_id, chain=chain)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +150,7 @@ async def test_a_halt_elsewhere_stops_nothing(desk: Desk) -> None:
 async def test_a_ledger_that_hangs_does_not_hold_leg_b(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("activities.orders._LEDGER_PATIENCE_S", 0.02)
 
-    async def hang(*args: Any, order_id: str = "") -> int:
+    async def hang(*args: Any, order_id: str = "", chain: str = "") -> int:
         await asyncio.Event().wait()
         return 0
 

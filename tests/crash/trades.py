@@ -14,6 +14,7 @@ from domain.intent import Intent
 from domain.orders import client_order_id
 from workers.chaos.paths import PATHS
 from workers.chaos.system import System, until
+from workers.stack.seals import load_seal_keys
 from workers.starter import search_attributes
 from workflows import names
 
@@ -48,6 +49,7 @@ async def hold_trades(system: System, client: Client, moment: Moment) -> Held:
     """Start trades until worker and ingest both carry one, and all of them are held at `moment`."""
     await system.ask("DELETE", "/faults")
     held = Held([], {})
+    keys = load_seal_keys(system.stack)
     if moment is Moment.BETWEEN:
         leg_b = calm_intent().legs[1].market
         reads = {"method": "GET", "path_prefix": f"/trade-api/v2/markets/{leg_b}/orderbook"}
@@ -62,7 +64,7 @@ async def hold_trades(system: System, client: Client, moment: Moment) -> Held:
         for intent in fresh:
             await client.start_workflow(
                 names.TRADE_WORKFLOW,
-                intent,
+                args=[intent, None, keys.intent(intent.id)],
                 id=intent.id,
                 task_queue=names.TRADE_QUEUE,
                 task_timeout=timedelta(milliseconds=system.stack.settings.worker.task_timeout_ms),

@@ -49,7 +49,7 @@ class FakeTemporal:
 
     async def start_workflow(self, name: str, *, args: list[Any], **options: Any) -> object:
         assert name == TRADE_WORKFLOW
-        argument, memory = args
+        argument, memory, _ = args
         assert memory is None
         assert options["id"] == argument.id
         self.starts.append((options["id"], options))

@@ -29,7 +29,6 @@ from workers.task_watch import TaskWatch
 from workers.trading import wall_clock_us
 from workers.versions.deployment import open_trades
 from workers.versions.inherit import Inheritance, after_start, before_start
-from workflows import names
 from workflows.lifecycle import Trade
 
 WITHIN_S = 10.0
@@ -173,7 +172,7 @@ async def test_a_task_that_fails_is_told_at_once_and_its_markets_are_shut_until_
                 await on.ledger.begin_order(RUN_ID, other, ticket(other), body(ticket(other)), START)
             assert [alert for alert, _ in told] == ["workflow_failing"], "one alert, however often it fails"
             assert on.intent.id in told[0][1]
-            await on.handle.signal(names.SIGNAL_FORCE_FLAT, PERSON)  # kept until code runs that hears it
+            await on.force_flat()  # kept until code runs that hears it
     began = time.monotonic()
     async with watching(on, "good-1"):
         await no_fault(on)
@@ -231,7 +230,7 @@ async def test_on_a_server_of_the_users_own_a_held_task_is_freed_and_the_trade_m
         async with watching(on, "bad-4", sweeps=True):
             await on.start()
             await tried(on, 5, within_s=60)  # from here on it is held for ten seconds and more
-    await on.handle.signal(names.SIGNAL_FORCE_FLAT, PERSON)
+    await on.force_flat()
     began = time.monotonic()
     async with watching(on, "good-4", sweeps=True):
         await no_fault(on)

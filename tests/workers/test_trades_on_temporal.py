@@ -16,6 +16,8 @@ from temporalio.common import SearchAttributeKey
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from activities.authority import Seals
+from activities.commands import CommandActivities
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
@@ -25,6 +27,7 @@ from domain.halt import Halt, Rule, Scope
 from domain.intent import Intent
 from domain.market import MarketSpec, Venue
 from domain.operator import Action, OperatorCommand
+from domain.seal import SealKeys
 from domain.trade import Outcome, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, A, B, D, intent
@@ -34,6 +37,8 @@ from workers.cli import operate
 from workers.payloads import DATA_CONVERTER
 from workers.recovery import Recovery
 from workers.sandbox import TradeSandbox
+from workers.sealing import Sealing
+from workers.stack.seals import as_sealed
 from workers.stack.temporal import find_binary
 from workers.starter import TradeStarter
 from workers.user_channel import UserChannel
@@ -51,6 +56,7 @@ ATTRIBUTES = [
 ]
 __all__ = ["quiet"]
 
+KEYS = SealKeys({"k1": b"k" * 32}, run=RUN_ID, mode="paper")
 ADA = OperatorCommand("Ada", "the game was called off")
 
 
@@ -62,6 +68,10 @@ async def client() -> AsyncIterator[Client]:
             dev_server_existing_path=str(find_binary(None)), data_converter=DATA_CONVERTER, search_attributes=ATTRIBUTES
         ) as server:
             yield server.client
+
+
+async def nobody_is_told(alert: str, text: str, do: str) -> None:
+    pytest.fail(f"{alert}: {text}")
 
 
 def now_us() -> int:
@@ -94,19 +104,22 @@ class Floor:
             task_timeout_ms=2_000,
             done=self.done.append,
             failed=lambda refused, reason: pytest.fail(reason),
+            seal=KEYS.intent,
         )
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
         venues = {Venue.KALSHI: self.venue}
-        orders = OrderActivities(venues, self.ledger, RUN_ID, now_us)
-        settlement = SettlementActivities(venues, self.ledger, RUN_ID, now_us)
+        authority = Seals(KEYS, self.ledger, nobody_is_told)
+        orders = OrderActivities(venues, self.ledger, RUN_ID, now_us, authority=authority)
+        settlement = SettlementActivities(venues, self.ledger, RUN_ID, now_us, authority=authority)
         positions = PositionActivities(venues, self.ledger)
         async with Worker(
             self.client,
             task_queue=names.TRADE_QUEUE,
             workflows=[TradeWorkflow],
-            activities=trade_activities(orders, settlement, positions),
+            activities=trade_activities(orders, settlement, positions, CommandActivities(authority)),
+            interceptors=[Sealing(KEYS)],
             workflow_runner=TradeSandbox(self.recovery.task_completed),
         ):
             yield
@@ -127,7 +140,8 @@ class Floor:
             return await self.client.get_workflow_handle(self.intent.id, result_type=TradeRecord).result()
 
     async def say(self, action: Action) -> operate.Told:
-        return await operate.tell(self.client.get_workflow_handle(self.intent.id), action, ADA)
+        command = as_sealed(KEYS, self.intent.id, action, ADA)
+        return await operate.tell(self.client.get_workflow_handle(self.intent.id), action, command)
 
     async def stuck(self) -> None:
         """Leg A fills, and there is nobody to trade with afterwards."""

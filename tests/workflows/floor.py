@@ -17,17 +17,22 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.authority import Seals
+from activities.commands import CommandActivities
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
 from activities.trade import trade_activities
 from domain.intent import Intent
 from domain.market import MarketSpec, Venue
-from domain.operator import OperatorCommand
+from domain.operator import Action, OperatorCommand
+from domain.seal import SealKeys
 from domain.trade import DONE_TRADING, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, A, B, intent
 from venues.fake import FakeVenue
+from workers.sealing import Sealing
+from workers.stack.seals import as_sealed
 from workers.stack.temporal import find_binary
 from workflows import names
 from workflows.trade import TradeWorkflow
@@ -41,6 +46,8 @@ RUNNER = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules("domain", "workflows")
 )
 PERSON = OperatorCommand("ada", "the game was called off")
+
+KEYS = SealKeys({"k1": b"k" * 32}, run=RUN_ID, mode="paper")
 
 FAILED_TASK = "workflow_task_failed_event_attributes"
 
@@ -77,21 +84,35 @@ class Floor:
         self.venue.set_book(A, bids=[("0.38", "10")], asks=[("0.40", "10")])
         self.venue.set_book(B, bids=[("0.53", "10")], asks=[("0.55", "10")])
         self.ledger = MemoryLedger()
+        self.alerts: list[str] = []
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
         venues = {Venue.KALSHI: self.venue}
-        orders = OrderActivities(venues, self.ledger, RUN_ID, now_us)
-        settlement = SettlementActivities(venues, self.ledger, RUN_ID, now_us)
+        authority = Seals(KEYS, self.ledger, self._told)
+        orders = OrderActivities(venues, self.ledger, RUN_ID, now_us, authority=authority)
+        settlement = SettlementActivities(venues, self.ledger, RUN_ID, now_us, authority=authority)
         positions = PositionActivities(venues, self.ledger)
         async with Worker(
             self.client,
             task_queue=self.queue,
             workflows=[TradeWorkflow],
-            activities=trade_activities(orders, settlement, positions),
+            activities=trade_activities(orders, settlement, positions, CommandActivities(authority)),
             workflow_runner=RUNNER,
+            interceptors=[Sealing(KEYS)],
         ):
             yield
+
+    async def _told(self, alert: str, text: str, do: str) -> None:
+        self.alerts.append(text)
+
+    def said(self, action: Action, command: OperatorCommand = PERSON) -> OperatorCommand:
+        """A person's word, as the command line hands it over."""
+        return as_sealed(KEYS, self.intent.id, action, command)
+
+    async def ask(self, handle: Handle, action: Action, command: OperatorCommand = PERSON) -> str:
+        """A person's update, sealed; each is named as its action."""
+        return await handle.execute_update(action.value, self.said(action, command), result_type=str)
 
     async def ended(self, handle: Handle) -> TradeRecord:
         """The closed record, its markets paying as soon as it waits for them."""
@@ -110,7 +131,7 @@ class Floor:
         ]
         return await self.client.start_workflow(
             names.TRADE_WORKFLOW,
-            args=[self.intent, None],
+            args=[self.intent, None, KEYS.intent(self.intent.id)],
             id=self.intent.id,
             task_queue=self.queue,
             result_type=TradeRecord,

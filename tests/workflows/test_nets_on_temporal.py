@@ -16,9 +16,10 @@ import pytest
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
+from domain.operator import Action
 from domain.trade import TradeRecord, TradeState
 from tests.ledger.samples import B, D
-from tests.workflows.floor import PERSON, Floor, Handle, until
+from tests.workflows.floor import Floor, Handle, until
 from tests.workflows.injection import Site, broken_at, sites
 from tests.workflows.test_nets import LIFE, SUMS, Carried, deep, hedged, lines_of
 from workflows import names
@@ -79,14 +80,14 @@ async def test_a_bug_in_any_function_of_a_life_parks_it_and_an_unwind_is_answere
                     if await _parked(handle):
                         parked += 1
                         began = time.monotonic()
-                        answer = await handle.execute_update(names.UPDATE_UNWIND, PERSON, result_type=str)
+                        answer = await floor.ask(handle, Action.UNWIND)
                         assert time.monotonic() - began < 5, site
                         assert "parked" in answer, site
                         record = await until(handle, lambda record: not record.residual)
                         assert record.reserved >= floor.intent.size, site
                 with suppress(RPCError):  # it may have ended: the bug was never come to
                     await handle.signal(names.SIGNAL_RESUME, "mended")
-                    await handle.signal(names.SIGNAL_FORCE_FLAT, PERSON)
+                    await handle.signal(names.SIGNAL_FORCE_FLAT, floor.said(Action.FORCE_FLAT))
                 ended = await _ended(floor, handle)
             assert ended.state is TradeState.CLOSED, site
             if world == "alone":
@@ -122,7 +123,7 @@ async def test_a_bug_in_what_carries_a_life_keeps_a_command_and_mended_code_carr
             broken.enter_context(broken_at(site))
             async with floor.worker():
                 handle = await floor.start()
-                await handle.signal(names.SIGNAL_FORCE_FLAT, PERSON)
+                await handle.signal(names.SIGNAL_FORCE_FLAT, floor.said(Action.FORCE_FLAT))
                 await _until_it_fails_or_ends(handle)
                 broken.close()
                 with suppress(RPCError):  # it may have ended

@@ -14,7 +14,7 @@ from domain.operator import Action, OperatorCommand
 from domain.orders import OrderTicket, Quote, Side, SubmitResult
 from domain.trade import Outcome, TradeRecord, TradeState
 from tests.ledger.samples import A, B, D
-from tests.workflows.floor import PERSON, Floor, Handle, listed, replayed, until
+from tests.workflows.floor import Floor, Handle, listed, replayed, until
 from venues.fake import Fault
 from workflows import names
 from workflows.repair import Repairs
@@ -85,9 +85,9 @@ async def test_an_unwind_is_validated_carried_out_and_answered(floor: Floor) -> 
         query = f"{names.SEARCH_STATE} = 'REBALANCE' AND {names.SEARCH_UNHEDGED} = 10"
         assert floor.intent.id in await listed(floor.client, query)
         with pytest.raises(WorkflowUpdateFailedError) as refused:
-            await handle.execute_update(names.UPDATE_UNWIND, OperatorCommand("ada", ""), result_type=str)
+            await floor.ask(handle, Action.UNWIND, OperatorCommand("ada", ""))
         assert "needs an author and a reason" in str(refused.value.cause)
-        answer = await handle.execute_update(names.UPDATE_UNWIND, PERSON, result_type=str)
+        answer = await floor.ask(handle, Action.UNWIND)
         assert answer.startswith("10 shares stand alone now")
         floor.venue.set_book(A, bids=[("0.38", "10")])
         record = await floor.ended(handle)
@@ -103,7 +103,7 @@ async def test_a_signal_sent_while_no_worker_is_up_is_carried_out_by_the_next_on
     async with floor.worker():
         handle = await floor.start()
         await until(handle, lambda record: record.state is TradeState.REBALANCE)
-    await handle.signal(names.SIGNAL_FORCE_FLAT, PERSON)
+    await handle.signal(names.SIGNAL_FORCE_FLAT, floor.said(Action.FORCE_FLAT))
     floor.venue.set_book(A, bids=[("0.30", "10")])
     async with floor.worker():
         record = await floor.ended(handle)
@@ -142,7 +142,7 @@ async def test_a_person_who_speaks_while_the_venue_is_being_asked_is_heard_befor
     async with floor.worker():
         handle = await floor.start()
         await asked.wait()
-        await handle.execute_update(names.UPDATE_UNWIND, PERSON, result_type=str)
+        await floor.ask(handle, Action.UNWIND)
         go_on.set()
         await until(handle, lambda record: record.state is TradeState.UNWIND)
         floor.venue.set_book(A, bids=[("0.38", "10")])
@@ -164,7 +164,7 @@ async def test_cancelling_a_trade_in_temporal_unwinds_it_instead_of_dropping_it_
         await handle.signal(names.SIGNAL_ORDER_UPDATE, "anything")
         record = await floor.ended(handle)
     assert (record.outcome, record.unwound) == (Outcome.UNWOUND, D(10))
-    assert any(step.text == "Temporal asked to unwind: the workflow was cancelled" for step in record.steps)
+    assert any(step.text == "Temporal (unsealed) asked to unwind: the workflow was cancelled" for step in record.steps)
     await replayed(handle)
 
 
@@ -174,18 +174,18 @@ async def test_every_command_reaches_a_trade_through_its_validator(floor: Floor)
     async with floor.worker():
         handle = await floor.start()
         await until(handle, lambda record: record.state is TradeState.REBALANCE)
-        for update, answer in (
-            (names.UPDATE_HOLD, "nothing more is sent; 10 shares stand alone until somebody says what to do"),
-            (names.UPDATE_RETRY, "the policy decides again, at once, with all of its time"),
+        for action, answer in (
+            (Action.HOLD, "nothing more is sent; 10 shares stand alone until somebody says what to do"),
+            (Action.RETRY, "the policy decides again, at once, with all of its time"),
         ):
-            assert await handle.execute_update(update, PERSON, result_type=str) == answer
+            assert await floor.ask(handle, action) == answer
         with pytest.raises(WorkflowUpdateFailedError) as refused:
-            await handle.execute_update(names.UPDATE_ADOPT, PERSON, result_type=str)
+            await floor.ask(handle, Action.ADOPT)
         assert "adopting needs the venue's id of the order" in str(refused.value.cause)
         floor.venue.set_book(B, asks=[("0.57", "10")])
         order_id = floor.venue.place_by_hand(B, Side.BUY, "10", "0.57").order_id
         by_hand = OperatorCommand("ada", "hedged by hand", order_id, "kalshi")
-        assert "looked up on kalshi" in await handle.execute_update(names.UPDATE_ADOPT, by_hand, result_type=str)
+        assert "looked up on kalshi" in await floor.ask(handle, Action.ADOPT, by_hand)
         record = await floor.ended(handle)
     assert (record.outcome, record.hedged) == (Outcome.HEDGED, D(10))
     assert [command.action for command in record.commands] == [Action.HOLD, Action.RETRY, Action.ADOPT]
@@ -198,7 +198,7 @@ async def test_a_residual_that_a_person_accepts_is_held_until_its_market_pays(fl
     async with floor.worker():
         handle = await floor.start()
         await until(handle, lambda record: record.state is TradeState.REBALANCE)
-        answer = await handle.execute_update(names.UPDATE_ACCEPT, PERSON, result_type=str)
+        answer = await floor.ask(handle, Action.ACCEPT)
         assert answer.startswith("10 shares may stand alone")
         record = await floor.ended(handle)
     assert (record.outcome, record.residual) == (Outcome.RESIDUAL, D(10))
@@ -223,7 +223,7 @@ async def test_a_failure_nobody_foresaw_parks_the_trade_and_mended_code_carries_
         query = f"{names.SEARCH_PARKED} IS NOT NULL AND {names.SEARCH_STATE} = 'STUCK'"
         assert floor.intent.id in await listed(floor.client, query)
         monkeypatch.setattr(Tail, "run", healthy)
-        assert "goes on where it stood" in await handle.execute_update(names.UPDATE_RETRY, PERSON, result_type=str)
+        assert "goes on where it stood" in await floor.ask(handle, Action.RETRY)
         ended = await floor.ended(handle)
     assert (ended.outcome, ended.hedged) == (Outcome.HEDGED, D(10))
     assert [arrival.times for arrival in floor.venue.arrivals.values()] == [1, 1]
@@ -241,7 +241,7 @@ async def test_a_parked_trade_sells_what_stands_alone_when_a_person_says_so(
     async with floor.worker():
         handle = await floor.start()
         await until(handle, lambda record: record.state is TradeState.STUCK)
-        answer = await handle.execute_update(names.UPDATE_UNWIND, PERSON, result_type=str)
+        answer = await floor.ask(handle, Action.UNWIND)
         assert "is sold" in answer
         record = await until(handle, lambda record: record.residual == 0)
         assert (await floor.venue.account()).positions == {}

@@ -51,7 +51,7 @@ async def run(opened: Desk, command: str, count: int) -> None:
         intent = opened.maker.make("part")
         await opened.connections.client.start_workflow(
             names.TRADE_WORKFLOW,
-            intent,
+            args=[intent, None, None],  # nobody hears it
             id=intent.id,
             task_queue=_UNHEARD,
             search_attributes=search_attributes(intent),

@@ -22,6 +22,7 @@ from workers.bench.processor import Meter
 from workers.bench.sessions import deep
 from workers.bench.stand import first_arrivals
 from workers.stack.layout import Stack
+from workers.stack.seals import load_seal_keys
 from workers.starter import TradeStarter
 from workers.trading import Trading, trading, wall_clock_us
 
@@ -55,6 +56,7 @@ class Desk:
             task_timeout_ms=self.stack.settings.worker.task_timeout_ms,
             done=lambda pair: None,  # it looks less often than a measurement should
             failed=self._failed,
+            seal=load_seal_keys(self.stack).intent,
         )
         self._watching = asyncio.get_running_loop().create_task(self._watch())
 

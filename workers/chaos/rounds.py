@@ -32,6 +32,7 @@ from workers.chaos.paths import Path
 from workers.chaos.plan import Plan, Point
 from workers.chaos.system import PARTS, SUPERVISOR, System, until
 from workers.cli import exits
+from workers.stack.seals import load_seal_keys
 from workers.starter import search_attributes
 from workers.trading import connect_temporal
 from workflows import names
@@ -202,6 +203,7 @@ class Stage:
 
     async def _start(self, lanes: Sequence[Lane]) -> None:
         client, faults = await self.client(), []
+        keys = load_seal_keys(self.system.stack)
         task_timeout = timedelta(milliseconds=self.system.stack.settings.worker.task_timeout_ms)
         for lane in lanes:
             if lane.intent is not None:
@@ -213,7 +215,7 @@ class Stage:
             starts = [
                 client.start_workflow(
                     names.TRADE_WORKFLOW,
-                    intent,
+                    args=[intent, None, keys.intent(intent.id)],
                     id=intent.id,
                     task_queue=names.TRADE_QUEUE,
                     task_timeout=task_timeout,  # as ingest starts them

@@ -1,7 +1,8 @@
 """unwind, hold, retry, accept, adopt, flat: a person's word to one trade, through Temporal.
 
 All but `flat` are updates: a validator of the trade may refuse them, and the answer says what will be done. `flat` is a
-signal, stored by Temporal even while no worker is up.
+signal, stored by Temporal even while no worker is up. Each carries a seal (docs/security.md), or it would pass for a
+stranger's.
 
 | the trade                  | what becomes of an update that nobody answered within five seconds                   |
 |----------------------------|--------------------------------------------------------------------------------------|
@@ -29,6 +30,7 @@ from workers.cli.ledger import full_id
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.stack.books import now, open_ledger
 from workers.stack.layout import Stack
+from workers.stack.seals import as_sealed, load_seal_keys
 from workflows import names
 
 if TYPE_CHECKING:
@@ -136,6 +138,7 @@ async def _ask(
     from temporalio.service import RPCError, RPCStatusCode  # noqa: PLC0415 - as in `_connected`
 
     trade_id = trade if _FULL_ID.fullmatch(trade) else await full_id(stack, trade)
+    command = as_sealed(load_seal_keys(stack), trade_id, action, command)
     client = await _connected(stack)
     try:
         told = await tell(client.get_workflow_handle(trade_id), action, command)

@@ -13,6 +13,8 @@ from typing import Any
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.worker import Worker
 
+from activities.authority import Seals
+from activities.commands import CommandActivities
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
@@ -21,12 +23,15 @@ from domain.evidence import Fill, FillStatus
 from domain.fees import FeeSchedule
 from domain.intent import BookEvidence, Intent, IntentLeg, LegPolicy
 from domain.market import MarketSpec, Venue
-from domain.operator import OperatorCommand
+from domain.operator import Action, OperatorCommand
 from domain.orders import Side
+from domain.seal import SealKeys
 from domain.trade import Outcome, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
 from venues.fake import FakeVenue, Word
 from workers.sandbox import TaskNews, TradeSandbox
+from workers.sealing import Sealing
+from workers.stack.seals import as_sealed
 from workers.starter import search_attributes
 from workers.trading import wall_clock_us
 from workers.versions.deployment import worker_config
@@ -37,6 +42,7 @@ PERSON = OperatorCommand("ada", "the game was called off")
 A, B, C = "GAME-AAA", "GAME-BBB", "GAME-CCC"
 
 _RUN_ID = "recording"
+KEYS = SealKeys({"recording": b"no secret: only recordings use it"}, run=_RUN_ID, mode="paper")
 _SIZE = Decimal(10)
 _TTL_US = 5_000_000
 _PATIENCE_S = 60.0
@@ -84,7 +90,7 @@ class Stage:
                 self.book(leg.market, limit=leg.limit, side=leg.side)
         self.handle = await self.client.start_workflow(
             names.TRADE_WORKFLOW,
-            args=[self.intent, None],
+            args=[self.intent, None, KEYS.intent(self.intent.id)],
             id=self.intent.id,
             task_queue=self.queue,
             result_type=TradeRecord,
@@ -96,14 +102,16 @@ class Stage:
     async def worker(self, build: str = "", news: TaskNews | None = None) -> AsyncIterator[None]:
         """What production registers, on the queue of this path; as the worker of a build, if one is named."""
         venues = {Venue.KALSHI: self.venue}
-        orders = OrderActivities(venues, self.ledger, _RUN_ID, wall_clock_us)
-        settlement = SettlementActivities(venues, self.ledger, _RUN_ID, wall_clock_us)
+        authority = Seals(KEYS, self.ledger, _told)
+        orders = OrderActivities(venues, self.ledger, _RUN_ID, wall_clock_us, authority=authority)
+        settlement = SettlementActivities(venues, self.ledger, _RUN_ID, wall_clock_us, authority=authority)
         positions = PositionActivities(venues, self.ledger)
         async with Worker(
             self.client,
             task_queue=self.queue,
             workflows=[TradeWorkflow],
-            activities=trade_activities(orders, settlement, positions),
+            activities=trade_activities(orders, settlement, positions, CommandActivities(authority)),
+            interceptors=[Sealing(KEYS)],
             workflow_runner=TradeSandbox(news=news),
             deployment_config=worker_config(build) if build else None,
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
@@ -158,7 +166,14 @@ class Stage:
                 await asyncio.sleep(0.05)
 
     async def ask(self, update: str, command: OperatorCommand = PERSON) -> None:
-        await self.handle.execute_update(update, command, result_type=str)
+        """An update, sealed; each is named as its action."""
+        sealed = as_sealed(KEYS, self.intent.id, Action(update), command)
+        await self.handle.execute_update(update, sealed, result_type=str)
+
+    async def force_flat(self) -> None:
+        """A sealed signal."""
+        sealed = as_sealed(KEYS, self.intent.id, Action.FORCE_FLAT, PERSON)
+        await self.handle.signal(names.SIGNAL_FORCE_FLAT, sealed)
 
     async def wake(self) -> None:
         await self.handle.signal(names.SIGNAL_ORDER_UPDATE, "the venue spoke")
@@ -183,6 +198,10 @@ class Stage:
     async def history(self) -> WorkflowHistory:
         """The last run's, or that of the one to keep."""
         return await self.client.get_workflow_handle(self.intent.id, run_id=self._kept).fetch_history()
+
+
+async def _told(alert: str, text: str, do: str) -> None:
+    """Nobody is woken over a recording."""
 
 
 def voids_once(market: str, after_ms: int) -> Word:

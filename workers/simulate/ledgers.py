@@ -26,10 +26,18 @@ class StormyLedger(MemoryLedger):
         self._begun = begun
 
     async def begin_order(
-        self, run_id: str, intent: Intent | None, ticket: OrderTicket, body: bytes, at: int, *, order_id: str = ""
+        self,
+        run_id: str,
+        intent: Intent | None,
+        ticket: OrderTicket,
+        body: bytes,
+        at: int,
+        *,
+        order_id: str = "",
+        chain: str = "",
     ) -> int:
         fate = self._reach("begin_order")
-        copy = await super().begin_order(run_id, intent, ticket, body, at, order_id=order_id)
+        copy = await super().begin_order(run_id, intent, ticket, body, at, order_id=order_id, chain=chain)
         self._begun(ticket)
         await self._answer(fate)
         return copy

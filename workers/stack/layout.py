@@ -7,7 +7,7 @@ state_dir/
 ├── postgres/         the embedded server's data
 ├── temporal.db       the Temporal development server's history (SQLite, WAL)
 ├── paper/            the paper exchange's journal
-├── keys/             paper keys of both venues, database password (folder 0700, secrets 0600)
+├── keys/             paper keys of both venues, database password, seal keys (folder 0700, secrets 0600)
 ├── chain/            what was asked of the chain (merges), one file a fact (folder 0700)
 ├── dead-letters/     what venues said and nobody could use
 ├── recordings/       what ingest saw and decided, session by session
@@ -98,6 +98,11 @@ class Layout:
     @property
     def postgres_password(self) -> Path:
         return self.keys / "postgres.password"
+
+    @property
+    def seal_keys(self) -> Path:
+        """What decisions and commands are sealed with: see `config.secrets.seal_keys`."""
+        return self.keys / "seal.json"
 
     @property
     def dead_letters(self) -> Path:

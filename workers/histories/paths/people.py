@@ -8,7 +8,7 @@ from domain.operator import OperatorCommand
 from domain.orders import Side
 from domain.trade import Outcome, TradeState
 from workers.histories.paths.path import Paths
-from workers.histories.stage import PERSON, B, Stage
+from workers.histories.stage import A, B, Stage
 from workflows import names
 
 D = Decimal
@@ -81,7 +81,7 @@ async def _(on: Stage) -> None:
 @PEOPLE.path("force-flat", "a signal asks to unwind")
 async def _(on: Stage) -> None:
     await on.sticks()
-    await on.handle.signal(names.SIGNAL_FORCE_FLAT, PERSON)
+    await on.force_flat()
     await on.closed(Outcome.UNWOUND)
 
 
@@ -89,7 +89,7 @@ async def _(on: Stage) -> None:
 async def _(on: Stage) -> None:
     await on.start()
     await on.until(TradeState.SETTLING)
-    await on.handle.signal(names.SIGNAL_FORCE_FLAT, PERSON)
+    await on.force_flat()
     await on.until(told="too late")
     await on.paid(Outcome.HEDGED)
 
@@ -98,4 +98,7 @@ async def _(on: Stage) -> None:
 async def _(on: Stage) -> None:
     await on.sticks()
     await on.handle.cancel()
+    await on.until(told="beyond the loss budget")
+    on.venue.set_book(A, bids=[("0.39", "10")])
+    await on.wake()
     await on.closed(Outcome.UNWOUND)
