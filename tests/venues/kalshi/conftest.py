@@ -38,6 +38,7 @@ async def venue() -> AsyncIterator[FakeKalshi]:
 
 @pytest.fixture
 async def client(venue: FakeKalshi, signer: Signer) -> AsyncIterator[KalshiClient]:
-    timeouts = Timeouts(connect=2.0, submit=0.3, read=0.3)
+    # Longer than a busy machine takes: what is late there would be taken for what a test is about.
+    timeouts = Timeouts(connect=2.0, submit=1.5, read=1.5)
     async with KalshiClient(venue.base_url, signer, clock=lambda: NOW, timeouts=timeouts) as ours:
         yield ours
