@@ -47,6 +47,10 @@ class Desk(Protocol):
         """
         ...
 
+    async def heard(self) -> None:
+        """Wait, but not for long, until every command that has arrived is taken or refused."""
+        ...
+
     async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult: ...
 
     async def evidence(

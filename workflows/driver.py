@@ -116,7 +116,10 @@ class Driver:
             return self._kept(action, command, self._described(error))
 
     def signalled(self, action: Action, command: OperatorCommand) -> None:
-        """A command that nobody waits for: carried out if it still can be, else told in the story."""
+        """A command that nobody waits for: carried out if it still can be, else told in the story. One that was taken
+        as an update after all, when its answer was no longer waited for, needs no second word."""
+        if command.request and command.request in self.memory.requests:
+            return
         try:
             self.may(action, command)
         except ValueError as refusal:

@@ -138,6 +138,9 @@ class FakeDesk:
         woken, self._heard = self._messages != self._heard, self._messages
         return woken
 
+    async def heard(self) -> None:
+        """A command is taken as it arrives."""
+
     async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
         if any(s.agrees and s.record.state is TradeState.CLOSED for s in self.settlements):
             raise Broken(f"order {ticket.leg}{ticket.attempt} was sent after the trade had closed")

@@ -69,6 +69,7 @@ class Repairs:
             await self._costs_known()
             found = await self._look(seen, effort)
             seen = {}
+            await self._desk.heard()  # what a person said before this is sent counts
             if not self._wished(effort) or trade.may_stay():
                 continue  # asked, or paid, during the look: what it found is no longer wanted
             if found.best is not None:

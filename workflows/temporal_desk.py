@@ -7,7 +7,8 @@ first try to settle, which sends nothing, is local.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TypeVar
 
@@ -54,6 +55,7 @@ _LOST_WORKER = timedelta(seconds=2)  # no heartbeat for this long: the worker is
 _READ_TIMEOUT = timedelta(seconds=10)
 _READ_BUDGET = timedelta(seconds=30)
 _QUOTE_BUDGET = timedelta(seconds=2)  # a leg stands alone meanwhile: the other leg's book may be readable
+_HEARING_BUDGET = timedelta(seconds=5)
 _SETTLE_AT_ONCE = timedelta(seconds=1)  # half the workflow task's own time
 _SETTLE_TIMEOUT = timedelta(seconds=30)
 _SETTLE_BUDGET = timedelta(minutes=2)
@@ -73,12 +75,26 @@ class TemporalDesk:
     def __init__(self, intent: Intent, seal: Seal | None, *, new: bool = True) -> None:
         """`new` for a trade's first run: later ones do not know what the search attributes say."""
         self._intent, self._seal, self._new = intent, seal, new
-        self._messages = self._heard = 0
+        self._messages = self._heard = self._unheard = 0
         self._showing = (TradeState.LEG_A, 0.0)  # what the starter put into the search attributes
         self._shown = self._showing if new else None
 
     def wake(self) -> None:
         self._messages += 1
+
+    @contextmanager
+    def hearing(self) -> Iterator[None]:
+        """While a command that came as a signal is looked at: `heard` waits for it."""
+        self._unheard += 1
+        try:
+            yield
+        finally:
+            self._unheard -= 1
+
+    async def heard(self) -> None:
+        if self._unheard:  # bounded: who may signal could do so without end
+            with suppress(TimeoutError):
+                await workflow.wait_condition(lambda: not self._unheard, timeout=_HEARING_BUDGET)
 
     def now(self) -> int:
         return workflow.time_ns() // 1000

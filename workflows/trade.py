@@ -132,12 +132,13 @@ class TradeWorkflow:
 
     async def _hear(self, action: Action, command: OperatorCommand) -> None:
         """One after the other, as they came. Of trades that began before there were seals each is believed."""
-        async with self._hearing:
-            if self._desk.edition() < 3 or await self._desk.check(action, command):
-                self._driver.signalled(action, command)
-            else:
-                self._driver.unsealed(action, command)
-            self._desk.wake()
+        with self._desk.hearing():
+            async with self._hearing:
+                if self._desk.edition() < 3 or await self._desk.check(action, command):
+                    self._driver.signalled(action, command)
+                else:
+                    self._driver.unsealed(action, command)
+                self._desk.wake()
 
     @workflow.signal(name=names.SIGNAL_RESUME)
     def resume(self, build: str) -> None:

@@ -12,7 +12,7 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.errors import BadInput, Denied, Unavailable
+from domain.errors import BadInput, Denied
 from domain.operator import Action, OperatorCommand
 from workers.cli import exits, operate
 from workers.cli.main import main
@@ -82,25 +82,6 @@ async def test_a_refusal_is_told_in_the_validators_words(action: Action) -> None
     assert exits.code_of(refused.value) == exits.REFUSED
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_an_unwind_nobody_answers_is_left_as_a_signal() -> None:
-    handle: Any = Handle(None)
-    told = await operate.tell(handle, Action.UNWIND, WORD)
-    assert told.stored
-    assert "obeyed as soon as a worker is up" in told.answer
-    assert handle.signals == [(names.SIGNAL_FORCE_FLAT, WORD)]
-
-
-@pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("action", [action for action in UPDATED if action is not Action.UNWIND])
-async def test_any_other_command_nobody_answers_is_unavailable_and_says_to_look_first(action: Action) -> None:
-    handle: Any = Handle(None)
-    with pytest.raises(Unavailable, match="surefoot trade i-1") as unheard:
-        await operate.tell(handle, action, WORD)
-    assert "the command is not kept" in unheard.value.message
-    assert handle.signals == []
-
-
 def left_as(action: Action) -> tuple[str, Any]:
     """The signal that keeps the command of an action."""
     if action is Action.UNWIND:
@@ -108,33 +89,56 @@ def left_as(action: Action) -> tuple[str, Any]:
     return names.SIGNAL_COMMAND, (action, WORD)
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("action", UPDATED)
-async def test_a_trade_whose_task_fails_keeps_every_command_as_a_signal_and_says_so(action: Action) -> None:
-    refusal = RPCError(
-        "Unable to perform workflow execution update due to Workflow Task in failed state.",
-        RPCStatusCode.FAILED_PRECONDITION,
-        b"",
-    )
-    handle: Any = Handle(refusal)
+async def test_a_command_nobody_answers_is_left_as_a_signal(action: Action) -> None:
+    handle: Any = Handle(None)
     told = await operate.tell(handle, action, WORD)
     assert told.stored
-    assert "its workflow task fails" in told.answer
-    assert "obeyed as soon as mended code runs" in told.answer
+    assert "obeyed as soon as a worker is up" in told.answer
+    assert handle.signals == [left_as(action)], "once"
+
+
+@pytest.mark.parametrize("action", UPDATED)
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (
+            RPCStatusCode.FAILED_PRECONDITION,
+            "Unable to perform workflow execution update due to Workflow Task in failed state.",
+        ),
+        (RPCStatusCode.RESOURCE_EXHAUSTED, "limit on number of concurrent in-flight updates has been reached"),
+        (RPCStatusCode.UNAVAILABLE, "connection reset"),
+        (RPCStatusCode.DEADLINE_EXCEEDED, "Timeout expired"),
+    ],
+)
+async def test_a_command_that_temporal_cannot_bring_to_a_trade_is_left_as_a_signal(
+    action: Action, status: RPCStatusCode, words: str
+) -> None:
+    handle: Any = Handle(RPCError(words, status, b""))
+    told = await operate.tell(handle, action, WORD)
+    assert told.stored
+    assert words in told.answer
     assert handle.signals == [left_as(action)], "once"
 
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("action", UPDATED)
-async def test_so_does_one_that_lets_an_update_wait_for_its_failing_task(action: Action) -> None:
-    handle: Any = Handle(None, attempt=4)
+@pytest.mark.parametrize("answer", [None, RPCError("in failed state", RPCStatusCode.FAILED_PRECONDITION, b"")])
+async def test_a_task_that_is_tried_again_and_again_is_named_and_the_command_is_kept(
+    action: Action, answer: Exception | None
+) -> None:
+    handle: Any = Handle(answer, attempt=4)
     told = await operate.tell(handle, action, WORD)
-    assert "its workflow task fails" in told.answer
-    assert handle.signals == [left_as(action)]
+    assert "its code fails" in told.answer
+    assert handle.signals == [left_as(action)], "once"
 
 
-async def test_a_server_that_fails_is_not_taken_for_a_refusal() -> None:
+async def test_a_trade_that_does_not_run_keeps_nothing() -> None:
+    handle: Any = Handle(RPCError("no such workflow", RPCStatusCode.NOT_FOUND, b""))
     with pytest.raises(RPCError):
-        await operate.tell(Handle(RPCError("down", RPCStatusCode.UNAVAILABLE, b"")), Action.HOLD, WORD)  # type: ignore[arg-type]
+        await operate.tell(handle, Action.HOLD, WORD)
+    assert handle.signals == []
 
 
 def test_the_author_is_the_login_name_unless_another_is_given(monkeypatch: pytest.MonkeyPatch) -> None:

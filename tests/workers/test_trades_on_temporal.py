@@ -245,3 +245,42 @@ async def test_without_a_worker_a_wish_to_go_flat_is_stored_and_obeyed_by_the_ne
     assert (record.outcome, record.residual) == (Outcome.UNWOUND, D(0))
     for moment in ("first_task", "all_moving"):
         assert (REGISTRY.get_sample_value("surefoot_recovery_seconds", {"until": moment}) or 0) > 0
+
+
+async def test_a_hold_that_nobody_heard_holds_back_what_the_next_worker_would_sell(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with floor.worker():
+        await floor.stuck()
+    sent = len(floor.venue.arrivals)
+    monkeypatch.setattr("workers.cli.operate.UPDATE_SECONDS", 0.5)
+    assert (await floor.say(Action.HOLD)).stored
+    floor.venue.set_book(A, bids=[("0.40", "10")], asks=[("0.41", "10")])  # good enough to be sold by the policy
+    async with floor.worker():
+        async with asyncio.timeout(30):
+            while not await floor.ledger.commands(floor.intent.id):  # noqa: ASYNC110 - what is awaited is on a server
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(1)
+        assert len(floor.venue.arrivals) == sent, "nothing left after the hold was given"
+        assert (await floor.say(Action.UNWIND)).stored is False
+        record = await floor.result()
+    assert (record.outcome, record.residual) == (Outcome.UNWOUND, D(0))
+    assert [c.action for c in record.commands] == [Action.HOLD, Action.UNWIND]
+
+
+async def test_an_unwind_after_a_command_that_timed_out_is_stored_and_both_are_obeyed_as_they_came(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with floor.worker():
+        await floor.stuck()
+    monkeypatch.setattr("workers.cli.operate.UPDATE_SECONDS", 0.5)
+    assert (await floor.say(Action.HOLD)).stored
+    await asyncio.sleep(3)  # its workflow task has timed out by then, which made Temporal refuse the next update
+    assert (await floor.say(Action.UNWIND)).stored
+    floor.venue.set_book(A, bids=[("0.10", "10")], asks=[("0.40", "10")])
+    async with floor.worker():
+        record = await floor.result()
+    assert record.outcome is Outcome.UNWOUND
+    hold, unwind = (command.action for command in record.commands)  # each once, in whichever form it arrived first
+    assert hold is Action.HOLD
+    assert unwind in (Action.UNWIND, Action.FORCE_FLAT)

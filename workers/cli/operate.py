@@ -4,10 +4,10 @@ All but `flat` are updates: a validator of the trade may refuse them, and the an
 signal, stored by Temporal even while no worker is up. Each carries a seal (docs/security.md), or it would pass for a
 stranger's.
 
-| the trade                  | what becomes of an update that nobody answered within five seconds                   |
-|----------------------------|--------------------------------------------------------------------------------------|
-| its workflow task fails    | every command is left as a signal, obeyed once mended code runs                      |
-| no worker is up            | `unwind` is left as a signal; the others are not kept: who waits that long looks anew |
+An update that nobody answered within five seconds, or that Temporal could not bring to the trade, is left as a signal
+as well, whichever command it is: no worker is up, its workflow task fails, or an earlier command has timed out before
+it.
+Signals are obeyed in the order they came, before the trade sends anything else.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from temporalio.client import Client, WorkflowHandle
 
 UPDATE_SECONDS = 5.0
-_FAILED_STATE = "Workflow Task in failed state"  # the server takes no update then
 _FULL_ID = re.compile(r"i-[0-9a-f]{32}")
 _UPDATES = {
     Action.UNWIND: names.UPDATE_UNWIND,
@@ -60,7 +59,8 @@ def register(app: typer.Typer) -> None:
 def unwind(trade: TradeId, *, reason: Reason, author: Author = "", json_output: JsonFlag = False) -> None:
     """Tell a trade to sell what stands alone, at any price.
 
-    If no worker answers within 5 s the wish is left as a signal, which the trade obeys as soon as a worker is up.
+    If no worker answers within 5 s the wish is left as a signal, which the trade obeys as soon as a worker is up. So is
+    every other command.
     """
     _tell(Action.UNWIND, trade, command_of(author, reason), json_output=json_output)
 
@@ -169,16 +169,16 @@ class Told:
 
 
 async def tell(handle: WorkflowHandle[Any, Any], action: Action, command: OperatorCommand) -> Told:
-    """Bring `command` to a trade.
+    """Bring `command` to a trade; whatever cannot be asked of it now is left with it as a signal.
 
-    Raises `Denied` (`refused`) with the validator's words, `Unavailable` (`no_worker`) when no worker answered an
-    update that is not left behind, and the SDK's `RPCError` for a workflow that is not running or a server that fails.
+    Raises `Denied` (`refused`) with the validator's words, and the SDK's `RPCError` for a workflow that is not running,
+    or for a server that takes not even a signal.
     """
     from temporalio.client import (  # noqa: PLC0415 - as in `_connected`
         WorkflowUpdateFailedError,
         WorkflowUpdateRPCTimeoutOrCancelledError,
     )
-    from temporalio.service import RPCError  # noqa: PLC0415 - as in `_connected`
+    from temporalio.service import RPCError, RPCStatusCode  # noqa: PLC0415 - as in `_connected`
 
     stored = "the command is stored and will be obeyed as soon as a worker is up"
     if action is Action.FORCE_FLAT:
@@ -191,26 +191,19 @@ async def tell(handle: WorkflowHandle[Any, Any], action: Action, command: Operat
         why = getattr(refused.cause, "message", "") or refused.cause
         raise Denied(f"trade {handle.id} refused: {why}", "refused") from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-        fails = await _task_fails(handle)
+        unheard = f"no worker answered within {UPDATE_SECONDS:g} s"
     except RPCError as error:
-        if _FAILED_STATE not in error.message:
+        if error.status is RPCStatusCode.NOT_FOUND:
             raise
-        fails = True
-    if fails:
-        await _leave(handle, action, command)
+        unheard = f"Temporal could not bring it to the trade ({error.message})"
+    await _leave(handle, action, command)
+    if await _task_fails(handle):
         return Told(
-            "its workflow task fails, so it hears nobody now; the command is stored and will be obeyed as soon as "
-            "mended code runs",
+            "its workflow task is tried again and again: either no worker answers it, or its code fails; the command "
+            "is stored and will be obeyed as soon as a worker, or mended code, carries the trade on",
             stored=True,
         )
-    if action is not Action.UNWIND:
-        raise Unavailable(
-            f"no worker answered within {UPDATE_SECONDS:g} s, and the command is not kept; one that comes up may still "
-            f"take it: look at `surefoot trade {handle.id}` before you repeat it",
-            "no_worker",
-        )
-    await _leave(handle, action, command)
-    return Told(f"no worker answered within {UPDATE_SECONDS:g} s; {stored}", stored=True)
+    return Told(f"{unheard}; {stored}", stored=True)
 
 
 async def _task_fails(handle: WorkflowHandle[Any, Any]) -> bool:

@@ -233,6 +233,9 @@ class Process:
         woken, self._heard = self._messages != self._heard, self._messages
         return woken
 
+    async def heard(self) -> None:
+        """A command is taken as it arrives."""
+
     async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
         result: SubmitResult = await self._ask("submit", ticket, guard, opening)
         return result

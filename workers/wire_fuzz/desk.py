@@ -82,6 +82,9 @@ class Desk:
         self._woken.clear()
         return woken
 
+    async def heard(self) -> None:
+        """A command is taken as it arrives."""
+
     async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
         request = SubmitRequest(ticket=ticket, guard=guard, opening=opening)
         done, answer = await self._attempt("submit", request, SubmitResult, _SUBMIT_S)
