@@ -7,8 +7,10 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import pytest
 from temporalio.client import Client
@@ -16,7 +18,8 @@ from temporalio.client import Client
 from config.load import load
 from config.settings import Settings
 from domain.market import Venue
-from domain.operator import Action
+from domain.operator import Action, OperatorCommand, is_sealed
+from domain.seal import Seal
 from workers.cli import exits
 from workers.cli.ledger import venue_sides
 from workers.cli.main import main
@@ -25,6 +28,7 @@ from workers.stack import services as services_of_stack
 from workers.stack.books import open_ledger, record_opening_once
 from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
 from workers.stack.processes import ProcessSpec
+from workers.stack.seals import load_seal_keys
 from workers.stack.services import get_status
 from workflows.names import SIGNAL_FORCE_FLAT, TRADE_QUEUE, TRADE_WORKFLOW
 
@@ -112,12 +116,10 @@ async def test_unwind_without_a_worker_is_stored_for_the_next_one(
     (signal_event,) = [event for event in events if event.HasField("workflow_execution_signaled_event_attributes")]
     attributes = signal_event.workflow_execution_signaled_event_attributes
     assert attributes.signal_name == SIGNAL_FORCE_FLAT
-    assert json.loads(attributes.input.payloads[0].data) == {
-        "author": "ann",
-        "reason": "a drill",
-        "order_id": "",
-        "venue": "",
-    }
+    left = OperatorCommand(**json.loads(attributes.input.payloads[0].data))
+    left = replace(left, seal=Seal(**cast(dict[str, str], left.seal)))
+    assert (left.author, left.reason, left.order_id, left.venue) == ("ann", "a drill", "", "")
+    assert is_sealed(load_seal_keys(stack), trade, Action.FORCE_FLAT, left)
     assert await run("flat", trade, "--reason", "at once", "--author", "bob") == exits.OK
     async with open_ledger(stack) as ledger:
         kept = await ledger.commands(trade)
