@@ -7,8 +7,9 @@ An order goes out in this sequence, and each place a crash can fall into leaves 
 Whoever asks is asked by what right first (`activities.authority`): Temporal is open to strangers.
 
 An order that opens a trade leaves only after that ledger write has found no halt in force and the capital free; what
-keeps it from finding out (the ledger away, slow, or refusing us) denies the order too. Every other order closes or
-bounds what is open: no halt stops it, and neither does an absent ledger.
+keeps it from finding out (the ledger away, slow, or refusing us) denies the order too, and so does a halt of the flag,
+which stands without a ledger and is read as the order is about to leave. Every other order closes or bounds what is
+open: no halt stops it, and neither does an absent ledger.
 
 What a venue answers passes a last judge before it becomes part of a trade (`domain.plausible`), whichever venue it is.
 """
@@ -29,6 +30,7 @@ from activities.authority import Anybody, Authority, refusal_of
 from activities.heartbeat import heartbeats, pulsed
 from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError, Unavailable
 from domain.evidence import OrderEvidence
+from domain.halt import Halt, covering
 from domain.intent import Intent
 from domain.market import MarketSpec, Venue
 from domain.money import plain
@@ -55,6 +57,9 @@ Answered = Callable[[EvidenceRequest, OrderEvidence, int], None]
 Permits = Callable[[Intent], Awaitable[Sequence[Obstacle]]]
 """What the accounts themselves forbid: allowances that are missing, on any leg. Raises as a venue's reads do."""
 
+Flagged = Callable[[], Sequence[Halt]]
+"""The halts that stand outside the ledger, now: see `domain.halt_flag`. Never raises."""
+
 
 class OrderActivities:
     """Activities of the order desk for one run. `clock` is wall-clock microseconds."""
@@ -71,6 +76,7 @@ class OrderActivities:
         permits: Permits | None = None,
         busy: Callable[[], str] = lambda: "",
         authority: Authority | None = None,
+        flagged: Flagged = lambda: (),
     ) -> None:
         """`busy` says what is under way already, as a trade is opened; empty while there is room for it. Without an
         `authority` everybody may send: for simulations, where nobody else can ask."""
@@ -83,6 +89,7 @@ class OrderActivities:
         self._permits = permits
         self._busy = busy
         self._authority = authority if authority is not None else Anybody()
+        self._flagged = flagged
         self._cash: dict[Venue, tuple[int, Decimal, dict[str, Decimal]]] = {}
 
     @activity.defn(name="submit_order")
@@ -131,6 +138,8 @@ class OrderActivities:
             return await self._denied(ticket, Denied(refused.message, refused.code or "unavailable"), None)
         except _Moved as moved:
             return await self._denied(ticket, Denied(moved.message, moved.code), moved.quote)
+        if ticket.purpose.entry and (over := covering(self._flagged(), _intent_of(ticket, opening))):
+            return await self._denied(ticket, Denied(str(over[0]), "halted"), quote)
         now = self._clock()
         not_after = guard.not_after if opening is None else min(guard.not_after, opening.expires_at)
         if now > not_after:

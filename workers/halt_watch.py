@@ -2,13 +2,15 @@
 
 It fails closed twice: before the first read, and once no read has succeeded for `patience_s`, everything is halted. In
 between what was read last holds: nobody can set a halt in a ledger that is away, and the order that opens a trade is
-refused as long as the ledger cannot be asked.
+refused as long as the ledger cannot be asked. The halts of the flag (`workers.halt_flag`) stand beside the ledger's,
+whether it answers or not.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -44,19 +46,30 @@ class HaltWatch:
         *,
         patience_s: float = 0.0,
         away: Callable[[str], None] = lambda why: None,
+        flagged: Callable[[], Sequence[Halt]] = lambda: (),
     ) -> None:
         self._ledger = ledger
         self._tell = tell
         self._patience_s = patience_s
         self._away = away
+        self._flagged = flagged
+        self._ledgers = NOT_READ_YET
         self._trouble: str | None = None
         self._read_at: float | None = None
         self.known = NOT_READ_YET
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. A ledger that is slow to answer does not hold up the flag."""
+        await asyncio.gather(self._read_ledger(), self._read_flag())
+
+    async def _read_ledger(self) -> None:
         while True:
             await self.look()
+            await asyncio.sleep(_LOOK_S)
+
+    async def _read_flag(self) -> None:
+        while True:
+            self._know()
             await asyncio.sleep(_LOOK_S)
 
     async def look(self) -> None:
@@ -73,8 +86,13 @@ class HaltWatch:
         if read.unread != self._trouble:
             self._trouble = read.unread
             self._away(read.unread)
-        if read.unread and self._read_at is not None and now - self._read_at < self._patience_s:
-            return
+        if not (read.unread and self._read_at is not None and now - self._read_at < self._patience_s):
+            self._ledgers = read
+        self._know()
+
+    def _know(self) -> None:
+        """What the ledger said last and what the flag says now."""
+        read = replace(self._ledgers, standing=(*self._flagged(), *self._ledgers.standing))
         if read == self.known:
             return
         if read.unread:

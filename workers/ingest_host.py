@@ -30,6 +30,7 @@ from workers import metrics
 from workers.bus import Bus, Consumer, GivenUp
 from workers.dead_mans_switch import beating
 from workers.decisions import DecisionThread
+from workers.halt_flag import HaltFlag
 from workers.halt_watch import NOT_READ_YET, HaltWatch
 from workers.letters import Letters
 from workers.load_watch import LoadWatch
@@ -112,7 +113,13 @@ class IngestHost:
         )
         self._bus.attach()
         limits = stack.settings.readiness
-        self._halts = HaltWatch(desk.ledger, self._halts_changed, patience_s=limits.ledger_s, away=self._ledger_away)
+        self._halts = HaltWatch(
+            desk.ledger,
+            self._halts_changed,
+            patience_s=limits.ledger_s,
+            away=self._ledger_away,
+            flagged=HaltFlag(stack.state_dir).standing,
+        )
         self._load = LoadWatch(desk.ledger, stack.settings.admission.limits(), wall_clock_us, self._load_changed)
         self._warm = warm_keeper_of(stack.settings)
         self._temporal = TemporalWatch(desk.client, self._temporal_changed)

@@ -29,6 +29,7 @@ from venues.port import VenueClient
 from workers import metrics
 from workers.accounts import venue_clients
 from workers.chaos import seam
+from workers.halt_flag import HaltFlag
 from workers.load_watch import LoadWatch
 from workers.measures import Measures
 from workers.payloads import DATA_CONVERTER
@@ -164,6 +165,7 @@ def make_worker(
         answered=measures.answered,
         permits=permits,
         busy=busy,
+        flagged=HaltFlag(stack.state_dir).standing,
     )
     settlement = SettlementActivities(venues, ledger, stack.run_id, wall_clock_us, measures.rested)
     positions = PositionActivities(venues, ledger)

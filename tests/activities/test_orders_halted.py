@@ -165,3 +165,15 @@ async def test_a_body_the_wire_cannot_carry_is_denied(desk: Desk) -> None:
     desk.venue.body = refuse  # type: ignore[method-assign]
     result = await desk.submit(HEDGE)
     assert (result.verdict, result.code, result.sent) == (Verdict.DENIED, "off_tick", False)
+
+
+async def test_a_halt_of_the_flag_denies_an_opening_and_lets_a_hedge_pass(desk: Desk) -> None:
+    flagged = [Halt("flag-1", Scope.VENUE, "kalshi", Rule.OPERATOR, "Ada", "storm", 0)]
+    desk.activities = OrderActivities(
+        {Venue.KALSHI: desk.venue}, desk.ledger, RUN_ID, lambda: desk.now, flagged=lambda: tuple(flagged)
+    )
+    refused = await desk.open()
+    assert (refused.verdict, refused.code, refused.sent) == (Verdict.DENIED, "halted", False)
+    assert "flag-1" in refused.detail
+    assert not desk.venue.arrivals
+    assert (await desk.submit(HEDGE, RECHECK)).verdict is Verdict.ACCEPTED

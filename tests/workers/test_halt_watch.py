@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -89,3 +90,25 @@ async def test_for_a_while_what_was_read_last_holds_and_the_ledgers_absence_is_t
     await watch.look()
     assert told[2:] == [Halts(unread="Postgres is gone again")]
     assert away == ["Postgres is gone", "", "Postgres is gone again"]
+
+
+async def test_the_flag_stands_beside_the_ledger_and_also_while_the_ledger_hangs() -> None:
+    told: list[Halts] = []
+    third = asyncio.Event()
+
+    def tell(known: Halts) -> None:
+        told.append(known)
+        if len(told) == 3:
+            third.set()
+
+    books, flagged = Books(), [replace(STORM, id="flag-1", scope=Scope.VENUE, target="kalshi")]
+    watch = HaltWatch(books, tell, patience_s=30, flagged=lambda: tuple(flagged))
+    await watch.look()
+    books.standing = (STORM,)
+    await watch.look()
+    books.hangs = True
+    running = asyncio.create_task(watch.run())
+    flagged.clear()
+    await asyncio.wait_for(third.wait(), 10)
+    running.cancel()
+    assert [[halt.id for halt in known.standing] for known in told] == [["flag-1"], ["flag-1", "h-1"], ["h-1"]]

@@ -4,6 +4,7 @@ state_dir/
 ├── settings.json     effective settings of the last start (0600: a DSN may hold a password)
 ├── stack.json        run id, ports, endpoints, processes with start times (0600)
 ├── lock              held by the supervisor while it lives
+├── HALT              halts that stand without a ledger, if any: see `workers.halt_flag`
 ├── postgres/         the embedded server's data
 ├── temporal.db       the Temporal development server's history (SQLite, WAL)
 ├── paper/            the paper exchange's journal
@@ -19,8 +20,6 @@ state_dir/
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -34,6 +33,8 @@ from config.settings import Settings
 from config.venues import SignatureType
 from domain.errors import BadInput, Unavailable
 from domain.market import Venue
+from workers.stack.private_files import write_json as write_json  # noqa: PLC0414 - callers know them from here
+from workers.stack.private_files import write_private as write_private  # noqa: PLC0414
 
 PAPER_KEY_ID = "surefoot-paper"
 
@@ -305,24 +306,6 @@ def read_stack_file(layout: Layout) -> dict[str, Any]:
             "stack_file",
         )
     return document
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Replaces a file at once, readable by its owner alone, on disk before this returns."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    write_private(path, json.dumps(document, indent=1, default=str).encode() + b"\n")
 
 
 def _with_password(dsn: str, layout: Layout) -> str:
