@@ -23,7 +23,7 @@ import structlog
 from temporalio import activity
 
 from domain.errors import BadInput, Denied, SurefootError, Unavailable
-from domain.intent import Intent
+from domain.intent import Intent, IntentLeg
 from domain.operator import is_sealed
 from domain.orders import SETS, OrderTicket, Purpose
 from domain.requests import CheckRequest, Origin
@@ -104,10 +104,10 @@ class Seals:
         self._told: dict[str, float] = {}
 
     async def may_send(self, ticket: OrderTicket, intent: Intent | None, origin: Origin) -> None:
-        await self._told_of(self._may_act(ticket, intent, origin), f"order {ticket.client_order_id}")
+        await self._told_of(self._may_act(ticket, intent, origin, _sends), f"order {ticket.client_order_id}")
 
     async def may_cancel(self, ticket: OrderTicket, intent: Intent | None, origin: Origin) -> None:
-        await self._told_of(self._may_act(ticket, intent, origin), f"cancel of {ticket.client_order_id}")
+        await self._told_of(self._may_act(ticket, intent, origin, _cancels), f"cancel of {ticket.client_order_id}")
 
     async def may_write(self, intent: Intent, trade: str, origin: Origin) -> None:
         await self._told_of(self._may_write(intent, trade, origin), f"record of trade {trade}")
@@ -127,9 +127,16 @@ class Seals:
 
     # ------------------------------------------------------------------ the rules
 
-    async def _may_act(self, ticket: OrderTicket, intent: Intent | None, origin: Origin) -> None:
+    async def _may_act(
+        self, ticket: OrderTicket, intent: Intent | None, origin: Origin, fits: Callable[[OrderTicket, Intent], bool]
+    ) -> None:
         self._own_workflow(ticket.intent_id)
-        _its_leg(ticket, await self._decided(ticket.intent_id, intent, origin))
+        decided = await self._decided(ticket.intent_id, intent, origin)
+        if not fits(ticket, decided):
+            raise Denied(
+                f"{ticket.purpose} {ticket.side} of {ticket.market} at {ticket.venue} is on no leg of {decided.id}",
+                "not_the_leg",
+            )
 
     async def _may_write(self, intent: Intent, trade: str, origin: Origin) -> None:
         self._own_workflow(trade)
@@ -204,22 +211,25 @@ def _same(intent: Intent, trade: str) -> None:
         raise Denied(f"came with intent {intent.id} in the name of {trade}", "not_its_trade")
 
 
-def _its_leg(ticket: OrderTicket, intent: Intent) -> None:
-    """Raise `Denied` unless the ticket is on a leg of the intent, or hands its whole sets back."""
+def _sends(ticket: OrderTicket, intent: Intent) -> bool:
+    """Whether the order is on a leg of the intent, or hands its whole sets back."""
     if ticket.leg == SETS:
-        fits = ticket.purpose is Purpose.MERGE and bool(intent.set_id) and ticket.market == intent.set_id
-        fits = fits and ticket.venue in intent.venues
-    else:
-        leg = next((leg for leg in intent.legs if leg.name == ticket.leg), None)
-        fits = leg is not None and (ticket.venue, ticket.market) == (leg.venue, leg.market)
-        # What is given back may itself be more than stands: then an unwind takes it again, on the leg's own side.
-        fits = fits and leg is not None and (ticket.purpose is Purpose.UNWIND or ticket.side is leg.side)
-        fits = fits and ticket.purpose not in (Purpose.MERGE, Purpose.ADOPTED)
-    if not fits:
-        raise Denied(
-            f"{ticket.purpose} {ticket.side} of {ticket.market} at {ticket.venue} is on no leg of {intent.id}",
-            "not_the_leg",
-        )
+        whole = ticket.purpose is Purpose.MERGE and bool(intent.set_id) and ticket.market == intent.set_id
+        return whole and ticket.venue in intent.venues
+    if ticket.purpose in (Purpose.MERGE, Purpose.ADOPTED):
+        return False
+    # What is given back may itself be more than stands: then an unwind takes it again, on the leg's own side.
+    either = ticket.purpose is Purpose.UNWIND
+    return any(_on(ticket, leg) and (either or ticket.side is leg.side) for leg in intent.legs)
+
+
+def _cancels(ticket: OrderTicket, intent: Intent) -> bool:
+    """Whether it is on a leg of the intent: an order that a person placed and the trade took over is cancelled too."""
+    return any(_on(ticket, leg) for leg in intent.legs)
+
+
+def _on(ticket: OrderTicket, leg: IntentLeg) -> bool:
+    return (ticket.leg, ticket.venue, ticket.market) == (leg.name, leg.venue, leg.market)
 
 
 async def refusal_of(asked: Awaitable[None]) -> SurefootError | None:
