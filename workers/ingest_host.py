@@ -40,8 +40,10 @@ from workers.reconciler import StartGate
 from workers.recording import prune
 from workers.spool import Spool
 from workers.stack.layout import Stack
+from workers.stack.locks import only_ingest
 from workers.stack.seals import load_seal_keys
 from workers.starter import TradeStarter
+from workers.supervised import unsupervised
 from workers.suppression_log import SuppressionLog
 from workers.temporal_watch import TemporalWatch
 from workers.topics import INTENTS, LOOKS, SUPPRESSIONS, TELEMETRY, USER_NEWS
@@ -61,6 +63,11 @@ async def run(stack: Stack) -> None:
     """Runs until SIGTERM, or until the stream fails for good. Raises BadInput (`config`) before anything else for
     strategies that cannot run: wrong parameters, or code that this version does not have."""
     instances(stack.settings)
+    with only_ingest(stack.layout):
+        await _serve(stack)
+
+
+async def _serve(stack: Stack) -> None:
     host: IngestHost | None = None
     gate = StartGate(stack.settings.in_use)
     runtime = metrics.temporal_runtime(stack.metrics_ports["ingest_sdk"])
@@ -71,12 +78,20 @@ async def run(stack: Stack) -> None:
     )
     try:
         async with until_told_to_stop() as stop, trading(stack, runtime, takes_over=False) as desk:
+            ending = asyncio.create_task(_end_unsupervised(stop))
             if await gate.opened(desk.client, stop):
                 host = IngestHost(stack, desk)
                 async with beating(stack) as beats:
                     await host.run(stop, beats)
+            ending.cancel()
     finally:
         page.close()
+
+
+async def _end_unsupervised(stop: asyncio.Event) -> None:
+    await unsupervised()
+    log.error("nobody supervises; no more trades are opened, the worker carries on those that are open")
+    stop.set()
 
 
 class IngestHost:

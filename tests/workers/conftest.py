@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.workers.hosted import Hosted
 from workers.chaos.system import survivors
 from workers.stack.processes import wait_ended
 
@@ -20,3 +21,17 @@ def state_dir() -> Iterator[Path]:
     yield folder
     wait_ended(survivors(folder), 10)  # the children of a killed Postgres outlive it for a moment, and write
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> Iterator[Callable[..., Hosted]]:
+    """Starts supervisors in one folder, and ends them and what they started."""
+    started: list[Hosted] = []
+
+    def start(*names: str) -> Hosted:
+        started.append(Hosted(tmp_path, *names))
+        return started[-1]
+
+    yield start
+    for item in started:
+        item.close()

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -180,51 +179,6 @@ def test_a_foreign_process_is_never_touched() -> None:
 
 
 # ------------------------------------------------------------------ the whole host, as a process
-
-
-class Hosted:
-    """dummy_host.py as a process of its own, read until READY."""
-
-    def __init__(self, folder: Path, *names: str) -> None:
-        self.layout = Layout(folder)
-        script = str(Path(__file__).with_name("dummy_host.py"))
-        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        self.process = subprocess.Popen(
-            (sys.executable, script, str(folder), *names),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=env,
-        )
-        self.lines: list[str] = []
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
-            if line.startswith("READY"):
-                break
-
-    def records(self) -> list[ProcessRecord]:
-        return host.recorded(read_stack_file(self.layout))
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        host.down(self.layout, lambda line: None)
-
-
-@pytest.fixture
-def hosted(tmp_path: Path) -> Iterator[Any]:
-    started: list[Hosted] = []
-
-    def start(*names: str) -> Hosted:
-        started.append(Hosted(tmp_path, *names))
-        return started[-1]
-
-    yield start
-    for item in started:
-        item.close()
 
 
 def test_orphans_of_a_killed_supervisor_are_ended_by_the_next_and_started_anew(hosted: Any) -> None:

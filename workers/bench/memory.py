@@ -9,6 +9,7 @@ import psutil
 from workers.bench.figures import emit
 from workers.stack import host
 from workers.stack.layout import Stack, read_stack_file
+from workers.stack.locks import SUPERVISOR
 from workers.stack.processes import find
 
 
@@ -21,7 +22,7 @@ def run(stack: Stack, command: str, when: str) -> None:
         process = find(record)
         if process is None:
             continue
-        with_children = record.name != host.SUPERVISOR  # all others are its children
+        with_children = record.name != SUPERVISOR  # all others are its children
         rss, pss, number = _held(process, with_children)
         values = {"process": record.name, "when": when, "rss": rss, "pss": pss, "processes": number}
         emit("memory", "MB", command, values)

@@ -9,6 +9,7 @@ import psutil
 from workers.bench.figures import emit
 from workers.stack import host
 from workers.stack.layout import Stack, read_stack_file
+from workers.stack.locks import SUPERVISOR
 from workers.stack.processes import find
 
 _ME = "bench (ingest's place)"
@@ -38,7 +39,7 @@ class Meter:
         supervisor = host.supervisor_of(document)
         process = find(supervisor) if supervisor is not None else None
         if process is not None:
-            found[host.SUPERVISOR] = _seconds(process, reaped=True)
+            found[SUPERVISOR] = _seconds(process, reaped=True)
         return found
 
 

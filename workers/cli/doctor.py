@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shutil
-import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -35,7 +34,7 @@ from workers.cli import exits
 from workers.cli.options import JsonFlag, options, out, print_json
 from workers.cli.reconcile import awaited
 from workers.stack import host, postgres, temporal
-from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
+from workers.stack.layout import Layout, Stack, load_stack, open_to_others, read_stack_file
 from workers.stack.ports import holder, is_free
 from workers.stack.processes import find
 from workers.stack.services import wanted_ports
@@ -151,19 +150,12 @@ def _folder(layout: Layout) -> Check:
         return Check(name, "ok", f"{layout.root} will be made by the first `surefoot up`")
     if not os.access(layout.root, os.W_OK | os.X_OK):
         return Check(name, "fail", f"{layout.root} cannot be written", "correct its owner, or use --state-dir")
-    private = [
-        layout.keys,
-        layout.paper_private_key,
-        layout.polymarket_key,
-        layout.polymarket_credentials,
-        layout.postgres_password,
-        layout.stack,
-        layout.settings,
-    ]
-    for path in private:
-        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-            return Check(name, "fail", f"{path} can be read by others", f"chmod go= {path}")
-    return Check(name, "ok", f"{layout.root}, secrets readable by their owner alone")
+    if exposed := open_to_others(layout):
+        more = f" and {len(exposed) - 1} more" if len(exposed) > 1 else ""
+        fix = "`surefoot up` closes all of them; or by hand, with the stack down: chmod -R go= on the folder"
+        return Check(name, "fail", f"{exposed[0]}{more} can be read by others", fix)
+    through = f"; {postgres.SYSTEM_USER} may pass through to its data" if os.geteuid() == 0 else ""
+    return Check(name, "ok", f"{layout.root}, every file and folder closed to others than its owner{through}")
 
 
 def _key(settings: Settings, layout: Layout) -> Check:

@@ -37,6 +37,7 @@ from workers.cli import (
     why,
 )
 from workers.cli.options import err, options, say
+from workers.stack.processes import open_private
 
 app = typer.Typer(
     name="surefoot",
@@ -129,8 +130,8 @@ def _keep(trace: str) -> Path | None:
     """Appends to logs/cli.log of the state folder, if there is one and it can be written."""
     try:
         log = options.layout().log("cli")
-        with log.open("a", encoding="utf-8") as file:
-            file.write(trace + "\n")
+        with open_private(log) as file:
+            file.write(f"{trace}\n".encode())
     except (OSError, SurefootError):
         return None
     return log

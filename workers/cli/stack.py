@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -24,6 +25,7 @@ from workers.cli.resolve import resolve_known
 from workers.cli.session import declare, opened, require_venues
 from workers.stack import detached, host
 from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
+from workers.stack.locks import AlreadyUp
 from workers.stack.processes import find
 from workers.stack.services import get_status
 
@@ -73,12 +75,13 @@ def up(
             asyncio.run(_foreground(settings, run_id))
             say("all stopped")
             _tell_rudeness(Layout(settings.state_dir))
-    except host.AlreadyUp as error:
+    except AlreadyUp as error:
         say(error.message)
         say("this command changed nothing; it runs with the settings of its own start")
 
 
 async def _foreground(settings: Settings, run_id: str) -> None:
+    os.umask(0o077)  # all that this process makes is the state folder's
     layout = Layout(settings.state_dir)
     tasks: list[asyncio.Task[None]] = []
 

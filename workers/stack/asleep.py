@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 from domain.errors import SurefootError, Unavailable
 from ledger.store import Ledger
 from workers.stack.books import open_ledger
-from workers.stack.host import locked, supervisor_of
-from workers.stack.layout import Stack, read_stack_file
+from workers.stack.layout import Stack
+from workers.stack.locks import READER, locked
 from workers.stack.postgres import EmbeddedPostgres
+from workers.stack.presence import supervisor_in
+from workers.stack.processes import marked
 from workers.stack.supervisor import RestartPolicy, Supervisor
 
 
@@ -22,17 +24,17 @@ async def reading(stack: Stack, say: Callable[[str], None]) -> AsyncIterator[Led
     Raises `Unavailable` if its Postgres neither answers nor can be started, saying what to do; `AlreadyUp` if the stack
     is just being started."""
     embedded = stack.settings.postgres.dsn is None
-    if not embedded or supervisor_of(read_stack_file(stack.layout)) is not None or await _answers(stack):
+    if not embedded or supervisor_in(stack.layout) is not None or await _answers(stack):
         async with open_ledger(stack) as ledger:
             yield ledger
         return
     say("the stack is down; starting its Postgres to read the ledger")
-    with locked(stack.layout):
+    with locked(stack.layout, READER):
         stopping, ready = asyncio.Event(), asyncio.Event()
         try:
             server = EmbeddedPostgres(stack.layout, stack.ports["postgres"], lambda line: None)
             supervisor = Supervisor(
-                [server.spec()],
+                [marked(server.spec(), stack.layout.root)],
                 say=lambda line: None,
                 changed=lambda records: None,
                 ready=ready.set,

@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from config.settings import Settings
 from domain.errors import BadInput, Denied, Unavailable
-from workers.stack.host import SUPERVISOR, AlreadyUp
 from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
+from workers.stack.locks import SUPERVISOR, AlreadyUp
+from workers.stack.processes import open_private
 
 _READY_SECONDS = 240.0
 _ERROR = "error: "
@@ -26,9 +27,9 @@ def start(settings: Settings, run_id: str, say: Callable[[str], None]) -> Stack:
     layout.prepare()
     log = layout.log(SUPERVISOR)
     offset = log.stat().st_size if log.exists() else 0
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            (sys.executable, "-m", "workers.stack.host"),
+    with open_private(log) as output:
+        process = subprocess.Popen(  # noqa: S603 - our own argv, no shell
+            (sys.executable, "-m", "workers.stack.host", "--state-dir", str(layout.root)),
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -6,58 +6,36 @@ Run as `python -m workers.stack.host` (settings as JSON on stdin) it is the deta
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import Any
 
 from config.settings import Settings
-from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError
+from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError, Unavailable
 from ingest.strategies.registry import instances
+from workers.stack import presence
 from workers.stack import services as services_of_stack
 from workers.stack.books import end_run
 from workers.stack.keys import ensure_paper_keys
 from workers.stack.layout import Layout, read_stack_file, write_json, write_private
+from workers.stack.locks import SUPERVISOR, locked
+from workers.stack.noted import Noted
 from workers.stack.ports import allot
-from workers.stack.processes import ProcessRecord, ProcessSpec, find, stop_all
+from workers.stack.processes import ProcessRecord, ProcessSpec, find, marked, stop_all
 from workers.stack.supervisor import DEFAULT_POLICY, RestartPolicy, Supervisor
 
 Say = Callable[[str], None]
 Services = Callable[[Layout, Settings, Mapping[str, int], Say], Awaitable[list[ProcessSpec]]]
 
-SUPERVISOR = "supervisor"
-_STOP_SECONDS = 90.0
+_ROUNDS = 4  # a supervisor that is ended by force leaves its children to the next round
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class AlreadyUp(Denied):
-    """Another supervisor holds this state folder."""
-
-    def __init__(self, layout: Layout) -> None:
-        super().__init__(
-            f"a stack is already up in {layout.root}; see `surefoot status`, stop it with `surefoot down`", "already_up"
-        )
-
-
-@contextmanager
-def locked(layout: Layout) -> Any:
-    """Holds the state folder against other supervisors; freed by the kernel however we end. Raises `AlreadyUp`."""
-    file: IO[bytes] = layout.lock.open("ab")
-    try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise AlreadyUp(layout) from None
-        yield
-    finally:
-        file.close()
 
 
 async def run(
@@ -73,16 +51,19 @@ async def run(
 ) -> None:
     """Runs the stack of `settings` until `stop` is set.
 
-    stack.json tells the `phase`: starting, ready, stopped, or failed with its `error`.
+    stack.json tells the `phase`: starting, ready, stopped, or failed with its `error`; which processes are `proven`,
+    and the `troubles` of those that do not stay up. What cannot be told, because the disk is full, is told later:
+    nothing stops for it.
     Raises `AlreadyUp` if one runs there, `BadInput` or `Unavailable` if it cannot be brought up or kept up; for
     strategies that cannot run, before anything is started or written.
     """
     instances(settings)
+    tell = _heedless(say)
     layout = Layout(settings.state_dir)
     layout.prepare()
     with locked(layout):
+        clear_orphans(layout, tell)
         former = read_stack_file(layout)
-        clear_orphans(former, say)
         ports = allot(services_of_stack.wanted_ports(settings), former.get("ports") or {})
         if settings.mode == "paper":
             ensure_paper_keys(layout)
@@ -94,37 +75,55 @@ async def run(
             "error": None,
             "ever_ready": bool(former.get("ever_ready")) and former.get("run_id") == run_id,
             "started_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "supervisor": asdict(ProcessRecord.me(SUPERVISOR, _STOP_SECONDS)),
+            "supervisor": asdict(ProcessRecord.me(SUPERVISOR, presence.STOP_SECONDS)),
             "ports": ports,
             "endpoints": services_of_stack.endpoints(settings, ports),
             "processes": [],
+            "proven": former.get("proven") or [] if former.get("run_id") == run_id else [],
+            "troubles": {},
         }
 
-        def note(**changes: Any) -> None:
-            document.update(changes)
-            write_json(layout.stack, document)
-
         def up() -> None:
-            note(phase="ready", ever_ready=True)
+            noted.write(phase="ready", ever_ready=True)
             ready()
 
-        note()
+        noted = Noted(layout.stack, document, tell)
+        noted.write()
+        keeping = asyncio.create_task(noted.keep())
         try:
+            specs = [marked(spec, layout.root) for spec in await services(layout, settings, ports, tell)]
             supervisor = Supervisor(
-                await services(layout, settings, ports, say),
-                say=say,
-                changed=lambda records: note(processes=[asdict(record) for record in records]),
+                specs,
+                say=tell,
+                changed=lambda records: noted.write(
+                    processes=[asdict(record) for record in records],
+                    proven=supervisor.proven,
+                    troubles=supervisor.troubles,
+                ),
                 ready=up,
                 policy=policy,
+                proven=document["proven"],
             )
             await _until_stopped(supervisor, stop, before_stop, layout)
         except SurefootError as error:
-            note(phase="failed", error=error.message, supervisor=None, processes=[])
+            noted.write(phase="failed", error=error.message, supervisor=None, processes=[], troubles={})
             raise
         except BaseException as error:
-            note(phase="failed", error=repr(error), supervisor=None, processes=[])
+            noted.write(phase="failed", error=repr(error), supervisor=None, processes=[], troubles={})
             raise
-        note(phase="stopped", supervisor=None, processes=[])
+        finally:
+            keeping.cancel()
+        noted.write(phase="stopped", supervisor=None, processes=[], troubles={})
+
+
+def _heedless(say: Say) -> Say:
+    """The same, but a line that cannot be written (disk full, terminal closed) is lost, and nothing else."""
+
+    def tell(line: str) -> None:
+        with suppress(OSError):
+            say(line)
+
+    return tell
 
 
 async def _until_stopped(
@@ -144,12 +143,33 @@ async def _until_stopped(
         task.cancel()
 
 
-def clear_orphans(document: Mapping[str, Any], say: Say) -> None:
-    """Ends what a killed supervisor left running, last started first. Only processes proven to be ours."""
-    orphans = [record for record in recorded(document) if find(record) is not None]
+def clear_orphans(layout: Layout, say: Say) -> None:
+    """Ends what runs in the folder before anything is started in it, whoever left it there, with or without
+    `stack.json`: never a second Temporal on one file, never two ingests on one account."""
+    orphans = others(layout)
     if orphans:
         say(f"a former stack was killed; ending what it left: {', '.join(record.name for record in orphans)}")
-        stop_all(orphans, say)
+        _end(layout, say)
+
+
+def others(layout: Layout) -> list[ProcessRecord]:
+    """What runs in the folder besides this process."""
+    return [record for record in presence.running(layout) if record.pid != os.getpid()]
+
+
+def _end(layout: Layout, say: Say) -> None:
+    """Ends all that runs in the folder besides this process, supervisors first so that nothing is started again.
+
+    Raises `Unavailable` for what cannot be ended."""
+    for _ in range(_ROUNDS):
+        found = others(layout)
+        supervisors = [record for record in found if record.name == SUPERVISOR]
+        stop_all(supervisors or found, say)
+        if not found:
+            return
+    if left := others(layout):
+        names = ", ".join(f"{record.name} (pid {record.pid})" for record in left)
+        raise Unavailable(f"still running in {layout.root}: {names}; end them as the user they belong to", "not_ended")
 
 
 def recorded(document: Mapping[str, Any]) -> list[ProcessRecord]:
@@ -157,7 +177,7 @@ def recorded(document: Mapping[str, Any]) -> list[ProcessRecord]:
 
 
 def supervisor_of(document: Mapping[str, Any]) -> ProcessRecord | None:
-    """The living supervisor that stack.json names, if it lives."""
+    """The living supervisor that stack.json names, if it lives. `presence.supervisor_in` needs no file."""
     item = document.get("supervisor")
     record = ProcessRecord.parse(item) if item else None
     return record if record is not None and find(record) is not None else None
@@ -166,19 +186,23 @@ def supervisor_of(document: Mapping[str, Any]) -> ProcessRecord | None:
 def down(layout: Layout, say: Say) -> bool:
     """Stops the stack of a state folder, its supervisor first so that nothing is started again.
 
-    True if anything ran. Ends by force what does not end in time; never touches a process that is not ours.
+    True if anything ran. Finds it with or without `stack.json`; ends by force what does not end in time; never touches
+    a process that is not ours. Raises `Unavailable` for what cannot be ended.
     """
-    document = read_stack_file(layout)
-    supervisor = supervisor_of(document)
-    if supervisor is not None:
-        say(f"asking the supervisor (pid {supervisor.pid}) to stop all")
-        stop_all([supervisor], say)
+    found = others(layout)
+    if not found:
+        return False
+    for record in found:
+        if record.name == SUPERVISOR:
+            say(f"asking the supervisor (pid {record.pid}) to stop all")
+    _end(layout, say)
+    try:
         document = read_stack_file(layout)
-    orphans = [record for record in recorded(document) if find(record) is not None]
-    stop_all(orphans, say)
-    if orphans:
-        write_json(layout.stack, {**document, "phase": "stopped", "supervisor": None, "processes": []})
-    return supervisor is not None or bool(orphans)
+        if document.get("phase") != "stopped":
+            write_json(layout.stack, {**document, "phase": "stopped", "supervisor": None, "processes": []})
+    except (SurefootError, OSError) as error:
+        say(f"all has ended; {layout.stack.name} could not say so: {error}")
+    return True
 
 
 @asynccontextmanager
@@ -199,14 +223,15 @@ def main() -> int:
     """The detached supervisor. Reads {"run_id", "settings"} from stdin; progress lines go to stdout."""
 
     def say(line: str) -> None:
-        print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}", flush=True)  # noqa: T201 - stdout is its log
+        # Straight to the log it has as stdout: what a full disk refuses must not come again from a buffer.
+        os.write(1, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}\n".encode())
 
     async def serve() -> None:
         order = json.loads(sys.stdin.buffer.read())
         async with stop_on_signals() as stop:
             await run(Settings.model_validate(order["settings"]), order["run_id"], say=say, stop=stop)
 
-    os.umask(0o022)
+    os.umask(0o077)
     try:
         asyncio.run(serve())
     except SurefootError as error:

@@ -20,6 +20,8 @@ state_dir/
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -37,6 +39,7 @@ from workers.stack.private_files import write_json as write_json  # noqa: PLC041
 from workers.stack.private_files import write_private as write_private  # noqa: PLC0414
 
 PAPER_KEY_ID = "surefoot-paper"
+_OTHERS = 0o077
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,20 +144,41 @@ class Layout:
         return self.logs / f"{process}.err"
 
     def prepare(self) -> None:
-        """Makes all folders with their permissions. Raises `BadInput` if the state folder cannot be written."""
+        """Makes all folders, readable by their owner alone, and takes from others what they could read in a folder of
+        before. Raises `BadInput` if the state folder cannot be written."""
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            for folder in (self.postgres, self.paper, self.logs, self.reports):
-                folder.mkdir(exist_ok=True)
-            self.keys.mkdir(mode=0o700, exist_ok=True)
-            self.keys.chmod(0o700)
-            self.chain.mkdir(mode=0o700, exist_ok=True)
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.postgres, self.paper, self.logs, self.reports, self.keys, self.chain):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            for path in open_to_others(self):
+                path.chmod(stat.S_IMODE(path.lstat().st_mode) & ~_OTHERS)
         except OSError as error:
             raise BadInput(
                 f"state folder {self.root}: {error.strerror} ({error.filename}); "
                 "expected a folder that can be written; choose another with --state-dir",
                 "state_dir",
             ) from None
+
+
+def open_to_others(layout: Layout) -> list[Path]:
+    """What lies in the state folder, itself included, and others than its owner may read, write or, being a folder,
+    pass through. Postgres's own data is not looked at: its server closes it.
+
+    Where the server runs as a user of its own, its group may pass through on the way to its data, and no more."""
+    found = []
+    for folder, folders, files in os.walk(layout.root):
+        here = Path(folder)
+        if here == layout.postgres:
+            folders.clear()
+        for path in (here, *(here / name for name in files)):
+            try:
+                mode = path.lstat().st_mode
+            except FileNotFoundError:
+                continue  # whoever made it has taken it away again
+            on_the_way = os.geteuid() == 0 and here in (layout.root, layout.postgres) and path == here
+            if not stat.S_ISLNK(mode) and stat.S_IMODE(mode) & (_OTHERS & ~stat.S_IXGRP if on_the_way else _OTHERS):
+                found.append(path)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -141,7 +142,8 @@ class EmbeddedPostgres:
     def _prepare(self) -> None:
         if self._user is not None:
             _ensure_system_user()
-            _let_through(self._layout.postgres, self._say)
+            let_server_through(self._layout.root, self._layout.postgres)
+            _let_through(self._layout.root.parent, self._say)
         self._ensure_runnable()
         self._clear_leftovers()
         if not (self.data / "PG_VERSION").exists():
@@ -280,6 +282,13 @@ def _ensure_system_user() -> None:
                 f"run `{' '.join(command)}`, or run surefoot as another user, or set postgres.dsn",
                 "postgres_user",
             ) from None
+
+
+def let_server_through(*folders: Path) -> None:
+    """Lets the server's user, by its group, pass through folders of ours (not list), and nobody else."""
+    for folder in folders:
+        shutil.chown(folder, group=SYSTEM_USER)
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) & 0o700 | 0o010)
 
 
 def _let_through(path: Path, say: Callable[[str], None]) -> None:

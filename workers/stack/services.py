@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from config.settings import Settings
+from workers.chaos.seam import PLAN_VARIABLE
 from workers.stack.books import begin_run, record_opening_once
 from workers.stack.layout import Layout
 from workers.stack.ports import HOST
@@ -17,6 +18,8 @@ from workers.stack.processes import ProcessSpec
 from workers.stack.temporal import TemporalServer, check_cluster, find_binary, set_up_namespace
 
 Say = Callable[[str], None]
+# What Python and its database driver go by, whose home it is, and the chaos runs' plan (refused in mode live).
+_PASSED = ("HOME", "USER", "LOGNAME", "VIRTUAL_ENV", "PYTHON*", "PG*", "SSL_CERT_*", PLAN_VARIABLE)
 _METRICS = ("temporal", "paper", "worker", "worker_sdk", "ingest", "ingest_sdk")
 
 
@@ -111,6 +114,7 @@ def python_process(
         output=layout.err(name),
         log=layout.log(name),
         healthy=answers_healthz(metrics_port),
+        passes=_PASSED,
         stop_timeout=stop_timeout,
     )
 
