@@ -78,7 +78,7 @@ class Stage:
         self.handle: WorkflowHandle[Any, TradeRecord]
         self._kept: str | None = None
 
-    async def start(self) -> None:
+    async def start(self, *, sealed: bool = True) -> None:
         """Open the account, set the books that nobody has set, and begin the trade."""
         await self.ledger.record_opening(Venue.KALSHI, self.cash, wall_clock_us())
         for leg in self.intent.legs:
@@ -90,7 +90,7 @@ class Stage:
                 self.book(leg.market, limit=leg.limit, side=leg.side)
         self.handle = await self.client.start_workflow(
             names.TRADE_WORKFLOW,
-            args=[self.intent, None, KEYS.intent(self.intent.id)],
+            args=[self.intent, None, KEYS.intent(self.intent.id) if sealed else None],
             id=self.intent.id,
             task_queue=self.queue,
             result_type=TradeRecord,

@@ -8,7 +8,7 @@ from domain.operator import OperatorCommand
 from domain.orders import Side
 from domain.trade import Outcome, TradeState
 from workers.histories.paths.path import Paths
-from workers.histories.stage import A, B, Stage
+from workers.histories.stage import PERSON, A, B, Stage
 from workflows import names
 
 D = Decimal
@@ -102,3 +102,25 @@ async def _(on: Stage) -> None:
     on.venue.set_book(A, bids=[("0.39", "10")])
     await on.wake()
     await on.closed(Outcome.UNWOUND)
+
+
+@PEOPLE.path("sealed-flat", "a sealed signal unwinds at any price")
+async def _(on: Stage) -> None:
+    await on.sticks()
+    await on.force_flat()
+    await on.closed(Outcome.UNWOUND)
+
+
+@PEOPLE.path("unsealed-flat", "a signal without a seal unwinds within the loss budget, and a person at any price")
+async def _(on: Stage) -> None:
+    await on.sticks()
+    await on.handle.signal(names.SIGNAL_FORCE_FLAT, PERSON)
+    await on.until(told="beyond the loss budget")
+    await on.ask(names.UPDATE_UNWIND)
+    await on.closed(Outcome.UNWOUND)
+
+
+@PEOPLE.path("stranger", "a trade without a seal, of an intent that nobody decided, is denied and leaves no trace")
+async def _(on: Stage) -> None:
+    await on.start(sealed=False)
+    await on.closed(Outcome.DENIED)
