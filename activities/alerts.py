@@ -1,56 +1,50 @@
-"""Alerts: a log line, a count, and a command of the operator's choosing. None of them may hold up what raised them."""
+"""Alerts raised by code that carries trades: a log line, a count, and an entry in the box of alerts.
+
+None of them may hold up what raised them: the box is a small file, and who tells a person of it is somebody else
+(`workers.alerting`).
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
+from typing import Protocol
 
-import msgspec
 import structlog
+
+from domain.alerts import AlertKind, Trouble
 
 log = structlog.get_logger(__name__)
 
-_PATIENCE_S = 10.0
+
+class Box(Protocol):
+    """Where alerts are kept, raised once each; see `workers.alerting.box`."""
+
+    def tell(self, trouble: Trouble) -> bool:
+        """Whether it is new. Never raises."""
+        ...
 
 
 class Alerts:
-    """`command` is run with the alert as one line of JSON on its standard input: `{"alert", "text", "do", …}`.
+    """Without a `box` an alert is logged and counted each time. `count` is told of each new alert's name."""
 
-    It gets ten seconds, and no shell; how it ends is logged and changes nothing. `count` is told of each alert's name.
-    """
-
-    def __init__(self, command: Sequence[str] = (), count: Callable[[str], None] = lambda name: None) -> None:
-        self._command = tuple(command)
+    def __init__(self, box: Box | None = None, count: Callable[[str], None] = lambda name: None) -> None:
+        self._box = box
         self._count = count
 
-    async def tell(self, alert: str, text: str, do: str, **ids: str) -> None:
-        """Never raises."""
-        log.error("alert", alert=alert, text=text, do=do, **ids)
-        self._count(alert)
-        if self._command:
-            line = msgspec.json.encode({"alert": alert, "text": text, "do": do, **ids}) + b"\n"
-            await self._run(line, alert)
+    def raised(self, trouble: Trouble) -> None:
+        """The trouble is there; said again while its alert is open, it lasts longer. Never raises.
 
-    async def _run(self, line: bytes, alert: str) -> None:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
-        except OSError as error:
-            log.warning("alert command not started", alert=alert, command=self._command[0], error=str(error))
-            return
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await process.communicate(line)
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            log.warning("alert command ended: it took too long", alert=alert, seconds=_PATIENCE_S)
-        else:
-            if process.returncode:
-                log.warning("alert command failed", alert=alert, code=process.returncode)
+        What has an end that shows is seen by a watcher too (`workers.alerting.sources`) and resolved by it.
+        """
+        self._raise(trouble.kind, trouble)
+
+    async def tell(self, alert: str, text: str, do: str, **ids: str) -> None:
+        """The same for what has no kind of its own: its name and `ids` are the subject. Never raises."""
+        kind = AlertKind(alert) if alert in set(AlertKind) else AlertKind.OTHER
+        subject = " ".join(ids.values() if kind is not AlertKind.OTHER else (alert, *ids.values()))
+        self._raise(alert, Trouble(kind, subject, text, do, ids.get("trade", "")))
+
+    def _raise(self, name: str, trouble: Trouble) -> None:
+        if self._box is None or self._box.tell(trouble):
+            log.error("alert", alert=name, subject=trouble.subject, text=trouble.text, do=trouble.do)
+            self._count(name)

@@ -19,6 +19,7 @@ from activities.alerts import Alerts
 from activities.heartbeat import heartbeats
 from activities.orders import retryable
 from activities.owners import named
+from domain import troubles
 from domain.agreement import Look, compare_account, lasting, unpaid_markets
 from domain.claims import ClaimStatus, EquivalenceRecord, split_pin
 from domain.custody import Carried, compare_trades, judge_loss
@@ -354,8 +355,6 @@ class ReconcileActivities:
                 continue
             halt = await self._money.set_halt(Halt("", stop.scope, stop.target, stop.rule, AUTHOR, stop.reason, now))
             done.append(f"halted: {halt}")
-            do = "`surefoot reconcile` shows what differs; then `surefoot " + (
-                "acknowledge`" if safe else f"resume {halt.id}`"
-            )
-            await self._alerts.tell(stop.rule, str(halt), do, halt=halt.id)
+            if trouble := troubles.halted(halt):
+                self._alerts.raised(trouble)
         return safe_mode

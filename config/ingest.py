@@ -15,13 +15,15 @@ class Readiness(Section):
     `settle_ms` is how long everything must have held, a market's book among it, before it is traded on again.
     `clock_ms` is how far our clock may be behind a venue's. `ledger_s` is how long trading goes on with the halts as
     last read while the ledger cannot be asked; what ingest has to say to it goes to the disk meanwhile. `spool_mib` is
-    how much of that is kept; beyond it trading pauses.
+    how much of that is kept; beyond it trading pauses. With less than `disk_mib` free where the state folder lies
+    nothing is opened, until a quarter more than that is free.
     """
 
     settle_ms: int = Field(default=1_000, ge=0)
     clock_ms: int = Field(default=500, gt=0)
     ledger_s: int = Field(default=30, ge=0)
     spool_mib: int = Field(default=64, gt=0)
+    disk_mib: int = Field(default=512, ge=0)
 
 
 class Recording(Section):

@@ -13,6 +13,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from config.admission import Admission
+from config.alerts import AlertSettings
 from config.ingest import Firewall, Readiness, Recording
 from config.section import Section
 from config.spot import SpotFeedSettings, WarmCache, trouble_with_spot
@@ -122,7 +123,7 @@ class Reconcile(Section):
     What one look finds is looked at again, `looks` times in all and `look_ms` apart, before it counts: a trade in
     flight is between two steps. An order whose outcome nothing has shown for `unknown_after_s` halts its market.
     `max_loss` dollars lost by trades closed within `loss_window_s` halt everything; null never does.
-    `alert_command` is run for each alert, the alert as one line of JSON on its standard input.
+    `alert_command` is the older name of `alerts.command`, which goes before it.
     """
 
     every_s: int = Field(default=60, ge=5)
@@ -182,6 +183,7 @@ class Settings(Section):
     worker: Worker = Worker()
     admission: Admission = Admission()
     reconcile: Reconcile = Reconcile()
+    alerts: AlertSettings = AlertSettings()
     metrics: Metrics = Metrics()
     logging: Logging = Logging()
 

@@ -5,14 +5,17 @@
 | `feed VENUE`, `users VENUE`, `spot FEED` | the streams |
 | `positions`, `halts`, `temporal`, `ledger`, `spool` | the trading side |
 | `bus` | what crosses between the two |
-| `clock VENUE`, `recorder`, `warm cache` | nobody says it: looked at once a second, here |
+| `clock VENUE`, `recorder`, `disk`, `warm cache` | nobody says it: looked at once a second, here |
 
 docs/readiness.md has what each pauses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
 
 from config.settings import Settings
 from domain.market import Venue
@@ -32,12 +35,22 @@ Said = Mapping[str, tuple[bool, str, Pauses]]
 class Conditions:
     """The conditions of one engine. All of it belongs to the engine's thread."""
 
-    def __init__(self, engine: Engine, settings: Settings, recorder: Recorder | None, warm: WarmKeeper | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        recorder: Recorder | None,
+        warm: WarmKeeper | None,
+        free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+    ) -> None:
+        """`free` says how many bytes are free where a folder lies."""
         self._engine = engine
         self._recorder, self._warm = recorder, warm
         self._behind_s = settings.recording.behind_s
         self._clock_limit = settings.readiness.clock_ms * 1000
         self._clocks: dict[Venue, ClockWatch] = {}
+        self._disk = DiskRoom(settings.readiness.disk_mib << 20)
+        self._folder, self._free = settings.state_dir, free
 
     def expect(self, venues: Iterable[Venue], hearing: Iterable[Venue], spots: Iterable[SpotFeed], said: Said) -> None:
         """What must hold before anything is taken, and what is known of it already. `hearing` are the venues whose
@@ -78,7 +91,24 @@ class Conditions:
             metrics.RECORDER_DROPPED.set(sum(recorder.dropped.values()))
             why = f"nothing has reached the disk for {recorder.behind:.0f} s; {recorder.trouble or 'it is slow'}"
             self.say_news("recorder", recorder.behind <= self._behind_s, why)
+        with suppress(OSError):  # what cannot be asked says nothing
+            self.say_news("disk", *self._disk.look(self._free(self._folder)))
         self._engine.on_time(now)
+
+
+class DiskRoom:
+    """Whether there is room to go on recording, with a quarter between the two ends: what is freed a little at a time
+    trades at neither."""
+
+    def __init__(self, least: int) -> None:
+        self._least = least
+        self._low = False
+
+    def look(self, free: int) -> tuple[bool, str]:
+        """Whether enough of the disk is free (bytes), and why not."""
+        wanted = self._least + self._least // 4 if self._low else self._least
+        self._low = free < wanted
+        return not self._low, f"{free >> 20} MiB are free, expected {wanted >> 20}; free some, it goes on by itself"
 
 
 def feed(venue: Venue) -> str:

@@ -27,6 +27,7 @@ from ingest.why import plain
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.hours import Pause, weekly_pause
 from workers import metrics
+from workers.alerting.watch import watching
 from workers.bus import Bus, Consumer, GivenUp
 from workers.dead_mans_switch import beating
 from workers.decisions import DecisionThread
@@ -77,13 +78,14 @@ async def _serve(stack: Stack) -> None:
         pages={"/why": lambda: None if host is None else host.why()},
     )
     try:
-        async with until_told_to_stop() as stop, trading(stack, runtime, takes_over=False) as desk:
-            ending = asyncio.create_task(_end_unsupervised(stop))
-            if await gate.opened(desk.client, stop):
-                host = IngestHost(stack, desk)
-                async with beating(stack) as beats:
-                    await host.run(stop, beats)
-            ending.cancel()
+        with watching(stack, "ingest", log.warning, lambda kind: metrics.ALERTS.labels(kind).inc()):
+            async with until_told_to_stop() as stop, trading(stack, runtime, takes_over=False) as desk:
+                ending = asyncio.create_task(_end_unsupervised(stop))
+                if await gate.opened(desk.client, stop):
+                    host = IngestHost(stack, desk)
+                    async with beating(stack) as beats:
+                        await host.run(stop, beats)
+                ending.cancel()
     finally:
         page.close()
 

@@ -48,6 +48,7 @@ from domain.reconcile import ReconcileRequest, Reconciliation, Trigger
 from domain.trade import TradeRecord
 from ledger.reconciliations import Reconciliations
 from workers import metrics
+from workers.alerting.watch import box_of
 from workers.sandbox import TradeSandbox
 from workers.stack.layout import Stack
 from workflows import names
@@ -101,7 +102,7 @@ def make_activities(stack: Stack, desk: Trading, records: Reconciliations) -> Re
         trades=TemporalTrades(desk.client),
         clock=lambda: time.time_ns() // 1000,
         rules=rules_of(settings),
-        alerts=Alerts(settings.alert_command, lambda alert: metrics.ALERTS.labels(alert).inc()),
+        alerts=Alerts(box_of(stack, "worker"), lambda alert: metrics.ALERTS.labels(alert).inc()),
         observe=observe,
     )
 

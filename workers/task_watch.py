@@ -32,6 +32,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import Info
 
 from activities.alerts import Alerts
+from domain import troubles
 from domain.errors import SurefootError
 from domain.trade import TradeState
 from domain.workflow_fault import FaultKind, FaultSource, WorkflowFault
@@ -93,7 +94,6 @@ class TaskWatch:
         self._healed: set[str] = set()  # a task of theirs went well here: to be looked at
         self._done: set[tuple[str, str]] = set()  # (what, run) that was freed or resumed
         self._listing = True
-        self._telling: set[asyncio.Task[None]] = set()
         self._began = time.time()
 
     # ------------------------------------------------------------------ on threads of the worker
@@ -230,14 +230,7 @@ class TaskWatch:
         if not await self._ledger.record_fault(fault):
             return
         metrics.WORKFLOW_FAULTS_SEEN.labels(fault.kind).inc()
-        do = f"`surefoot trade {fault.intent_id}`; mended code heals it at its start; see docs/how-to-run.md"
-        alert = self._alerts.tell(
-            f"workflow_{fault.kind}", f"trade {fault.intent_id}: {fault.what}", do, trade=fault.intent_id,
-            build=fault.build,
-        )  # fmt: skip
-        telling = asyncio.create_task(alert)  # a command of the operator's may take ten seconds
-        self._telling.add(telling)
-        telling.add_done_callback(self._telling.discard)
+        self._alerts.raised(troubles.fault(fault))
 
     async def _clear(self, fault: WorkflowFault) -> None:
         if await self._ledger.clear_fault(fault.intent_id, fault.kind, self._clock()):

@@ -11,6 +11,7 @@ import structlog
 
 from activities.alerts import Alerts
 from workers import metrics
+from workers.alerting.watch import box_of, watching
 from workers.gauges import Gauges
 from workers.process import child_main, until_told_to_stop
 from workers.reconciler import reconciling
@@ -27,17 +28,18 @@ async def run(stack: Stack) -> None:
     runtime = metrics.temporal_runtime(stack.metrics_ports["worker_sdk"])
     page = metrics.serve(stack.metrics_ports["worker"], health=lambda: None if serving else "starting")
     try:
-        async with until_told_to_stop() as stop, trading(stack, runtime) as desk, reconciling(stack, desk):
-            serving = True
-            log.info("taking trades")
-            gauges = Gauges(desk.ledger, stack.run_id, wall_clock_us)
-            alerts = Alerts(stack.settings.reconcile.alert_command, lambda alert: metrics.ALERTS.labels(alert).inc())
-            work = (gauges.run(), desk.recovery.follow(), watch_texts(desk.ledger, desk.venues, alerts))
-            watching = [asyncio.create_task(each) for each in work]
-            await stop.wait()
-            for task in watching:
-                task.cancel()
-            log.info("stopping; finishing what is in flight")
+        with watching(stack, "worker", log.warning, lambda kind: metrics.ALERTS.labels(kind).inc()):
+            async with until_told_to_stop() as stop, trading(stack, runtime) as desk, reconciling(stack, desk):
+                serving = True
+                log.info("taking trades")
+                gauges = Gauges(desk.ledger, stack.run_id, wall_clock_us)
+                alerts = Alerts(box_of(stack, "worker"), lambda alert: metrics.ALERTS.labels(alert).inc())
+                work = (gauges.run(), desk.recovery.follow(), watch_texts(desk.ledger, desk.venues, alerts))
+                tasks = [asyncio.create_task(each) for each in work]
+                await stop.wait()
+                for task in tasks:
+                    task.cancel()
+                log.info("stopping; finishing what is in flight")
     finally:
         page.close()
 

@@ -28,6 +28,7 @@ from ledger.store import Ledger
 from venues.port import VenueClient
 from workers import metrics
 from workers.accounts import venue_clients
+from workers.alerting.watch import box_of
 from workers.chaos import seam
 from workers.halt_flag import HaltFlag
 from workers.load_watch import LoadWatch
@@ -134,7 +135,7 @@ async def trading(
 def task_watch(stack: Stack, client: Client, ledger: Ledger, *, carries: bool) -> TaskWatch:
     """Watches the trades' workflow tasks. A server of our own lists those that fail; another may not."""
     settings = stack.settings
-    alerts = Alerts(settings.reconcile.alert_command, lambda alert: metrics.ALERTS.labels(alert).inc())
+    alerts = Alerts(box_of(stack, "worker" if carries else "ingest"), lambda alert: metrics.ALERTS.labels(alert).inc())
     sweeps = carries and settings.temporal.address is not None
     return TaskWatch(client, ledger, build_id(), wall_clock_us, alerts, carries=carries, sweeps=sweeps)
 
@@ -154,7 +155,7 @@ def make_worker(
     `busy` is asked before a trade is opened."""
     measures = Measures()
     keys = load_seal_keys(stack)
-    alerts = Alerts(stack.settings.reconcile.alert_command, lambda alert: metrics.ALERTS.labels(alert).inc())
+    alerts = Alerts(box_of(stack, "worker"), lambda alert: metrics.ALERTS.labels(alert).inc())
     authority = Seals(keys, ledger, alerts.tell)
     orders = OrderActivities(
         venues,

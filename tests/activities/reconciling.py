@@ -64,7 +64,7 @@ class Desk:
     def activities(self) -> ReconcileActivities:
         return ReconcileActivities(
             {Venue.KALSHI: self.venue}, money=self.ledger, records=self.records, trades=self.trades,
-            clock=self.clock, rules=self.rules, alerts=Alerts((), self.alerts.append),
+            clock=self.clock, rules=self.rules, alerts=Alerts(count=self.alerts.append),
         )  # fmt: skip
 
     async def compare(self) -> Comparison:

@@ -1,19 +1,38 @@
-"""The alert command of the operator."""
+"""Alerts as code that carries trades raises them."""
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-
 from activities.alerts import Alerts
+from domain.alerts import AlertKind, Trouble
 
 
-async def test_the_alert_command_gets_one_line_of_json_and_its_failure_stops_nothing(tmp_path: Path) -> None:
-    told = tmp_path / "alert.json"
-    write = f"import sys, pathlib; pathlib.Path({str(told)!r}).write_text(sys.stdin.read()); sys.exit(3)"
-    counted: list[str] = []
-    await Alerts((sys.executable, "-c", write), counted.append).tell("mismatch", "it differs", "look", halt="h-1")
-    assert json.loads(told.read_text()) == {"alert": "mismatch", "text": "it differs", "do": "look", "halt": "h-1"}
-    assert counted == ["mismatch"]
-    await Alerts(("/no/such/command",)).tell("mismatch", "it differs", "look")
+class Kept:
+    def __init__(self) -> None:
+        self.troubles: dict[str, Trouble] = {}
+
+    def tell(self, trouble: Trouble) -> bool:
+        new = trouble.key not in self.troubles
+        self.troubles.setdefault(trouble.key, trouble)
+        return new
+
+
+async def test_an_alert_is_kept_and_counted_once_however_often_it_is_raised() -> None:
+    box, counted = Kept(), list[str]()
+    alerts = Alerts(box, counted.append)
+    stuck = Trouble(AlertKind.STUCK, "i-1", "STUCK", "unwind", "i-1")
+    for _ in range(3):
+        alerts.raised(stuck)
+    assert (list(box.troubles.values()), counted) == ([stuck], ["stuck"])
+
+
+async def test_what_has_no_kind_of_its_own_is_kept_by_its_name() -> None:
+    box = Kept()
+    alerts = Alerts(box)
+    await alerts.tell("transfer", "booked", "look", venue="kalshi")
+    await alerts.tell("claim_suspended", "its texts changed", "read them", claim="c-1")
+    await alerts.tell("unsealed_command", "a command came without its seal", "look", trade="i-1")
+    assert [(each.kind, each.subject, each.trade) for each in box.troubles.values()] == [
+        (AlertKind.OTHER, "transfer kalshi", ""),
+        (AlertKind.CLAIM, "c-1", ""),
+        (AlertKind.UNSEALED, "i-1", "i-1"),
+    ]

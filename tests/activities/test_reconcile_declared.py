@@ -49,7 +49,7 @@ async def test_a_set_that_pays_less_than_it_declared_is_found_and_its_markets_ha
     assert kinds(result) == [Kind.DECLARATION]
     assert not result.agrees
     assert await desk.halts() == {(Scope.MARKET, f"kalshi/{market}", Rule.MISMATCH) for market in (A, B)}
-    assert desk.alerts == ["mismatch", "mismatch"]
+    assert desk.alerts == ["reconciliation", "reconciliation"]
     other = intent(1)
     with pytest.raises(Halted):
         await desk.ledger.begin_order(RUN_ID, other, ticket(other), body(ticket(other)), desk.now)

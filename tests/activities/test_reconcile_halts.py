@@ -32,7 +32,7 @@ async def test_an_order_placed_by_hand_halts_its_market_once_and_for_all_runs(de
     assert order in halt.reason
     await desk.reconcile()
     assert await desk.ledger.halts() == (halt,)
-    assert desk.alerts == [Rule.MISMATCH]
+    assert desk.alerts == ["reconciliation"]
 
 
 async def test_at_a_start_the_same_is_safe_mode_in_which_nothing_opens_until_a_person_acknowledges(desk: Desk) -> None:

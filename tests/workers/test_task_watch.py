@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from activities.alerts import Alerts
+from domain.alerts import Trouble
 from domain.errors import Halted
 from domain.operator import Action
 from domain.trade import TradeState
@@ -102,8 +103,8 @@ async def watching(on: Stage, build: str, **how: Any) -> AsyncIterator[list[tupl
     told: list[tuple[str, str]] = []
 
     class Told(Alerts):
-        async def tell(self, alert: str, text: str, do: str, **ids: str) -> None:
-            told.append((alert, text))
+        def raised(self, trouble: Trouble) -> None:
+            told.append((trouble.kind, trouble.text))
 
     inherited = await before_start(on.client, build, leave=False)
     watch = TaskWatch(on.client, on.ledger, build, wall_clock_us, Told(), **how)
@@ -170,7 +171,7 @@ async def test_a_task_that_fails_is_told_at_once_and_its_markets_are_shut_until_
             await tried(on, 3)
             with pytest.raises(Halted, match=f"trade {on.intent.id}: its workflow task fails"):
                 await on.ledger.begin_order(RUN_ID, other, ticket(other), body(ticket(other)), START)
-            assert [alert for alert, _ in told] == ["workflow_failing"], "one alert, however often it fails"
+            assert [alert for alert, _ in told] == ["workflow_fault"], "one alert, however often it fails"
             assert on.intent.id in told[0][1]
             await on.force_flat()  # kept until code runs that hears it
     began = time.monotonic()
@@ -267,7 +268,7 @@ async def test_a_parked_trade_is_a_fault_with_its_text_and_the_start_of_mended_c
             assert (fault.kind, fault.build) == (FaultKind.PARKED, "bad-6")
             assert "ArithmeticError: 1/3 has no end" in fault.text
             assert {halt.target for halt in await on.ledger.halts()} == {A, B}
-            assert [alert for alert, _ in told] == ["workflow_parked"]
+            assert [alert for alert, _ in told] == ["workflow_fault"]
             record = await on.until(TradeState.STUCK)
             assert any("1/3 has no end" in step.text for step in record.steps), "in the trade's own story too"
     with wrong_code(ArithmeticError("1/3 has no end"), "run"):

@@ -12,6 +12,7 @@ from temporalio.common import TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.alerts import Alerts
+from domain.alerts import Trouble
 from domain.errors import Unavailable
 from domain.workflow_fault import FaultKind, FaultSource, WorkflowFault
 from ledger.memory import MemoryLedger
@@ -66,8 +67,8 @@ class Told(Alerts):
         super().__init__()
         self.names: list[str] = []
 
-    async def tell(self, alert: str, text: str, do: str, **ids: str) -> None:
-        self.names.append(alert)
+    def raised(self, trouble: Trouble) -> None:
+        self.names.append(trouble.kind)
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ async def test_what_the_worker_saw_waits_for_a_ledger_that_is_away_and_is_told_o
     (fault,) = await ledger.workflow_faults()
     assert (fault.text, fault.source, fault.attempt) == ("Inexact: 1/3", FaultSource.WORKER, 3)
     assert fault.markets == TRADE.markets, "told by Temporal, where the worker could not say"
-    assert told.names == ["workflow_failing"]
+    assert told.names == ["workflow_fault"]
 
 
 async def test_a_task_that_timed_out_once_is_no_fault_and_one_that_still_does_at_the_next_look_is(
@@ -242,7 +243,7 @@ async def test_what_was_seen_to_fail_this_moment_is_not_cleared_before_the_serve
     now[0] += 1_000_000
     await watch.look()
     await asyncio.sleep(0)
-    assert told.names == ["workflow_failing"], "one fault, one alert"
+    assert told.names == ["workflow_fault"], "one fault, one alert"
     temporal.trades = {TRADE.id: TRADE}
     now[0] += 2_500_000
     await watch.look()

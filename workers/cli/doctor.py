@@ -30,7 +30,9 @@ from venues.kalshi.signing import Signer
 from venues.polymarket import checklist as polymarket
 from venues.polymarket.client import PolymarketClient
 from workers.accounts import venue_clients
+from workers.alerting.delivery import alert_command
 from workers.cli import exits
+from workers.cli.alerts import tried
 from workers.cli.options import JsonFlag, options, out, print_json
 from workers.cli.reconcile import awaited
 from workers.stack import host, postgres, temporal
@@ -82,6 +84,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
     yield _asked("strategies", lambda: _strategies(settings), "correct what it names; `surefoot strategies` checks it")
     yield _disk(layout.root)
     yield _folder(layout)
+    yield _alert_command(settings)
     for venue in settings.in_use:
         yield _key(settings, layout) if venue is Venue.KALSHI else _wallet(settings, layout)
     yield from _stack(settings, layout)
@@ -156,6 +159,16 @@ def _folder(layout: Layout) -> Check:
         return Check(name, "fail", f"{exposed[0]}{more} can be read by others", fix)
     through = f"; {postgres.SYSTEM_USER} may pass through to its data" if os.geteuid() == 0 else ""
     return Check(name, "ok", f"{layout.root}, every file and folder closed to others than its owner{through}")
+
+
+def _alert_command(settings: Settings) -> Check:
+    name, command = "alert command", alert_command(settings)
+    if not command.command:
+        return Check(name, "warn", "none is set: nobody is told of anything", "set alerts.command; see docs/alerts.md")
+    wrong, took = asyncio.run(tried(command, settings.mode))
+    if wrong:
+        return Check(name, "fail", wrong, "mend it, then try it with `surefoot alert test`")
+    return Check(name, "ok", f"{command.command[0]} took a test alert in {took:.1f} s")
 
 
 def _key(settings: Settings, layout: Layout) -> Check:

@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 
 from domain.errors import SurefootError
 from workers.cli import (
+    alerts,
     capital,
     claims,
     demo,
@@ -70,13 +71,13 @@ def root(
 
 for module in (
     stack, demo, exchange, offline, recordings, trades, operate, reconcile, halts, match, claims, capital, report,
-    doctor, settings, simulate, versions, strategies, why, dlq,
+    doctor, settings, simulate, versions, strategies, why, dlq, alerts,
 ):  # fmt: skip
     module.register(app)
 
 _PANELS = {
     "Run": ("up", "down", "status", "doctor", "config", "strategies", "demo", "versions"),
-    "Look": ("why", "trades", "trade", "report", "capital"),
+    "Look": ("why", "trades", "trade", "report", "capital", "alerts", "alert"),
     "Trades, by a person": ("unwind", "hold", "retry", "accept", "adopt", "flat"),
     "Halts and agreement with the venues": ("halt", "resume", "halts", "reconcile", "acknowledge", "transfer"),
     "Dead letters": ("dlq",),

@@ -6,6 +6,7 @@ import typer
 from rich.table import Table
 
 from config.load import effective, shown
+from workers.alerting.delivery import require_command
 from workers.cli.options import JsonFlag, options, out, print_json
 
 
@@ -16,8 +17,12 @@ def register(app: typer.Typer) -> None:
 
 
 def show(json_output: JsonFlag = False) -> None:
-    """Every setting, its value and where it came from. Passwords are not shown."""
+    """Every setting, its value and where it came from. Passwords are not shown.
+
+    Exit code 3 for settings that cannot be, an alert command that does not exist among them.
+    """
     loaded = options.load()
+    require_command(loaded.settings)
     values = effective(loaded.settings)
     if json_output:
         print_json(

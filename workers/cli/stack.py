@@ -16,6 +16,7 @@ from config.settings import Settings
 from domain.errors import SurefootError, Unavailable
 from domain.market import Venue
 from venues.recording.numbers import iso
+from workers.alerting.delivery import require_command
 from workers.cli import exits, faults, paper
 from workers.cli import resolve as resolution
 from workers.cli.options import JsonFlag, options, out, print_json, say
@@ -62,6 +63,7 @@ def up(
     In the foreground until Ctrl-C. Ports are free ones, kept for the next start. A restart continues where it stopped.
     """
     settings = options.load(paper.session_overrides(recording, game, start, end, speed)).settings
+    require_command(settings)
     run_id, goes_on = host.run_to_begin(Layout(settings.state_dir))
     if goes_on:
         say(f"run {run_id} was cut off; it goes on where it stopped")
