@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import structlog
 
-from domain.agreement import VenueBooks, unrecorded
+from domain.books import VenueBooks, key_of, unrecorded
 from domain.errors import SurefootError
 from domain.snapshot import VenueSnapshot
 from domain.trade import OrderRecord, TradeRecord, TradeState
@@ -56,9 +56,11 @@ async def named(account: VenueSnapshot, books: VenueBooks, client: VenueClient, 
 
 
 def _nameless(account: VenueSnapshot, books: VenueBooks) -> dict[str, str]:
-    """Markets by the venue's ids of orders that are listed without our name and that no record explains."""
+    """Markets by the venue's ids of orders, listed or on record, that have no name of ours and no record of their
+    own."""
     listed = [(one.client_order_id, one.order_id, one.market) for one in account.working]
     listed += [(one.client_order_id, one.order_id, one.market) for one in unrecorded(account, books)]
+    listed += [(one.client_order_id, one.order_id, one.market) for one in books.fills if key_of(one) in books.unowned]
     explained = {order.order_id for order in books.orders if order.order_id}
     return {
         order_id: market

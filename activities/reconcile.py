@@ -50,6 +50,7 @@ log = structlog.get_logger(__name__)
 AUTHOR = "reconciliation"
 _MOST_FINDINGS = 200  # what one run carries through Temporal; the rest is found again by the next
 _HOUR_S = 3600
+_OF_A_TRADE = (Kind.MISSING_FILL, Kind.LATE_FILL)
 _LATE_LOOK_S = 5.0  # between looks that only wait for a late balance
 
 
@@ -323,7 +324,7 @@ class ReconcileActivities:
         done.append(f"recorded {len(fills)} fills of {len({fill.order_id for fill in fills})} orders")
         clients = {fill.order_id: fill.client_order_id for fill in fills}
         for finding in found:
-            if finding.kind in (Kind.MISSING_FILL, Kind.LATE_FILL) and finding.intent_id:
+            if finding.kind in _OF_A_TRADE and finding.intent_id and finding.subject in clients:
                 heard = await self._trades.tell(finding.intent_id, clients.get(finding.subject, ""))
                 done.append(f"trade {finding.intent_id} {'was told' if heard else 'runs no more: not told'}")
 

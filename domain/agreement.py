@@ -7,70 +7,22 @@ look of a run has found alike.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 
-from domain.custody import OpenTrade
+from domain.books import DECLARED_FOR_US, DeclaredTransfer, VenueBooks, key_of, unrecorded
 from domain.evidence import Fill, FillStatus, Resolution
-from domain.market import Venue
 from domain.money import plain, tidy
 from domain.naming import shown
-from domain.orders import SETS, Side, Verdict, client_order_id
+from domain.orders import Verdict
+from domain.ownership import Owners, judge_fills
 from domain.reconcile import Finding, Kind
-from domain.snapshot import OrderFacts, VenueSnapshot
+from domain.snapshot import VenueSnapshot
 from domain.trade import TradeState
 
 _ZERO = Decimal(0)
-_MOST_ATTEMPTS = 200
-_SHOWN_IDS = 5
 _MOST_DECLARED = 12  # whose combinations are tried
-
-FillKey = tuple[str, str]
-"""The venue's trade id and order id: with the venue, what names a fill."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeclaredTransfer:
-    """Dollars that a person says were moved to (negative: from) a venue. `ref` names the movement; `at` (µs) is when
-    it was said. `seen`: what was declared known is a difference that a run had found, so the balance has shown it."""
-
-    ref: str
-    amount: Decimal
-    author: str
-    reason: str
-    at: int
-    seen: bool = False
-
-    def __str__(self) -> str:
-        return f"${tidy(self.amount)} by {self.author} ({self.reason})"
-
-
-DECLARED_FOR_US = 3_600_000_000
-"""How long a declared transfer may take to show in the balance: it is declared when it leaves, or is about to come."""
-
-
-@dataclass(frozen=True, slots=True)
-class VenueBooks:
-    """The ledger's side of one venue account.
-
-    `cash` adds up every entry; `opened_at` is when the opening balance among them was read, None without one: fills
-    from before are part of it. `orders` are at least those that are open and those that own something the venue
-    lists; `states` of the trades that own them (CLOSED ones included). `known` is what a person has acknowledged, as
-    `Finding.known_as`, and `known_shares` the shares by market that a person has declared to be nobody's. `declared`
-    are the transfers that a person has declared and the ledger has not booked: none was seen in the balance yet.
-    """
-
-    opened_at: int | None
-    cash: Decimal
-    positions: Mapping[str, Decimal]
-    fills: tuple[Fill, ...]
-    orders: tuple[OrderFacts, ...]
-    states: Mapping[str, TradeState]
-    open_trades: tuple[OpenTrade, ...]
-    known: frozenset[str] = frozenset()
-    known_shares: Mapping[str, Decimal] = field(default_factory=dict)
-    declared: tuple[DeclaredTransfer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +32,6 @@ class Look:
     findings: tuple[Finding, ...]
     fills: tuple[Fill, ...] = ()
     expected_cash: Decimal = _ZERO
-
-
-def key_of(fill: Fill) -> FillKey:
-    return (fill.trade_id, fill.order_id)
-
-
-def unrecorded(account: VenueSnapshot, books: VenueBooks) -> tuple[Fill, ...]:
-    """Fills since the opening that the venue lists and the ledger lacks, and those the venue has voided since."""
-    ours = {key_of(fill): fill for fill in books.fills}
-    news = []
-    for fill in account.fills:
-        mine = ours.get(key_of(fill))
-        if mine is None and books.opened_at is not None and fill.at < books.opened_at:
-            continue
-        void = fill.status is FillStatus.VOID
-        if (mine is None and not void) or (mine is not None and void and mine.status is not FillStatus.VOID):
-            news.append(fill)
-    return tuple(news)
 
 
 def unpaid_markets(account: VenueSnapshot, books: VenueBooks) -> list[str]:
@@ -132,13 +66,14 @@ class _Account:
         self.account, self.books, self.venue = account, books, account.venue
         self.resolutions, self.unknown_after_us, self.now = resolutions, unknown_after_us, now
         self.news = unrecorded(account, books)
-        self.owners = _Owners(books, account.venue)
+        self.owners = Owners(books)
         self.found: list[Finding] = []
         self.to_record: list[Fill] = []
 
     def look(self) -> Look:
         self._working_orders()
-        self._unrecorded_fills()
+        found, self.to_record = judge_fills(self.account, self.books, self.owners)
+        self.found += found
         self._recorded_fills()
         pending = self._positions()
         expected = self._cash(pending)
@@ -194,47 +129,6 @@ class _Account:
             )
 
     # ------------------------------------------------------------------ fills
-
-    def _unrecorded_fills(self) -> None:
-        by_order: dict[str, list[Fill]] = {}
-        for fill in self.news:
-            by_order.setdefault(fill.order_id, []).append(fill)
-        for order_id, fills in by_order.items():
-            market = fills[0].market
-            owner = self.owners.of(fills[0].client_order_id, order_id)
-            what = f"{self.venue} lists {_fills_text(fills)} of order {order_id}"
-            if owner is None:
-                if self._known(order_id):
-                    self.to_record += fills
-                    continue
-                self._find(
-                    Kind.FOREIGN_FILL,
-                    order_id,
-                    f"{what} (client id {fills[0].client_order_id or 'none'}); no trade has sent it",
-                    "trade out of it at the venue, have a trade take it over with `surefoot adopt`, or declare it "
-                    "known with `surefoot acknowledge`, which takes its fills into the ledger",
-                    market=market,
-                )
-                continue
-            self.to_record += fills
-            if self.books.states.get(owner) is TradeState.CLOSED:
-                self._find(
-                    Kind.LATE_FILL,
-                    order_id,
-                    f"{what}; its trade {owner} was closed without it",
-                    "recorded; look at `surefoot trade` and at what stands alone, then `surefoot resume` the market",
-                    market=market,
-                    owner=owner,
-                )
-            else:
-                self._find(
-                    Kind.MISSING_FILL,
-                    order_id,
-                    f"{what}; the ledger lacked it, trade {owner} is open",
-                    "nothing: recorded, and the trade is told",
-                    market=market,
-                    owner=owner,
-                )
 
     def _recorded_fills(self) -> None:
         theirs = {key_of(fill): fill for fill in self.account.fills}
@@ -359,33 +253,6 @@ class _Account:
         return f"{self.venue}/{order_id}" in self.books.known
 
 
-class _Owners:
-    """Which trade an order belongs to: by the ledger's record, else by the id that an open trade would give it.
-
-    An order that closes a leg leaves even while the ledger is away, so its record may come after its fills.
-    """
-
-    def __init__(self, books: VenueBooks, venue: Venue) -> None:
-        self._open = books.open_trades
-        self._by_client = {order.client_order_id: order.ticket.intent_id for order in books.orders}
-        self._by_order = {o.order_id: o.ticket.intent_id for o in books.orders if o.order_id}
-        self._derived: dict[str, str] | None = None
-
-    def of(self, client_id: str, order_id: str) -> str | None:
-        owner = self._by_client.get(client_id) or self._by_order.get(order_id)
-        if owner is None and client_id:
-            if self._derived is None:
-                self._derived = {
-                    client_order_id(trade.id, leg, attempt): trade.id
-                    for trade in self._open
-                    if trade.state is not TradeState.SETTLING
-                    for leg in (*trade.legs, SETS)
-                    for attempt in range(1, _MOST_ATTEMPTS + 1)
-                }
-            owner = self._derived.get(client_id)
-        return owner
-
-
 def command_for(venue: str, amount: Decimal) -> str:
     """What a person types to declare a transfer of so much."""
     return f"surefoot transfer {venue} --{'in' if amount > 0 else 'out'} {tidy(abs(amount))} --reason …"
@@ -428,17 +295,6 @@ def _expected_positions(account: VenueSnapshot, books: VenueBooks) -> dict[str, 
         shares = -fill.shares if fill.status is FillStatus.VOID else fill.shares
         expected[fill.market] = expected.get(fill.market, _ZERO) + shares
     return expected
-
-
-def _fills_text(fills: Sequence[Fill]) -> str:
-    one = fills[0]
-    size = sum((fill.size for fill in fills), _ZERO)
-    ids = ", ".join(fill.trade_id for fill in fills[:_SHOWN_IDS]) + (", …" if len(fills) > _SHOWN_IDS else "")
-    prices = sorted({fill.told_price for fill in fills})
-    at = _n(prices[0]) if len(prices) == 1 else f"{_n(prices[0])} to {_n(prices[-1])}"
-    verb = "bought" if one.side is Side.BUY else "sold"
-    void = ", void" if one.status is FillStatus.VOID else ""
-    return f"{_n(size)} shares of {shown(one.market)} {verb} at {at} (fill {ids}{void})"
 
 
 def _terms(fill: Fill) -> str:

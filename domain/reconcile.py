@@ -3,7 +3,7 @@
     | kind             | seen                                               | done about it               |
     |------------------|----------------------------------------------------|-----------------------------|
     | missing_fill     | the ledger lacks a fill of an open trade           | recorded, the trade is told |
-    | late_fill        | the ledger lacks a fill of a closed trade          | recorded, market halted     |
+    | late_fill        | a closed trade was closed without a fill           | recorded, market halted     |
     | foreign_order    | the venue works an order that no trade has sent    | market halted               |
     | foreign_fill     | an order that no trade has sent was filled         | market halted               |
     | stray_order      | the venue works an order whose trade is closed     | market halted               |
@@ -33,6 +33,7 @@ from enum import StrEnum
 
 from domain.evidence import Fill
 from domain.halt import Rule, Scope
+from domain.money import plain
 
 
 class Kind(StrEnum):
@@ -74,7 +75,7 @@ UNOWNED = frozenset(
 )
 """Exposure that no trade answers for. Found at a start, it is safe mode."""
 
-ACKNOWLEDGEABLE = (UNOWNED - {Kind.LATE_FILL}) | {Kind.UNEXPLAINED_CASH, Kind.DECLARATION}
+ACKNOWLEDGEABLE = UNOWNED | {Kind.UNEXPLAINED_CASH, Kind.DECLARATION}
 """What a person may declare known: from then on it is part of what the comparison expects. Cash that a person declares
 known is a transfer by that word."""
 
@@ -99,7 +100,7 @@ class Finding:
     `subject` is the id of what it is about: the venue's order id, a market, an intent. Equal findings are equal in
     every field, so a number that moves between two looks makes another finding of the same `key`.
     `markets` are written `venue/market`. `amount` is dollars of cash, capital or losses; of a position, the shares the
-    venue has more than expected.
+    venue has more than expected; of a late fill, the shares that all fills of its order make.
     """
 
     kind: Kind
@@ -117,7 +118,10 @@ class Finding:
 
     @property
     def known_as(self) -> str:
-        """What an acknowledgement names: all that is ever found of one order, or of one trade, is acknowledged once."""
+        """What an acknowledgement names: all that is ever found of one order, or of one trade, is acknowledged once; of
+        a closed trade's order, so many shares and no more."""
+        if self.kind is Kind.LATE_FILL and self.intent_id:
+            return f"{self.venue}/{self.subject}={plain(self.amount.normalize())}"
         return f"{self.venue}/{self.subject}"
 
     @property

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from domain.agreement import DeclaredTransfer, VenueBooks
+from domain.books import DeclaredTransfer, VenueBooks, key_of
 from domain.custody import CapitalHeld, OpenTrade
 from domain.evidence import Redemption
 from domain.halt import Rule
 from domain.intent import Intent
 from domain.market import Venue
 from domain.reconcile import Finding, Kind, Reconciliation, Trigger
-from domain.snapshot import VenueSnapshot
+from domain.snapshot import OrderNames, VenueSnapshot
 from domain.trade import TradeState
 from ledger.memory import MemoryLedger
 from ledger.reconciliations import DECLARES, MOST_PAID, Acknowledgement, known_shares
@@ -31,6 +31,7 @@ class MemoryReconciliations:
 
     async def books(self, account: VenueSnapshot) -> VenueBooks:
         facts = (await self._ledger.snapshot()).facts
+        names = OrderNames(facts.orders)
         entries = [entry for entry in facts.cash if entry.venue is account.venue]
         return VenueBooks(
             opened_at=next((entry.at for entry in entries if entry.kind == "opening"), None),
@@ -43,6 +44,11 @@ class MemoryReconciliations:
             known=await self.known(),
             known_shares=self._known_shares(account.venue),
             declared=self._declared(account.venue, {entry.ref for entry in entries if entry.kind == "transfer"}),
+            unowned=frozenset(
+                key_of(fill)
+                for fill in facts.fills
+                if fill.venue is account.venue and names.find(fill.venue, fill.client_order_id, fill.order_id) is None
+            ),
         )
 
     async def open_trades(self) -> tuple[OpenTrade, ...]:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import asyncpg
 import msgspec
 
-from domain.agreement import DeclaredTransfer, VenueBooks, unrecorded
+from domain.books import DeclaredTransfer, VenueBooks, unrecorded
 from domain.custody import CapitalHeld, OpenTrade
 from domain.evidence import Redemption
 from domain.halt import Rule
 from domain.intent import Intent
 from domain.market import Venue
+from domain.orders import SETS
 from domain.reconcile import Comparison, Finding, Kind, Reconciliation, Trigger
 from domain.snapshot import VenueSnapshot
 from domain.trade import TradeState
@@ -42,9 +43,27 @@ SELECT t.intent_id, t.state,
   FROM trades t JOIN intents i USING (intent_id)
  WHERE t.state <> 'CLOSED'
  ORDER BY t.intent_id"""
-_ORDERS = """
+# An order's fills carry the id we gave it, or at least the venue's own.
+_OWN_FILLS = """
+SELECT f.trade_id, f.order_id, f.size, f.status, COALESCE(named.client_order_id, numbered.client_order_id) AS own_id
+  FROM fills f
+  LEFT JOIN orders named ON named.client_order_id = f.client_order_id
+  LEFT JOIN LATERAL (SELECT client_order_id FROM orders
+                      WHERE orders.order_id = f.order_id AND orders.venue = f.venue LIMIT 1) numbered
+         ON named.client_order_id IS NULL
+ WHERE f.venue = $1"""
+_UNOWNED = f"SELECT trade_id, order_id FROM ({_OWN_FILLS}) own WHERE own_id IS NULL"  # noqa: S608 - constants
+_ORDERS = f"""
+WITH counted AS (
+    SELECT own_id, SUM(size) FILTER (WHERE status <> 'void') AS shares FROM ({_OWN_FILLS}) own GROUP BY own_id
+)
 SELECT * FROM orders
- WHERE venue = $1 AND (client_order_id = ANY($2) OR order_id = ANY($3) OR (sends > 0 AND NOT settled))"""
+ WHERE venue = $1 AND (client_order_id = ANY($2) OR order_id = ANY($3) OR (sends > 0 AND NOT settled)
+       OR client_order_id IN (
+           SELECT o.client_order_id
+             FROM orders o JOIN trades t USING (intent_id) LEFT JOIN counted ON counted.own_id = o.client_order_id
+            WHERE o.venue = $1 AND t.state = 'CLOSED' AND o.leg <> $4 AND o.filled <> COALESCE(counted.shares, 0)))
+"""  # noqa: S608 - constants
 _RECORD = """
 INSERT INTO reconciliations
        (id, venue, trigger, at, agrees, safe_mode, looks, cash, booked, unreached, findings, moving, done)
@@ -182,7 +201,8 @@ class Reconciliations:
             )
             listed = [(one.client_order_id, one.order_id) for one in account.working]
             listed += [(one.client_order_id, one.order_id) for one in unrecorded(account, books)]
-            orders = await connection.fetch(_ORDERS, venue, [c for c, _ in listed], [o for _, o in listed])
+            orders = await connection.fetch(_ORDERS, venue, [c for c, _ in listed], [o for _, o in listed], SETS)
+            unowned = await connection.fetch(_UNOWNED, venue)
             owners = await connection.fetch(
                 "SELECT intent_id, state FROM trades WHERE intent_id = ANY($1)", [row["intent_id"] for row in orders]
             )
@@ -190,6 +210,7 @@ class Reconciliations:
             books,
             orders=tuple(codec.order_of(row) for row in orders),
             states={row["intent_id"]: TradeState(row["state"]) for row in owners},
+            unowned=frozenset((row["trade_id"], row["order_id"]) for row in unowned),
         )
 
     async def open_trades(self) -> tuple[OpenTrade, ...]:

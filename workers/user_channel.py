@@ -6,6 +6,7 @@ is a hop and a durable write, so a trade that has heard already gets none:
 | frame | order or trade | nudged |
 |---|---|---|
 | fill, own order | its outcome is unknown, or no answer came within half a second | yes |
+| fill, nobody's order | recorded all the same; the reconciliation finds and halts it | no |
 | fill, own order | it rests in the book | yes; for a fill as the maker at once |
 | fill | answered or settled, and the fill is of the moment it was sent | no: the answer told it |
 | fill | answered or settled, and the fill is void or came long after it was sent | yes, also at rest |

@@ -11,7 +11,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from domain.agreement import DECLARED_FOR_US
+from domain.books import DECLARED_FOR_US
 from domain.custody import Carried
 from domain.errors import Unavailable
 from domain.halt import Rule, Scope

@@ -11,14 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.agreement import (
-    DECLARED_FOR_US,
-    DeclaredTransfer,
     Look,
-    VenueBooks,
     compare_account,
     lasting,
     unpaid_markets,
 )
+from domain.books import DECLARED_FOR_US, DeclaredTransfer, VenueBooks
 from domain.custody import YOUNG_US, CapitalHeld, Carried, OpenTrade, compare_trades, judge_loss
 from domain.evidence import Fill, FillStatus, Resolution
 from domain.halt import Rule, Scope

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from domain.agreement import VenueBooks, compare_account, lasting
+from domain.agreement import compare_account, lasting
+from domain.books import VenueBooks
 from domain.evidence import Fill, FillStatus
 from domain.market import Venue
 from domain.orders import Side
