@@ -10,6 +10,8 @@
 | closed by the venue, cannot connect | lost | |
 | the conversation is leaving | another one first, closed once that is live | no gap at a restart announced |
 | HTTP 401, 404, 451 at the handshake | `BadInput` from `run` | wrong key, address or country |
+| what the conversation says no other can do better | `BadInput` from `run` | wrong symbol |
+| either of them once it was up | lost | it was right once: what refuses now passes |
 
 Lost: down, a full-jitter wait (uniform up to `backoff_s` doubled per failure, at most `backoff_cap_s`), a new
 connection with a new conversation. After `settled_s` of health the doubling starts over.
@@ -120,17 +122,20 @@ class KeptSocket:
         self._timing = timing or SocketTiming()
         self._rng = rng or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
         self._opened = 0
+        self._was_up = False
 
     async def run(self) -> None:
-        """Stay connected until cancelled. Raises `BadInput` for what no reconnect can cure."""
+        """Stay connected until cancelled. Raises `BadInput` for what no reconnect can cure; never once it was up."""
         failures = 0
         while True:
             began = time.monotonic()
             try:
                 reason = await self._life()
-            except BadInput as fatal:
-                self._on_state(False, fatal.message)
-                raise
+            except BadInput as refused:
+                if not self._was_up:
+                    self._on_state(False, refused.message)
+                    raise
+                reason = refused.message
             self._on_state(False, reason)
             failures = 0 if time.monotonic() - began >= self._timing.settled_s else failures + 1
             await asyncio.sleep(self._wait(failures))
@@ -141,6 +146,7 @@ class KeptSocket:
         try:
             await link.settle()
             if not link.lost:
+                self._was_up = True
                 self._on_state(True, f"connection {link.number} carries everything asked for")
             attempts = 0
             while not link.lost:

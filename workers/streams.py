@@ -24,6 +24,10 @@ from workers.watch import Watched
 
 _BOOKS_S = 5.0
 
+_LET_IN: set[tuple[str, str]] = set()
+"""(address, key) of private channels that let this process in. Streams are made anew whenever what is watched changes;
+an address that was right for the one before is right for the next, however it refuses it at first."""
+
 PauseAt = Callable[[int], Pause | None]
 """The pause that holds at a time (µs), as far as it is known."""
 
@@ -79,19 +83,25 @@ def _kalshi(stack: Stack, watched: Watched, engine: Engine, hooks: Hooks, pause_
     def frame(raw: bytes, received_at_us: int, received_ns: int) -> None:
         hooks.frame(Venue.KALSHI, raw, received_at_us, received_ns)
 
+    signer = signer_of(stack)
+    place = (stack.venue_ws_url, signer.key_id)
+
     def state(up: bool, reason: str) -> None:
+        if up:
+            _LET_IN.add(place)
         hooks.users(Venue.KALSHI, up, reason)  # one socket: up means that every subscription is acknowledged
         hooks.state(Venue.KALSHI, up, reason)
 
     return KalshiStream(
         stack.venue_ws_url,
-        signer_of(stack),
+        signer,
         on_frame=frame,
         markets=list(watched.markets(Venue.KALSHI)),
         on_state=state,
         pause_at=pause_at,
         on_gap=engine.on_gap,
         on_dead=lambda raw, why: hooks.dead(Venue.KALSHI, raw, why),
+        let_in=place in _LET_IN,
     )
 
 
@@ -115,11 +125,20 @@ class _Polymarket:
             on_silent=silent,
             on_state=lambda up, reason: hooks.state(Venue.POLYMARKET, up, reason),
         )
+        credentials = credentials_of(stack)
+        place = (ends.ws_url, credentials.key)
+
+        def users(up: bool, reason: str) -> None:
+            if up:
+                _LET_IN.add(place)
+            hooks.users(Venue.POLYMARKET, up, reason)
+
         self._users = UserStream(
             ends.ws_url,
-            credentials_of(stack),
+            credentials,
             on_event=hooks.user_event,
-            on_state=lambda up, reason: hooks.users(Venue.POLYMARKET, up, reason),
+            on_state=users,
+            let_in=place in _LET_IN,
             on_dead=lambda raw, why: hooks.dead(Venue.POLYMARKET, raw, why),
         )
         self._rest = HttpWire("Polymarket CLOB", ends.clob_url)

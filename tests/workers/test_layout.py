@@ -11,7 +11,7 @@ from config.load import load
 from config.settings import Settings
 from domain.errors import BadInput, Unavailable
 from workers.stack.keys import ensure_paper_keys
-from workers.stack.layout import Layout, load_stack, read_stack_file, write_json, write_private
+from workers.stack.layout import Layout, load_stack, open_to_others, read_stack_file, write_json, write_private
 from workers.stack.ports import allot
 from workers.stack.services import endpoints, wanted_ports
 
@@ -39,6 +39,25 @@ def test_secrets_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
     assert mode(layout.keys) == 0o700
     for path in (layout.paper_private_key, layout.postgres_password, layout.stack, layout.settings):
         assert mode(path) == 0o600, path
+
+
+def test_a_folder_of_before_is_closed_to_others_at_the_next_start(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    for folder in (layout.paper, layout.logs, layout.postgres / "data"):
+        folder.mkdir(mode=0o755, parents=True)
+    exposed = [layout.paper / "polymarket.db", layout.temporal_db, layout.logs / "worker.log", layout.settings]
+    theirs = layout.postgres / "data" / "PG_VERSION"
+    for path in (*exposed, theirs):
+        path.write_bytes(b"")
+        path.chmod(0o644)
+    (layout.logs / "elsewhere").symlink_to("/etc/hosts")
+    tmp_path.chmod(0o755)
+    assert {tmp_path, layout.paper, *exposed} <= set(open_to_others(layout))
+    layout.prepare()
+    assert open_to_others(layout) == []
+    assert [mode(path) for path in exposed] == [0o600] * 4
+    assert [mode(path) & 0o767 for path in (tmp_path, layout.paper, layout.logs)] == [0o700] * 3
+    assert mode(theirs) == 0o644, "its server's own business"
 
 
 def test_a_child_learns_every_endpoint_of_a_paper_stack(tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ who counts too counts the same. The stream itself reads only a frame's outside. 
 
 | seen | done | why |
 |---|---|---|
-| handshake refused with 401, 403, 404 | `BadInput` from `run` | wrong key, clock or address; trying again cannot help |
+| first handshake refused with 401, 403, 404 | `BadInput` from `run` | wrong key, clock or address |
 | handshake fails otherwise | down, back-off, reconnect | the venue is away or overloaded |
 | every subscription acknowledged | up | only then can nothing be missed |
-| a subscription refused for good | `BadInput` from `run` | the request itself is wrong (unknown channel or market) |
+| the first subscription refused | `BadInput` from `run` | the request itself is wrong (unknown channel or market) |
+| either of them later | down, back-off, reconnect | it was right once: what refuses now passes |
 | a number missing in a subscription | `on_gap(its markets)`, `get_snapshot` | books are wrong until replaced |
 | another gap, or no snapshot in time | down, reconnect | the repair failed; subscribing anew brings snapshots |
 | a snapshot asked for whose number came before | unsubscribe, subscribe | numbered anew: nobody who counts takes it |
@@ -45,9 +46,10 @@ from domain.errors import BadInput
 from venues.kalshi.address import WS_PATH, socket_url
 from venues.kalshi.errors import parse_error
 from venues.kalshi.hours import Pause, weekly_pause
+from venues.kalshi.link import Link
 from venues.kalshi.messages import Envelope, StreamError, Subscribed
 from venues.kalshi.peek import OfMarket, Peek
-from venues.kalshi.sequence import Arrival, Sequence
+from venues.kalshi.sequence import Arrival
 from venues.kalshi.signing import Signer
 from venues.reconnect import close_socket, full_jitter
 from venues.wire import wall_clock_us
@@ -93,30 +95,6 @@ class _Lost(Exception):
     """This connection is of no more use; the message says why."""
 
 
-class _Link:
-    """One connection's state: its subscriptions, counts, and what it still owes us."""
-
-    __slots__ = (
-        "acked", "awaited", "awaited_by", "books", "former", "heard", "lifecycle", "over", "probed", "sequence",
-        "wanted", "wanted_by", "ws",
-    )  # fmt: skip
-
-    def __init__(self, ws: ClientConnection) -> None:
-        self.ws = ws
-        self.sequence = Sequence()
-        self.wanted: dict[int, str] = {}  # command id → channel, until acknowledged
-        self.wanted_by = 0.0
-        self.acked = False
-        self.former: set[int] = set()  # sids of order-book subscriptions that were given up
-        self.over = ""  # why we end this connection ourselves
-        self.books: int | None = None  # sid of the order-book subscription
-        self.lifecycle: int | None = None  # sid of the lifecycle subscription
-        self.awaited: set[str] = set()  # markets whose snapshot was asked for
-        self.awaited_by = 0.0
-        self.heard = time.monotonic()
-        self.probed = False
-
-
 class KalshiStream:
     """One account's market data and user channels over one socket.
 
@@ -125,6 +103,7 @@ class KalshiStream:
     that showed the gap; `on_state(up, reason)` at every change and after every failed attempt; `on_dead(raw, why)` gets
     a frame that cannot be read, before the connection is given up for it. What a callback raises ends `run`. `pause_at`
     says what pause holds at a time (µs); a client's `exchange.known_pause` knows of more than the weekly one.
+    `let_in`: an earlier stream of this key was let in at this address, so no refusal is final.
     """
 
     def __init__(
@@ -143,6 +122,7 @@ class KalshiStream:
         timing: StreamTiming | None = None,
         rng: random.Random | None = None,
         pause_at: Callable[[int], Pause | None] = weekly_pause,
+        let_in: bool = False,
     ) -> None:
         if not markets and not user_channels:
             raise BadInput("the stream has nothing to subscribe to; expected markets, user channels or both")
@@ -161,21 +141,24 @@ class KalshiStream:
         self._rng = rng or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
         self._peek = msgspec.json.Decoder(Peek)
         self._next_id = 0
-        self._link: _Link | None = None
-        self._let_in = False
+        self._link: Link | None = None
+        self._let_in = let_in
+        self._was_up = let_in
 
     async def run(self) -> None:
-        """Stay connected until cancelled. Raises `BadInput` for a first handshake refused for good. Once let in, key
-        and address are right: what refuses later is the weather of a CDN or of a clock, and passes."""
+        """Stay connected until cancelled. Raises `BadInput` for a first handshake or subscription refused for good.
+        Once let in, key and address are right: what refuses later is the weather of a CDN or of a clock, and passes."""
         first_s, most_s = self._timing.backoff_s, self._timing.backoff_cap_s
         failures = 0
         while True:
             began = time.monotonic()
             try:
                 reason = await self._connection()
-            except BadInput as fatal:
-                self._on_state(False, fatal.message)
-                raise
+            except BadInput as refused:
+                if not self._was_up:
+                    self._on_state(False, refused.message)
+                    raise
+                reason = refused.message
             finally:
                 self._link = None
             self._on_state(False, self._explained(reason))
@@ -231,7 +214,7 @@ class KalshiStream:
         self._let_in = True
         watch: asyncio.Task[None] | None = None
         try:
-            link = _Link(ws)
+            link = Link(ws)
             self._link = link
             await self._subscribe(link)
             watch = asyncio.create_task(self._watch(link))
@@ -274,7 +257,7 @@ class KalshiStream:
             ) from None
         return f"handshake refused with HTTP {status}{words}"
 
-    async def _subscribe(self, link: _Link) -> None:
+    async def _subscribe(self, link: Link) -> None:
         # One command a channel: each is acknowledged by its own id, and the book's options touch nothing else.
         link.wanted_by = time.monotonic() + self._timing.ack_s
         if self._markets:
@@ -287,11 +270,11 @@ class KalshiStream:
         for channel in (*USER_CHANNELS, LIFECYCLE_CHANNEL) if self._user_channels else ():
             link.wanted[await self._send(link, "subscribe", {"channels": [channel]})] = channel
 
-    async def _subscribe_books(self, link: _Link) -> None:
+    async def _subscribe_books(self, link: Link) -> None:
         book = {"channels": [BOOK_CHANNEL], "market_tickers": list(self._markets), "use_yes_price": True}
         link.wanted[await self._send(link, "subscribe", book)] = BOOK_CHANNEL
 
-    async def _subscribe_anew(self, link: _Link) -> None:
+    async def _subscribe_anew(self, link: Link) -> None:
         old, link.books = link.books, None
         if old is not None:
             link.former.add(old)
@@ -300,7 +283,7 @@ class KalshiStream:
         await self._send(link, "unsubscribe", {"sids": [old]})
         await self._subscribe_books(link)
 
-    async def _send(self, link: _Link, cmd: str, params: dict[str, object] | None = None) -> int:
+    async def _send(self, link: Link, cmd: str, params: dict[str, object] | None = None) -> int:
         self._next_id += 1
         command: dict[str, object] = {"id": self._next_id, "cmd": cmd}
         if params is not None:
@@ -308,7 +291,7 @@ class KalshiStream:
         await link.ws.send(msgspec.json.encode(command), text=True)
         return self._next_id
 
-    async def _read(self, link: _Link, watch: asyncio.Task[None]) -> None:
+    async def _read(self, link: Link, watch: asyncio.Task[None]) -> None:
         ws = link.ws
         # The watch ends the connection by failing; its error is the reason, not the closed socket it leaves behind.
         watch.add_done_callback(lambda task: None if task.cancelled() else ws.transport.abort())
@@ -326,7 +309,7 @@ class KalshiStream:
                 raise _Lost(link.over) from None
             raise
 
-    async def _take(self, link: _Link, raw: bytes, at: int, at_ns: int) -> None:
+    async def _take(self, link: Link, raw: bytes, at: int, at_ns: int) -> None:
         try:
             peek = self._peek.decode(raw)
             market = self._snapshot_of(link, peek.type, raw)
@@ -363,7 +346,7 @@ class KalshiStream:
         return _Lost(f"a frame cannot be read ({why}); reconnecting")
 
     @staticmethod
-    def _snapshot_of(link: _Link, kind: str, raw: bytes) -> str:
+    def _snapshot_of(link: Link, kind: str, raw: bytes) -> str:
         """The market a snapshot is of while one is awaited; "" for any other frame."""
         if not link.awaited or kind != "orderbook_snapshot":
             return ""
@@ -376,7 +359,7 @@ class KalshiStream:
             return False
         return said.event_type in _PAYING or said.market_ticker in self._markets
 
-    def _control(self, link: _Link, kind: str, raw: bytes) -> None:
+    def _control(self, link: Link, kind: str, raw: bytes) -> None:
         envelope = msgspec.json.decode(raw, type=Envelope)
         if kind == "error":
             error = msgspec.json.decode(envelope.msg, type=StreamError)
@@ -396,10 +379,10 @@ class KalshiStream:
             elif subscribed.channel == LIFECYCLE_CHANNEL:
                 link.lifecycle = subscribed.sid
             if not link.wanted and not link.acked:
-                link.acked = True
+                link.acked = self._was_up = True
                 self._on_state(True, "every subscription is acknowledged")
 
-    async def _gap(self, link: _Link, peek: Peek) -> None:
+    async def _gap(self, link: Link, peek: Peek) -> None:
         if peek.sid in link.former:
             return  # its books were given up, and the new subscription brings whole ones
         if peek.sid != link.books:
@@ -409,7 +392,7 @@ class KalshiStream:
             raise _Lost("another gap while snapshots are still awaited; reconnecting")
         await self._ask_snapshot(link, self._markets)
 
-    async def _renumbered(self, link: _Link, market: str, peek: Peek) -> None:
+    async def _renumbered(self, link: Link, market: str, peek: Peek) -> None:
         """The repair is refused by the very rule it should mend, and would be every time."""
         self._on_gap(self._markets)
         if link.former:
@@ -418,14 +401,14 @@ class KalshiStream:
             )
         await self._subscribe_anew(link)
 
-    async def _ask_snapshot(self, link: _Link, markets: tuple[str, ...]) -> None:
+    async def _ask_snapshot(self, link: Link, markets: tuple[str, ...]) -> None:
         if not link.awaited:
             link.awaited_by = time.monotonic() + self._timing.snapshot_s
         link.awaited.update(markets)
         params: dict[str, object] = {"sids": [link.books], "market_tickers": list(markets), "action": "get_snapshot"}
         await self._send(link, "update_subscription", params)
 
-    async def _watch(self, link: _Link) -> None:
+    async def _watch(self, link: Link) -> None:
         """Fails with `_Lost` once the connection owes us something for too long."""
         timing = self._timing
         tick = min(timing.ack_s, timing.snapshot_s, timing.silence_s, timing.probe_s) / 4

@@ -226,6 +226,7 @@ class UserStream:
 
     `on_event` is called synchronously with each event and the frame it came in; `on_dead(raw, why)` with what cannot be
     used; `on_state(up, reason)` at every change and after every failed attempt. What a callback raises ends `run`.
+    `let_in`: an earlier one was let in at this address, so no refusal is final.
     """
 
     def __init__(
@@ -240,6 +241,7 @@ class UserStream:
         clock: Callable[[], int] = wall_clock_us,
         timing: StreamTiming | None = None,
         rng: random.Random | None = None,
+        let_in: bool = False,
     ) -> None:
         self._url = channel_url(ws_url, USER_PATH)
         self._credentials = credentials
@@ -252,7 +254,7 @@ class UserStream:
         self._rng = rng or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
         self.connected = False
         self.acknowledged = False
-        self._let_in = False
+        self._let_in = let_in
         self._heard = 0.0
         self.heard_at = 0
         """Our wall clock (µs) when the venue last said anything, a PONG included."""

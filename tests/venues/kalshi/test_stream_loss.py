@@ -146,6 +146,29 @@ async def test_a_subscription_refused_for_good_ends_the_stream(signer: Signer) -
                 await asyncio.Event().wait()
 
 
+async def test_a_subscription_refused_once_the_stream_was_up_is_tried_again(signer: Signer) -> None:
+    async def leaving(peer: Peer) -> None:
+        await peer.acknowledge()
+
+    async def strict(peer: Peer) -> None:
+        command = await peer.command()
+        await peer.say({"id": command["id"], "type": "error", "msg": {"code": 8, "msg": "Unknown channel name"}})
+        await peer.ws.wait_closed()
+
+    async with venue(leaving, strict, idle) as (url, _), streaming(url, signer) as (_, heard):
+        await heard.until(lambda story: story.count("up") == 2)
+    assert "Unknown channel name" in heard.downs[1]
+
+
+async def test_a_stream_made_anew_for_a_key_that_was_let_in_takes_no_refusal_for_final(signer: Signer) -> None:
+    async with (
+        venue(idle, refuse=[404, 401]) as (url, requests),
+        streaming(url, signer, let_in=True) as (_, heard),
+    ):
+        await heard.until(lambda story: "up" in story)
+    assert len(requests) == 3
+
+
 @pytest.mark.parametrize(
     "spoilt",
     [

@@ -183,6 +183,23 @@ async def test_a_handshake_refused_for_good_ends_it_and_another_does_not(status:
         assert str(status) in heard.losses()[0]
 
 
+async def test_a_socket_that_was_once_up_outlives_every_later_refusal() -> None:
+    async def leaving(peer: Peer) -> None:
+        await peer.hears()
+        await peer.say("ready")
+
+    async def fatal(peer: Peer) -> None:
+        await peer.hears()
+        await peer.say("fatal")
+        await peer.stay()
+
+    async with world(leaving, fatal, ready, refuse=[None, 401, 404, 451]) as w, w.feed(kept(w.url, w.heard)) as heard:
+        await heard.until(lambda: heard.ups() == 2)
+    assert [word in lost for word, lost in zip(("401", "404", "451", "no use"), heard.losses()[1:], strict=True)] == [
+        True
+    ] * 4
+
+
 @pytest.mark.parametrize("url", ["https://x", "ws://example.com", "wss://", "wss://u:p@host", "nonsense", "wss://h/#f"])
 def test_an_address_that_is_no_safe_websocket_is_refused(url: str) -> None:
     with pytest.raises(BadInput, match="expected wss"):

@@ -111,7 +111,7 @@ class World:
 
 
 @asynccontextmanager
-async def world(*scripts: Script, refuse: Iterable[int] = ()) -> AsyncIterator[World]:
+async def world(*scripts: Script, refuse: Iterable[int | None] = ()) -> AsyncIterator[World]:
     made = World()
 
     async def connection(ws: ServerConnection) -> None:
