@@ -28,8 +28,9 @@ from temporalio.exceptions import ApplicationError
 
 from activities.authority import Anybody, Authority, refusal_of
 from activities.heartbeat import heartbeats, pulsed
+from activities.in_hand import held_against
 from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError, Unavailable
-from domain.evidence import OrderEvidence
+from domain.evidence import OrderEvidence, OrderStatus
 from domain.halt import Halt, covering
 from domain.intent import Intent
 from domain.market import MarketSpec, Venue
@@ -259,11 +260,23 @@ class OrderActivities:
             listed = await self._venues[ticket.venue].evidence(
                 ticket, order_id=request.order_id, sent_at=request.sent_at, grace_ms=request.grace_ms
             )
-            evidence = judged_evidence(ticket, listed, self._clock())
+            evidence = await self._held_against_hand(ticket, judged_evidence(ticket, listed, self._clock()))
         except SurefootError as failure:
             raise retryable(failure) from None
         self._answered(request, evidence, self._clock())
         return evidence
+
+    async def _held_against_hand(self, ticket: OrderTicket, evidence: OrderEvidence) -> OrderEvidence:
+        """See `activities.in_hand`. A ledger that cannot be asked proves no absence; a dead order's count stands."""
+        if evidence.status not in (OrderStatus.ABSENT, OrderStatus.DONE):
+            return evidence
+        try:
+            async with asyncio.timeout(_LEDGER_PATIENCE_S):
+                hand = await self._ledger.in_hand(ticket.intent_id)
+        except (SurefootError, TimeoutError):
+            absent = evidence.status is OrderStatus.ABSENT
+            return replace(evidence, status=OrderStatus.UNSEEN) if absent else evidence
+        return held_against(hand, ticket, evidence)
 
     @activity.defn(name="take_quote")
     @pulsed

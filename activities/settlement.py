@@ -13,6 +13,7 @@ from temporalio import activity
 
 from activities.authority import Anybody, Authority
 from activities.heartbeat import pulsed
+from activities.in_hand import AGAINST_FILLS, fills_of, held_against
 from activities.orders import retryable
 from domain.errors import Denied, SurefootError, Unavailable
 from domain.evidence import Fill, OrderEvidence, OrderStatus, within_its_second
@@ -23,7 +24,7 @@ from domain.orders import OrderTicket, Purpose, Verdict
 from domain.plausible import judged_evidence
 from domain.requests import Origin, RecordRequest, Settlement, SettleRequest
 from domain.trade import OrderRecord, TradeRecord, TradeState
-from ledger.port import OrderLedger
+from ledger.port import InHand, OrderLedger
 from venues.port import VenueClient
 
 log = structlog.get_logger(__name__)
@@ -59,15 +60,17 @@ class SettlementActivities:
         """Compare the trade's counts with the venue's, and write it as it rests into the ledger if they agree.
 
         While the venue may still void a fill, it is written as HEDGED instead. Raises (and is asked again) while the
-        venue's reads lag behind what it has already said, or it or the ledger cannot be asked.
+        venue's reads lag behind what it has already said or behind fills in the ledger, or either cannot be asked.
         """
         intent, record = request.intent, request.record
         with bound_contextvars(intent=record.intent_id, trade=record.intent_id):
             if not await self._may_write(intent, record, request.origin):
                 return Settlement(agrees=True, evidence=(), record=record)  # it ends, and leaves no trace here
             try:
-                asked = [order for order in record.orders if _may_have_filled(order)]
-                evidence = [await self._final_word(intent, order) for order in asked]
+                hand = await self._ledger.in_hand(record.intent_id)
+                _refuse_strays(hand, record)
+                asked = [o for o in record.orders if _may_have_filled(o) or _has_fills(hand, o)]
+                evidence = [await self._final_word(intent, order, hand) for order in asked]
                 if not _agree(record, evidence):
                     log.warning("the venue counts other fills than the trade; adopted")
                     return Settlement(agrees=False, evidence=tuple(evidence), record=record)
@@ -97,7 +100,7 @@ class SettlementActivities:
                     self._run_id, None, ticket, prepared.body, at, order_id=prepared.order_id, chain=chain
                 )
 
-    async def _final_word(self, intent: Intent, order: OrderRecord) -> OrderEvidence:
+    async def _final_word(self, intent: Intent, order: OrderRecord, hand: InHand) -> OrderEvidence:
         """Counts that can no longer change, with a fill for every share. Raises `Unavailable` until there are some."""
         ticket = order.ticket
         order_id = order.result.order_id if order.result is not None else None
@@ -113,6 +116,7 @@ class SettlementActivities:
         if order.result is not None:
             answered = order.result.at
             evidence = replace(evidence, fills=tuple(within_its_second(fill, answered) for fill in evidence.fills))
+        evidence = held_against(hand, ticket, evidence)
         if evidence.status is OrderStatus.ABSENT and not order.filled:
             return evidence
         sets_told = ticket.purpose is not Purpose.MERGE or len({f.market for f in evidence.fills}) == len(intent.legs)
@@ -147,6 +151,24 @@ class SettlementActivities:
 def _may_have_filled(order: OrderRecord) -> bool:
     """Refused orders have proved themselves; every other one is asked for."""
     return order.result is None or order.result.verdict not in (Verdict.DENIED, Verdict.REJECTED) or order.filled > 0
+
+
+def _has_fills(hand: InHand, order: OrderRecord) -> bool:
+    """Whether the ledger has heard of fills of the order, refused or not."""
+    order_id = order.result.order_id if order.result is not None else None
+    return bool(fills_of(hand, order.ticket, order_id))
+
+
+def _refuse_strays(hand: InHand, record: TradeRecord) -> None:
+    """Raise `Unavailable` for a fill of an order that the trade has forgotten: refused, and filled all the same."""
+    known = {order.ticket.client_order_id for order in record.orders}
+    for order in hand.orders:
+        if order.client_order_id not in known and fills_of(hand, order.ticket, order.order_id):
+            raise Unavailable(
+                f"the ledger holds fills of {order.client_order_id}, which this trade counts as refused; adopt it, or "
+                "ask the venue what became of it",
+                AGAINST_FILLS,
+            )
 
 
 def _agree(record: TradeRecord, evidence: list[OrderEvidence]) -> bool:

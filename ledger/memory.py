@@ -26,11 +26,12 @@ from ledger.capital import kept, refused, wanted
 from ledger.memory_accounts import Accounts
 from ledger.memory_claims import MemoryClaims
 from ledger.memory_halts import MemoryHalts
+from ledger.memory_in_hand import MemoryInHand
 from ledger.memory_origins import MemoryOrigins
 from ledger.story import Run, SentBody, Snapshot, TradeRow, TradeStory, choose, starts
 
 
-class MemoryLedger(MemoryOrigins, MemoryHalts, MemoryClaims):
+class MemoryLedger(MemoryOrigins, MemoryInHand, MemoryHalts, MemoryClaims):
     """See `ledger.port` and `ledger.store.Ledger`."""
 
     def __init__(self) -> None:

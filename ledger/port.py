@@ -48,7 +48,25 @@ class OriginLedger(Protocol):
         ...
 
 
-class OrderLedger(OriginLedger, Protocol):
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """A trade's orders and fills as the ledger knows them, whoever told it. `commanded_at` is when a person last spoke
+    to it (µs), 0 if nobody has."""
+
+    orders: tuple[OrderFacts, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    commanded_at: int = 0
+
+
+class InHandLedger(Protocol):
+    """Evidence that needs no asking."""
+
+    async def in_hand(self, intent_id: str) -> InHand:
+        """What is known of one trade's orders; nothing of it if there are none."""
+        ...
+
+
+class OrderLedger(OriginLedger, InHandLedger, Protocol):
     """What the activities of a trade call."""
 
     async def begin_order(

@@ -33,6 +33,7 @@ from ledger import capital, codec, reads, statements
 from ledger.claims import ClaimStore
 from ledger.faults import translated
 from ledger.halts import HaltRecord, halt_of, halt_row, new_id, not_in_force, require_person, taken
+from ledger.in_hand import InHandStore
 from ledger.origins import OriginStore
 from ledger.story import Run, Snapshot, TradeRow, TradeStory
 from ledger.workflow_faults import FaultStore
@@ -41,7 +42,7 @@ _PATIENCE_S = 10.0
 _DEADLOCKS = 3
 
 
-class Ledger(ClaimStore, FaultStore, OriginStore):
+class Ledger(ClaimStore, FaultStore, OriginStore, InHandStore):
     """The ledger of one database; see `ledger.port` for what each write promises."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:

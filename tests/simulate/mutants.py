@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from activities import orders as activity_orders
 from activities import settlement
 from domain import fees, residual
 from domain.evidence import OrderEvidence, OrderStatus, Redemption
@@ -93,6 +94,11 @@ def a_cancel_needs_no_second_look(patch: Patch) -> None:
 
     patch.setattr(Process, "evidence", look)
     patch.setattr(Process, "cancel", take_out)
+
+
+def a_list_outweighs_fills_in_hand(patch: Patch) -> None:
+    for module in (activity_orders, settlement):
+        patch.setattr(module, "held_against", lambda hand, ticket, evidence: evidence)
 
 
 def a_refused_copy_speaks_for_the_first(patch: Patch) -> None:
@@ -361,6 +367,7 @@ MUTANTS: tuple[Mutant, ...] = (
     the_hedge_is_as_planned_not_as_filled,
     attempt_numbers_start_over,
     bytes_depend_on_the_moment,
+    a_list_outweighs_fills_in_hand,
     a_repair_may_cost_anything,
     fees_are_forgotten_while_unsettled,
     what_stands_alone_is_left,

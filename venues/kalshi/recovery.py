@@ -16,6 +16,7 @@ from venues.kalshi.translate import fill_from_row, micros_of, name_of
 NOT_FOUND = "not_found"
 
 _CUTOFF_TTL = 3_600_000_000  # µs; the cut-off only ever moves forward, a day at a time or slower
+_FAR_AHEAD = 300_000_000  # µs; no clock of a venue leads ours by so much: such a time is a mistake
 _MARGIN = 86_400_000_000  # µs; how far ahead of the last known cut-off one counts as old already
 
 
@@ -75,10 +76,12 @@ class OrderFinder:
 
         Where the Date header proves the venue's clock to be ahead of ours, the lead is taken off: a fast clock there
         must not make a stale listing look fresh. Nothing is fresher than its answer: a time beyond that is a clock's
-        too, whoever's header did not show it."""
+        too, whoever's header did not show it. One of far beyond says nothing of the listing: 0, and nothing is absent.
+        """
         stamp, answer = await self._wire.get_answer("/exchange/user_data_timestamp", UserDataTimestamp)
         lead = max(0, answer.server_at - answer.answered_at) if answer.server_at else 0
-        return min(micros_of(stamp.as_of_time) - lead, answer.answered_at)
+        told = micros_of(stamp.as_of_time) - lead
+        return min(told, answer.answered_at) if told <= answer.answered_at + _FAR_AHEAD else 0
 
     async def _historical_orders(self, market: str, since: int) -> list[Order]:
         """Those of one market, or of all; none where nothing placed at `since` can have moved there."""

@@ -20,6 +20,7 @@ _MILLION = Decimal(1_000_000)
 _AVERAGE = Decimal("0.0001")
 _IMPOSSIBLE = tuple(Decimal(text) for text in ("-1", "1e30", "NaN", "0.1234567"))
 _LAGS_MS = (300, 3_000, 20_000, 45_000)
+_HIDDEN_MS = (3_000, 45_000, 600_000, 3_600_000)
 _WORDS = "maker address not allowed, please use the deposit wallet flow"
 
 _NOWHERE = frozenset({"no_order_and_none", "no_order_landed_and_none", "unknown_words", "unknown_words_always"})
@@ -36,10 +37,12 @@ _OPEN = {
 
 
 class Answers:
-    """Of one exchange."""
+    """Of one exchange. `told_of` says whether the user channel has brought a fill of an order, by our id."""
 
-    def __init__(self, venue: FakeVenue, weather: Weather) -> None:
+    def __init__(self, venue: FakeVenue, weather: Weather, told_of: Callable[[str], bool]) -> None:
         self._venue = venue
+        self._told_of = told_of
+        self._hidden: dict[str, int] = {}
         self._weather = weather
         self._refusing: set[tuple[str, Side]] = set()
         self._in_millionths: set[str] = set()
@@ -51,6 +54,7 @@ class Answers:
         self._refusing.clear()
         self._in_millionths.clear()
         self._not_seen.clear()
+        self._hidden.clear()
 
     # ------------------------------------------------------------------ orders
 
@@ -107,10 +111,13 @@ class Answers:
 
     # ------------------------------------------------------------------ lists
 
-    def listed(self, ticket: OrderTicket, seen: OrderEvidence) -> OrderEvidence:
-        """The evidence of one read, as it is told."""
+    def listed(self, ticket: OrderTicket, seen: OrderEvidence, *, by_name: bool) -> OrderEvidence:
+        """The evidence of one read, as it is told; `by_name` if the reader knew no id of the venue's."""
         if ticket.client_order_id in self._in_millionths and seen.filled:
             return _inflated(seen)
+        if by_name and self._is_hidden(ticket):
+            now = self._venue.clock()
+            return OrderEvidence(ticket.client_order_id, OrderStatus.ABSENT, fresh_at=now, at=now)
         kind = self._weather.drawn("listing")
         told = self._retold(kind, ticket, seen) if kind is not None else None
         if told is not None:
@@ -132,6 +139,18 @@ class Answers:
                 other = self._weather.rng.choice(others)
                 return other.as_listed(seen.fresh_at, seen.fresh_at, seen.at)
         return None
+
+    def _is_hidden(self, ticket: OrderTicket) -> bool:
+        """Whether the list lacks the order and is said to be of this moment. It begins at a look after the user channel
+        has told of a fill, or not at all, and goes on for a while."""
+        own, now = ticket.client_order_id, self._venue.clock()
+        if own not in self._hidden and ticket.purpose is not Purpose.MERGE and self._told_of(own):
+            lies = self._weather.drawn("freshness") is not None
+            self._hidden[own] = now + self._weather.rng.choice(_HIDDEN_MS) * 1000 if lies else 0
+        hidden = now < self._hidden.get(own, 0)
+        if hidden:
+            self._weather.strike("freshness:lies", ticket.market)
+        return hidden
 
     # ------------------------------------------------------------------ balances
 

@@ -50,6 +50,7 @@ WEIGHTS: dict[str, dict[str, int]] = {
         "zero_time": 1,
         "far_time": 1,
     },
+    "freshness": {"lies": 1},
     "book": {"impossible": 0, "other_market": 0, "crossed": 1},
     "payout": {"impossible": 0, "other_market": 0, "odd_time": 1},
     "balance": {"stale_shares": 2, "stale_cash": 1},
@@ -102,6 +103,8 @@ RECORD: dict[str, str] = {
     "listing:impossible": "counts that cannot be",
     "listing:zero_time": "a match time of 0",
     "listing:far_time": "a match time of the next century",
+    "freshness:lies": "a list that lags beside a statement of freshness that does not: an order is nowhere whose fills "
+    "the user channel has told",
     "book:impossible": "prices above a dollar, sizes below nothing",
     "book:other_market": "another market's book",
     "book:crossed": "a crossed snapshot while books are rebuilt",

@@ -28,12 +28,15 @@ class Payment:
     payouts: Mapping[Venue, Mapping[str, Decimal]]
 
 
+_LIES = 0.5  # of the few orders that nobody knows an id of when the user channel has told of a fill
+
+
 def rates(rng: Random) -> dict[str, float]:
     """Chances by group. Fills at several prices and messages that are lost are no storm: they always may happen."""
     always = {"match": rng.choice(_OFTEN), "message": rng.choice(_MESSAGES), "life": rng.choice(_MISTAKES)}
     if rng.random() < 0.2:
         return always
-    return always | {group: rng.choice(_SELDOM) for group in (*_OURS, *_THEIRS)}
+    return always | {group: rng.choice(_SELDOM) for group in (*_OURS, *_THEIRS)} | {"freshness": _LIES}
 
 
 def payment(rng: Random, venues: Sequence[Venue], names: Sequence[str]) -> Payment:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from domain.errors import SurefootError, Unavailable
-from domain.evidence import Fill
+from domain.evidence import Fill, FillStatus
 from domain.intent import Intent
 from domain.orders import OrderTicket, SubmitResult
 from domain.snapshot import OrderFacts
 from domain.trade import TradeRecord
 from ledger.memory import MemoryLedger
+from ledger.port import InHand
 from workers.simulate.weather import Weather
 
 
@@ -53,6 +54,12 @@ class StormyLedger(MemoryLedger):
         await self._answer(fate)
         return facts
 
+    async def in_hand(self, intent_id: str) -> InHand:
+        fate = self._reach("in_hand")
+        found = await super().in_hand(intent_id)
+        await self._answer(fate)
+        return found
+
     async def record_fills(self, fills: Iterable[Fill]) -> None:
         await super().record_fills(fills)  # inside record_trade's transaction
 
@@ -60,6 +67,11 @@ class StormyLedger(MemoryLedger):
         fate = self._reach("record_trade")
         await super().record_trade(run_id, intent, record)
         await self._answer(fate)
+
+    def told_of(self, client_order_id: str) -> bool:
+        """Whether a fill of the order, not void, is on record."""
+        fills = self._fills.values()
+        return any(one.client_order_id == client_order_id and one.status is not FillStatus.VOID for one in fills)
 
     def _reach(self, call: str) -> str | None:
         fate = self._weather.fault("ledger", call)

@@ -34,11 +34,13 @@ class Wire:
     """A `venues.port.VenueClient` in front of the model exchange. `down` while the venue cannot be reached, in
     `maintenance` while it refuses everything; `retired` are the reads that it has given up."""
 
-    def __init__(self, venue: FakeVenue, weather: Weather, rng: Random, sent: Sent) -> None:
+    def __init__(
+        self, venue: FakeVenue, weather: Weather, rng: Random, sent: Sent, told_of: Callable[[str], bool]
+    ) -> None:
         self.venue = venue
         self.down = self.maintenance = False
         self.retired: set[str] = set()
-        self.answers = Answers(venue, weather)
+        self.answers = Answers(venue, weather, told_of)
         self._weather = weather
         self._rng = rng
         self._sent = sent
@@ -91,7 +93,7 @@ class Wire:
     ) -> OrderEvidence:
         await self._travel("evidence")
         seen = await self.venue.evidence(ticket, order_id=order_id, sent_at=sent_at, grace_ms=grace_ms)
-        return self.answers.listed(ticket, seen)
+        return self.answers.listed(ticket, seen, by_name=order_id is None)
 
     async def quote(self, market: str) -> Quote:
         asked = self.venue.clock()

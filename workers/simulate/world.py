@@ -11,7 +11,7 @@ import asyncio
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -90,7 +90,8 @@ class World:
         self.ledger = StormyLedger(self.weather, self._begun)
         self.venues = {venue: self._venue(venue) for venue in scenario.specs}
         self.wires = {
-            venue: Wire(exchange, self.weather, self.rng, self._sent) for venue, exchange in self.venues.items()
+            venue: Wire(exchange, self.weather, self.rng, self._sent, self.ledger.told_of)
+            for venue, exchange in self.venues.items()
         }
         self._carrier = Carrier(self._activities(), self.weather, self.now, self._answered, self._failed)
         self.lives = [Life(plan, History(plan.intent, self)) for plan in scenario.plans]
@@ -238,25 +239,31 @@ class World:
         if void:
             self.voids[fill.venue, fill.trade_id] = fill.at + wait_ms * 1000
             self.weather.strike("venue:void", f"fill {fill.trade_id}")
-        self.loop.call_later(wait_ms / 1000, self._nudge, fill.client_order_id)
-        return wait_ms, FillStatus.VOID if void else FillStatus.FINAL
+        word = FillStatus.VOID if void else FillStatus.FINAL
+        self.loop.call_later(wait_ms / 1000, self._nudge, replace(fill, status=word))
+        return wait_ms, word
 
     def _filled(self, fill: Fill) -> None:
         if self._tracing:
             words = f"{fill.side} {fill.size} {fill.market} at {fill.price} {fill.status}"
             self.tell("venue", f"fill {fill.trade_id} {words}")
         if not fill.taker:
-            self._nudge(fill.client_order_id)
+            self._nudge(fill)
 
-    def _nudge(self, client_order_id: str) -> None:
-        """The user channel tells the trade that owns the order: now, late, twice or never."""
+    def _nudge(self, fill: Fill) -> None:
+        """The user channel tells the ledger, and the trade that owns the order: now, late, twice or never."""
         kind = self.weather.fault("message", "the user channel")
-        life = self._sent_by.get(client_order_id)
+        life = self._sent_by.get(fill.client_order_id)
         if life is None or kind == "lost":
             return
         for _ in range(2 if kind == "twice" else 1):
             late_s = self.rng.uniform(1, 20) if kind == "late" else self.rng.uniform(0.001, 0.05)
-            self.loop.call_later(late_s, life.history.add, Kind.NUDGE, None)
+            self.loop.call_later(late_s, self._told, life, fill)
+
+    def _told(self, life: Life, fill: Fill) -> None:
+        if not self.ledger.down:
+            at_once(self.ledger.record_fills([fill]))
+        life.history.add(Kind.NUDGE, None)
 
     def _cancels(self, venue: Venue, market: str, keep: Decimal) -> None:
         if self.venues[venue].cancel_resting(market, keep=keep):

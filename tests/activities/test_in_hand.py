@@ -1,0 +1,134 @@
+"""Lost answers, a list that lags, a statement of freshness that does not, and fills in the ledger from the user
+channel: nothing is absent, nothing is missed, and what rests is cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.settlement import SettlementActivities
+from domain.errors import Unavailable
+from domain.evidence import Fill, FillStatus, OrderEvidence, OrderStatus
+from domain.market import Venue
+from domain.orders import Guard, Purpose, SubmitResult, TimeInForce, Verdict
+from domain.requests import EvidenceRequest, Settlement, SettleRequest
+from domain.trade import OrderRecord, Outcome, TradeRecord, TradeState
+from tests.activities.ordering import PLANNED, Desk
+from tests.ledger.samples import RUN_ID, SECOND, A, D, ticket
+
+HOUR = 3600 * SECOND
+RESTING = replace(ticket(PLANNED, "A"), tif=TimeInForce.GTC)
+LOST = SubmitResult(Verdict.UNKNOWN, "timeout", "no answer in time")
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def absent(desk: Desk) -> None:
+    """The list lacks every order, and is said to be of this moment."""
+
+    async def lies(asked: object, **named: object) -> OrderEvidence:
+        return OrderEvidence(RESTING.client_order_id, OrderStatus.ABSENT, fresh_at=desk.now, at=desk.now)
+
+    desk.venue.evidence = lies  # type: ignore[method-assign, assignment]
+
+
+async def seen(desk: Desk) -> OrderEvidence:
+    request = EvidenceRequest(RESTING, None, desk.now - HOUR, 0)
+    found: OrderEvidence = await ActivityEnvironment().run(desk.activities.find_evidence, request)
+    return found
+
+
+async def opened(desk: Desk, *, told: bool = True) -> Fill:
+    """Sent with four shares there, so that four fill and six rest; the user channel tells the ledger."""
+    desk.venue.set_book(A, bids=[], asks=[("0.40", "4")])
+    sent = await desk.submit(RESTING, Guard(not_after=PLANNED.expires_at), PLANNED)
+    assert (sent.filled, sent.remaining) == (4, 6)
+    fill = (await desk.venue.account()).fills[0]
+    if told:
+        await desk.ledger.record_fills([fill])
+    return fill
+
+
+async def settle(desk: Desk, order: OrderRecord) -> Settlement:
+    activities = SettlementActivities({Venue.KALSHI: desk.venue}, desk.ledger, RUN_ID, lambda: desk.now)
+    zero = D(0)
+    record = TradeRecord(
+        PLANNED.id, TradeState.CLOSED, Outcome.MISSED, zero, zero, zero, zero, zero, (order,), (), (), 9, desk.now
+    )
+    answer: Settlement = await ActivityEnvironment().run(activities.settle_trade, SettleRequest(PLANNED, record))
+    return answer
+
+
+async def test_an_order_whose_fill_the_ledger_holds_is_not_absent_however_fresh_the_list_says_it_is(desk: Desk) -> None:
+    await opened(desk)
+    absent(desk)
+    assert (await seen(desk)).status is OrderStatus.UNSEEN
+
+
+async def test_without_a_fill_in_hand_and_with_a_void_one_absence_stands(desk: Desk) -> None:
+    fill = await opened(desk, told=False)
+    absent(desk)
+    assert (await seen(desk)).status is OrderStatus.ABSENT
+    await desk.ledger.record_fills([replace(fill, status=FillStatus.VOID)])
+    assert (await seen(desk)).status is OrderStatus.ABSENT
+
+
+async def test_a_ledger_that_cannot_be_asked_proves_no_absence(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(intent_id: str) -> None:
+        raise Unavailable("away", "ledger_unavailable")
+
+    await opened(desk)
+    absent(desk)
+    monkeypatch.setattr(desk.ledger, "in_hand", away)
+    assert (await seen(desk)).status is OrderStatus.UNSEEN
+
+
+async def test_a_dead_order_with_fewer_fills_than_the_ledger_holds_is_asked_for_again(desk: Desk) -> None:
+    fill = await opened(desk)
+    await desk.ledger.record_fills([replace(fill, trade_id="another", size=D(2))])
+    resting = (await desk.venue.account()).open_orders[0]
+    await desk.venue.cancel(A, resting.order_id)
+    with pytest.raises(ApplicationError, match="fills of 2 more"):
+        await seen(desk)
+
+
+def _unanswered(desk: Desk) -> OrderRecord:
+    return OrderRecord(RESTING, replace(LOST, at=desk.now), settled=True, filled=D(0))
+
+
+def _refused(desk: Desk) -> OrderRecord:
+    return OrderRecord(RESTING, SubmitResult(Verdict.REJECTED, "no", "no", at=desk.now), settled=True, filled=D(0))
+
+
+@pytest.mark.parametrize("order", [_unanswered, _refused])
+async def test_no_trade_closes_as_missed_while_the_ledger_holds_its_fills(
+    desk: Desk, order: Callable[[Desk], OrderRecord]
+) -> None:
+    await opened(desk)
+    absent(desk)
+    with pytest.raises(ApplicationError, match="waiting for its reads"):
+        await settle(desk, order(desk))
+
+
+async def test_no_trade_closes_while_the_ledger_holds_a_fill_of_an_order_it_has_forgotten(desk: Desk) -> None:
+    await opened(desk)
+    other = replace(RESTING, attempt=2, purpose=Purpose.HEDGE)
+    order = OrderRecord(other, SubmitResult(Verdict.REJECTED, "no", "no"), settled=True, filled=D(0))
+    with pytest.raises(ApplicationError, match="counts as refused"):
+        await settle(desk, order)
+
+
+async def test_the_same_trade_learns_of_its_fills_once_the_list_shows_them(desk: Desk) -> None:
+    await opened(desk)
+    resting = (await desk.venue.account()).open_orders[0]
+    await desk.venue.cancel(A, resting.order_id)
+    answer = await settle(desk, _unanswered(desk))
+    assert not answer.agrees
+    assert [one.filled for one in answer.evidence] == [4]
