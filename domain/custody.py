@@ -76,7 +76,8 @@ def compare_trades(
                 trade.id,
                 f"trade {trade.id} is {trade.state} in the ledger, and no workflow carries it: it was ended by hand, "
                 "or Temporal lost its history",
-                "see what it holds with `surefoot trade`, trade out of it at the venue, then `surefoot acknowledge`",
+                f"take it up again with `surefoot revive {trade.id} --reason …` (--all: every one that no workflow "
+                "carries); or trade out of it at the venue, then `surefoot acknowledge`",
                 trade.markets,
                 trade.id,
             )

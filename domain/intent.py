@@ -13,7 +13,7 @@ from typing import Any
 
 from domain.fees import FeeModel, FeeSchedule
 from domain.later import LATER, later
-from domain.market import PriceRange, Venue
+from domain.market import PriceRange, Venue, floored, raised
 from domain.money import plain
 from domain.orders import Side, TimeInForce
 
@@ -70,6 +70,17 @@ class IntentLeg:
         if self.fees.model is FeeModel.POLYMARKET and self.side is Side.BUY:
             fees = max(fees, self.fees.taker * price * self.size)
         return price * self.size + fees + self.fees.unit * _MOST_UNITS
+
+    def within(self, slack: Decimal) -> Decimal:
+        """The limit, worse by `slack` dollars at most, on the market's grid."""
+        if self.bands:
+            buying = self.side is Side.BUY
+            price = floored(self.bands, self.limit + slack) if buying else raised(self.bands, self.limit - slack)
+            return self.limit if price is None else price
+        slack -= slack % self.tick
+        if self.side is Side.BUY:
+            return min(self.limit + slack, 1 - self.tick)
+        return max(self.limit - slack, self.tick)
 
 
 class Way(StrEnum):

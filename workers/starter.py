@@ -39,7 +39,7 @@ _RPC_TIMEOUT = timedelta(seconds=2)
 _RETRY_S = 0.05
 _LOOK_S = 0.2
 _ASK_TEMPORAL_S = 5.0  # a trade that its own ledger rows never end may have been ended by hand
-_PAIR = "pair"
+PAIR = "pair"
 
 
 class StartedTrades(Protocol):
@@ -147,7 +147,7 @@ class TradeStarter:
                     request_eager_start=True,
                     task_timeout=self._task_timeout,
                     rpc_timeout=_RPC_TIMEOUT,
-                    memo={_PAIR: intent.pair},
+                    memo={PAIR: intent.pair},
                     search_attributes=search_attributes(intent),
                     static_summary=f"{plain(intent.size)} × {intent.pair} for ${plain(intent.edge)}",
                 )
@@ -229,4 +229,4 @@ def search_attributes(intent: Intent) -> TypedSearchAttributes:
 
 
 async def _pair_of(execution: WorkflowExecution) -> str:
-    return str((await execution.memo()).get(_PAIR, ""))
+    return str((await execution.memo()).get(PAIR, ""))

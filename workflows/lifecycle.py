@@ -16,7 +16,6 @@ from typing import cast
 
 from domain.evidence import OrderEvidence
 from domain.intent import Intent, IntentLeg
-from domain.market import floored, raised
 from domain.money import plain, whole_lots
 from domain.naming import shown
 from domain.operator import Action, OperatorCommand
@@ -24,7 +23,7 @@ from domain.orders import SETS, Guard, OrderTicket, Purpose, Side, SubmitResult,
 from domain.overfill import hedgeable
 from domain.residual import alone, hedged
 from domain.trade import DONE_TRADING, Entry, Outcome, Step, TradeRecord, TradeState
-from workflows import adoption, beyond
+from workflows import adoption, beyond, revival
 from workflows.commands import Commands
 from workflows.desk import Desk
 from workflows.orders import GTD_MARGIN_US, MOST_COPIES, Order, OrderBook, Sender
@@ -99,6 +98,8 @@ class Trade:
         missing after that is a question for the repairs."""
         self.memory.edition = self.desk.edition()  # the run's own: what came before it is in the memory alone
         self.commands.obey_pending()
+        if self.memory.revived:
+            await revival.confirm(self)
         for order in self.orders.orders:
             if not order.settled:
                 self.in_doubt(order)
@@ -120,7 +121,7 @@ class Trade:
             filled = whole_lots(min(self.shares(earlier) for earlier in self.intent.legs[:n]), leg.lot)
             if filled < max(leg.min_size, leg.lot) or self.commands.mode is not None:
                 return None
-            limit = leg.limit if leg.tif is TimeInForce.GTC else _within(leg, policy.leg_b_slack)
+            limit = leg.limit if leg.tif is TimeInForce.GTC else leg.within(policy.leg_b_slack)
             filled = self._reserved_for(leg, limit, filled)
             if filled < max(leg.min_size, leg.lot):
                 return None  # what may be hedged now is less than the venue takes: a question of value too
@@ -390,15 +391,3 @@ class Trade:
         self.orders.orders.append(order)
         self.orders.drop_refused()
         return order
-
-
-def _within(leg: IntentLeg, slack: Decimal) -> Decimal:
-    """The leg's limit, worse by what the policy allows at most, on the market's grid."""
-    if leg.bands:
-        buying = leg.side is Side.BUY
-        price = floored(leg.bands, leg.limit + slack) if buying else raised(leg.bands, leg.limit - slack)
-        return leg.limit if price is None else price
-    slack -= slack % leg.tick
-    if leg.side is Side.BUY:
-        return min(leg.limit + slack, 1 - leg.tick)
-    return max(leg.limit - slack, leg.tick)

@@ -146,6 +146,7 @@ class TradeMemory:
     merging: bool = True
     fault: Fault | None = None
     faults: int = 0
+    revived: bool = False  # made from the ledger: every count is asked for before anything is sent
 
     def tell(self, text: str, at: int) -> None:
         """Add a line to the story. It keeps its beginning and its latest lines."""

@@ -29,6 +29,7 @@ from workers.cli import (
     reconcile,
     recordings,
     report,
+    revive,
     settings,
     simulate,
     stack,
@@ -70,15 +71,15 @@ def root(
 
 
 for module in (
-    stack, demo, exchange, offline, recordings, trades, operate, reconcile, halts, match, claims, capital, report,
-    doctor, settings, simulate, versions, strategies, why, dlq, alerts,
+    stack, demo, exchange, offline, recordings, trades, operate, revive, reconcile, halts, match, claims, capital,
+    report, doctor, settings, simulate, versions, strategies, why, dlq, alerts,
 ):  # fmt: skip
     module.register(app)
 
 _PANELS = {
     "Run": ("up", "down", "status", "doctor", "config", "strategies", "demo", "versions"),
     "Look": ("why", "trades", "trade", "report", "capital", "alerts", "alert"),
-    "Trades, by a person": ("unwind", "hold", "retry", "accept", "adopt", "flat"),
+    "Trades, by a person": ("unwind", "hold", "retry", "accept", "adopt", "flat", "revive"),
     "Halts and agreement with the venues": ("halt", "resume", "halts", "reconcile", "acknowledge", "transfer"),
     "Dead letters": ("dlq",),
     "Claims on two venues": ("match", "claims"),

@@ -135,18 +135,18 @@ async def _ask(
     stack: Stack, action: Action, trade: str, command: OperatorCommand
 ) -> tuple[str, Told, list[WorkflowFault]]:
     """The trade's id, what it answers, and what is known to be wrong with it where it did not answer itself."""
-    from temporalio.service import RPCError, RPCStatusCode  # noqa: PLC0415 - as in `_connected`
+    from temporalio.service import RPCError, RPCStatusCode  # noqa: PLC0415 - as in `connected`
 
     trade_id = trade if _FULL_ID.fullmatch(trade) else await full_id(stack, trade)
     command = as_sealed(load_seal_keys(stack), trade_id, action, command)
-    client = await _connected(stack)
+    client = await connected(stack)
     try:
         told = await tell(client.get_workflow_handle(trade_id), action, command)
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise Denied(
-                f"trade {trade_id} is not running: it ended, or never was ({error.message}); "
-                f"see `surefoot trade {trade_id}`",
+                f"trade {trade_id} is not running: it ended, or never was ({error.message}); see `surefoot trade "
+                f"{trade_id}`. If it is open there, its workflow is gone: `surefoot revive {trade_id} --reason …`",
                 "not_running",
             ) from None
         raise Unavailable(
@@ -174,11 +174,11 @@ async def tell(handle: WorkflowHandle[Any, Any], action: Action, command: Operat
     Raises `Denied` (`refused`) with the validator's words, and the SDK's `RPCError` for a workflow that is not running,
     or for a server that takes not even a signal.
     """
-    from temporalio.client import (  # noqa: PLC0415 - as in `_connected`
+    from temporalio.client import (  # noqa: PLC0415 - as in `connected`
         WorkflowUpdateFailedError,
         WorkflowUpdateRPCTimeoutOrCancelledError,
     )
-    from temporalio.service import RPCError, RPCStatusCode  # noqa: PLC0415 - as in `_connected`
+    from temporalio.service import RPCError, RPCStatusCode  # noqa: PLC0415 - as in `connected`
 
     stored = "the command is stored and will be obeyed as soon as a worker is up"
     if action is Action.FORCE_FLAT:
@@ -208,7 +208,7 @@ async def tell(handle: WorkflowHandle[Any, Any], action: Action, command: Operat
 
 async def _task_fails(handle: WorkflowHandle[Any, Any]) -> bool:
     """Whether its workflow task was tried before and is pending again. False where Temporal does not say in time."""
-    from temporalio.service import RPCError  # noqa: PLC0415 - as in `_connected`
+    from temporalio.service import RPCError  # noqa: PLC0415 - as in `connected`
 
     try:
         async with asyncio.timeout(UPDATE_SECONDS):
@@ -236,7 +236,7 @@ async def _keep(stack: Stack, trade_id: str, action: Action, command: OperatorCo
         say(f"the ledger has it once the trade takes it: {away.message}")
 
 
-async def _connected(stack: Stack) -> Client:
+async def connected(stack: Stack) -> Client:
     # The SDK's native library is loaded by the few commands that need it.
     from temporalio.client import Client  # noqa: PLC0415
     from temporalio.contrib.pydantic import pydantic_data_converter  # noqa: PLC0415
