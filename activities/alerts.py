@@ -41,7 +41,7 @@ class Alerts:
     async def tell(self, alert: str, text: str, do: str, **ids: str) -> None:
         """The same for what has no kind of its own: its name and `ids` are the subject. Never raises."""
         kind = AlertKind(alert) if alert in set(AlertKind) else AlertKind.OTHER
-        subject = " ".join(ids.values() if kind is not AlertKind.OTHER else (alert, *ids.values()))
+        subject = " ".join(ids.values() if kind is not AlertKind.OTHER else (alert, *ids.values())) or alert
         self._raise(alert, Trouble(kind, subject, text, do, ids.get("trade", "")))
 
     def _raise(self, name: str, trouble: Trouble) -> None:

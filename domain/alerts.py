@@ -5,9 +5,9 @@ A `Trouble` is what is wrong now; whoever sees it says so again and again. An `A
     trouble stands for `after` ──▶ raised, once ──▶ trouble is away for `clear` ──▶ resolved, once
 
 A trouble that comes and goes within `clear` is one trouble, so what flaps is one alert; before it is raised, one that
-was away for half of `after` begins anew. Some are told rather than seen
-(an unsealed command, more shares than were ordered): nothing shows their end, so their alert lasts for `life` after the
-last of them. Refusals of a venue are counted before they are a trouble: a burst is one.
+was away for half of `after` begins anew. Some are told rather than seen (a command without a seal, more shares than
+were ordered): nothing shows their end, so their alert lasts for `life` after the last of them. Refusals of a venue are
+counted before they are a trouble: a burst is one.
 
 Pure: times are microseconds and come with what is said, so a recorded night replays to the same alerts.
 """
@@ -47,7 +47,7 @@ class AlertKind(StrEnum):
     RECONCILIATION = "reconciliation"
     ORPHAN = "orphan"
     OVERFILL = "overfill"
-    UNSEALED = "unsealed_command"
+    STRANGER = "stranger"
     CLAIM = "claim_suspended"
     TEST = "test"
     OTHER = "other"
@@ -78,7 +78,7 @@ MANNERS: Mapping[AlertKind, Manner] = {
     AlertKind.RECONCILIATION: Manner(Severity.CRITICAL, clear=0),
     AlertKind.ORPHAN: Manner(Severity.CRITICAL, clear=0),
     AlertKind.OVERFILL: Manner(Severity.CRITICAL, life=_TOLD),
-    AlertKind.UNSEALED: Manner(Severity.CRITICAL, life=_TOLD),
+    AlertKind.STRANGER: Manner(Severity.CRITICAL, life=_TOLD),
     AlertKind.CLAIM: Manner(Severity.WARNING, life=_TOLD),
     AlertKind.TEST: Manner(Severity.NOTICE, life=0),
     AlertKind.OTHER: Manner(Severity.WARNING, life=_TOLD),

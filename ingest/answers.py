@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from domain.market import Venue
 from ingest.feed import Feed
-from ingest.gates import explain, shut_gate
+from ingest.gates import explain, shut_gates
 from ingest.guard import Guard
 from ingest.readiness import Phase, Readiness, market_phase
 from ingest.watched import Event, Watch
-from ingest.why import ONLY_WITH_AN_EDGE, MarketState, Reason
+from ingest.why import LASTING, ONLY_WITH_AN_EDGE, MarketState, Reason
 
 
 def reason_of(
@@ -25,13 +25,12 @@ def reason_of(
     event = Event(strategy.markets[0].venue, now, now)
     size = quote.size if quote is not None else strategy.min_size
     moment = watch.moment(event, size, guard, readiness, against, busy=busy)
-    gate = shut_gate(moment, watch.bounds)
-    if quote is None and gate in ONLY_WITH_AN_EDGE:
-        gate = None
-    detail = explain(gate, moment, watch.bounds) if gate is not None else ""
+    asked = [gate for gate in shut_gates(moment, watch.bounds) if quote is not None or gate not in ONLY_WITH_AN_EDGE]
+    asked.sort(key=lambda gate: LASTING.index(gate) if gate in LASTING else len(LASTING))
+    gates = tuple((gate, explain(gate, moment, watch.bounds)) for gate in asked)
     edge = quote.edge if quote is not None else None
     states = _states(watch, feeds, readiness, now)
-    return Reason(strategy.name, strategy.pair, gate, detail, cost, strategy.ceiling, edge, states)
+    return Reason(strategy.name, strategy.pair, gates, cost, strategy.ceiling, edge, states)
 
 
 def _cost(watch: Watch) -> int | None:

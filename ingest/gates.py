@@ -34,7 +34,7 @@ millisecond, and failed in every false edge of a recorder that polled one side a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -129,45 +129,56 @@ class Halts:
 
 def shut_gate(moment: Moment, bounds: Bounds) -> Gate | None:
     """The first gate that is shut, in the order above, or None when trading is on."""
+    return next(shut_gates(moment, bounds), None)
+
+
+def shut_gates(moment: Moment, bounds: Bounds) -> Iterator[Gate]:
+    """Every gate that is shut, in the order above. Of books that are not there nothing more is asked."""
     books = moment.books
     if not (moment.feed_up and all(book.ready for book in books)):
-        return Gate.NOT_READY
+        yield Gate.NOT_READY
+    else:
+        yield from _doubts(moment, bounds)
+    if moment.against:
+        yield Gate.FEATURES
+    if moment.size < moment.min_size:
+        yield Gate.SHALLOW
+    if moment.unheard:
+        yield Gate.USERS
+    if moment.halt:
+        yield Gate.HALTED
+    if moment.paused:
+        yield Gate.PAUSED
+    if moment.busy:
+        yield Gate.BUSY
+    if moment.open_trades >= bounds.most_open:
+        yield Gate.OPEN_TRADE
+
+
+def _doubts(moment: Moment, bounds: Bounds) -> Iterator[Gate]:
+    """Those that speak of the books and of the frame."""
+    books = moment.books
     if any(book.crossed() for book in books):
-        return Gate.CROSSED
+        yield Gate.CROSSED
     if any(book.gapped or book.unsettled for book in books):
-        return Gate.GAPPED
+        yield Gate.GAPPED
     if any(moment.received_at - book.believed_at < bounds.settle for book in books):
-        return Gate.WARMING
+        yield Gate.WARMING
     if _broken_mirror(moment, bounds) is not None:
-        return Gate.MIRRORED
+        yield Gate.MIRRORED
     if moment.refused is not None:
-        return moment.refused.gate
+        yield moment.refused.gate
     if _too_old(moment, bounds) is not None:
-        return Gate.STALE
+        yield Gate.STALE
     oldest, newest = _ages(books)
     if newest - oldest > bounds.skew:
-        return Gate.SKEWED
+        yield Gate.SKEWED
     if moment.received_at - moment.at > bounds.lags[moment.venue]:
-        return Gate.LAGGED
-    if moment.against:
-        return Gate.FEATURES
-    if moment.size < moment.min_size:
-        return Gate.SHALLOW
-    if moment.unheard:
-        return Gate.USERS
-    if moment.halt:
-        return Gate.HALTED
-    if moment.paused:
-        return Gate.PAUSED
-    if moment.busy:
-        return Gate.BUSY
-    if moment.open_trades >= bounds.most_open:
-        return Gate.OPEN_TRADE
-    return None
+        yield Gate.LAGGED
 
 
 def explain(gate: Gate, moment: Moment, bounds: Bounds) -> str:
-    """What was seen and what the limit is, for people. `gate` is what `shut_gate` said of the same moment."""
+    """What was seen and what the limit is, for people. `gate` is one that `shut_gates` said of the same moment."""
     books = moment.books
     match gate:
         case Gate.NOT_READY:

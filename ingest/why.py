@@ -1,13 +1,15 @@
 """Why nothing is traded: what `Engine.reasons` finds, in words and as plain data.
 
-An answer is of one strategy and one trade it looks for. The first of these that holds is the reason:
+An answer is of one strategy and one trade it looks for: every reason that would stop that trade now, the most serious
+first, whatever the market does meanwhile.
 
-| reason             | means                                                                     |
-|--------------------|---------------------------------------------------------------------------|
-| a gate             | it would be shut whatever the prices were: see `ingest.gates`             |
-| a side is empty    | a leg cannot be had at all                                                |
-| no edge            | what the legs cost is not below what they pay, after fees and the margin  |
-| nothing            | it trades at the next change of one of its books                          |
+| reason                             | means                                                                     |
+|------------------------------------|---------------------------------------------------------------------------|
+| a gate of `LASTING`                | somebody or something stopped it, and it stays so however prices move     |
+| any other gate                     | the books are not to be believed, or not now: see `ingest.gates`          |
+| a side is empty                    | a leg cannot be had at all                                                |
+| no edge                            | what the legs cost is not below what they pay, after fees and the margin  |
+| nothing                            | it trades at the next change of one of its books                          |
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from ingest.readiness import Change, Condition, Phase
 ONLY_WITH_AN_EDGE = frozenset({Gate.STALE, Gate.SKEWED, Gate.LAGGED, Gate.SHALLOW})
 """Gates that speak of the deciding event and of what it offers: without an edge there is no such event."""
 
+LASTING = (Gate.HALTED, Gate.PAUSED, Gate.USERS, Gate.BUSY, Gate.OPEN_TRADE, Gate.NOT_READY)
+"""Gates that speak of no event and no price, the most serious first. They come before all others: a market that falls
+silent must not hide a halt."""
 
 _NOTHING = "nothing: it trades at the next change of one of its books"
 
@@ -41,22 +46,41 @@ class MarketState:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`cost` of one share of every leg at the best prices and `payoff`, in micros, the latter None where the strategy
-    decides without them; `edge` in picos, None where there is none after fees."""
+    """`gates` that are shut, each with what was seen, the most serious first. `cost` of one share of every leg at the
+    best prices and `payoff`, in micros, the latter None where the strategy decides without them; `edge` in picos, None
+    where there is none after fees."""
 
     strategy: str
     pair: str
-    gate: Gate | None
-    detail: str
+    gates: tuple[tuple[Gate, str], ...]
     cost: int | None
     payoff: int | None
     edge: int | None
     markets: tuple[MarketState, ...]
 
     @property
+    def gate(self) -> Gate | None:
+        """The most serious one."""
+        return self.gates[0][0] if self.gates else None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """In words, the most serious first; never none."""
+        shut = tuple(f"{gate}: {detail}" for gate, detail in self.gates)
+        price = self._price
+        return shut if self.gate and (price == _NOTHING or not self._priced) else (*shut, price)
+
+    @property
+    def _priced(self) -> bool:
+        """Whether there are books that a price can be read off."""
+        return all(gate is not Gate.NOT_READY for gate, _ in self.gates)
+
+    @property
     def words(self) -> str:
-        if self.gate is not None:
-            return f"{self.gate}: {self.detail}"
+        return "; ".join(self.reasons)
+
+    @property
+    def _price(self) -> str:
         if self.cost is None:
             return "a side that it needs is empty"
         if self.payoff is None:
@@ -107,6 +131,8 @@ def _plain_reason(reason: Reason) -> dict[str, Any]:
         "pair": reason.pair,
         "why": reason.words,
         "gate": reason.gate,
+        "gates": [{"gate": gate, "detail": detail} for gate, detail in reason.gates],
+        "reasons": list(reason.reasons),
         "cost": _dollars(reason.cost),
         "payoff": _dollars(reason.payoff),
         "edge": None if reason.edge is None else str(from_picos(reason.edge)),

@@ -30,9 +30,9 @@ async def test_what_has_no_kind_of_its_own_is_kept_by_its_name() -> None:
     alerts = Alerts(box)
     await alerts.tell("transfer", "booked", "look", venue="kalshi")
     await alerts.tell("claim_suspended", "its texts changed", "read them", claim="c-1")
-    await alerts.tell("unsealed_command", "a command came without its seal", "look", trade="i-1")
+    await alerts.tell("stranger", "a command came without its seal", "look")
     assert [(each.kind, each.subject, each.trade) for each in box.troubles.values()] == [
         (AlertKind.OTHER, "transfer kalshi", ""),
         (AlertKind.CLAIM, "c-1", ""),
-        (AlertKind.UNSEALED, "i-1", "i-1"),
+        (AlertKind.STRANGER, "stranger", ""),
     ]

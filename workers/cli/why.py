@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
+from domain.decisions import Gate
 from domain.errors import BadInput, Unavailable
 from ingest.rerun import until
 from ingest.session_blocks import SUFFIX
@@ -24,6 +25,8 @@ from workers.cli.options import JsonFlag, options, out, print_json, say
 
 _PATIENCE_S = 5.0
 _MOST = 40
+_READ = {"halts": "halts are read", "positions": "positions are compared"}
+"""Conditions whose bare names would say something else than that they hold."""
 _STYLE = {"running": "green", "degraded": "red", "starting": "yellow", "warming": "yellow", "stopping": "yellow"}
 
 
@@ -139,19 +142,22 @@ def _show(answer: dict[str, Any], *, whole: bool) -> None:
             condition["pauses"], f" (pauses {condition['pauses']})"
         )
         out.print(f"  [red]✗[/red] {condition['name']}: {escape(condition['why'])}{since}{pauses}", highlight=False)
+    told = answer["strategies"]
+    halts = dict.fromkeys(gate["detail"] for one in told for gate in one["gates"] if gate["gate"] == Gate.HALTED)
+    for halt in halts:
+        out.print(f"  [red]✗[/red] halted: {escape(halt)}", highlight=False)
     if not broken:
-        names = ", ".join(condition["name"] for condition in answer["conditions"])
-        out.print(f"  [green]✓[/green] {names or 'nothing was said of any condition'}", highlight=False)
+        names = [_READ.get(condition["name"], condition["name"]) for condition in answer["conditions"]]
+        out.print(f"  [green]✓[/green] {', '.join(names) or 'nothing was said of any condition'}", highlight=False)
     for fault in answer.get("faults") or ():
         shut = ", ".join(fault["markets"])
         out.print(
             f"  [red]✗[/red] trade {fault['intent_id']}: {escape(fault['words'])}; nothing opens on {escape(shut)}",
             highlight=False,
         )
-    told = answer["strategies"]
     table = Table(Column("strategy"), Column("pair"), Column("why nothing is traded"), box=None, pad_edge=False)
     for one in told if whole else told[:_MOST]:
-        table.add_row(one["strategy"], one["pair"], escape(one["why"]))
+        table.add_row(one["strategy"], one["pair"], escape("\n".join(one["reasons"])))
     out.print(table)
     if not whole and len(told) > _MOST:
         say(f"{len(told) - _MOST} more; `surefoot why MARKET` or --json shows them")
