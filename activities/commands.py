@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from activities.authority import Anybody, Authority
+from activities.authority import Authority
 from activities.heartbeat import pulsed
 from domain.requests import CheckRequest
 
 
 class CommandActivities:
-    """Without an `authority` every word counts: for tests, where nobody else speaks."""
+    """`authority` says whose word counts."""
 
-    def __init__(self, authority: Authority | None = None) -> None:
-        self._authority = authority if authority is not None else Anybody()
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
 
     @activity.defn(name="check_command")
     @pulsed

@@ -26,7 +26,7 @@ from structlog.contextvars import bound_contextvars
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.authority import Anybody, Authority, refusal_of
+from activities.authority import Authority, refusal_of
 from activities.heartbeat import heartbeats, pulsed
 from activities.in_hand import held_against
 from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError, Unavailable
@@ -73,14 +73,14 @@ class OrderActivities:
         clock: Callable[[], int],
         observe: Observe = lambda ticket, result, opening, sent: None,
         *,
+        authority: Authority,
         answered: Answered = lambda request, evidence, at: None,
         permits: Permits | None = None,
         busy: Callable[[], str] = lambda: "",
-        authority: Authority | None = None,
         flagged: Flagged = lambda: (),
     ) -> None:
-        """`busy` says what is under way already, as a trade is opened; empty while there is room for it. Without an
-        `authority` everybody may send: for simulations, where nobody else can ask."""
+        """`authority` says who may send; `busy` what is under way already, as a trade is opened: empty while there is
+        room for it."""
         self._venues = venues
         self._ledger = ledger
         self._run_id = run_id
@@ -89,7 +89,7 @@ class OrderActivities:
         self._answered = answered
         self._permits = permits
         self._busy = busy
-        self._authority = authority if authority is not None else Anybody()
+        self._authority = authority
         self._flagged = flagged
         self._cash: dict[Venue, tuple[int, Decimal, dict[str, Decimal]]] = {}
 

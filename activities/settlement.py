@@ -11,7 +11,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 from temporalio import activity
 
-from activities.authority import Anybody, Authority
+from activities.authority import Authority
 from activities.heartbeat import pulsed
 from activities.in_hand import AGAINST_FILLS, fills_of, held_against
 from activities.orders import retryable
@@ -44,15 +44,15 @@ class SettlementActivities:
         clock: Callable[[], int],
         rested: Rested = lambda record, unhedged: None,
         *,
-        authority: Authority | None = None,
+        authority: Authority,
     ) -> None:
-        """Without an `authority` everybody may write: for simulations, where nobody else can ask."""
+        """`authority` says who may write."""
         self._venues = venues
         self._ledger = ledger
         self._run_id = run_id
         self._clock = clock
         self._rested = rested
-        self._authority = authority if authority is not None else Anybody()
+        self._authority = authority
 
     @activity.defn(name="settle_trade")
     @pulsed

@@ -15,7 +15,7 @@ def trade_activities(
     orders: OrderActivities,
     settlement: SettlementActivities,
     positions: PositionActivities,
-    commands: CommandActivities | None = None,
+    commands: CommandActivities,
 ) -> list[Callable[..., Any]]:
     return [
         orders.submit_order,
@@ -27,5 +27,5 @@ def trade_activities(
         positions.read_resolution,
         positions.look_up_order,
         positions.read_position,
-        (commands or CommandActivities()).check_command,
+        commands.check_command,
     ]

@@ -167,8 +167,9 @@ def make_worker(
         permits=permits,
         busy=busy,
         flagged=HaltFlag(stack.state_dir).standing,
+        authority=authority,
     )
-    settlement = SettlementActivities(venues, ledger, stack.run_id, wall_clock_us, measures.rested)
+    settlement = SettlementActivities(venues, ledger, stack.run_id, wall_clock_us, measures.rested, authority=authority)
     positions = PositionActivities(venues, ledger)
     limits = stack.settings.worker
     return Worker(

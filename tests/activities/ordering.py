@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from temporalio.testing import ActivityEnvironment
 
+from activities.authority import Anybody
 from activities.orders import OrderActivities
 from domain.intent import Intent
 from domain.market import MarketSpec, Venue
@@ -33,7 +34,13 @@ class Desk:
         self.ledger = MemoryLedger()
         self.observed: list[tuple[str, Verdict, bool, int]] = []
         self.activities = OrderActivities(
-            {Venue.KALSHI: self.venue}, self.ledger, RUN_ID, lambda: self.now, self._observe, busy=lambda: self.busy
+            {Venue.KALSHI: self.venue},
+            self.ledger,
+            RUN_ID,
+            lambda: self.now,
+            self._observe,
+            busy=lambda: self.busy,
+            authority=Anybody(),
         )
 
     def _observe(self, sent: OrderTicket, result: SubmitResult, opening: Intent | None, at: int) -> None:

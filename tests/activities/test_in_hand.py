@@ -10,6 +10,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.authority import Anybody
 from activities.settlement import SettlementActivities
 from domain.errors import Unavailable
 from domain.evidence import Fill, FillStatus, OrderEvidence, OrderStatus
@@ -57,7 +58,9 @@ async def opened(desk: Desk, *, told: bool = True) -> Fill:
 
 
 async def settle(desk: Desk, order: OrderRecord) -> Settlement:
-    activities = SettlementActivities({Venue.KALSHI: desk.venue}, desk.ledger, RUN_ID, lambda: desk.now)
+    activities = SettlementActivities(
+        {Venue.KALSHI: desk.venue}, desk.ledger, RUN_ID, lambda: desk.now, authority=Anybody()
+    )
     zero = D(0)
     record = TradeRecord(
         PLANNED.id, TradeState.CLOSED, Outcome.MISSED, zero, zero, zero, zero, zero, (order,), (), (), 9, desk.now

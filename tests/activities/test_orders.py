@@ -10,6 +10,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.authority import Anybody
 from activities.orders import OrderActivities
 from domain.evidence import OrderEvidence, OrderStatus
 from domain.intent import Intent
@@ -204,6 +205,7 @@ async def test_every_word_of_the_venue_on_an_order_is_observed_with_the_time_it_
         RUN_ID,
         lambda: desk.now,
         answered=lambda request, evidence, at: heard.append((request.ticket.leg, evidence, at)),
+        authority=Anybody(),
     )
     await ActivityEnvironment().run(desk.activities.find_evidence, EvidenceRequest(HEDGE, None, START, 0))
     ((leg, evidence, at),) = heard
@@ -236,7 +238,7 @@ async def test_an_allowance_missing_on_the_second_leg_keeps_the_first_from_being
         return [Obstacle("no_allowance", f"{of.legs[1].market} may not be moved; approve it")]
 
     desk.activities = OrderActivities(
-        {Venue.KALSHI: desk.venue}, desk.ledger, RUN_ID, lambda: desk.now, permits=missing
+        {Venue.KALSHI: desk.venue}, desk.ledger, RUN_ID, lambda: desk.now, permits=missing, authority=Anybody()
     )
     result = await desk.open()
     assert (result.verdict, result.code) == (Verdict.DENIED, "no_allowance")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+from activities.authority import Anybody
 from activities.orders import OrderActivities
 from domain.errors import BadInput, Denied, Halted, Unavailable
 from domain.halt import Halt, Rule, Scope
@@ -43,7 +44,9 @@ class _Away(MemoryLedger):
 @pytest.mark.parametrize("failure", [Unavailable("Postgres is gone", "ledger_unavailable"), BadInput("no such table")])
 async def test_without_a_ledger_leg_a_is_denied_and_leg_b_goes_out_all_the_same(failure: Exception) -> None:
     desk = Desk()
-    desk.activities = OrderActivities({Venue.KALSHI: desk.venue}, _Away(failure), RUN_ID, lambda: desk.now)
+    desk.activities = OrderActivities(
+        {Venue.KALSHI: desk.venue}, _Away(failure), RUN_ID, lambda: desk.now, authority=Anybody()
+    )
     refused = await desk.open()
     assert (refused.verdict, refused.sent) == (Verdict.DENIED, False)
     assert str(failure) in refused.detail
@@ -109,7 +112,9 @@ class _Refusing(MemoryLedger):
 )
 async def test_what_the_ledger_refuses_to_open_is_denied_in_its_words(refusal: Exception, code: str) -> None:
     desk = Desk()
-    desk.activities = OrderActivities({Venue.KALSHI: desk.venue}, _Refusing(refusal), RUN_ID, lambda: desk.now)
+    desk.activities = OrderActivities(
+        {Venue.KALSHI: desk.venue}, _Refusing(refusal), RUN_ID, lambda: desk.now, authority=Anybody()
+    )
     result = await desk.open()
     assert (result.verdict, result.code, result.detail) == (Verdict.DENIED, code, str(refusal))
     assert not desk.venue.arrivals
@@ -170,7 +175,12 @@ async def test_a_body_the_wire_cannot_carry_is_denied(desk: Desk) -> None:
 async def test_a_halt_of_the_flag_denies_an_opening_and_lets_a_hedge_pass(desk: Desk) -> None:
     flagged = [Halt("flag-1", Scope.VENUE, "kalshi", Rule.OPERATOR, "Ada", "storm", 0)]
     desk.activities = OrderActivities(
-        {Venue.KALSHI: desk.venue}, desk.ledger, RUN_ID, lambda: desk.now, flagged=lambda: tuple(flagged)
+        {Venue.KALSHI: desk.venue},
+        desk.ledger,
+        RUN_ID,
+        lambda: desk.now,
+        flagged=lambda: tuple(flagged),
+        authority=Anybody(),
     )
     refused = await desk.open()
     assert (refused.verdict, refused.code, refused.sent) == (Verdict.DENIED, "halted", False)

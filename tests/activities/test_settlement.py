@@ -9,6 +9,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.authority import Anybody
 from activities.settlement import SettlementActivities, _agree
 from domain.evidence import FillStatus, OrderEvidence, OrderStatus
 from domain.market import MarketSpec, Venue
@@ -34,7 +35,7 @@ class Desk:
         self.ledger = MemoryLedger()
         self.closed: list[tuple[TradeRecord, str]] = []
         self.activities = SettlementActivities(
-            {Venue.KALSHI: self.venue}, self.ledger, RUN_ID, lambda: self.now, self._closed
+            {Venue.KALSHI: self.venue}, self.ledger, RUN_ID, lambda: self.now, self._closed, authority=Anybody()
         )
 
     def _closed(self, record: TradeRecord, unhedged: object) -> None:

@@ -13,6 +13,8 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from activities.authority import Anybody
+from activities.commands import CommandActivities
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
@@ -79,14 +81,16 @@ class Floor:
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
         venues = {Venue.KALSHI: self.venue}
-        orders = OrderActivities(venues, self.ledger, RUN_ID, now_us, busy=self.load.busy)
-        settlement = SettlementActivities(venues, self.ledger, RUN_ID, now_us)
+        orders = OrderActivities(venues, self.ledger, RUN_ID, now_us, busy=self.load.busy, authority=Anybody())
+        settlement = SettlementActivities(venues, self.ledger, RUN_ID, now_us, authority=Anybody())
         watching = asyncio.create_task(self.load.run())
         async with Worker(
             self.client,
             task_queue=names.TRADE_QUEUE,
             workflows=[TradeWorkflow],
-            activities=trade_activities(orders, settlement, PositionActivities(venues, self.ledger)),
+            activities=trade_activities(
+                orders, settlement, PositionActivities(venues, self.ledger), CommandActivities(Anybody())
+            ),
             workflow_runner=TradeSandbox(lambda: None),
         ):
             yield

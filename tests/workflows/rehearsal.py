@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from activities.authority import Anybody
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
@@ -66,8 +67,8 @@ class Rehearsal:
             self.venue.set_book(leg.market, bids, asks)
         self.ledger = MemoryLedger()
         venues = {Venue.KALSHI: self.venue}
-        orders = OrderActivities(venues, self.ledger, RUN_ID, self._now)
-        settlement = SettlementActivities(venues, self.ledger, RUN_ID, self._now)
+        orders = OrderActivities(venues, self.ledger, RUN_ID, self._now, authority=Anybody())
+        settlement = SettlementActivities(venues, self.ledger, RUN_ID, self._now, authority=Anybody())
         positions = PositionActivities(venues, self.ledger)
         self.desk = FakeDesk(
             START,

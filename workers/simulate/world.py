@@ -18,6 +18,7 @@ from typing import Any
 
 from temporalio.testing import ActivityEnvironment
 
+from activities.authority import Anybody
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
@@ -212,8 +213,8 @@ class World:
         return exchange
 
     def _activities(self) -> dict[str, Callable[[Any], Any]]:
-        orders = OrderActivities(self.wires, self.ledger, RUN_ID, self.now)
-        settlement = SettlementActivities(self.wires, self.ledger, RUN_ID, self.now)
+        orders = OrderActivities(self.wires, self.ledger, RUN_ID, self.now, authority=Anybody())
+        settlement = SettlementActivities(self.wires, self.ledger, RUN_ID, self.now, authority=Anybody())
         positions = PositionActivities(self.wires, self.ledger)
         return {
             "submit": orders.submit_order,

@@ -19,6 +19,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+from activities.authority import Anybody
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.reconcile import ReconcileActivities
@@ -231,8 +232,8 @@ class World:
             self.findings += [f"late fill {fill.trade_id} of {fill.order_id}" for fill in look.fills]
 
     def _activities(self, clients: dict[Venue, VenueClient]) -> dict[str, Callable[[Any], Any]]:
-        orders = OrderActivities(clients, self.ledger, _RUN, self.now)
-        settlement = SettlementActivities(clients, self.ledger, _RUN, self.now)
+        orders = OrderActivities(clients, self.ledger, _RUN, self.now, authority=Anybody())
+        settlement = SettlementActivities(clients, self.ledger, _RUN, self.now, authority=Anybody())
         positions = PositionActivities(clients, self.ledger)
         return {
             "submit": orders.submit_order,
