@@ -95,7 +95,10 @@ class Lane:
 
     @property
     def never_durable(self) -> bool:
-        """Whether its process died, or its server was away, before the decision was on record anywhere."""
+        """Whether its process died, or its server was away, before the decision was on record anywhere; or ingest, on a
+        machine that was too busy, never decided: then it was not at its point either, and proves nothing."""
+        if self.intent is None and not self.reached:
+            return True
         return self.reached and self.point is not None and (self.point.call, self.point.when) == _UNRECORDED
 
     @property
@@ -315,15 +318,14 @@ class Stage:
             now = time.monotonic()
             for lane, row in zip(this.lanes, await self._rows(this.lanes), strict=True):
                 if row is None:
+                    if lane.never_durable and now > this.back_at + _DECIDED_ANEW_S:
+                        lane.ended_at = lane.resolved_at = this.back_at  # never begun: nothing was sent
                     continue
                 if not lane.resolved_at and (row.state in DONE_TRADING or row.state is TradeState.STUCK):
                     lane.resolved_at = now
                 if not lane.ended_at and ended(lane, row):
                     lane.trade, lane.ended_at = row.intent_id, now
                     lane.stuck = lane.stuck or row.state is TradeState.STUCK
-            for lane in this.lanes:
-                if not lane.ended_at and lane.never_durable and now > this.back_at + _DECIDED_ANEW_S:
-                    lane.ended_at = lane.resolved_at = this.back_at  # decided, and never begun: nothing was sent
             return all(lane.ended_at for lane in this.lanes)
 
         try:
