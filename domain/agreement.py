@@ -99,6 +99,7 @@ class _Account:
                     "cancel it at the venue, have a trade take it over with `surefoot adopt`, or declare it known with "
                     "`surefoot acknowledge`",
                     market=order.market,
+                    client_id=order.client_order_id,
                 )
             elif self.books.states.get(owner) is TradeState.CLOSED:
                 self._find(
@@ -244,10 +245,19 @@ class _Account:
     # ------------------------------------------------------------------ parts
 
     def _find(
-        self, kind: Kind, subject: str, text: str, do: str, *, market: str, owner: str = "", amount: Decimal = _ZERO
+        self,
+        kind: Kind,
+        subject: str,
+        text: str,
+        do: str,
+        *,
+        market: str,
+        owner: str = "",
+        amount: Decimal = _ZERO,
+        client_id: str = "",
     ) -> None:
         where = (f"{self.venue}/{market}",)
-        self.found.append(Finding(kind, self.venue, subject, text, do, where, owner, amount))
+        self.found.append(Finding(kind, self.venue, subject, text, do, where, owner, amount, client_id))
 
     def _known(self, order_id: str) -> bool:
         return f"{self.venue}/{order_id}" in self.books.known

@@ -24,7 +24,7 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import combinations
 
-from domain.errors import BadInput
+from domain.errors import BadInput, Denied
 from domain.intent import canonical
 from domain.later import later
 from domain.market import Venue
@@ -151,11 +151,17 @@ class EquivalenceRecord:
 
     def decided(self, status: ClaimStatus, author: str, reason: str, at: int) -> EquivalenceRecord:
         """The next version. Raises BadInput (`no_author`) without a name and a reason, (`claim_status`) for a step
-        that cannot follow."""
+        that cannot follow; Denied (`no_rules`) for the approval of a rule text that is empty."""
         require_name(author, reason)
         if status not in _NEXT[self.status]:
             able = ", ".join(_NEXT[self.status]) or "nothing"
             raise BadInput(f"claim {self.id} is {self.status}; after that comes {able}, not {status}", "claim_status")
+        if status is ClaimStatus.APPROVED and (unread := without_text(self)):
+            raise Denied(
+                f"claim {self.id} has no rule text of {' and '.join(unread)}, so nobody can have read it; propose it "
+                "with the venue's whole text",
+                "no_rules",
+            )
         return replace(self, version=self.version + 1, status=status, author=author, reason=reason, at=at)
 
 
@@ -260,9 +266,17 @@ def refusal(pin: str, newest: EquivalenceRecord | None) -> str:
             f"claim {pin} is no longer the newest version: {newest.pin} is {newest.status} "
             f"({newest.author}: {newest.reason}); decide anew on that one"
         )
+    if unread := without_text(newest):
+        return f"claim {pin} was approved without the rule text of {' and '.join(unread)}; propose it with its texts"
     if not newest.tradable:
         return f"claim {pin} is {newest.status} ({newest.author}: {newest.reason}); `surefoot claims show {newest.id}`"
     return ""
+
+
+def without_text(record: EquivalenceRecord) -> tuple[str, ...]:
+    """Markets whose rule text is empty: nobody can have read it. What a recording declares needs none."""
+    nothing = rules_hash("")
+    return () if record.paper else tuple(one.market for one in record.instruments if one.rules_sha256 == nothing)
 
 
 def require_name(author: str, reason: str) -> None:

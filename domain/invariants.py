@@ -23,6 +23,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from domain.evidence import Fill, FillStatus, Redemption
+from domain.excused import Excused, told
 from domain.exposure import collateral, peak_cash_out, realised_pnl, split
 from domain.market import Venue
 from domain.money import plain
@@ -70,7 +71,7 @@ def same_bytes(ledger: LedgerFacts, arrivals: Iterable[Arrival] | None = None) -
 
     The bytes of an order that was placed elsewhere and adopted are not ours to know; only that it is on record.
     """
-    missed = 0
+    missed, known, excused = 0, list[str](), Excused(ledger)
     named = {order.order_id: order.client_order_id for order in ledger.orders if order.order_id}
     foreign = {order.ticket.foreign_id for order in ledger.orders if order.ticket.foreign_id}
     bodies: dict[str, set[str]] = {}
@@ -86,6 +87,9 @@ def same_bytes(ledger: LedgerFacts, arrivals: Iterable[Arrival] | None = None) -
     for arrival in arrivals or ():
         ours = arrival.client_order_id or named.get(arrival.order_id, "")
         order = ours or arrival.order_id or "(no client order id)"
+        if ours not in bodies and excused.order(ours, arrival.order_id):
+            known.append(order)
+            continue
         if len(set(arrival.sha256)) > 1:
             wrong.append(f"order {order} arrived with different bodies: {', '.join(sorted(set(arrival.sha256)))}")
         if ours in foreign:
@@ -96,7 +100,8 @@ def same_bytes(ledger: LedgerFacts, arrivals: Iterable[Arrival] | None = None) -
     note = "" if arrivals is not None else "judged by the ledger's record of what left; no audit of what arrived"
     if missed:  # the same bytes once more, while the ledger was away: harmless, the venue refuses them by their id
         note = f"{missed} repeated copies of recorded bytes arrived without a line of their own"
-    return Finding("same_bytes", not wrong, tuple(wrong), note)
+    notes = (note, told("orders reached the exchange that this ledger never sent", known))
+    return Finding("same_bytes", not wrong, tuple(wrong), "; ".join(filter(None, notes)))
 
 
 def fills_match(ledger: LedgerFacts, venue: VenueSnapshot | None) -> Finding:
@@ -126,7 +131,7 @@ def fills_match(ledger: LedgerFacts, venue: VenueSnapshot | None) -> Finding:
 
 def shares_accounted(ledger: LedgerFacts) -> Finding:
     """filled = hedged + unwound + declared residual for every trade at rest, and its outcome says the same."""
-    wrong: list[str] = []
+    wrong, late, excused = list[str](), list[str](), Excused(ledger)
     grouped = ledger.fills_by_intent()
     for trade in ledger.trades:
         fills = grouped.get(trade.id, [])
@@ -139,7 +144,9 @@ def shares_accounted(ledger: LedgerFacts) -> Finding:
             continue
         declared = (trade.hedged, trade.unwound, trade.residual)
         counted = (actual.hedged, actual.unwound, actual.residual)
-        if declared != counted:
+        if declared != counted and excused.trade(trade.id):
+            late.append(trade.id)
+        elif declared != counted:
             wrong.append(
                 f"trade {trade.id} ({trade.state}): its fills are {_shares(*counted)} = {plain(actual.filled)} "
                 f"filled, it declares {_shares(*declared)}"
@@ -152,14 +159,14 @@ def shares_accounted(ledger: LedgerFacts) -> Finding:
         for intent_id, fills in grouped.items()
         if intent_id not in known
     ]
-    return Finding("shares_accounted", not wrong, tuple(wrong))
+    return Finding("shares_accounted", not wrong, tuple(wrong), told("trades were closed before some fills", late))
 
 
 def no_orphan_orders(ledger: LedgerFacts, venue: VenueSnapshot | None) -> Finding:
     """Every working order belongs to a trade that still trades, and one that does not has no order left open."""
     states = {trade.id: trade.state for trade in ledger.trades}
-    owners = OrderNames(ledger.orders)
-    wrong: list[str] = []
+    owners, excused = OrderNames(ledger.orders), Excused(ledger)
+    wrong, known = list[str](), list[str]()
     for order in ledger.orders:
         state = states.get(order.ticket.intent_id)
         if state is None:
@@ -172,13 +179,13 @@ def no_orphan_orders(ledger: LedgerFacts, venue: VenueSnapshot | None) -> Findin
     for working in venue.working:
         order_of_ours = owners.find(venue.venue, working.client_order_id, working.order_id)
         what = f"{venue.venue} works order {working.order_id} ({plain(working.remaining)} left on {working.market})"
-        if order_of_ours is None:
+        if order_of_ours is None and excused.order("", working.order_id):
+            known.append(working.order_id)
+        elif order_of_ours is None:
             wrong.append(f"{what}: no order of ours has its client id {working.client_order_id or '(none)'}")
-            continue
-        owner = order_of_ours.ticket.intent_id
-        if (state := states.get(owner)) is not None and state in DONE_TRADING:
+        elif (state := states.get(owner := order_of_ours.ticket.intent_id)) is not None and state in DONE_TRADING:
             wrong.append(f"{what}: its trade {owner} is {state.lower()}")
-    return Finding("no_orphan_orders", not wrong, tuple(wrong))
+    return Finding("no_orphan_orders", not wrong, tuple(wrong), told("working orders are of nobody here", known))
 
 
 def cash_and_positions_balance(ledger: LedgerFacts, venue: VenueSnapshot | None) -> Finding:
@@ -298,10 +305,10 @@ def _positions_against_fills(ledger: LedgerFacts) -> list[str]:
 
 
 def _pnl_against_fills(ledger: LedgerFacts) -> list[str]:
-    wrong: list[str] = []
+    wrong, excused = list[str](), Excused(ledger)
     grouped, redeemed = ledger.fills_by_intent(), ledger.redemptions_by_intent()
     for trade in ledger.trades:
-        if trade.state is not TradeState.CLOSED:
+        if trade.state is not TradeState.CLOSED or excused.trade(trade.id):
             continue
         try:
             earned = realised_pnl(trade.intent, grouped.get(trade.id, []), redeemed.get(trade.id, []))

@@ -22,7 +22,7 @@ def _together(findings: Sequence[Finding], venues: Sequence[Venue]) -> Finding:
     """One promise judged at each venue: broken if anywhere, kept if everywhere."""
     violations = tuple(dict.fromkeys(text for finding in findings for text in finding.violations))
     unjudged = [venue for venue, finding in zip(venues, findings, strict=False) if finding.holds is None]
-    note = findings[0].note
+    note = "; ".join(dict.fromkeys(finding.note for finding in findings if finding.note))
     if unjudged and len(venues) > 1:
         note = f"{NO_VENUE} ({', '.join(unjudged)})"
     if any(finding.holds is False for finding in findings):

@@ -128,6 +128,7 @@ class _Fills:
                 "trade out of it at the venue, have a trade take it over with `surefoot adopt`, or declare it "
                 "known with `surefoot acknowledge`, which takes its fills into the ledger",
                 (f"{self.venue}/{fills[0].market}",),
+                client_order_id=self._client_id(fills[0]),
             ),
             last_at,
         )

@@ -100,7 +100,8 @@ class Finding:
     `subject` is the id of what it is about: the venue's order id, a market, an intent. Equal findings are equal in
     every field, so a number that moves between two looks makes another finding of the same `key`.
     `markets` are written `venue/market`. `amount` is dollars of cash, capital or losses; of a position, the shares the
-    venue has more than expected; of a late fill, the shares that all fills of its order make.
+    venue has more than expected; of a late fill, the shares that all fills of its order make. `client_order_id` is
+    what the sender of a foreign order called it.
     """
 
     kind: Kind
@@ -111,6 +112,7 @@ class Finding:
     markets: tuple[str, ...] = ()
     intent_id: str = ""
     amount: Decimal = Decimal(0)
+    client_order_id: str = ""
 
     @property
     def key(self) -> str:
@@ -123,6 +125,13 @@ class Finding:
         if self.kind is Kind.LATE_FILL and self.intent_id:
             return f"{self.venue}/{self.subject}={plain(self.amount.normalize())}"
         return f"{self.venue}/{self.subject}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that an acknowledgement makes known: an exchange's audit may know an order by its sender's id alone."""
+        if not self.client_order_id:
+            return (self.known_as,)
+        return (self.known_as, f"{self.venue}/{self.client_order_id}")
 
     @property
     def stops(self) -> bool:

@@ -188,7 +188,8 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class LedgerFacts:
-    """The whole ledger, every run: a venue account outlives runs, so must what it is compared with."""
+    """The whole ledger, every run: a venue account outlives runs, so must what it is compared with. `known` is what a
+    person has acknowledged, as `Finding.known_as`."""
 
     trades: tuple[TradeFacts, ...]
     orders: tuple[OrderFacts, ...]
@@ -198,6 +199,7 @@ class LedgerFacts:
     positions: dict[tuple[Venue, str], Decimal]
     redemptions: tuple[Redemption, ...] = ()
     capital: tuple[VenueCapital, ...] = ()
+    known: frozenset[str] = frozenset()
 
     def fills_by_intent(self) -> dict[str, list[Fill]]:
         """Fills grouped by the intent that owns their order; fills of orders the ledger never saw are left out.

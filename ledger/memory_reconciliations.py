@@ -90,7 +90,8 @@ class MemoryReconciliations:
 
     async def acknowledge(self, run: Reconciliation, findings: Iterable[Finding], by: Acknowledgement) -> None:
         for finding in findings:
-            self._acknowledged.setdefault((finding.known_as, finding.kind, run.at), (finding.amount, by))
+            for name in finding.names:
+                self._acknowledged.setdefault((name, finding.kind, run.at), (finding.amount, by))
 
     async def declare_transfer(self, venue: Venue, amount: Decimal, by: Acknowledgement) -> None:
         self._acknowledged.setdefault((f"{venue}/transfer", Kind.TRANSFER, by.at), (amount, by))

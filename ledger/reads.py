@@ -244,6 +244,7 @@ async def _facts(connection: Connection) -> LedgerFacts:
     cash = await connection.fetch("SELECT * FROM cash ORDER BY at, kind, ref")
     redemptions = await connection.fetch("SELECT * FROM redemptions ORDER BY at, venue, market, intent_id")
     positions = await connection.fetch("SELECT venue, market, shares FROM positions")
+    known = await connection.fetch("SELECT DISTINCT known_as FROM acknowledgements")
     return LedgerFacts(
         trades=await _trade_facts(connection, None),
         orders=tuple(codec.order_of(row) for row in orders),
@@ -253,6 +254,7 @@ async def _facts(connection: Connection) -> LedgerFacts:
         positions={(Venue(row["venue"]), row["market"]): row["shares"] for row in positions},
         redemptions=tuple(codec.redemption_of(row) for row in redemptions),
         capital=await capital(connection),
+        known=frozenset(row["known_as"] for row in known),
     )
 
 

@@ -251,7 +251,9 @@ class Reconciliations:
         return frozenset(row["known_as"] for row in rows)
 
     async def acknowledge(self, run: Reconciliation, findings: Iterable[Finding], by: Acknowledgement) -> None:
-        rows = [(f.known_as, f.kind, run.at, f.amount, f.text, by.author, by.reason, by.at) for f in findings]
+        rows = [
+            (name, f.kind, run.at, f.amount, f.text, by.author, by.reason, by.at) for f in findings for name in f.names
+        ]
         with translated():
             async with self._pool.acquire(timeout=_PATIENCE_S) as connection, connection.transaction():
                 await connection.executemany(_ACKNOWLEDGE, rows)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from domain.alerts import AlertKind
 from domain.custody import Carried
 from domain.evidence import Fill
 from domain.halt import Rule, Scope
@@ -50,9 +51,12 @@ async def test_an_order_nobody_here_sent_is_found_and_halted_though_the_channel_
     assert not result.agrees
     assert all(words in result.findings[0].text for words in ("7 shares", fill.order_id, fill.trade_id))
     assert await desk.halts() == {(Scope.MARKET, f"kalshi/{B}", Rule.MISMATCH)}
-    assert desk.alerts == [Rule.MISMATCH]
+    assert desk.alerts == [AlertKind.RECONCILIATION]
     again = await desk.reconcile()
-    assert (again.findings, desk.alerts) == (result.findings, [Rule.MISMATCH])  # told once, standing until known
+    assert (again.findings, desk.alerts) == (
+        result.findings,
+        [AlertKind.RECONCILIATION],
+    )  # told once, standing until known
 
 
 async def test_at_a_start_it_is_safe_mode_until_acknowledged_and_excused_for_good_then(desk: Desk) -> None:
@@ -90,7 +94,7 @@ async def test_a_copy_that_arrives_after_its_trade_closed_is_found_and_halted_th
     assert "10 shares" in late.text
     assert "closed with 0 shares" in late.text
     assert await desk.halts() == {(Scope.MARKET, f"kalshi/{A}", Rule.MISMATCH)}
-    assert desk.alerts == [Rule.MISMATCH]
+    assert desk.alerts == [AlertKind.RECONCILIATION]
     assert kinds(await desk.reconcile()) == [Kind.LATE_FILL]
 
 
@@ -167,3 +171,19 @@ async def test_what_an_old_ledger_holds_is_one_finding_and_one_acknowledgement(d
     desk.venue.place_by_hand(B, Side.BUY, "1", "0.55")
     await heard(desk)
     assert kinds(await desk.reconcile()) == [Kind.FOREIGN_FILL]  # what came since is not excused
+
+
+@pytest.mark.parametrize("desk", ["postgres"], indirect=True)
+async def test_what_was_acknowledged_no_longer_breaks_the_report(desk: Desk) -> None:
+    await desk.rest_by_hand()
+    desk.venue.place_by_hand(B, Side.BUY, "7", "0.55")
+    await heard(desk)
+    await desk.reconcile()
+    before = (await desk.ledger.snapshot()).facts
+    assert before.known == frozenset()
+    await take_note(desk.ledger, desk.records, PERSON)
+    ids = {one.order_id for one in (await desk.venue.account()).fills}
+    known = (await desk.ledger.snapshot()).facts.known
+    assert {f"kalshi/{order_id}" for order_id in ids} <= known
+    [listed] = (await desk.venue.account()).open_orders
+    assert {f"kalshi/{listed.order_id}", f"kalshi/{listed.client_order_id}"} <= known

@@ -101,6 +101,22 @@ def test_what_was_not_read_is_not_approved(file: str, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize("text", ["", " \n "])
+def test_an_empty_rule_text_is_told_when_proposed_and_never_approved(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    legs = [DOCUMENT["instruments"][0], {**DOCUMENT["instruments"][1], "rules": text}]
+    path = tmp_path / "unread.json"
+    path.write_text(json.dumps({**DOCUMENT, "instruments": legs}))
+    assert main(["claims", "propose", str(path), *WHO]) == exits.OK
+    assert f"{legs[1]['market']} has no rule text" in capsys.readouterr().err
+    (row,) = told(capsys, "ls")
+    assert main(["claims", "approve", row["id"], "--version", "1", *WHO]) == exits.REFUSED
+    assert legs[1]["market"] in capsys.readouterr().err
+    assert told(capsys, "ls")[0]["status"] == "proposed"
+
+
+@pytest.mark.usefixtures("ledger")
 @pytest.mark.parametrize(
     ("change", "why"),
     [

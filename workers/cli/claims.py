@@ -24,6 +24,7 @@ from domain.claims import (
     crosses,
     proposal,
     rules_hash,
+    without_text,
 )
 from domain.errors import BadInput
 from domain.market import Venue
@@ -110,6 +111,8 @@ def propose(
     """Record a claim, or another version of one, for a person to approve. Nothing trades on it before."""
     person = command_of(author, reason)
     record, texts = read_proposal(file, person.author, person.reason, now())
+    for market in without_text(record):
+        say(f"{market} has no rule text: the claim cannot be approved so; propose it again with the venue's whole text")
     kept = asyncio.run(_propose(options.stack_with_ledger(), record, texts))
     say(f"read it again with `surefoot claims show {kept.id}`, then `surefoot claims approve {kept.id}`")
     out.print(kept.pin, markup=False)
