@@ -32,6 +32,15 @@ class Rule(StrEnum):
     WORKFLOW_FAULT = "workflow_fault"  # a trade on this market cannot go on; ends by itself once it can
 
 
+FAMILIES = {"pair": "basket"}
+"""A strategy's name → the name of the code that it belongs to: the code `basket` calls its sets of two `pair`."""
+
+
+def strategy_targets(strategy: str) -> tuple[str, ...]:
+    """What a halt may name to stop this strategy: itself, and its family."""
+    return (strategy, FAMILIES[strategy]) if strategy in FAMILIES else (strategy,)
+
+
 @dataclass(frozen=True, slots=True)
 class Halt:
     """A stop in force. `target` names the venue, market or strategy; it is empty for scope ALL. `at` wall-clock µs."""
@@ -54,7 +63,7 @@ class Halt:
             case Scope.MARKET:
                 return any(self.target in (leg.market, f"{leg.venue}/{leg.market}") for leg in intent.legs)
             case Scope.STRATEGY:
-                return intent.strategy == self.target
+                return self.target in strategy_targets(intent.strategy)
 
     def covers_market(self, venue: Venue, market: str, strategy: str) -> bool:
         """The same before there is an intent: for one market of a venue, as one strategy watches it."""
@@ -66,7 +75,7 @@ class Halt:
             case Scope.MARKET:
                 return self.target in (market, f"{venue}/{market}")
             case Scope.STRATEGY:
-                return strategy == self.target
+                return self.target in strategy_targets(strategy)
 
     def __str__(self) -> str:
         where = "everything" if self.scope is Scope.ALL else f"{self.scope} {self.target}"

@@ -17,7 +17,7 @@ from typing import Any
 from domain.errors import Denied, Halted, SurefootError
 from domain.evidence import Fill, FillStatus, Redemption
 from domain.exposure import collateral
-from domain.halt import Scope
+from domain.halt import Scope, strategy_targets
 from domain.intent import Intent
 from domain.market import Venue
 from domain.money import tidy
@@ -65,7 +65,7 @@ def locked(venue: Venue, fills: Iterable[Fill], redemptions: Iterable[Redemption
 
 def scopes(intent: Intent) -> list[tuple[str, str]]:
     """The (scope, target) of every narrower halt that would cover this intent; see `domain.halt.Halt.covers`."""
-    found: list[tuple[str, str]] = [(Scope.STRATEGY, intent.strategy)]
+    found: list[tuple[str, str]] = [(Scope.STRATEGY, name) for name in strategy_targets(intent.strategy)]
     for leg in intent.legs:
         found += [(Scope.VENUE, leg.venue), (Scope.MARKET, leg.market), (Scope.MARKET, f"{leg.venue}/{leg.market}")]
     return list(dict.fromkeys(found))

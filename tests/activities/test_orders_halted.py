@@ -137,6 +137,7 @@ async def test_what_closes_or_bounds_an_open_trade_passes_every_halt(desk: Desk,
         (Scope.MARKET, B),
         (Scope.MARKET, f"kalshi/{B}"),
         (Scope.STRATEGY, "pair"),
+        (Scope.STRATEGY, "basket"),
     ],
 )
 async def test_a_halt_that_covers_any_leg_denies_leg_a(desk: Desk, scope: Scope, target: str) -> None:

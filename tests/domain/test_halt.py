@@ -62,3 +62,16 @@ def test_a_halt_covers_an_intent_with_any_leg_in_its_scope(scope: Scope, target:
 )
 def test_a_halt_covers_a_market_as_a_strategy_watches_it(scope: Scope, target: str, covered: bool) -> None:
     assert halt(scope, target).covers_market(Venue.KALSHI, A, "pair") is covered
+
+
+def test_a_halt_of_the_code_basket_stops_its_sets_of_two_and_one_of_pair_no_larger_set() -> None:
+    def stops(target: str, strategy: str) -> bool:
+        stop = halt(Scope.STRATEGY, target)
+        assert stop.covers(replace(intent(), strategy=strategy)) is stop.covers_market(Venue.KALSHI, "M", strategy)
+        return stop.covers_market(Venue.KALSHI, "M", strategy)
+
+    assert stops("basket", "pair")
+    assert stops("basket", "basket")
+    assert stops("pair", "pair")
+    assert not stops("pair", "basket")
+    assert not stops("basket", "cross")

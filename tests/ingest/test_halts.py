@@ -66,6 +66,7 @@ class Feed:
         (Scope.MARKET, B),
         (Scope.MARKET, f"kalshi/{B}"),
         (Scope.STRATEGY, "pair"),
+        (Scope.STRATEGY, "basket"),
     ],
 )
 def test_a_halt_over_any_part_of_the_pair_suppresses_its_opportunities_and_is_named(scope: Scope, target: str) -> None:
@@ -78,7 +79,7 @@ def test_a_halt_over_any_part_of_the_pair_suppresses_its_opportunities_and_is_na
 
 
 @pytest.mark.parametrize(
-    ("scope", "target"), [(Scope.VENUE, "polymarket"), (Scope.MARKET, "KXCUP-26"), (Scope.STRATEGY, "basket")]
+    ("scope", "target"), [(Scope.VENUE, "polymarket"), (Scope.MARKET, "KXCUP-26"), (Scope.STRATEGY, "cross")]
 )
 def test_a_halt_elsewhere_stops_nothing_here(scope: Scope, target: str) -> None:
     feed = Feed()

@@ -248,6 +248,7 @@ async def test_a_trade_over_two_venues_needs_both(ledger: AnyLedger) -> None:
         (Scope.MARKET, B),
         (Scope.MARKET, f"kalshi/{A}"),
         (Scope.STRATEGY, "pair"),
+        (Scope.STRATEGY, "basket"),
     ],
 )
 async def test_a_halt_that_covers_any_leg_refuses_the_opening_by_name(

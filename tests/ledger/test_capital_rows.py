@@ -75,7 +75,8 @@ def test_a_share_held_short_locks_its_dollar_less_what_it_was_sold_for() -> None
 def test_the_scopes_that_are_asked_for_are_those_of_the_halts_that_cover() -> None:
     asked = scopes(PLANNED)
     assert set(asked) == {
-        (Scope.STRATEGY, "pair"), (Scope.VENUE, KALSHI), (Scope.MARKET, A), (Scope.MARKET, f"kalshi/{A}"),
+        (Scope.STRATEGY, "pair"), (Scope.STRATEGY, "basket"),
+        (Scope.VENUE, KALSHI), (Scope.MARKET, A), (Scope.MARKET, f"kalshi/{A}"),
         (Scope.VENUE, POLYMARKET), (Scope.MARKET, B), (Scope.MARKET, f"polymarket/{B}"),
     }  # fmt: skip
     assert len(asked) == len(set(scopes(intent()))) + 1

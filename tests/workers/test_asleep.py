@@ -64,4 +64,4 @@ async def test_claims_are_read_while_the_stack_is_down_and_its_postgres_is_down_
         assert free.connect_ex(("127.0.0.1", port)) != 0
     (state_dir / "postgres" / "data" / "global" / "pg_control").unlink()
     assert await asyncio.to_thread(main, ["claims", "ls"]) == exits.UNAVAILABLE
-    assert "cannot be started for reading" in " ".join(capsys.readouterr().err.split())
+    assert "cannot be started for this command" in " ".join(capsys.readouterr().err.split())

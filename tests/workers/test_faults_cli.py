@@ -46,7 +46,6 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> MemoryLedger:
         await kept.record_fault(fault())
 
     asyncio.run(fill())
-    monkeypatch.setattr(Options, "stack_with_ledger", lambda _: SimpleNamespace())
     monkeypatch.setattr(Options, "stack", lambda _: SimpleNamespace(metrics_ports={"ingest": 1}))
     for module in (faults, trades):
         monkeypatch.setattr(module, "open_ledger", opened)

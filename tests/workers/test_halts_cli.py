@@ -13,29 +13,43 @@ from typing import Any
 
 import pytest
 
-from domain.errors import BadInput
+from config.load import load
+from domain.errors import BadInput, Unavailable
 from domain.halt import Halt, Rule, Scope
 from domain.market import Venue
 from domain.workflow_fault import FaultKind, FaultSource, WorkflowFault
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, START, body, intent, ticket
-from workers.cli import capital, exits, halts
+from workers.cli import capital, exits, halts, targets
 from workers.cli.main import main
 from workers.cli.options import Options
+from workers.halt_flag import HaltFlag
+from workers.stack.layout import Layout
+from workers.stack.processes import ProcessRecord
 
 WHO = ["--reason", "venue storm", "--author", "Ada"]
 
 
+SEEN = (
+    targets.Watched("pair", "GAME", ((Venue.KALSHI, "GAME-A"), (Venue.KALSHI, "GAME-B"))),
+    targets.Watched("basket", "CUP", tuple((Venue.KALSHI, f"CUP-{team}") for team in "ABC")),
+)
+
+
 @pytest.fixture
-def ledger(monkeypatch: pytest.MonkeyPatch) -> MemoryLedger:
-    """The commands' ledger, in memory."""
+def ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MemoryLedger:
+    """The commands' ledger, in memory, beside an ingest that watches `SEEN`."""
     kept = MemoryLedger()
+    settings = load(environ={}, overrides={"state_dir": str(tmp_path)}).settings
 
     @asynccontextmanager
     async def opened(_: Any) -> AsyncIterator[MemoryLedger]:
         yield kept
 
-    monkeypatch.setattr(Options, "stack_with_ledger", lambda _: SimpleNamespace())
+    monkeypatch.setenv("SUREFOOT_STATE_DIR", str(tmp_path))
+    stack = SimpleNamespace(settings=settings, layout=Layout(tmp_path))
+    monkeypatch.setattr(Options, "stack", lambda _: stack)
+    monkeypatch.setattr(targets, "watched", lambda _: SEEN)
     for module in (halts, capital):
         monkeypatch.setattr(module, "open_ledger", opened)
     return kept
@@ -178,3 +192,123 @@ def test_a_halt_that_is_a_workflow_fault_is_listed_and_not_lifted_by_hand(
     assert main(["resume", standing["id"], *WHO]) == exits.REFUSED
     assert "ends by itself once its trade moves again" in capsys.readouterr().err
     assert len(in_force(capsys)) == 1
+
+
+# ---------------------------------------------------------------------- targets
+
+
+@pytest.mark.parametrize(
+    ("flags", "nearest"),
+    [
+        (["--strategy", "nosuch"], "basket, cross, pair"),
+        (["--strategy", "Basket"], "nearest: basket"),
+        (["--market", "GAME"], "nearest: GAME-A, GAME-B"),
+        (["--market", "kalshi/GAME"], "nearest: GAME-A, GAME-B"),
+        (["--market", "polymarket/GAME-A"], "nearest: GAME-A"),
+        (["--venue", "hyperliquid"], "there are: kalshi"),
+    ],
+)
+@pytest.mark.usefixtures("ledger")
+def test_a_halt_of_what_is_not_known_is_refused_with_the_nearest_names_and_taken_anyway(
+    flags: list[str], nearest: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["halt", *flags, *WHO]) == exits.BAD_INPUT
+    assert nearest in " ".join(capsys.readouterr().err.split())
+    assert in_force(capsys) == []
+    assert main(["halt", *flags, "--anyway", *WHO]) == exits.OK
+    assert [one["target"] for one in in_force(capsys)] == [flags[1]]
+
+
+@pytest.mark.parametrize(
+    ("flags", "stopped"),
+    [
+        (["--all"], {"GAME", "CUP"}),
+        (["--strategy", "basket"], {"GAME", "CUP"}),
+        (["--strategy", "pair"], {"GAME"}),
+        (["--market", "kalshi/CUP-B"], {"CUP"}),
+        (["--venue", "kalshi"], {"GAME", "CUP"}),
+        (["--strategy", "cross"], set()),
+    ],
+)
+@pytest.mark.usefixtures("ledger")
+def test_a_dry_run_names_what_would_stop_and_stops_nothing(
+    flags: list[str], stopped: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["halt", *flags, "--dry-run", *WHO]) == exits.OK
+    told = capsys.readouterr()
+    assert {pair for pair in ("GAME", "CUP") if f" {pair} " in told.out} == stopped
+    assert f"would stop {len(stopped)} of the 2" in told.err
+    assert in_force(capsys) == []
+
+
+# ---------------------------------------------------------------------- without a ledger
+
+
+@pytest.fixture
+def away(ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worker and ingest run; their ledger does not answer."""
+
+    @asynccontextmanager
+    async def refused(_: Any) -> AsyncIterator[MemoryLedger]:
+        raise Unavailable("Postgres is gone", "ledger_unavailable")
+        yield ledger
+
+    monkeypatch.setattr(halts, "open_ledger", refused)
+    monkeypatch.setattr(halts, "running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
+
+
+@pytest.mark.usefixtures("away")
+def test_a_halt_without_a_ledger_stands_in_the_flag_and_is_listed_and_lifted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["halt", "--all", *WHO]) == exits.OK
+    told = capsys.readouterr()
+    (standing,) = HaltFlag(tmp_path).standing()
+    assert str(standing) in told.out.replace("\n", "")
+    assert "Postgres is gone" in told.err
+    assert main(["halts", "--json"]) == exits.UNAVAILABLE
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert (listed["id"], listed["author"], listed["reason"]) == (standing.id, "Ada", "venue storm")
+    assert main(["resume", standing.id[:-1], *WHO]) == exits.OK
+    assert HaltFlag(tmp_path).standing() == ()
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_ledger_that_hangs_does_not_keep_one_from_the_brake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @asynccontextmanager
+    async def hangs(_: Any) -> AsyncIterator[MemoryLedger]:
+        await asyncio.Event().wait()
+        yield MemoryLedger()
+
+    monkeypatch.setattr(halts, "_PATIENCE_S", 0.01)
+    monkeypatch.setattr(halts, "open_ledger", hangs)
+    monkeypatch.setattr(halts, "running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
+    assert main(["halt", "--venue", "kalshi", *WHO]) == exits.OK
+    assert [one.target for one in HaltFlag(tmp_path).standing()] == ["kalshi"]
+    assert main(["halt", "--venue", "hyperliquid", *WHO]) == exits.BAD_INPUT
+
+
+def test_a_broken_configuration_does_not_keep_one_from_the_brake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "mine.yaml"
+    broken.write_text("stratgy: {", encoding="utf-8")
+    monkeypatch.setattr(halts, "running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
+    state = tmp_path / "state"
+    state.mkdir()
+    assert main(["--state-dir", str(state), "--config", str(broken), "halt", "--all", *WHO]) == exits.OK
+    assert len(HaltFlag(state).standing()) == 1
+    assert main(["--config", str(broken), "halt", "--all", *WHO]) == exits.BAD_INPUT
+    assert "mine.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("away")
+def test_with_neither_ledger_nor_disk_it_says_that_nothing_was_halted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object) -> Halt:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(HaltFlag, "add", refused)
+    assert main(["halt", "--all", *WHO]) == exits.UNAVAILABLE
+    assert "nothing was halted" in capsys.readouterr().err

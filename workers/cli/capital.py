@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from domain.money import plain
 from domain.snapshot import VenueCapital
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.stack.books import open_ledger
+from workers.cli.recorded import open_ledger
 from workers.stack.layout import Stack
 
 
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def capital(json_output: JsonFlag = False) -> None:
     """Cash, reserved and free dollars of every venue, and which trade holds what."""
-    venues = asyncio.run(_read(options.stack_with_ledger()))
+    venues = asyncio.run(_read(options.stack()))
     if json_output:
         print_json([asdict(one) for one in venues])
         return

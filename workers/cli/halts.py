@@ -1,4 +1,13 @@
-"""halt, resume, halts: durable stops, set and cleared by a named person. Entries stop; everything else still passes."""
+"""halt, resume, halts: durable stops, set and cleared by a named person. Entries stop; everything else still passes.
+
+A halt works whenever anything may trade:
+
+| the ledger                                        | where the halt stands                                         |
+|---------------------------------------------------|---------------------------------------------------------------|
+| answers, whoever started it                       | in the ledger                                                 |
+| does not, and nothing of the stack runs           | in the ledger: its Postgres is started for the command        |
+| does not otherwise, or not in time                | in the file HALT of the state folder: see `workers.halt_flag` |
+"""
 
 from __future__ import annotations
 
@@ -11,15 +20,22 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from domain.errors import BadInput, Denied
+from domain.errors import BadInput, Denied, SurefootError, Unavailable
 from domain.halt import Halt, Rule, Scope
+from domain.halt_flag import PREFIX, UNREAD
 from domain.market import Venue
 from ledger.halts import HaltRecord
 from venues.recording.numbers import iso
+from workers.cli import exits, targets
 from workers.cli.operate import Author, Reason, command_of
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.stack.books import now, open_ledger
-from workers.stack.layout import Stack
+from workers.cli.recorded import open_ledger
+from workers.halt_flag import HaltFlag
+from workers.stack.books import now
+from workers.stack.layout import Layout, Stack
+from workers.stack.presence import running
+
+_PATIENCE_S = 3.0  # for a ledger that should answer: a brake is not kept waiting
 
 
 def register(app: typer.Typer) -> None:
@@ -33,21 +49,83 @@ def halt(
     author: Author = "",
     venue: Annotated[Venue | None, typer.Option("--venue", help="Everything on this venue.")] = None,
     market: Annotated[str | None, typer.Option("--market", help="This market; MARKET or VENUE/MARKET.")] = None,
-    strategy: Annotated[str | None, typer.Option("--strategy", help="What this strategy decides.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", help="What this strategy decides; `surefoot strategies` names them.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Also for a name that is not known here yet.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would stop.")] = False,
 ) -> None:
     """Stop opening trades, until a person resumes. Exits, hedges and cancels of open trades still pass.
 
-    In force within a second, and for good: through restarts, and while ingest runs or not.
+    In force within a second, and for good: through restarts, and whatever of the stack runs or does not. Where the
+    ledger cannot be reached the halt stands in the file HALT of the state folder.
     """
     scope, target = _scope(venue, market, strategy, everything=everything)
     person = command_of(author, reason)
     wanted = Halt("", scope, target, Rule.OPERATOR, person.author, person.reason, now())
-    standing = asyncio.run(_set(options.stack_with_ledger(), wanted))
+    if dry_run:
+        _show_stopped(options.stack(), wanted)
+        return
+    standing = _in_force(options.layout_at_hand(), wanted, anyway=anyway)
     if (standing.at, standing.author) != (wanted.at, wanted.author):
         say("such a halt stands already; it stays as it is")
     out.print(str(standing), markup=False)
     say(f"lift it with `surefoot resume {standing.id} --reason …`")
+
+
+def _in_force(layout: Layout, wanted: Halt, *, anyway: bool) -> Halt:
+    """Sets the halt where it can stand. Raises `Unavailable` only if neither ledger nor disk takes it."""
+    seen: Sequence[targets.Watched] | None = None
+    stack: Stack | None = None
+    try:
+        stack = options.stack()
+        seen = targets.watched(stack) if wanted.scope is not Scope.ALL else None
+        return asyncio.run(_set(stack, wanted, seen, anyway=anyway))
+    except (SurefootError, OSError, TimeoutError) as away:
+        if isinstance(away, BadInput) and away.code == targets.UNKNOWN:
+            raise
+        if stack is None and not running(layout):
+            raise
+        if stack is not None and not anyway:
+            _warn(targets.require_known(wanted.scope, wanted.target, stack.settings, seen, None))
+        return _flagged(layout, wanted, str(away) or "it did not answer in time")
+
+
+def _flagged(layout: Layout, wanted: Halt, why: str) -> Halt:
+    flag = HaltFlag(layout.root)
+    try:
+        standing = flag.add(wanted)
+    except OSError as error:
+        raise Unavailable(
+            f"nothing was halted: the ledger cannot be reached ({why}), and {flag.path} cannot be written "
+            f"({error.strerror}); `surefoot down` stops trading",
+            "no_halt",
+        ) from None
+    say(f"the ledger cannot be reached ({why}); the halt stands in {flag.path}, which whatever opens trades reads")
+    if standing.id == UNREAD:
+        say("that file cannot be read, or not be written whole: it halts everything")
+    return standing
+
+
+def _show_stopped(stack: Stack, wanted: Halt) -> None:
+    seen = targets.watched(stack)
+    _warn(targets.require_known(wanted.scope, wanted.target, stack.settings, seen, None))
+    if seen is None:
+        say("ingest does not answer, or watches nothing yet: nobody can say what would stop")
+        return
+    stopped = [one for one in seen if one.stopped_by(wanted)]
+    table = Table("strategy", "pair", "markets", box=None)
+    for one in stopped:
+        table.add_row(one.strategy, one.pair, ", ".join(f"{venue}/{market}" for venue, market in one.markets))
+    if stopped:
+        out.print(table)
+    say(f"would stop {len(stopped)} of the {len(seen)} that ingest watches; nothing was halted")
+
+
+def _warn(text: str) -> None:
+    if text:
+        say(text)
 
 
 def resume(
@@ -57,10 +135,31 @@ def resume(
 ) -> None:
     """Lift one halt."""
     person = command_of(author, reason)
-    lifted, left = asyncio.run(_clear(options.stack_with_ledger(), halt_id, person.author, person.reason))
+    layout = options.layout_at_hand()
+    flag = HaltFlag(layout.root)
+    left: tuple[Halt, ...]
+    if halt_id.startswith(PREFIX):
+        lifted = _lifted(flag, halt_id)
+        try:
+            left = tuple(one.halt for one in asyncio.run(_records(options.stack(), everything=False)))
+        except SurefootError as away:
+            left = ()
+            say(f"whether the ledger has other halts cannot be said: {away.message}")
+    else:
+        lifted, left = asyncio.run(_clear(options.stack(), halt_id, person.author, person.reason))
     out.print(f"lifted by {person.author} ({person.reason}): {lifted}", markup=False)
-    for other in left:
+    for other in (*flag.standing(), *left):
         say(f"still in force: {other}")
+
+
+def _lifted(flag: HaltFlag, beginning: str) -> Halt:
+    standing = flag.standing()
+    meant = chosen(beginning, standing)
+    try:
+        flag.remove(meant)
+    except OSError as error:
+        raise Unavailable(f"{flag.path} cannot be changed ({error.strerror}); remove it by hand", "halt_flag") from None
+    return next(one for one in standing if one.id == meant)
 
 
 def halts(
@@ -68,9 +167,22 @@ def halts(
     everything: Annotated[bool, typer.Option("--all", help="Also those that were lifted.")] = False,
     json_output: JsonFlag = False,
 ) -> None:
-    """List the halts in force, oldest first."""
-    stack = options.stack_with_ledger()
-    records = asyncio.run(_records(stack, everything=everything))
+    """List the halts in force, oldest first; those of the file HALT too. Exit code 5 if the ledger cannot be asked."""
+    records = tuple(HaltRecord(one) for one in HaltFlag(options.layout_at_hand().root).standing())
+    unknown = ""
+    try:
+        records += asyncio.run(_records(options.stack(), everything=everything))
+    except SurefootError as away:
+        if not records:
+            raise
+        unknown = away.message
+    _list(records, everything=everything, json_output=json_output)
+    if unknown:
+        say(f"only what the file HALT says; the ledger cannot be asked: {unknown}")
+        raise typer.Exit(exits.UNAVAILABLE)
+
+
+def _list(records: Sequence[HaltRecord], *, everything: bool, json_output: bool) -> None:
     if json_output:
         print_json([_row(one) for one in records])
         return
@@ -108,8 +220,12 @@ def _scope(venue: Venue | None, market: str | None, strategy: str | None, *, eve
     return scope, str(target).strip()
 
 
-async def _set(stack: Stack, wanted: Halt) -> Halt:
-    async with open_ledger(stack) as ledger:
+async def _set(stack: Stack, wanted: Halt, seen: Sequence[targets.Watched] | None, *, anyway: bool) -> Halt:
+    """Raises `BadInput` (`unknown_target`), `TimeoutError` if a ledger that runs does not answer soon."""
+    async with asyncio.timeout(_PATIENCE_S if running(stack.layout) else None), open_ledger(stack) as ledger:
+        if not anyway:
+            claims = await ledger.claims() if wanted.scope is Scope.MARKET else None
+            _warn(targets.require_known(wanted.scope, wanted.target, stack.settings, seen, claims))
         return await ledger.set_halt(wanted)
 
 

@@ -9,7 +9,8 @@ from ledger.report import Report, build_report
 from venues.port import Account
 from workers.accounts import venue_clients
 from workers.cli import paper
-from workers.stack.books import now, open_ledger
+from workers.cli.recorded import open_ledger
+from workers.stack.books import now
 from workers.stack.layout import Stack
 
 

@@ -14,9 +14,9 @@ import typer
 from rich.console import Console
 
 from config.load import Loaded, load
-from domain.errors import Unavailable
-from workers.stack.host import supervisor_of
-from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
+from domain.errors import BadInput, Unavailable
+from workers.stack.layout import Layout, Stack, load_stack
+from workers.stack.presence import running
 
 _PIPED_WIDTH = 240  # a pipe has no width; rich would cut tables at 80 columns
 
@@ -46,17 +46,28 @@ class Options:
     def layout(self) -> Layout:
         return Layout(self.load().settings.state_dir)
 
+    def layout_at_hand(self) -> Layout:
+        """The state folder, also while the configuration is broken if the folder is named beside it: a brake and a look
+        at what runs do not wait for a mended file."""
+        try:
+            return self.layout()
+        except BadInput:
+            named = self.state_dir or os.environ.get("SUREFOOT_STATE_DIR")
+            if not named:
+                raise
+            return Layout(Path(named).absolute())
+
     def stack(self) -> Stack:
         """The stack last started in the state folder. Raises `Unavailable` if there was none."""
-        return load_stack(self.layout().root)
+        return load_stack(self.layout_at_hand().root)
 
     def stack_with_ledger(self) -> Stack:
-        """The same, its ledger within reach: the stack runs, or Postgres is a server of its own.
+        """The same, its ledger within reach: something of the stack runs, or Postgres is a server of its own.
 
-        Raises `Unavailable` if the ledger lies in a state folder whose stack is down.
+        Raises `Unavailable` if the ledger lies in a state folder of which nothing runs.
         """
         stack = self.stack()
-        if stack.settings.postgres.dsn is None and supervisor_of(read_stack_file(stack.layout)) is None:
+        if stack.settings.postgres.dsn is None and not running(stack.layout):
             raise Unavailable(
                 f"the stack in {stack.state_dir} is down and its ledger with it (nothing is lost); "
                 "start it with `surefoot up`, or see the last report with `surefoot report`",

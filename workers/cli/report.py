@@ -16,8 +16,8 @@ from venues.recording.numbers import iso
 from workers.cli import exits, paper
 from workers.cli.ledger import current_report
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.stack import host
-from workers.stack.layout import Layout, Stack, load_stack, read_stack_file, write_private
+from workers.stack.layout import Layout, Stack, load_stack, write_private
+from workers.stack.presence import running
 
 _LATEST = "latest.json"
 
@@ -33,14 +33,15 @@ def report(
 ) -> None:
     """Intents, trades, fills, fees, P&L and the invariants. Exit code 6 if one of them does not hold.
 
-    While the stack runs, ledger and exchange are compared now and the report is saved; else the latest saved one is
-    shown and says of when it is. Hedged pairs are valued at what they pay for certain.
+    While anything of the stack runs, ledger and exchange are compared now and the report is saved; else the latest
+    saved one is shown and says of when it is. What was not saved is read from the ledger alone, and the invariants that
+    need the exchange are not judged. Hedged pairs are valued at what they pay for certain.
     """
-    layout = options.layout()
-    if host.supervisor_of(read_stack_file(layout)) is not None:
+    layout = options.layout_at_hand()
+    if running(layout):
         document = make(load_stack(layout.root), run, every_run=every_run)
-    elif every_run:
-        raise Unavailable("all runs together are read from the ledger, and it is down; run `surefoot up` first", "down")
+    elif every_run or not (layout.reports / (_LATEST if run is None else f"{run}.json")).exists():
+        document = asyncio.run(current_report(load_stack(layout.root), run, every_run=every_run)).to_dict()
     else:
         document = saved(layout, run)
         say(f"the stack is down; this is the latest saved report, as of {_moment(document)}")
@@ -82,11 +83,6 @@ def saved(layout: Layout, run: str | None = None) -> dict[str, Any]:
     path = layout.reports / (_LATEST if run is None else f"{run}.json")
     try:
         document = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise Unavailable(
-            f"the stack in {layout.root} is down and no report was saved; run `surefoot up`, then `surefoot report`",
-            "no_report",
-        ) from None
     except (OSError, ValueError):
         document = None
     if not isinstance(document, dict):

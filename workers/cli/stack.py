@@ -13,18 +13,23 @@ import typer
 from rich.table import Table
 
 from config.settings import Settings
-from domain.errors import SurefootError, Unavailable
+from domain.errors import BadInput, SurefootError, Unavailable
+from domain.halt import Halt, Rule, Scope
 from domain.market import Venue
 from venues.recording.numbers import iso
 from workers.alerting.delivery import require_command
 from workers.cli import exits, faults, paper
 from workers.cli import resolve as resolution
+from workers.cli.brake import flag_words, unsupervised_words
+from workers.cli.operate import Author, command_of
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.cli.progress import follow
 from workers.cli.reconcile import awaited
 from workers.cli.resolve import resolve_known
 from workers.cli.session import declare, opened, require_venues
+from workers.halt_flag import HaltFlag
 from workers.stack import detached, host
+from workers.stack.books import now
 from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
 from workers.stack.locks import AlreadyUp
 from workers.stack.processes import find
@@ -57,6 +62,11 @@ def up(
     start: From = None,
     end: To = None,
     speed: Speed = None,
+    halted: Annotated[
+        bool, typer.Option("--halted", help="With a halt of everything in force before anything can open.")
+    ] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why it starts halted; goes on record.")] = "",
+    author: Author = "",
 ) -> None:
     """Start Postgres, Temporal, the paper exchange, worker and ingest, and keep them running.
 
@@ -64,6 +74,10 @@ def up(
     """
     settings = options.load(paper.session_overrides(recording, game, start, end, speed)).settings
     require_command(settings)
+    if halted:
+        _halt_first(Layout(settings.state_dir), reason, author)
+    elif reason or author:
+        raise BadInput("--reason and --author say why and by whom it starts halted; add --halted", "not_halted")
     run_id, goes_on = host.run_to_begin(Layout(settings.state_dir))
     if goes_on:
         say(f"run {run_id} was cut off; it goes on where it stopped")
@@ -79,7 +93,20 @@ def up(
             _tell_rudeness(Layout(settings.state_dir))
     except AlreadyUp as error:
         say(error.message)
-        say("this command changed nothing; it runs with the settings of its own start")
+        did = "halted it, and changed nothing else" if halted else "changed nothing"
+        say(f"this command {did}; it runs with the settings of its own start")
+
+
+def _halt_first(layout: Layout, reason: str, author: str) -> None:
+    """A halt that needs no ledger: it stands before there is one."""
+    person = command_of(author, reason or "started with --halted")
+    layout.prepare()
+    flag = HaltFlag(layout.root)
+    try:
+        standing = flag.add(Halt("", Scope.ALL, "", Rule.OPERATOR, person.author, person.reason, now()))
+    except OSError as error:
+        raise Unavailable(f"{flag.path}: {error.strerror}; so nothing is started", "no_halt") from None
+    say(f"{standing}; lift it with `surefoot resume {standing.id} --reason …`")
 
 
 async def _foreground(settings: Settings, run_id: str) -> None:
@@ -165,7 +192,14 @@ def play(
 
 def status(json_output: JsonFlag = False) -> None:
     """What runs in the state folder, whether it is well, and where to look at it. Exit code 5 unless all is well."""
-    stack = options.stack()
+    layout = options.layout_at_hand()
+    alone = unsupervised_words(layout)
+    try:
+        stack = options.stack()
+    except SurefootError:
+        if alone:
+            out.print(alone, markup=False, style="red")
+        raise
     document = read_stack_file(stack.layout)
     found = asyncio.run(_processes(stack, document))
     supervisor = host.supervisor_of(document)
@@ -173,7 +207,9 @@ def status(json_output: JsonFlag = False) -> None:
     faulty = faults.standing(stack) if supervisor is not None else None
     told: dict[str, Any] = {
         "well": well,
-        "phase": document.get("phase") if supervisor is not None else "down",
+        "phase": document.get("phase") if supervisor is not None else "unsupervised" if alone else "down",
+        "unsupervised": alone or None,
+        "halted": flag_words(layout),
         "error": document.get("error"),
         "run_id": stack.run_id,
         "mode": stack.settings.mode,
@@ -244,6 +280,11 @@ def session_line(session: Mapping[str, Any]) -> str:
 
 
 def _show(told: dict[str, Any]) -> None:
+    if told.get("unsupervised"):
+        out.print(told["unsupervised"], markup=False, style="red")
+        out.print("`surefoot halt --all` stops opening, `surefoot up` takes it over, `surefoot down` ends it")
+    for halt in told.get("halted", ()):
+        out.print(f"HALTED: {halt}", markup=False, style="red")
     out.print(f"{told['phase']}: run {told['run_id']}, mode {told['mode']}, {told['state_dir']}", markup=False)
     if told["error"]:
         out.print(f"last error: {told['error']}", markup=False)

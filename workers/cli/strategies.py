@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ingest.strategies.registry import Instance, instances
 from workers.cli.options import JsonFlag, options, out, print_json
+from workers.cli.targets import called
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +28,9 @@ def strategies(
 ) -> None:
     """The strategies that run: name, code, version, parameters, and where they are written.
 
+    Halts go by these names. Without a declared one the code `basket` calls its sets of two `pair`, and a halt of
+    `basket` stops both.
+
     A version is a hash of code, parameters and the gates' limits: equal versions decide alike. Intents pin it. What is
     wrong with a file is told with exit code 3, as a start would.
     """
@@ -40,13 +44,14 @@ def strategies(
         said = _document(one)
         params = ", ".join(f"{key} {value}" for key, value in said["params"].items())
         pairs = ", ".join(f"{prefix}…" for prefix in one.spec.pairs) or "all"
-        table.add_row(said["name"], said["strategy"], one.version, params, pairs, said["source"])
+        table.add_row(", ".join(said["halts_by"]), said["strategy"], one.version, params, pairs, said["source"])
     out.print(table)
 
 
 def _document(one: Instance) -> dict[str, Any]:
     return {
         "name": one.name or one.spec.strategy,
+        "halts_by": list(called(one.name, one.spec.strategy)),
         "strategy": one.spec.strategy,
         "version": one.version,
         "params": asdict(one.params),

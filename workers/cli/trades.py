@@ -19,7 +19,7 @@ from venues.recording.numbers import iso
 from workers.cli import faults
 from workers.cli.names import names_of
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.stack.books import open_ledger
+from workers.cli.recorded import open_ledger
 from workers.stack.layout import Stack
 
 
@@ -40,7 +40,7 @@ def trades(
         if state not in (None, TradeState.STUCK):
             raise BadInput(f"--stuck and --state {state} exclude each other; give one of them", "state")
         state = TradeState.STUCK
-    rows, standing = asyncio.run(_rows(options.stack_with_ledger(), state, limit))
+    rows, standing = asyncio.run(_rows(options.stack(), state, limit))
     wrong: dict[str, list[WorkflowFault]] = {}
     for fault in standing:
         wrong.setdefault(fault.intent_id, []).append(fault)
@@ -75,7 +75,7 @@ def trade(
     trade_id: Annotated[str, typer.Argument(metavar="ID", help="The trade's id, or a unique beginning of it.")],
 ) -> None:
     """Tell the story of one trade, step by step."""
-    stack = options.stack_with_ledger()
+    stack = options.stack()
     story, names = asyncio.run(_story(stack, trade_id))
     for line in render(story, names):
         out.print(line, markup=False)

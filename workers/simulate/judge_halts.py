@@ -25,6 +25,8 @@ class Stop:
 def forbidding(stops: Iterable[Stop], strategy: str, places: Iterable[tuple[str, str]]) -> list[Stop]:
     """The stops over a trade of `strategy` whose legs lie at `places` (venue, market), every one of them."""
     names = {("all", ""), ("strategy", str(strategy))}
+    if str(strategy) == "pair":  # a set of two outcomes, which the strategy `basket` trades
+        names.add(("strategy", "basket"))
     for venue, market in places:
         names.add(("venue", str(venue)))
         names.add(("market", str(market)))

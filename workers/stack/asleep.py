@@ -1,4 +1,5 @@
-"""The ledger of a stack that is down, for commands that only read: its Postgres is started for as long as they read."""
+"""The ledger of a stack that is down, for commands that need nothing else: its Postgres is started for as long as they
+work, and stopped again."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from workers.stack.books import open_ledger
 from workers.stack.layout import Stack
 from workers.stack.locks import READER, locked
 from workers.stack.postgres import EmbeddedPostgres
-from workers.stack.presence import supervisor_in
+from workers.stack.presence import supervisor_in, unsupervised
 from workers.stack.processes import marked
 from workers.stack.supervisor import RestartPolicy, Supervisor
 
@@ -28,7 +29,14 @@ async def reading(stack: Stack, say: Callable[[str], None]) -> AsyncIterator[Led
         async with open_ledger(stack) as ledger:
             yield ledger
         return
-    say("the stack is down; starting its Postgres to read the ledger")
+    if left := unsupervised(stack.layout):
+        raise Unavailable(
+            f"the ledger of {stack.state_dir} does not answer, and no supervisor runs that would start it again, only "
+            f"{', '.join(record.name for record in left)}; `surefoot halt --all` still stops what opens trades, "
+            "`surefoot down` ends all",
+            "unsupervised",
+        )
+    say("the stack is down; starting its Postgres for this command, and stopping it again afterwards")
     with locked(stack.layout, READER):
         stopping, ready = asyncio.Event(), asyncio.Event()
         try:
@@ -44,7 +52,7 @@ async def reading(stack: Stack, say: Callable[[str], None]) -> AsyncIterator[Led
             await _either(running, ready)
         except SurefootError as error:
             raise Unavailable(
-                f"the stack in {stack.state_dir} is down and its Postgres cannot be started for reading "
+                f"the stack in {stack.state_dir} is down and its Postgres cannot be started for this command "
                 f"({error.message}); start the stack with `surefoot up`",
                 "down",
             ) from None

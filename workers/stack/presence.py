@@ -58,6 +58,12 @@ def supervisor_in(layout: Layout) -> ProcessRecord | None:
     return next((record for record in running(layout) if record.name == SUPERVISOR), None)
 
 
+def unsupervised(layout: Layout) -> tuple[ProcessRecord, ...]:
+    """What of the folder's stack runs although no supervisor does; empty while one lives, or nothing runs."""
+    found = [record for record in running(layout) if record.name != READER]
+    return () if any(record.name == SUPERVISOR for record in found) else tuple(found)
+
+
 def _recorded(layout: Layout) -> Iterator[ProcessRecord]:
     try:
         document = read_stack_file(layout)
