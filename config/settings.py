@@ -104,7 +104,8 @@ class Paper(Section):
 class Worker(Section):
     """The trade worker. Keep `max_cached_workflows` above the trades ever open at once: eviction means full replay.
 
-    With `leave_trades` it starts although open trades of another version do not replay on this one; they wait for it.
+    With `leave_trades` it starts although open trades of another version do not replay on this one, or have a leg at a
+    venue that is not in use; they wait for such a start.
     `graceful_shutdown_ms` must exceed the longest activity, or a stop turns orders in flight into unknowns.
     """
 

@@ -18,6 +18,7 @@ import uvloop
 from domain.errors import SurefootError
 from workers import logs
 from workers.stack.layout import Stack, load_stack
+from workers.venues_needed import VenueNeeded
 from workers.versions.errors import OtherVersionNeeded
 
 log = structlog.get_logger(__name__)
@@ -46,8 +47,8 @@ def child_main(name: str, run: Callable[[Stack], Awaitable[None]], description: 
 
     Ends by `os._exit`: the Temporal SDK's native threads may abort an ordinary interpreter exit after the work is done
     (sdk-python issue 300), which the supervisor would take for a crash. Exit codes: 0; what no restart mends, 3 for a
-    configuration it cannot run by and 4 when open trades need another version; 5 for any other error of ours; 1 for
-    what nobody foresaw.
+    configuration it cannot run by and 4 when open trades need another version or venue; 5 for any other error of ours;
+    1 for what nobody foresaw.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--state-dir", type=Path, required=True)
@@ -66,7 +67,7 @@ def child_main(name: str, run: Callable[[Stack], Awaitable[None]], description: 
         log.error("process failed", error=error.message, code=error.code)  # noqa: TRY400 - the message says it all
         print(f"error: {error.message}", file=sys.stderr)  # noqa: T201 - what the supervisor shows
         code = _BAD_CONFIG if error.code == "config" else _FAILED
-        if isinstance(error, OtherVersionNeeded):
+        if isinstance(error, (OtherVersionNeeded, VenueNeeded)):
             code = _REFUSED
     except BaseException:
         log.exception("process failed")

@@ -41,6 +41,7 @@ from workers.sealing import Sealing
 from workers.stack.layout import Stack
 from workers.stack.seals import load_seal_keys
 from workers.task_watch import TaskWatch
+from workers.venues_needed import check_venues
 from workers.versions.build import build_id
 from workers.versions.deployment import worker_config
 from workers.versions.inherit import Inheritance, after_start, before_start, take_later
@@ -96,7 +97,8 @@ async def trading(
 
     New trades come here and, if it `takes_over`, open ones of other versions that replay on this code; `draining`, only
     those that began on this version are carried on. Raises `Unavailable` when Temporal, Postgres or a venue cannot be
-    reached, `BadInput` for a wrong key, `OtherVersionNeeded` for open trades that this code cannot carry on.
+    reached, `BadInput` for a wrong key, `OtherVersionNeeded` for open trades that this code cannot carry on,
+    `VenueNeeded` for such as have a leg where these settings do not trade.
     """
     async with venue_clients(stack, ready=True) as venues:
         ledger = await Ledger.connect(stack.postgres_dsn, min_size=2, max_size=_LEDGER_CONNECTIONS)
@@ -104,6 +106,8 @@ async def trading(
             client = await connect_temporal(stack, runtime)
             recovery, approvals = Recovery(client, process_start()), Approvals(venues)
             build, leave = build_id(), stack.settings.worker.leave_trades
+            if takes_over:
+                await check_venues(ledger, stack.settings.in_use, leave=leave)
             inherited = await before_start(client, build, leave=leave) if takes_over else Inheritance()
             desk = seam.tapped(stack, Trading(client, venues, ledger, recovery, approvals))
             faults = task_watch(stack, client, ledger, carries=takes_over)

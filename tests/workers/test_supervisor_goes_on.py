@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from domain.errors import Unavailable
+from domain.errors import Denied, Unavailable
 from tests.workers.hosted import Hosted
 from workers.stack import presence
 from workers.stack.layout import read_stack_file
@@ -60,7 +60,7 @@ class Running:
         await self.task
 
 
-@pytest.mark.parametrize("code", [3, 4, 5])
+@pytest.mark.parametrize("code", [3, 5])
 async def test_a_feed_refused_for_a_while_ends_neither_ingest_nor_anybody_else(tmp_path: Path, code: int) -> None:
     """3 is the exit code of a configuration that cannot be run by: what a venue's weather makes of a start."""
     script = f"import sys\nprint('HTTP 404', flush=True)\nsys.exit({code})"
@@ -74,11 +74,20 @@ async def test_a_feed_refused_for_a_while_ends_neither_ingest_nor_anybody_else(t
     await running.end()
 
 
-async def test_what_proved_itself_is_not_given_up_on_and_is_out_of_trouble_once_it_works(tmp_path: Path) -> None:
+async def test_a_refusal_for_the_sake_of_open_trades_ends_the_next_start_whatever_worked_before(tmp_path: Path) -> None:
+    running = Running(program(tmp_path, "a", "raise SystemExit(4)"), proven=("a",))
+    with pytest.raises(Denied, match="refuses to run"):
+        await running.task
+
+
+@pytest.mark.parametrize("code", [3, 4])
+async def test_what_proved_itself_is_not_given_up_on_and_leaves_trouble_once_it_works(
+    tmp_path: Path, code: int
+) -> None:
     die, mended = tmp_path / "die", tmp_path / "mended"
     script = (
         f"import pathlib, sys, time\ndie, mended = pathlib.Path({str(die)!r}), pathlib.Path({str(mended)!r})\n"
-        "while mended.exists() or not die.exists(): time.sleep(0.02)\nsys.exit(3)"
+        f"while mended.exists() or not die.exists(): time.sleep(0.02)\nsys.exit({code})"
     )
     policy = replace(QUICK, quick=0.5)
     running = Running(program(tmp_path, "a", script), policy=policy)

@@ -3,9 +3,11 @@ stopped in reverse. It knows nothing of what they are.
 
 | a process                                           | has proved itself in this run | has not: it is being set up  |
 |-----------------------------------------------------|-------------------------------|------------------------------|
-| ends, whatever its exit code                        | is started again, for ever    | exit 3 or 4 ends the start   |
+| ends, whatever its exit code (*)                    | is started again, for ever    | exit 3 or 4 ends the start   |
 | ends time and again within seconds of its start     | is started ever more rarely   | ends the start after some    |
 | cannot be prepared, or does not answer once started | is ended and started again    | ends the start               |
+
+(*) Exit 4, open trades that cannot be carried on, ends the start also of one that proved itself before it.
 
 It has proved itself once it worked for `quick` seconds. After that no failure of one process may end the others: who
 hedges must go on while a feed is refused, a disk is full or an exchange is away.
@@ -63,6 +65,7 @@ class Child:
         self._say = say
         self._popen: subprocess.Popen[bytes] | None = None
         self._stopping = False
+        self._worked = False  # under this supervisor
 
     async def keep(self) -> None:
         """Runs until `stop`. For a process that has not proved itself: raises `Unavailable` when it gives up, `Denied`
@@ -76,7 +79,8 @@ class Child:
                 return
             lived = time.monotonic() - began
             deaths = deaths + 1 if lived < self._policy.quick or not self.working.is_set() else 1
-            if not self.proven:
+            # A refusal at the first start is about trades and settings, which may be others than before.
+            if not self.proven or (code == _REFUSED and not self._worked):
                 self._give_up(code, ending, deaths)
             wait = min(self._policy.first_wait * 2 ** min(deaths - 1, _DOUBLINGS), self._longest(deaths))
             self._say(f"{self.spec.name} died ({ending}) after {lived:.1f} s; starting it again in {wait:g} s")
@@ -169,6 +173,7 @@ class Child:
             if code is not None:
                 return code
             if self.working.is_set() and time.monotonic() - began >= self._policy.quick:
+                self._worked = True
                 if not self.proven:
                     self.proven = True
                     self.changed()
