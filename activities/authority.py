@@ -5,6 +5,7 @@
 | `not_its_trade` | asks without a workflow, from another type, by another id |                                   |
 | `not_decided`   | is of an intent without our seal                        | one that the ledger has passes      |
 | `closed`        | is of a trade that is over, without our seal            | of a sealed one the ledger says so  |
+| `other_run`     | says that it continues a run which it does not          | the ledger says so of who opened it |
 | `not_the_leg`   | is on another market, venue, leg or side                | whole sets may be handed back       |
 
 The ledger refuses as well, as it records an order's bytes: what another run of the trade's workflow asks for
@@ -16,12 +17,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
-from temporalio import activity
 
+from activities.caller import Calls
 from domain.errors import BadInput, Denied, SurefootError, Unavailable
 from domain.intent import Intent, IntentLeg
 from domain.operator import is_sealed
@@ -39,19 +39,6 @@ _MOST_KNOWN = 4096
 
 Tell = Callable[[str, str, str], Awaitable[None]]
 """Alert a person: its name, what was seen, what to do. Never raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The workflow that an activity runs for; both None if there is none."""
-
-    workflow_id: str | None
-    workflow_type: str | None
-
-
-def temporal_caller() -> Caller:
-    info = activity.info()
-    return Caller(info.workflow_id, info.workflow_type)
 
 
 class Authority(Protocol):
@@ -94,12 +81,12 @@ class Seals:
         keys: SealKeys,
         ledger: OriginLedger,
         tell: Tell,
-        caller: Callable[[], Caller] = temporal_caller,
+        calls: Calls,
     ) -> None:
         self._keys = keys
         self._ledger = ledger
         self._tell = tell
-        self._caller = caller
+        self._calls = calls
         self._known: dict[str, Intent] = {}  # of trades without a seal: found in the ledger before, and not over then
         self._told: dict[str, float] = {}
 
@@ -113,10 +100,9 @@ class Seals:
         await self._told_of(self._may_write(intent, trade, origin), f"record of trade {trade}")
 
     async def commands(self, request: CheckRequest) -> bool:
-        command = request.command
-        if self._caller() == Caller(request.intent_id, _TRADE_WORKFLOW) and is_sealed(
-            self._keys, request.intent_id, request.action, command
-        ):
+        command, caller = request.command, self._calls.caller()
+        own = (caller.workflow_id, caller.workflow_type) == (request.intent_id, _TRADE_WORKFLOW)
+        if own and is_sealed(self._keys, request.intent_id, request.action, command):
             return True
         await self._alert(
             "unsealed_command",
@@ -130,7 +116,7 @@ class Seals:
     async def _may_act(
         self, ticket: OrderTicket, intent: Intent | None, origin: Origin, fits: Callable[[OrderTicket, Intent], bool]
     ) -> None:
-        self._own_workflow(ticket.intent_id)
+        await self._own_workflow(ticket.intent_id, origin)
         decided = await self._decided(ticket.intent_id, intent, origin)
         if not fits(ticket, decided):
             raise Denied(
@@ -139,7 +125,7 @@ class Seals:
             )
 
     async def _may_write(self, intent: Intent, trade: str, origin: Origin) -> None:
-        self._own_workflow(trade)
+        await self._own_workflow(trade, origin)
         _same(intent, trade)
         known = await self._ledger.decided(trade)
         if known is None:
@@ -148,11 +134,14 @@ class Seals:
         elif known.chain and known.chain != origin.chain:
             raise Denied(f"another workflow opened trade {trade}; nothing was written", "other_run")
 
-    def _own_workflow(self, trade: str) -> None:
-        caller = self._caller()
-        if caller != Caller(trade, _TRADE_WORKFLOW):
+    async def _own_workflow(self, trade: str, origin: Origin) -> None:
+        """It may say that it continues another run; Temporal knows whether it does."""
+        caller = self._calls.caller()
+        if (caller.workflow_id, caller.workflow_type) != (trade, _TRADE_WORKFLOW):
             whose = f"{caller.workflow_type} {caller.workflow_id}" if caller.workflow_id else "no workflow"
             raise Denied(f"asked for by {whose}, not by workflow {_TRADE_WORKFLOW} {trade}", "not_its_trade")
+        if origin.chain and origin.chain != caller.run_id and origin.chain != await self._calls.first_run(caller):
+            raise Denied(f"run {caller.run_id} of {trade} does not continue {origin.chain}", "other_run")
 
     async def _decided(self, trade: str, intent: Intent | None, origin: Origin) -> Intent:
         """The intent, proven to be one that this installation decided."""

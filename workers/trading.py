@@ -17,6 +17,7 @@ from temporalio.worker import Worker
 
 from activities.alerts import Alerts
 from activities.authority import Seals
+from activities.caller import TemporalCalls
 from activities.commands import CommandActivities
 from activities.orders import OrderActivities, Permits
 from activities.positions import PositionActivities
@@ -160,7 +161,7 @@ def make_worker(
     measures = Measures()
     keys = load_seal_keys(stack)
     alerts = Alerts(box_of(stack, "worker"), lambda alert: metrics.ALERTS.labels(alert).inc())
-    authority = Seals(keys, ledger, alerts.tell)
+    authority = Seals(keys, ledger, alerts.tell, TemporalCalls(client))
     orders = OrderActivities(
         venues,
         ledger,

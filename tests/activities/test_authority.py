@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from activities.authority import Caller, Seals
+from activities.authority import Seals
+from activities.caller import Caller
 from domain.errors import BadInput, Denied, Unavailable
 from domain.intent import Intent
 from domain.market import Venue
@@ -29,11 +30,22 @@ UNWIND = ticket(PLANNED, purpose=Purpose.UNWIND, side=Side.SELL)
 
 
 class Desk:
+    """An activity that runs for `caller`, whose run continues the one that `continues` names."""
+
     def __init__(self, ledger: MemoryLedger | None = None) -> None:
-        self.caller = Caller(PLANNED.id, "Trade")
+        self.as_caller = Caller(PLANNED.id, "Trade", "run-a")
+        self.continues: str | None = "run-a"
         self.ledger = ledger or MemoryLedger()
         self.told: list[str] = []
-        self.seals = Seals(KEYS, self.ledger, self._tell, lambda: self.caller)
+        self.seals = Seals(KEYS, self.ledger, self._tell, self)
+
+    def caller(self) -> Caller:
+        return self.as_caller
+
+    async def first_run(self, caller: Caller) -> str:
+        if self.continues is None:
+            raise Unavailable("Temporal is away", "temporal_unavailable")
+        return self.continues
 
     async def _tell(self, alert: str, text: str, do: str) -> None:
         self.told.append(text)
@@ -69,11 +81,16 @@ async def _code(asked: Awaitable[None]) -> str:
 
 @pytest.mark.parametrize(
     "caller",
-    [Caller(None, None), Caller(PLANNED.id, "Other"), Caller(intent(1).id, "Trade"), Caller("evil-1", "Trade")],
+    [
+        Caller(),
+        Caller(PLANNED.id, "Other", "run-a"),
+        Caller(intent(1).id, "Trade", "run-a"),
+        Caller("evil-1", "Trade", "run-a"),
+    ],
 )
 async def test_whatever_does_not_run_in_the_intents_own_workflow_is_refused_and_told(caller: Caller) -> None:
     desk = Desk()
-    desk.caller = caller
+    desk.as_caller = caller
     await desk.ledger.record_intent(PLANNED, RUN_ID)
     assert await code(desk, HEDGE) == "not_its_trade"
     assert await cancel_code(desk, HEDGE) == "not_its_trade"
@@ -125,10 +142,25 @@ async def test_a_trade_that_is_over_is_refused_without_a_seal() -> None:
     assert await code(desk, UNWIND, UNSEALED) == "closed"
 
 
+async def test_a_run_that_says_it_continues_another_is_believed_only_by_temporals_word() -> None:
+    desk = Desk()
+    desk.as_caller = replace(desk.as_caller, run_id="run-b")
+    assert await code(desk, UNWIND) == ""
+    for first in ("run-b", "", "run-c"):
+        desk.continues = first
+        assert await code(desk, UNWIND) == "other_run"
+        assert await cancel_code(desk, UNWIND) == "other_run"
+        with pytest.raises(Denied):
+            await desk.seals.may_write(PLANNED, PLANNED.id, OURS)
+    desk.continues = None
+    assert await code(desk, UNWIND) == "temporal_unavailable"
+
+
 async def test_another_run_of_the_workflow_writes_nothing() -> None:
     desk = Desk()
     await desk.ledger.begin_order(RUN_ID, PLANNED, OPEN, body(OPEN), START, chain="run-a")
     await desk.seals.may_write(PLANNED, PLANNED.id, OURS)
+    desk.as_caller = replace(desk.as_caller, run_id="run-b")
     with pytest.raises(Denied, match="another workflow opened"):
         await desk.seals.may_write(PLANNED, PLANNED.id, replace(OURS, chain="run-b"))
 
@@ -166,7 +198,7 @@ async def test_what_a_person_placed_and_the_trade_took_over_is_cancelled_and_nev
 async def test_whole_sets_of_an_intent_that_forms_one_may_be_handed_back() -> None:
     whole = replace(PLANNED, set_id="0xset")
     desk = Desk()
-    desk.caller = Caller(whole.id, "Trade")
+    desk.as_caller = Caller(whole.id, "Trade", "run-a")
     merge = replace(ticket(whole), leg=SETS, purpose=Purpose.MERGE, side=Side.SELL, market="0xset")
     origin = Origin("run-a", KEYS.intent(whole.id))
     assert await code(desk, merge, origin, whole) == ""
@@ -179,6 +211,6 @@ async def test_a_command_counts_in_the_workflow_it_was_sealed_for() -> None:
     assert await desk.seals.commands(CheckRequest(PLANNED.id, Action.HOLD, word))
     assert not desk.told
     assert not await desk.seals.commands(CheckRequest(PLANNED.id, Action.RETRY, word))
-    desk.caller = Caller("evil-1", "Trade")
+    desk.as_caller = Caller("evil-1", "Trade")
     assert not await desk.seals.commands(CheckRequest(PLANNED.id, Action.HOLD, word))
     assert len(desk.told) == 1

@@ -17,6 +17,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.authority import Seals
+from activities.caller import TemporalCalls
 from activities.commands import CommandActivities
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
@@ -110,7 +111,7 @@ class Floor:
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
         venues = {Venue.KALSHI: self.venue}
-        authority = Seals(KEYS, self.ledger, nobody_is_told)
+        authority = Seals(KEYS, self.ledger, nobody_is_told, TemporalCalls(self.client))
         orders = OrderActivities(venues, self.ledger, RUN_ID, now_us, authority=authority)
         settlement = SettlementActivities(venues, self.ledger, RUN_ID, now_us, authority=authority)
         positions = PositionActivities(venues, self.ledger)

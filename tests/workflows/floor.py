@@ -18,6 +18,7 @@ from temporalio.worker import Replayer, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.authority import Seals
+from activities.caller import TemporalCalls
 from activities.commands import CommandActivities
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
@@ -89,7 +90,7 @@ class Floor:
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
         venues = {Venue.KALSHI: self.venue}
-        authority = Seals(KEYS, self.ledger, self._told)
+        authority = Seals(KEYS, self.ledger, self._told, TemporalCalls(self.client))
         orders = OrderActivities(venues, self.ledger, RUN_ID, now_us, authority=authority)
         settlement = SettlementActivities(venues, self.ledger, RUN_ID, now_us, authority=authority)
         positions = PositionActivities(venues, self.ledger)

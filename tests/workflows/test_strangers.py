@@ -9,17 +9,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from temporalio import workflow
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.service import RPCError
+from temporalio.worker import Worker
 
 from domain.evidence import OrderStatus
 from domain.fees import FeeSchedule
 from domain.intent import Intent
 from domain.operator import Action, OperatorCommand
-from domain.orders import Guard, SubmitResult, TimeInForce, Verdict
+from domain.orders import Guard, Purpose, Side, SubmitResult, TimeInForce, Verdict
 from domain.requests import CancelRequest, Origin, RecordRequest, SubmitRequest
 from domain.seal import Seal
 from domain.trade import Entry, Outcome, TradeRecord, TradeState
@@ -162,6 +164,39 @@ async def test_an_open_trade_that_is_terminated_and_started_anew_by_a_stranger_s
     assert arrivals(floor) == sent
     (still,) = await floor.ledger.open_trades()
     assert still.residual == D(10), "what stands alone is on record, whatever the stranger's run says"
+
+
+@workflow.defn(name=names.TRADE_WORKFLOW, sandboxed=False)
+class Impostor:
+    """A stranger's own code, on a worker of their own, under the name of our workflow."""
+
+    @workflow.run
+    async def run(self, request: SubmitRequest, queue: str) -> SubmitResult:
+        result: SubmitResult = await workflow.execute_activity(
+            names.SUBMIT_ORDER, request, task_queue=queue, result_type=SubmitResult, start_to_close_timeout=SOON
+        )
+        return result
+
+
+async def test_a_workflow_of_our_name_with_a_strangers_code_sends_nothing_for_a_trade_of_ours(floor: Floor) -> None:
+    seal = KEYS.intent(floor.intent.id)
+    theirs = Worker(floor.client, task_queue=f"{floor.queue}-theirs", workflows=[Impostor])
+    async with floor.worker(), theirs:
+        handle = await alone_on_a(floor, bid="0.05")
+        opened_by = (await handle.describe()).run_id
+        await handle.terminate()
+        unwind = ticket(floor.intent, attempt=2, purpose=Purpose.UNWIND, side=Side.SELL, limit="0.01")
+        for chain in (opened_by, "", "another"):
+            request = SubmitRequest(unwind, Guard(not_after=2**62), None, Origin(chain, seal, floor.intent))
+            impostor: Any = await floor.client.start_workflow(
+                names.TRADE_WORKFLOW,
+                args=[request, floor.queue],
+                id=floor.intent.id,
+                task_queue=theirs.task_queue,
+                result_type=SubmitResult,
+            )
+            assert (await impostor.result()).code == "other_run", chain
+    assert arrivals(floor) == 1
 
 
 # ---------------------------------------------------------------------- starting activities

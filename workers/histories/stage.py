@@ -14,6 +14,7 @@ from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.worker import Worker
 
 from activities.authority import Seals
+from activities.caller import TemporalCalls
 from activities.commands import CommandActivities
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
@@ -102,7 +103,7 @@ class Stage:
     async def worker(self, build: str = "", news: TaskNews | None = None) -> AsyncIterator[None]:
         """What production registers, on the queue of this path; as the worker of a build, if one is named."""
         venues = {Venue.KALSHI: self.venue}
-        authority = Seals(KEYS, self.ledger, _told)
+        authority = Seals(KEYS, self.ledger, _told, TemporalCalls(self.client))
         orders = OrderActivities(venues, self.ledger, _RUN_ID, wall_clock_us, authority=authority)
         settlement = SettlementActivities(venues, self.ledger, _RUN_ID, wall_clock_us, authority=authority)
         positions = PositionActivities(venues, self.ledger)
