@@ -25,7 +25,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _CONNECTIONS = 64
 _KEPT_S = 120.0  # connections outlive quiet minutes, so that an order does not pay for a TLS handshake
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "surefoot"}
-_MOST_BYTES = 16 << 20  # a page of a thousand rows, the largest answer any venue has for us, is below one megabyte
+MOST_BYTES = 16 << 20  # a page of a thousand rows, the largest answer any venue has for us, is below one megabyte
 
 
 def wall_clock_us() -> int:
@@ -75,7 +75,8 @@ class HttpWire:
 
     `base_url` is `scheme://host[:port]`, with or without one of `roots` as its path; plain http on loopback only.
     With `under`, it may have any path, which goes in front of the path of every request. Raises `BadInput` for
-    anything else. `venue` names it in messages. `clock` is wall-clock microseconds.
+    anything else. `venue` names it in messages. `clock` is wall-clock microseconds. No answer may be larger than
+    `most_bytes`.
     """
 
     def __init__(
@@ -87,7 +88,9 @@ class HttpWire:
         under: bool = False,
         clock: Callable[[], int] = wall_clock_us,
         timeouts: Timeouts | None = None,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
+        self._most_bytes = most_bytes
         self.origin = _origin(venue, base_url, roots, under=under)
         self.clock = clock
         self.timeouts = timeouts or Timeouts()
@@ -121,7 +124,7 @@ class HttpWire:
                 timeout=self._timeout(timeout),
                 allow_redirects=False,
             ) as answer:
-                body = await _whole(answer)
+                body = await _whole(answer, self._most_bytes)
         except (aiohttp.ClientError, TimeoutError, OSError) as failure:
             raise _told(failure) from None
         server_at = _server_time(answer.headers.get("Date"))
@@ -146,13 +149,13 @@ class HttpWire:
         return aiohttp.ClientTimeout(total=connect + seconds, connect=connect, sock_connect=connect, sock_read=seconds)
 
 
-async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+async def _whole(answer: aiohttp.ClientResponse, most: int) -> bytes:
     """The body, piece by piece, so that one too large for any use is left before it is all in memory."""
     pieces, size = [], 0
     async for piece in answer.content.iter_any():
         size += len(piece)
-        if size > _MOST_BYTES:
-            raise aiohttp.ClientPayloadError(f"an answer of more than {_MOST_BYTES >> 20} MiB; the rest was not read")
+        if size > most:
+            raise aiohttp.ClientPayloadError(f"an answer of more than {most >> 20} MiB; the rest was not read")
         pieces.append(piece)
     return b"".join(pieces)
 

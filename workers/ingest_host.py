@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
-import httpx
 import msgspec
 import structlog
 
@@ -26,6 +25,7 @@ from ingest.strategies.registry import instances
 from ingest.why import plain
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.hours import Pause, weekly_pause
+from venues.wire import HttpWire, WireFailure
 from workers import metrics
 from workers.alerting.watch import watching
 from workers.bus import Bus, Consumer, GivenUp
@@ -58,6 +58,11 @@ log = structlog.get_logger(__name__)
 _WATCH_S = 0.25
 _FLUSH_S = 0.5
 _CLAIMS_S = 5.0
+_STATUS_S = 5.0
+
+
+class _Status(msgspec.Struct):
+    markets: list[str] | None = None
 
 
 async def run(stack: Stack) -> None:
@@ -194,9 +199,13 @@ class IngestHost:
         configured = () if declared == FROM_SESSION else tuple(market for outcomes in declared for market in outcomes)
         watched: tuple[str, ...] = ()
         looked = 0.0
-        async with httpx.AsyncClient(base_url=self._stack.paper_admin_url or "", trust_env=False, timeout=5) as http:
+        url = self._stack.paper_admin_url
+        async with AsyncExitStack() as ending:
+            paper = HttpWire("Paper exchange", url, under=True) if url is not None else None
+            if paper is not None:
+                ending.push_async_callback(paper.close)
             while True:
-                markets, pins = configured or await self._played(http, watched), self._pins
+                markets, pins = configured or await self._played(paper, watched), self._pins
                 now = asyncio.get_running_loop().time()
                 if markets != watched or now - looked > _CLAIMS_S:
                     pins, looked = await self._approved(pins), now
@@ -209,11 +218,14 @@ class IngestHost:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._anew.wait(), _WATCH_S)
 
-    async def _played(self, http: httpx.AsyncClient, last: tuple[str, ...]) -> tuple[str, ...]:
+    async def _played(self, paper: HttpWire | None, last: tuple[str, ...]) -> tuple[str, ...]:
         """The markets of the session the paper exchange plays; `last` while it is away: streams reconnect."""
+        if paper is None:
+            return last
         try:
-            return tuple((await http.get("/paper/v1/status")).json().get("markets") or ())
-        except (httpx.HTTPError, ValueError):
+            answer = await paper.exchange("GET", "/paper/v1/status", timeout=_STATUS_S)
+            return tuple(msgspec.json.decode(answer.body, type=_Status).markets or ())
+        except (WireFailure, msgspec.DecodeError, ValueError):
             return last
 
     async def _approved(self, known: frozenset[str]) -> frozenset[str]:

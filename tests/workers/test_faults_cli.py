@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
 import pytest
 
 from domain.errors import Unavailable
@@ -17,6 +16,7 @@ from domain.workflow_fault import FaultKind, FaultSource, WorkflowFault
 from ledger.memory import MemoryLedger
 from ledger.render import render
 from tests.ledger.samples import OPENING, RUN_ID, SECOND, START, A, B, body, intent, ticket
+from venues.wire import Answer
 from workers.cli import exits, faults, trades, why
 from workers.cli import stack as stack_commands
 from workers.cli.main import main
@@ -85,7 +85,7 @@ def test_why_names_the_trade_and_the_markets_that_nothing_opens_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = {"at": START, "phase": "running", "why": "", "conditions": [], "changes": [], "strategies": []}
-    monkeypatch.setattr(why.httpx, "get", lambda *_, **__: httpx.Response(200, json=answer))
+    monkeypatch.setattr(why, "ask", lambda *_, **__: Answer(200, json.dumps(answer).encode(), 0, 0, 0))
     assert main(["why"]) == exits.OK
     told = capsys.readouterr().out
     assert f"trade {intent().id}: {FAILS}" in told

@@ -26,11 +26,14 @@ from venues.paper.book import ONE
 from venues.paper.floor import LIVE, Floor
 from venues.paper.polymarket.records import Side
 from venues.recording.session import BookReset, Condition, RecordedSession
+from venues.wire import HttpWire, WireFailure
 
 _LOG = structlog.get_logger("paper.live")
 _PING_SECONDS = 10.0
 _SILENCE_SECONDS = 30.0
 _RETRY_SECONDS = 2.0
+_READ_SECONDS = 15.0
+_MOST_BYTES = 32 << 20  # a whole book
 
 
 class Relay:
@@ -51,11 +54,12 @@ class Relay:
         self._firsts: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._http: aiohttp.ClientSession | None = None
+        self._wire = HttpWire("Live CLOB", self._rest, under=True)
 
     async def start(self) -> None:
         """Read what the markets are, open them, follow their books. Raises `Unavailable` if the CLOB does not say."""
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15))
-        session = await self._session(self._http)
+        session = await self._session()
         self._firsts = {spec.market for spec in session.markets}
         description = f"{LIVE}{','.join(sorted(self._firsts))}"
         if self._floor.description == description:
@@ -73,29 +77,29 @@ class Relay:
                 await self._task
         if self._http is not None:
             await self._http.close()
+        await self._wire.close()
 
     # -- what the markets are ---------------------------------------------------------------------------------------
 
-    async def _session(self, http: aiohttp.ClientSession) -> RecordedSession:
+    async def _session(self) -> RecordedSession:
         specs: dict[str, MarketSpec] = {}
         conditions: list[Condition] = []
         for token in self._wanted:
-            condition = str((await self._get(http, f"/markets-by-token/{token}")).get("condition_id", ""))
+            condition = str((await self._get(f"/markets-by-token/{token}")).get("condition_id", ""))
             if any(one.condition_id == condition for one in conditions):
                 continue
-            short = await self._get(http, f"/clob-markets/{condition}")
-            full = await self._get(http, f"/markets/{condition}")
+            short = await self._get(f"/clob-markets/{condition}")
+            full = await self._get(f"/markets/{condition}")
             spec, about = _described(condition, short, full)
             specs[spec.market] = spec
             conditions.append(about)
         return RecordedSession("live", tuple(specs.values()), (), (), (), tuple(conditions))
 
-    async def _get(self, http: aiohttp.ClientSession, path: str) -> Mapping[str, Any]:
+    async def _get(self, path: str) -> Mapping[str, Any]:
         try:
-            async with http.get(self._rest + path) as answer:
-                body = await answer.read()
-                found = msgspec.json.decode(body)
-        except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
+            answer = await self._wire.exchange("GET", path, timeout=_READ_SECONDS)
+            found = msgspec.json.decode(answer.body)
+        except (WireFailure, msgspec.DecodeError) as error:
             raise Unavailable(f"GET {self._rest}{path}: {error}; expected the CLOB's answer", "live") from None
         if answer.status != 200 or not isinstance(found, dict):
             raise Unavailable(f"GET {self._rest}{path} answered {answer.status}; expected a market", "live")
@@ -113,7 +117,7 @@ class Relay:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _listen(self, http: aiohttp.ClientSession) -> None:
-        async with http.ws_connect(self._feed, max_msg_size=0) as socket:
+        async with http.ws_connect(self._feed, max_msg_size=_MOST_BYTES) as socket:
             await socket.send_json({"assets_ids": sorted(self._firsts), "type": "market"})
             pinging = asyncio.create_task(_ping(socket))
             try:

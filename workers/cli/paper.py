@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from config.settings import PaperSession
 from domain.errors import BadInput, Denied, Unavailable
+from workers.cli.pages import NoAnswer, ask
 from workers.stack.layout import Layout, Stack
+
+if TYPE_CHECKING:
+    from venues.wire import Answer
 
 
 def play(stack: Stack, session: PaperSession) -> dict[str, Any]:
@@ -88,27 +90,27 @@ def _call(
     if stack.paper_admin_url is None:
         raise Denied("this stack runs in mode live: there is no paper exchange to ask", "live")
     try:
-        answer = httpx.request(method, stack.paper_admin_url + path, json=body, timeout=timeout, trust_env=False)
-    except httpx.HTTPError as error:
+        answer = ask(method, stack.paper_admin_url + path, timeout=timeout, body=body)
+    except NoAnswer as error:
         raise Unavailable(
-            f"the paper exchange at {stack.paper_admin_url} does not answer ({type(error).__name__}); "
+            f"the paper exchange at {stack.paper_admin_url} does not answer ({error}); "
             "see `surefoot status`, start the stack with `surefoot up`",
             "paper",
         ) from None
-    if answer.is_success:
-        document: dict[str, Any] = answer.json()
+    if 200 <= answer.status < 300:
+        document: dict[str, Any] = json.loads(answer.body)
         return document
     message = _message(answer)
-    if answer.is_client_error:
+    if 400 <= answer.status < 500:
         raise BadInput(message, "session")
     raise Unavailable(f"the paper exchange failed: {message}", "paper")
 
 
-def _message(answer: httpx.Response) -> str:
+def _message(answer: Answer) -> str:
     try:
-        document = answer.json()
+        document = json.loads(answer.body)
     except ValueError:
-        return answer.text.strip()[:500] or f"HTTP {answer.status_code}"
+        return answer.body.decode("utf-8", "replace").strip()[:500] or f"HTTP {answer.status}"
     error = document.get("error", document) if isinstance(document, dict) else {}
     if isinstance(error, dict):
         return str(error.get("details") or error.get("message") or error.get("detail") or error)

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Group
 from rich.live import Live
@@ -22,6 +21,7 @@ from domain.trade import DONE_TRADING, TradeState
 from ledger.store import Ledger
 from workers.cli import paper
 from workers.cli.options import err, say
+from workers.cli.pages import NoAnswer, ask
 from workers.stack.books import open_ledger
 from workers.stack.layout import Stack
 
@@ -141,10 +141,14 @@ async def _read(stack: Stack, ledger: Ledger, last: View) -> View:
 def _intents_counted(stack: Stack) -> int:
     """By ingest's own counter; 0 if it does not answer just now."""
     try:
-        page = httpx.get(f"http://127.0.0.1:{stack.metrics_ports['ingest']}/metrics", timeout=1, trust_env=False).text
-    except httpx.HTTPError:
+        said = ask("GET", f"http://127.0.0.1:{stack.metrics_ports['ingest']}/metrics", timeout=1).body
+    except NoAnswer:
         return 0
-    samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
+    samples = (
+        sample
+        for family in text_string_to_metric_families(said.decode("utf-8", "replace"))
+        for sample in family.samples
+    )
     return sum(int(sample.value) for sample in samples if sample.name == "surefoot_intents_total")
 
 

@@ -6,7 +6,6 @@ A halt of a name that nothing goes by stops nothing, and the person who set it b
 from __future__ import annotations
 
 import difflib
-import http.client
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from domain.errors import BadInput, SurefootError
 from domain.halt import FAMILIES, Halt, Scope
 from domain.market import Venue
+from workers.cli.pages import NoAnswer, ask
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -41,21 +41,17 @@ class Watched:
 
 def watched(stack: Stack) -> tuple[Watched, ...] | None:
     """What ingest watches now; None if it does not answer, or watches nothing yet."""
-    connection = http.client.HTTPConnection("127.0.0.1", stack.metrics_ports["ingest"], timeout=_PATIENCE_S)
     try:
-        connection.request("GET", "/why")
-        answer = connection.getresponse()
+        answer = ask("GET", f"http://127.0.0.1:{stack.metrics_ports['ingest']}/why", timeout=_PATIENCE_S)
         if answer.status != 200:
             return None
-        told: list[dict[str, Any]] = json.loads(answer.read())["strategies"]
+        told: list[dict[str, Any]] = json.loads(answer.body)["strategies"]
         return tuple(
             Watched(one["strategy"], one["pair"], tuple((Venue(m["venue"]), m["market"]) for m in one["markets"]))
             for one in told
         )
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+    except (NoAnswer, ValueError, KeyError, TypeError):
         return None
-    finally:
-        connection.close()
 
 
 def strategy_names(settings: Settings) -> tuple[str, ...]:

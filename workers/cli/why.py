@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.markup import escape
 from rich.table import Column, Table
@@ -22,6 +21,7 @@ from venues.recording.numbers import iso
 from venues.wire import wall_clock_us
 from workers.cli import faults
 from workers.cli.options import JsonFlag, options, out, print_json, say
+from workers.cli.pages import NoAnswer, ask
 
 _PATIENCE_S = 5.0
 _MOST = 40
@@ -69,20 +69,20 @@ def _now() -> dict[str, Any]:
     stack = options.stack()
     port = stack.metrics_ports["ingest"]
     try:
-        said = httpx.get(f"http://127.0.0.1:{port}/why", timeout=_PATIENCE_S, trust_env=False)
-    except httpx.HTTPError as away:
+        said = ask("GET", f"http://127.0.0.1:{port}/why", timeout=_PATIENCE_S)
+    except NoAnswer as away:
         raise Unavailable(
-            f"ingest does not answer on port {port} ({type(away).__name__}); `surefoot status` says whether it runs, "
+            f"ingest does not answer on port {port} ({away}); `surefoot status` says whether it runs, "
             "`surefoot why --at TIME` asks the record",
             "ingest",
         ) from None
-    if not said.is_success:
+    if said.status != 200:
         raise Unavailable(
             "ingest watches nothing: no session is played, or the start waits for the venues and the ledger to agree; "
             "see `surefoot status`",
             "nothing_watched",
         )
-    answer: dict[str, Any] = json.loads(said.content)
+    answer: dict[str, Any] = json.loads(said.body)
     standing = faults.standing(stack)
     answer["faults"] = None if standing is None else [faults.plain(fault) for fault in standing]
     return answer
