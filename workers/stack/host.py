@@ -169,7 +169,11 @@ def _end(layout: Layout, say: Say) -> None:
             return
     if left := others(layout):
         names = ", ".join(f"{record.name} (pid {record.pid})" for record in left)
-        raise Unavailable(f"still running in {layout.root}: {names}; end them as the user they belong to", "not_ended")
+        raise Unavailable(
+            f"still running in {layout.root}: {names}; another user's end by that user's hand, those of a service by "
+            "`systemctl stop`",
+            "not_ended",
+        )
 
 
 def recorded(document: Mapping[str, Any]) -> list[ProcessRecord]:
