@@ -50,14 +50,16 @@ class Temporal(Section):
     """`address` (host:port) of a cluster of yours, or null for a development server kept in the state folder.
 
     `binary` names the `temporal` executable; null looks on PATH, then beside the Python interpreter.
-    `db` is the development server's file; null puts it in the state folder. `seal_keys` is the file of the keys that
-    decisions and commands are sealed with, the same on every host; null makes one in the state folder.
+    `db` is the development server's file; null puts it in the state folder. `ui` shows the development server's pages
+    through a door of ours, on `ui_port`, to whoever opens a link of `surefoot ui`. `seal_keys` is the file of the keys
+    that decisions and commands are sealed with, the same on every host; null makes one in the state folder.
     """
 
     address: str | None = None
     namespace: str = Field(default="default", min_length=1)
     binary: str | None = None
     port: Port = Field(default=0, ge=0, le=65535)
+    ui: bool = True
     ui_port: Port = Field(default=0, ge=0, le=65535)
     db: Path | None = None
     seal_keys: Path | None = None

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from config.loopback import SAFE_HEADERS, refusal
+from workers.loopback_server import LoopbackServer
 
 if TYPE_CHECKING:
     from temporalio.runtime import Runtime
@@ -125,7 +128,7 @@ Page = Callable[[], bytes | None]
 class MetricsServer:
     """A running page; `port` is the one it listens on."""
 
-    def __init__(self, server: ThreadingHTTPServer) -> None:
+    def __init__(self, server: LoopbackServer) -> None:
         self._server = server
         self._thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="metrics", daemon=True)
         self._thread.start()
@@ -149,13 +152,17 @@ def serve(
     """Serves `/metrics`, `/healthz` and `pages` by path on 127.0.0.1:port (0: any) from a thread of its own.
 
     `/healthz` answers 200 `ok`, or 503 and the words of `health`; a page 200 and its JSON, or 503 with nothing while it
-    has nothing to say. Raises `OSError` if the port is taken.
+    has nothing to say; another site's page is refused (see `config.loopback`). Raises `OSError` if the port is taken.
     """
     more = pages or {}
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = 5.0  # seconds for a request that does not come to its end
+
         def do_GET(self) -> None:
-            if self.path == "/healthz":
+            if (why := refusal("GET", self.headers)) is not None:
+                self._answer(403, f"{why}\n".encode(), "text/plain; charset=utf-8")
+            elif self.path == "/healthz":
                 trouble = health() if health is not None else None
                 self._answer(503 if trouble else 200, (trouble or "ok").encode() + b"\n", "text/plain; charset=utf-8")
             elif self.path == "/metrics":
@@ -171,13 +178,15 @@ def serve(
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
+            for name, value in SAFE_HEADERS.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
             """Scrapes are not news."""
 
-    return MetricsServer(ThreadingHTTPServer(("127.0.0.1", port), Handler))
+    return MetricsServer(LoopbackServer(port, Handler))
 
 
 def temporal_runtime(port: int) -> Runtime:

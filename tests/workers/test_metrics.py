@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
@@ -60,4 +63,30 @@ def test_a_taken_port_is_refused() -> None:
         with pytest.raises(OSError, match="in use"):
             metrics.serve(server.port)
     finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    "stranger", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "same-site"}]
+)
+def test_a_page_of_another_site_sees_nothing(stranger: dict[str, str]) -> None:
+    server = metrics.serve(0, pages={"/why": lambda: b"{}"})
+    try:
+        for path in ("/metrics", "/healthz", "/why"):
+            url = f"http://127.0.0.1:{server.port}{path}"
+            assert httpx.get(url, trust_env=False).status_code == 200
+            assert httpx.get(url, headers=stranger, trust_env=False).status_code == 403, path
+    finally:
+        server.close()
+
+
+def test_connections_that_never_ask_do_not_shut_the_page() -> None:
+    server = metrics.serve(0)
+    silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(100)]
+    try:
+        assert fetch(server, "/healthz").status_code == 200
+        assert sum(thread.name.startswith("Thread-") for thread in threading.enumerate()) < 60
+    finally:
+        for one in silent:
+            one.close()
         server.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from config.loopback import SAFE_HEADERS, refusal
 from venues.paper import refusals, rest
 from venues.paper.auth import Keys
 from venues.paper.exchange import Exchange
@@ -20,8 +21,24 @@ from venues.paper.spoiled import after, before, drop, instead
 from venues.paper.stream import Streams
 
 VENUE = "/trade-api/"
+OPERATOR = "/paper/"
 WS_PATH = "/trade-api/ws/v2"
 _ORDERS = f"{rest.PREFIX}/portfolio/events/orders"
+
+
+@web.middleware
+async def no_strangers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what a page of another site has sent, before anything else looks at it; see `config.loopback`.
+
+    The operator's side takes JSON alone; the venues' paths take what the venues take.
+    """
+    why = refusal(request.method, request.headers, json_only=request.path.startswith(OPERATOR))
+    if why is not None:
+        return web.json_response({"error": {"code": "stranger", "message": why}}, status=403, headers=SAFE_HEADERS)
+    response = await handler(request)
+    if not response.prepared:
+        response.headers.update(SAFE_HEADERS)
+    return response
 
 
 def gate(exchange: Exchange, keys: Keys, faults: Faults, streams: Streams, metrics: Metrics) -> Middleware:

@@ -24,7 +24,7 @@ from venues.paper.auth import Keys
 from venues.paper.exchange import Exchange
 from venues.paper.faults import Faults
 from venues.paper.floor import Floor
-from venues.paper.gate import WS_PATH, gate
+from venues.paper.gate import WS_PATH, gate, no_strangers
 from venues.paper.history import lag_micros
 from venues.paper.metrics import Metrics
 from venues.paper.playback import OpenSession, Playback, Spec
@@ -171,7 +171,8 @@ async def start(
         try:
             clerk.start()
             side.clock.start()
-            app = web.Application(middlewares=[admin_errors, gate(exchange, keys, faults, streams, metrics), side.gate])
+            kalshi = gate(exchange, keys, faults, streams, metrics)
+            app = web.Application(middlewares=[no_strangers, admin_errors, kalshi, side.gate])
             side.add_to(app)
             about = ExchangeRoutes(exchange, tuple(config.api_keys), config.history_after_s * 1_000_000)
             about.add_to(app)

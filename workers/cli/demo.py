@@ -50,7 +50,7 @@ def demo(
     layout = Layout(settings.state_dir)
     stack = detached.start(settings, host.new_run_id(), say)
     try:
-        say(f"run {stack.run_id}; state folder {stack.state_dir}; Temporal UI: {stack.temporal_ui_url}")
+        say(f"run {stack.run_id}; state folder {stack.state_dir}; Temporal UI: run `surefoot ui`")
         declare(stack, recorded.claims)
         paper.play(stack, session)
         asyncio.run(follow(stack, settle))

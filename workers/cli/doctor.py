@@ -257,7 +257,7 @@ def _reach_temporal(stack: Stack) -> str:
     missing = [name for name in temporal.SEARCH_ATTRIBUTES if name not in known]
     if missing:
         raise SurefootError(f"answers, but lacks the search attributes {', '.join(missing)}")
-    return f"answers at {stack.temporal_address}, UI {stack.temporal_ui_url or 'of your cluster'}"
+    return f"answers at {stack.temporal_address}"
 
 
 def _venues(stack: Stack) -> Iterator[Check]:

@@ -35,6 +35,7 @@ from workers.cli import (
     stack,
     strategies,
     trades,
+    ui,
     versions,
     why,
 )
@@ -72,13 +73,13 @@ def root(
 
 for module in (
     stack, demo, exchange, offline, recordings, trades, operate, revive, reconcile, halts, match, claims, capital,
-    report, doctor, settings, simulate, versions, strategies, why, dlq, alerts,
+    report, doctor, settings, simulate, versions, strategies, why, dlq, alerts, ui,
 ):  # fmt: skip
     module.register(app)
 
 _PANELS = {
     "Run": ("up", "down", "status", "doctor", "config", "strategies", "demo", "versions"),
-    "Look": ("why", "trades", "trade", "report", "capital", "alerts", "alert"),
+    "Look": ("why", "trades", "trade", "report", "capital", "alerts", "alert", "ui"),
     "Trades, by a person": ("unwind", "hold", "retry", "accept", "adopt", "flat", "revive"),
     "Halts and agreement with the venues": ("halt", "resume", "halts", "reconcile", "acknowledge", "transfer"),
     "Dead letters": ("dlq",),

@@ -128,7 +128,7 @@ def _tell(action: Action, trade: str, command: OperatorCommand, *, json_output: 
         say(f"trade {trade_id}: {fault.words}")
     out.print(f"trade {trade_id}: {told.answer}", markup=False)
     if stack.temporal_ui_url:
-        say(f"Temporal UI: {stack.temporal_ui_url}")
+        say(f"Temporal UI: run `surefoot ui {trade_id}`")
 
 
 async def _ask(

@@ -148,7 +148,7 @@ def _play_configured(stack: Stack) -> None:
 def _announce(stack: Stack) -> None:
     say(f"run {stack.run_id}, mode {stack.settings.mode}, state folder {stack.state_dir}")
     if stack.temporal_ui_url:
-        say(f"Temporal UI: {stack.temporal_ui_url}")
+        say("Temporal UI: run `surefoot ui`")
 
 
 def down() -> None:
@@ -249,6 +249,10 @@ async def _processes(stack: Stack, document: dict[str, Any]) -> list[dict[str, A
     return found
 
 
+def _ui(told: Mapping[str, Any]) -> str:
+    return "run `surefoot ui`" if told["temporal_ui"] else f"none of this stack; Temporal is at {told['temporal']}"
+
+
 def _addresses(stack: Stack) -> dict[str, str]:
     """Where orders go, by venue in use."""
     found: dict[str, str] = {}
@@ -301,7 +305,7 @@ def _show(told: dict[str, Any]) -> None:
             f"{item['memory_mb']} MB",
         )
     out.print(table)
-    out.print(f"Temporal UI: {told['temporal_ui'] or 'of your cluster at ' + told['temporal']}", markup=False)
+    out.print(f"Temporal UI: {_ui(told)}", markup=False)
     for venue, address in told["venues"].items():
         out.print(f"{venue}: {address}", markup=False)
     if told["awaits"]:

@@ -80,8 +80,7 @@ def trade(
     for line in render(story, names):
         out.print(line, markup=False)
     if stack.temporal_ui_url:
-        space = f"{stack.temporal_ui_url}/namespaces/{stack.temporal_namespace}"
-        say(f"Temporal UI: {space}/workflows/{story.intent.id}")
+        say(f"Temporal UI: run `surefoot ui {story.intent.id}`")
 
 
 async def _story(stack: Stack, trade_id: str) -> tuple[TradeStory, dict[str, str]]:

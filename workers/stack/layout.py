@@ -8,7 +8,8 @@ state_dir/
 ├── postgres/         the embedded server's data
 ├── temporal.db       the Temporal development server's history (SQLite, WAL)
 ├── paper/            the paper exchange's journal
-├── keys/             paper keys of both venues, database password, seal keys (folder 0700, secrets 0600)
+├── keys/             paper keys of both venues, database password, seal keys, UI door (folder 0700, secrets 0600)
+├── ui/               pages of the Temporal UI, and links to it that wait to be used (folder 0700)
 ├── chain/            what was asked of the chain (merges), one file a fact (folder 0700)
 ├── dead-letters/     what venues said and nobody could use
 ├── recordings/       what ingest saw and decided, session by session
@@ -109,6 +110,20 @@ class Layout:
         return self.keys / "seal.json"
 
     @property
+    def ui_keys(self) -> Path:
+        """What Temporal's HTTP API and the UI's door share: see `workers.ui_door.keys`."""
+        return self.keys / "ui_door.json"
+
+    @property
+    def ui(self) -> Path:
+        return self.root / "ui"
+
+    @property
+    def ui_tokens(self) -> Path:
+        """One file for each link to the UI that was not used yet: see `workers.ui_door.tokens`."""
+        return self.ui / "tokens"
+
+    @property
     def dead_letters(self) -> Path:
         """Messages of venues that could not be used: see `ingest.dead_letters`."""
         return self.root / "dead-letters"
@@ -148,7 +163,7 @@ class Layout:
         before. Raises `BadInput` if the state folder cannot be written."""
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for folder in (self.postgres, self.paper, self.logs, self.reports, self.keys, self.chain):
+            for folder in (self.postgres, self.paper, self.logs, self.reports, self.keys, self.chain, self.ui):
                 folder.mkdir(mode=0o700, exist_ok=True)
             for path in open_to_others(self):
                 path.chmod(stat.S_IMODE(path.lstat().st_mode) & ~_OTHERS)
@@ -267,7 +282,7 @@ def load_stack(state_dir: Path) -> Stack:
             else settings.postgres.dsn,
             temporal_address=endpoints["temporal"],
             temporal_namespace=settings.temporal.namespace,
-            temporal_ui_url=endpoints.get("temporal_ui"),
+            temporal_ui_url=_ui_url(endpoints.get("temporal_ui"), layout),
             paper_base_url=endpoints.get("paper"),
             paper_ws_url=endpoints.get("paper_ws"),
             paper_admin_url=endpoints.get("paper_admin"),
@@ -338,6 +353,16 @@ def _with_password(dsn: str, layout: Layout) -> str:
     parts = urlsplit(dsn)
     user, host = parts.netloc.split("@", 1)
     return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+
+
+def _ui_url(origin: str | None, layout: Layout) -> str | None:
+    """Where the door's pages lie: below a folder whose name only this installation knows."""
+    if origin is None:
+        return None
+    try:
+        return origin + str(json.loads(layout.ui_keys.read_bytes())["path"])
+    except FileNotFoundError:  # the stack is about to be started for the first time
+        return origin
 
 
 def _first_line(error: Exception) -> str:

@@ -30,8 +30,13 @@ from workers.stack.processes import FOLDER_VARIABLE, PART_VARIABLE, ProcessRecor
 STOP_SECONDS = 90.0
 _PART_SECONDS = 20.0
 _SIGNALS = {"postgres": signal.SIGINT, READER: signal.SIGINT}
-_MODULES = {"workers.paper_process": "paper", "workers.trade_worker": "worker", "workers.ingest_host": "ingest"}
-_ORDER = (SUPERVISOR, READER, "postgres", "temporal", "paper", "worker", "ingest")
+_MODULES = {
+    "workers.paper_process": "paper",
+    "workers.trade_worker": "worker",
+    "workers.ingest_host": "ingest",
+    "workers.ui_door.process": "ui_door",
+}
+_ORDER = (SUPERVISOR, READER, "postgres", "temporal", "paper", "worker", "ingest", "ui_door")
 
 
 def running(layout: Layout) -> tuple[ProcessRecord, ...]:

@@ -40,7 +40,8 @@ class ProcessSpec:
     must answer within a second or two); `ready` runs after each start once healthy, and must be repeatable. They raise
     `SurefootError` for what no repetition cures. `log` is the file that messages point a person to. Of our own
     environment the process gets what every program needs, the names (and, ending in `*`, prefixes) in `passes`, and
-    `env`: a secret in a variable of ours is no business of a database of another user.
+    `env`: a secret in a variable of ours is no business of a database of another user. One that is `spare` is started
+    again for ever, from the first time on: nothing else ends for want of it.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ProcessSpec:
     stop_signal: int = signal.SIGTERM
     stop_timeout: float = 15.0
     start_timeout: float = 45.0
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

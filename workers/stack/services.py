@@ -1,4 +1,4 @@
-"""Which processes a stack has, in the order they start: postgres, temporal, paper, worker, ingest."""
+"""Which processes a stack has, in the order they start: postgres, temporal, paper, worker, ingest, ui_door."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from workers.stack.ports import HOST
 from workers.stack.postgres import EmbeddedPostgres, check_server, stored_dsn
 from workers.stack.processes import ProcessSpec
 from workers.stack.temporal import TemporalServer, check_cluster, find_binary, set_up_namespace
+from workers.ui_door.keys import ensure_door_keys
 
 Say = Callable[[str], None]
 # What Python and its database driver go by, whose home it is, and the chaos runs' plan (refused in mode live).
@@ -30,7 +31,9 @@ def wanted_ports(settings: Settings) -> dict[str, int]:
         wanted["postgres"] = settings.postgres.port
     if settings.temporal.address is None:
         wanted["temporal"] = settings.temporal.port
-        wanted["temporal_ui"] = settings.temporal.ui_port
+        wanted["temporal_http"] = 0
+        if settings.temporal.ui:
+            wanted["temporal_ui"] = settings.temporal.ui_port
     if settings.mode == "paper":
         wanted["paper"] = settings.paper.port
     configured = settings.metrics.model_dump()
@@ -43,7 +46,8 @@ def endpoints(settings: Settings, ports: Mapping[str, int]) -> dict[str, Any]:
     found["postgres"] = stored_dsn(ports["postgres"]) if "postgres" in ports else None
     if settings.temporal.address is None:
         found["temporal"] = f"{HOST}:{ports['temporal']}"
-        found["temporal_ui"] = f"http://{HOST}:{ports['temporal_ui']}"
+        if "temporal_ui" in ports:
+            found["temporal_ui"] = f"http://{HOST}:{ports['temporal_ui']}"
     else:
         found["temporal"] = settings.temporal.address
     if "paper" in ports:
@@ -85,7 +89,8 @@ async def services(layout: Layout, settings: Settings, ports: Mapping[str, int],
             layout,
             binary,
             port=ports["temporal"],
-            ui_port=ports["temporal_ui"],
+            http_port=ports["temporal_http"],
+            http_host=ensure_door_keys(layout).host,
             metrics_port=ports["metrics_temporal"],
             namespace=settings.temporal.namespace,
             db=settings.temporal.db,
@@ -101,19 +106,20 @@ async def services(layout: Layout, settings: Settings, ports: Mapping[str, int],
     worker = python_process(layout, "worker", "workers.trade_worker", ports["metrics_worker"], grace)
     specs.append(replace(worker, prepare=record_opening_once(layout)))
     specs.append(python_process(layout, "ingest", "workers.ingest_host", ports["metrics_ingest"], grace))
+    if "temporal_ui" in ports:
+        door = python_process(layout, "ui_door", "workers.ui_door.process", ports["temporal_ui"])
+        specs.append(replace(door, spare=True, passes=()))
     return specs
 
 
-def python_process(
-    layout: Layout, name: str, module: str, metrics_port: int, stop_timeout: float = 15.0
-) -> ProcessSpec:
-    """One of our own processes, well once `/healthz` on its metrics port answers 200."""
+def python_process(layout: Layout, name: str, module: str, port: int, stop_timeout: float = 15.0) -> ProcessSpec:
+    """One of our own processes, well once `/healthz` on its port (of its metrics, or its own) answers 200."""
     return ProcessSpec(
         name=name,
         argv=(sys.executable, "-m", module, "--state-dir", str(layout.root)),
         output=layout.err(name),
         log=layout.log(name),
-        healthy=answers_healthz(metrics_port),
+        healthy=answers_healthz(port),
         passes=_PASSED,
         stop_timeout=stop_timeout,
     )

@@ -216,7 +216,7 @@ class Supervisor:
         policy: RestartPolicy = DEFAULT_POLICY,
         proven: Collection[str] = (),
     ) -> None:
-        self._children = [Child(spec, policy, say, proven=spec.name in proven) for spec in specs]
+        self._children = [Child(spec, policy, say, proven=spec.spare or spec.name in proven) for spec in specs]
         self._changed = changed
         self._ready = ready
 

@@ -3,7 +3,9 @@
 Why each flag: the stock server commits with a rollback journal, reads each queue at most 20 times a second (50 ms a
 hop), fires no timer earlier than a second, reads the search attributes' names from disk at every request (eleven reads
 a trade), lets a worker that failed a workflow task hold it for up to ten minutes before it is tried again, does not
-list failing tasks, and forgets closed workflows, and with them used intent ids, after a day.
+list failing tasks, and forgets closed workflows, and with them used intent ids, after a day. It also starts and ends
+workflows for any page in a browser: its HTTP API takes every Host and asks for no permission, and its UI takes every
+Host. So the UI is not opened, and the API answers one Host, which only the door to the UI knows (`workers.ui_door`).
 """
 
 from __future__ import annotations
@@ -84,14 +86,16 @@ class TemporalServer:
         binary: Path,
         *,
         port: int,
-        ui_port: int,
+        http_port: int,
+        http_host: str,
         metrics_port: int,
         namespace: str = "default",
         db: Path | None = None,
     ) -> None:
         self._layout = layout
         self._binary = binary
-        self._ports = (port, ui_port, metrics_port)
+        self._ports = (port, http_port, metrics_port)
+        self._http_host = http_host
         self._namespace = namespace
         self._db = db or layout.temporal_db
 
@@ -99,18 +103,15 @@ class TemporalServer:
     def address(self) -> str:
         return f"{HOST}:{self._ports[0]}"
 
-    @property
-    def ui_url(self) -> str:
-        return f"http://{HOST}:{self._ports[1]}"
-
     def spec(self) -> ProcessSpec:
-        port, ui_port, metrics_port = self._ports
+        port, http_port, metrics_port = self._ports
         argv = [str(self._binary), "server", "start-dev", "--ip", HOST, "--port", str(port)]
-        argv += ["--ui-port", str(ui_port), "--metrics-port", str(metrics_port), "--db-filename", str(self._db)]
+        argv += ["--headless", "--http-port", str(http_port), "--metrics-port", str(metrics_port)]
+        argv += ["--db-filename", str(self._db)]
         argv += ["--log-format", "json", "--log-level", "warn"]
         for pragma in _PRAGMAS:
             argv += ["--sqlite-pragma", pragma]
-        for value in DYNAMIC:
+        for value in (*DYNAMIC, f"frontend.httpAllowedHosts={json.dumps([self._http_host])}"):
             argv += ["--dynamic-config-value", value]
         if self._namespace != "default":
             argv += ["--namespace", self._namespace]

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from domain.errors import BadInput, Unavailable
@@ -115,3 +116,28 @@ async def test_health_and_metrics_are_served(venue: Client) -> None:
 async def test_an_unknown_path_is_a_json_404(venue: Client) -> None:
     answer = await venue.call("GET", "/nothing/here")
     assert (answer.status, answer.body["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        {"Host": "evil.example", "Content-Type": "application/json"},
+        {"Origin": "http://evil.example", "Content-Type": "application/json"},
+        {"Sec-Fetch-Site": "cross-site", "Content-Type": "application/json"},
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+    ],
+)
+async def test_a_page_of_another_site_arms_no_fault_and_plays_nothing(launch: Launch, stranger: dict[str, str]) -> None:
+    server = (await launch()).server
+    script = b'{"faults":[{"do":"error","status":503}]}'
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as http:
+        for path in ("faults", "play", "resolve", "polymarket/resolve"):
+            answer = await http.post(f"/paper/v1/{path}", content=script, headers=stranger)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "stranger")
+        if "text/plain" not in stranger.values() and "Host" in stranger:
+            assert (await http.get("/paper/v1/status", headers=stranger)).status_code == 403
+            assert (await http.get("/trade-api/v2/exchange/status", headers=stranger)).status_code == 403
+        listed = await http.get("/paper/v1/faults")
+        assert listed.json() == []
+        assert listed.headers["X-Frame-Options"] == "DENY"
