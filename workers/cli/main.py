@@ -13,43 +13,30 @@ import typer
 from typer.exceptions import TyperException
 
 from domain.errors import SurefootError
-from workers.cli import (
-    alerts,
-    capital,
-    claims,
-    demo,
-    dlq,
-    doctor,
-    exchange,
-    exits,
-    halts,
-    match,
-    offline,
-    operate,
-    reconcile,
-    recordings,
-    report,
-    revive,
-    settings,
-    simulate,
-    stack,
-    strategies,
-    trades,
-    ui,
-    versions,
-    why,
-)
-from workers.cli.options import err, options, say
-from workers.stack.processes import open_private
+from workers.cli import exits
+from workers.cli.commands import OnDemand
+from workers.cli.options import err, options, out, say
 
 app = typer.Typer(
     name="surefoot",
+    cls=OnDemand,
     help="Durable two-leg trading on prediction markets: a trade with two legs is never left standing on one.",
     epilog=exits.EPILOG,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(asked: bool) -> None:
+    if not asked:
+        return
+    from importlib.metadata import version  # noqa: PLC0415 - as below
+
+    from workers.versions.build import build_id  # noqa: PLC0415 - reads the code of every workflow
+
+    out.print(f"surefoot {version('surefoot')}, trades' code {build_id()}", markup=False)
+    raise typer.Exit
 
 
 @app.callback()
@@ -67,33 +54,14 @@ def root(
         Path | None, typer.Option("--config", help="A YAML file whose keys override the profile's.")
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of an internal error.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and that of the trades' code.", callback=_version, is_eager=True
+        ),
+    ] = False,
 ) -> None:
     options.state_dir, options.profile, options.config, options.debug = state_dir, profile, config, debug
-
-
-for module in (
-    stack, demo, exchange, offline, recordings, trades, operate, revive, reconcile, halts, match, claims, capital,
-    report, doctor, settings, simulate, versions, strategies, why, dlq, alerts, ui,
-):  # fmt: skip
-    module.register(app)
-
-_PANELS = {
-    "Run": ("up", "down", "status", "doctor", "config", "strategies", "demo", "versions"),
-    "Look": ("why", "trades", "trade", "report", "capital", "alerts", "alert", "ui"),
-    "Trades, by a person": ("unwind", "hold", "retry", "accept", "adopt", "flat", "revive"),
-    "Halts and agreement with the venues": ("halt", "resume", "halts", "reconcile", "acknowledge", "transfer"),
-    "Dead letters": ("dlq",),
-    "Claims on two venues": ("match", "claims"),
-    "Paper exchange": ("paper", "play", "resolve"),
-    "Recordings and proof": ("synth", "replay", "import", "export", "simulate"),
-}
-_PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}
-_ORDER = list(_PANEL_OF)
-app.registered_commands.sort(key=lambda command: _ORDER.index(str(command.name)))
-for command in app.registered_commands:
-    command.rich_help_panel = _PANEL_OF[str(command.name)]
-for group in app.registered_groups:
-    group.rich_help_panel = _PANEL_OF[str(group.name)]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -131,6 +99,8 @@ def _internal(error: Exception) -> None:
 
 def _keep(trace: str) -> Path | None:
     """Appends to logs/cli.log of the state folder, if there is one and it can be written."""
+    from workers.stack.processes import open_private  # noqa: PLC0415 - only an internal error needs it
+
     try:
         log = options.layout().log("cli")
         with open_private(log) as file:

@@ -8,15 +8,16 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from config.load import Loaded, load
 from domain.errors import BadInput, Unavailable
-from workers.stack.layout import Layout, Stack, load_stack
-from workers.stack.presence import running
+
+if TYPE_CHECKING:
+    from config.load import Loaded
+    from workers.stack.layout import Layout, Stack
 
 _PIPED_WIDTH = 240  # a pipe has no width; rich would cut tables at 80 columns
 
@@ -40,10 +41,14 @@ class Options:
         changes = dict(overrides or {})
         if self.state_dir is not None:
             changes["state_dir"] = str(self.state_dir)
+        from config.load import load  # noqa: PLC0415 - see `workers.cli.commands`
+
         chosen = self.profile or os.environ.get("SUREFOOT_PROFILE") or profile
         return load(profile=chosen, config=self.config, environ=os.environ, overrides=changes)
 
     def layout(self) -> Layout:
+        from workers.stack.layout import Layout  # noqa: PLC0415
+
         return Layout(self.load().settings.state_dir)
 
     def layout_at_hand(self) -> Layout:
@@ -55,10 +60,14 @@ class Options:
             named = self.state_dir or os.environ.get("SUREFOOT_STATE_DIR")
             if not named:
                 raise
+            from workers.stack.layout import Layout  # noqa: PLC0415
+
             return Layout(Path(named).absolute())
 
     def stack(self) -> Stack:
         """The stack last started in the state folder. Raises `Unavailable` if there was none."""
+        from workers.stack.layout import load_stack  # noqa: PLC0415
+
         return load_stack(self.layout_at_hand().root)
 
     def stack_with_ledger(self) -> Stack:
@@ -66,6 +75,8 @@ class Options:
 
         Raises `Unavailable` if the ledger lies in a state folder of which nothing runs.
         """
+        from workers.stack.presence import running  # noqa: PLC0415
+
         stack = self.stack()
         if stack.settings.postgres.dsn is None and not running(stack.layout):
             raise Unavailable(

@@ -1,0 +1,69 @@
+"""What a command imports before it does anything: a brake is not kept waiting for libraries that it does not need."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from workers.cli import exits
+from workers.cli.commands import PANELS, Commands
+from workers.cli.main import app, main
+
+HEAVY = {
+    "temporalio",
+    "aiohttp",
+    "httpx",
+    "websockets",
+    "pydantic",
+    "asyncpg",
+    "yaml",
+    "psutil",
+    "structlog",
+    "msgspec",
+}
+ROWS = [row for rows in PANELS.values() for row in rows]
+
+
+def imported(*arguments: str) -> set[str]:
+    """The top-level packages in memory after one command line."""
+    script = (
+        "import sys\nfrom workers.cli.main import main\ncode = main(sys.argv[1:])\n"
+        "print('IMPORTED', *sorted({name.partition('.')[0] for name in sys.modules}))\nsys.exit(code)"
+    )
+    ended = subprocess.run(
+        (sys.executable, "-c", script, *arguments),
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        check=True,
+        timeout=120,
+    )
+    return set(ended.stdout.rpartition("IMPORTED")[2].split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"]])
+def test_help_imports_no_library_that_only_work_needs(arguments: list[str]) -> None:
+    assert imported(*arguments) & HEAVY == set()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_the_list_of_commands_says_of_each_what_its_own_help_says_first(row: object) -> None:
+    assert isinstance(row, type(ROWS[0]))
+    own = (Commands()[row.name].help or "").strip()
+    first = " ".join(own.split("\n\n", 1)[0].split())
+    assert re.match(re.escape(row.says), first), first
+
+
+def test_every_row_is_a_command_once() -> None:
+    assert len({row.name for row in ROWS}) == len(ROWS)
+    assert list(vars(get_command(app))["commands"]) == [row.name for row in ROWS]
+
+
+def test_it_tells_its_version_without_a_stack(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == exits.OK
+    assert re.fullmatch(r"surefoot \d+\.\d+\.\d+, trades' code [0-9a-f]{12}\n", capsys.readouterr().out)
