@@ -8,7 +8,7 @@ zstd tool therefore reads the file, whole or cut: `zstd -dc FILE | head` shows J
     4 bytes   "SFS1"
     4 bytes   kind: 1 header, 2 events, 3 footer
     4 bytes   number of the block, from 0
-    4 bytes   length of the lines unpacked
+    4 bytes   length of the lines unpacked, which the zstd frame says too; 128 MiB at most
     4 bytes   length of the zstd frame that follows
     4 bytes   CRC-32 of that frame
     4 bytes   CRC-32 of the label so far, from "SFS1" on
@@ -40,6 +40,7 @@ _MARK = b"SFS1"
 _LABEL_BYTES = _LABEL.size + _CRC.size
 HEAD_BYTES = _FRAME.size + _LABEL_BYTES
 _LEVEL = 3
+MOST_UNPACKED = 128 << 20  # a block is a megabyte of lines and one line more, which no frame of a venue makes so long
 
 
 class Kind(IntEnum):
@@ -99,6 +100,10 @@ class BlockReader:
             try:
                 if crc32(packed) != crc:
                     raise self._corrupt("its checksum differs")
+                # Unpacking trusts the length that the frame names, whatever is asked of it: it is read before.
+                named = zstandard.frame_content_size(packed)
+                if named not in (unpacked, -1) or unpacked > MOST_UNPACKED:
+                    raise self._corrupt(f"it unpacks to {named} bytes, labelled {unpacked}, {MOST_UNPACKED} at most")
                 lines = self._zstd.decompress(packed, max_output_size=unpacked)
                 if len(lines) != unpacked:
                     raise self._corrupt(f"it unpacks to {len(lines)} bytes, not {unpacked}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import sqlite3
 import zlib
@@ -13,13 +12,16 @@ from typing import Any
 
 import msgspec
 
+from domain.errors import BadInput
 from domain.market import Venue
 from ingest.envelope import Envelope, EventType, envelope
 from ingest.importing.clocks import clock
 from ingest.importing.intake import Intake, lines
 from venues.recording.numbers import Unreadable
 from venues.recording.quarantine import BadLine
+from venues.recording.text import whole
 
+_MOST_BYTES = 256 << 20
 _NAMES = ("condition_id", "conditionId", "ticker", "event_ticker", "kalshi_ticker", "slug", "id", "match_id")
 
 
@@ -66,9 +68,8 @@ def match_document(path: Path, intake: Intake) -> Iterator[Envelope]:
 def _entries(path: Path, intake: Intake, type: EventType) -> Iterator[Envelope]:
     counts = intake.counts(path.name)
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            said = msgspec.json.decode(file.read().removeprefix(BOM_UTF8))
-    except (OSError, EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        said = msgspec.json.decode(whole(path, _MOST_BYTES).removeprefix(BOM_UTF8))
+    except (BadInput, OSError, EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         counts.read += 1
         intake.refuse(BadLine(path.name, 1, "", f"a whole JSON document ({wrong})"))
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import resource
 import sqlite3
 import tracemalloc
 from pathlib import Path
@@ -17,6 +18,7 @@ from domain.errors import BadInput
 from domain.money import MICRO
 from ingest.envelope import Envelope, EventType
 from ingest.importing.clocks import clock, from_eastern
+from ingest.importing.documents import json_document
 from ingest.importing.intake import Intake
 from ingest.importing.record import write_session
 from ingest.importing.source import open_source, session_source
@@ -117,6 +119,34 @@ def test_a_log_of_changes_keeps_changes_quotes_and_lines_each_as_what_it_is(tmp_
     assert change.received_at - change.exchange_at == 29_709_182  # New York's summer clock
     assert [(bad["file"], bad["line"]) for bad in refused(intake)] == [(path.name, 4), (path.name, 5)]
     assert refused(intake)[1]["seen"] == "half a line"
+
+
+def zeros(path: Path, megabytes: int) -> None:
+    with gzip.open(path, "wb", 1) as file:
+        for _ in range(megabytes):
+            file.write(bytes(1 << 20))
+
+
+def test_a_line_without_an_end_is_not_read_to_its_end_and_costs_the_rest_of_its_file_only(tmp_path: Path) -> None:
+    path = tmp_path / "bot.log.gz"
+    path.write_bytes(gzip.compress(b"2026-01-25 22:21:00,187 | INFO | 1\n"))
+    with path.open("ab") as file, gzip.open(file, "wb", 1) as packed:
+        for _ in range(512):
+            packed.write(bytes(1 << 20))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    events, intake = imported(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
+    assert len(events) == 1
+    assert "line 2 is longer than 16 MiB" in refused(intake)[0]["expected"]
+
+
+def test_a_document_that_unpacks_to_more_than_one_is_left_and_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.importing.documents._MOST_BYTES", 1 << 20)
+    zeros(tmp_path / "markets.json.gz", 64)
+    assert list(json_document(tmp_path / "markets.json.gz", intake := Intake(tmp_path / "set-aside.jsonl"))) == []
+    assert "more than 1 MiB" in refused(intake)[0]["expected"]
 
 
 def test_a_file_that_breaks_off_is_read_up_to_there_and_counted(tmp_path: Path) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import resource
+import struct
 import tempfile
 from pathlib import Path
+from zlib import crc32
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import BadInput
 from ingest.envelope import EventType, envelope
+from ingest.session_blocks import Kind
 from ingest.session_reader import RecordedEvents
 from ingest.session_setup import Setup
 from ingest.session_writer import SessionWriter
@@ -100,6 +105,25 @@ def test_a_file_that_is_no_session_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"timestamp,event_type,price,side,size,best_bid,best_ask\n" * 3)
     with pytest.raises(BadInput, match="expected a session file"):
         RecordedEvents(path)
+
+
+def test_a_block_that_would_unpack_to_more_than_its_label_says_is_refused_packed(tmp_path: Path) -> None:
+    """Some kilobytes of file, a label of a hundred bytes, a gigabyte behind it."""
+    path = tmp_path / "evening.session.zst"
+    record(tmp_path)
+    good = path.read_bytes()
+    packer = zstandard.ZstdCompressor(level=3).compressobj(size=1 << 30)
+    packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(1024)) + packer.flush()
+    label = struct.pack("<4sIIIII", b"SFS1", Kind.HEADER, 0, 100, len(packed), crc32(packed))
+    bomb = struct.pack("<II", 0x184D2A53, 28) + label + struct.pack("<I", crc32(label)) + packed
+    path.write_bytes(bomb)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(BadInput, match="labelled 100"):
+        RecordedEvents(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
+    assert path.read_bytes() == bomb
+    path.write_bytes(good)
+    assert list(RecordedEvents(path).events())
 
 
 def test_a_corrupt_block_is_named_with_what_was_read_before_it(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ above it), `shallow` (less than one share stands at the price).
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from domain.market import MarketSpec
@@ -160,7 +161,16 @@ def make(seed: int, seconds: int = SECONDS) -> RecordedSession:
     won = ", ".join(script.winners.values())
     notes = (f"planted: {planted}", f"won by: {won}")
     results = tuple(Result(event, winner) for event, winner in script.winners.items())
-    return RecordedSession(f"synth-{seed}", markets, tuple(evening.log), notes, results)
+    return RecordedSession(f"synth-{seed}", markets, tuple(in_order(evening.log)), notes, results)
+
+
+def in_order(log: Sequence[SessionEvent]) -> Iterator[SessionEvent]:
+    """The events as they were made, none before the one that it follows: a move of all markets takes some milliseconds,
+    and the next opportunity may be due within them."""
+    last = 0
+    for event in log:
+        last = max(last, event.at)
+        yield event if event.at == last else replace(event, at=last)
 
 
 class _Table:

@@ -19,7 +19,7 @@ from domain.fees import FeeModel, FeeSchedule
 from domain.market import CENT_GRID, MarketSpec, PriceRange, Venue
 from domain.money import MICRO, to_micros
 from venues.recording.session import BidSide, BookDelta, Condition, RecordedSession, Result, SessionEvent
-from venues.recording.synth import better
+from venues.recording.synth import better, in_order
 from venues.recording.tickers import market
 from venues.recording.window import Levels
 
@@ -48,7 +48,7 @@ def make(seed: int, seconds: int = SECONDS) -> RecordedSession:
     return RecordedSession(
         f"synth-cross-{seed}",
         game.markets,
-        tuple(writer.log),
+        tuple(in_order(writer.log)),
         (f"planted: {planted}", f"won by: {_TEAMS[winner]}", "one claim by the session's own word: paper only"),
         (Result(game.event, game.tickers[winner]), Result(game.condition_id, game.tokens[winner])),
         (game.condition,),

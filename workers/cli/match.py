@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import gzip
+import zlib
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +18,7 @@ from rich.panel import Panel
 
 from domain.claims import EquivalenceRecord, Instrument, JointOutcome, Pays, proposal, rules_hash
 from domain.errors import BadInput
+from venues.recording.text import whole
 from workers.cli.claims import document_of, keep_proposal, payoff_table
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.match.listing import (
@@ -37,6 +38,7 @@ from workers.stack.books import now, open_ledger
 from workers.stack.layout import Stack
 
 AUTHOR = "surefoot match"
+_MOST_BYTES = 512 << 20  # a whole listing of a venue is some tens of megabytes
 
 Document = TypeVar("Document")
 
@@ -212,9 +214,8 @@ def read_kalshi(path: Path) -> list[Listing]:
 
 def _read(path: Path) -> bytes:
     try:
-        raw = path.read_bytes()
-        raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    except (OSError, EOFError, gzip.BadGzipFile) as failed:
+        raw = whole(path, _MOST_BYTES)
+    except (OSError, EOFError, zlib.error) as failed:
         raise BadInput(f"{path} cannot be read: {failed}", "missing") from None
     return raw.removeprefix(b"\xef\xbb\xbf")
 

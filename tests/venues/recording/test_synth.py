@@ -75,6 +75,11 @@ def test_events_are_in_order_and_the_session_is_about_as_long_as_asked() -> None
     assert 29 * MICRO < session.end - session.start <= 30 * MICRO
 
 
+@pytest.mark.parametrize("seed", [103, 166, 175, 297, 320])
+def test_no_event_is_before_the_one_that_it_follows_where_a_move_runs_into_the_next_opportunity(seed: int) -> None:
+    assert all(a.at <= b.at for a, b in pairwise(synth.make(seed).log))
+
+
 def test_different_seeds_give_different_games() -> None:
     assert synth.make(1).log != synth.make(2).log
 
