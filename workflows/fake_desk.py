@@ -33,6 +33,7 @@ from domain.requests import (
     EvidenceRequest,
     LookUp,
     LookUpRequest,
+    Origin,
     Position,
     PositionRequest,
     QuoteRequest,
@@ -45,6 +46,7 @@ from domain.requests import (
 from domain.trade import TradeRecord, TradeState
 from workflows.state import EDITION, Fault
 
+_CHAIN = "rehearsal"
 _RETRY_FIRST_MS, _RETRY_SLOWEST_MS = 100, 2_000
 _LOST_WORKER_MS, _FROZEN_MS = 2_000, 6_000
 
@@ -102,6 +104,7 @@ class FakeDesk:
         self._sequence = itertools.count()
         self._messages = self._heard = 0
         self._faults: dict[str, deque[Lost | None]] = defaultdict(deque)
+        self._origin = Origin(_CHAIN)
         self.sent: dict[str, OrderTicket] = {}
         self.submits: list[Submit] = []
         self.shown: list[TradeRecord] = []
@@ -147,7 +150,8 @@ class FakeDesk:
         known = self.sent.setdefault(ticket.client_order_id, ticket)
         if known != ticket:
             raise Broken(f"order id {ticket.client_order_id} was given to two tickets: {known} and {ticket}")
-        request, decided_at = SubmitRequest(ticket=ticket, guard=guard, opening=opening), self._now
+        self._origin = Origin(_CHAIN, intent=opening or self._origin.intent)
+        request, decided_at = SubmitRequest(ticket, guard, opening, self._origin), self._now
         fault = await self._call("submit")
         result: SubmitResult | None = None
         if fault is Lost.FROZEN:
@@ -170,7 +174,7 @@ class FakeDesk:
 
     async def cancel(self, ticket: OrderTicket, order_id: str) -> None:
         if await self._call("cancel") is not Lost.BEFORE:
-            await _or_none(self._cancel(CancelRequest(ticket=ticket, order_id=order_id)))
+            await _or_none(self._cancel(CancelRequest(ticket, order_id, self._origin)))
 
     async def quote(self, venue: str, market: str) -> Quote | None:
         if await self._call("quote") is not None:
@@ -197,7 +201,7 @@ class FakeDesk:
         wait = _RETRY_FIRST_MS
         while True:
             fault = await self._call("settle")
-            request = SettleRequest(intent=intent, record=record)
+            request = SettleRequest(intent, record, self._origin)
             settlement = await _or_none(self._settle(request)) if fault is not Lost.BEFORE else None
             if settlement is not None and fault is None:
                 self.settlements.append(settlement)
@@ -208,7 +212,7 @@ class FakeDesk:
     async def record(self, intent: Intent, record: TradeRecord) -> bool:
         if await self._call("record") is Lost.BEFORE:
             return False
-        await _or_none(self._record(RecordRequest(intent=intent, record=record)))
+        await _or_none(self._record(RecordRequest(intent, record, self._origin)))
         self.recorded.append(record)
         return True
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from temporalio.exceptions import ApplicationError
@@ -20,6 +21,7 @@ from domain.requests import (
     EvidenceRequest,
     LookUp,
     LookUpRequest,
+    Origin,
     PositionRequest,
     QuoteRequest,
     RecordRequest,
@@ -30,6 +32,7 @@ from domain.requests import (
 from workers.simulate.durable import PAUSE, Broken, Command, History, Kind
 from workers.simulate.weather import Weather
 
+_WITH_ORIGIN = (SubmitRequest, CancelRequest, SettleRequest, RecordRequest)
 _LOST_WORKER_MS = 2_000
 _READ_BUDGET_MS = 30_000
 _QUOTE_BUDGET_MS = 2_000
@@ -86,6 +89,8 @@ class Carrier:
 
     async def _carry(self, history: History, n: int, command: Command) -> None:
         run, request = history.run, _REQUESTS[command.name](*command.arguments)
+        if isinstance(request, _WITH_ORIGIN):
+            request = replace(request, origin=Origin(history.intent.id, intent=history.intent))
         answer = await self._perform(command.name, request)
         self._answered(history, command, answer)
         history.add(Kind.ANSWER, answer, n, run)

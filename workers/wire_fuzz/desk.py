@@ -22,6 +22,7 @@ from domain.requests import (
     EvidenceRequest,
     LookUp,
     LookUpRequest,
+    Origin,
     Position,
     PositionRequest,
     QuoteRequest,
@@ -38,6 +39,7 @@ from workflows.state import EDITION, Fault
 _SUBMIT_S, _READ_S, _SETTLE_S, _AT_ONCE_S = 15.0, 10.0, 30.0, 1.0
 _READ_BUDGET_S, _QUOTE_BUDGET_S = 30.0, 2.0
 _FIRST_S, _SLOWEST_S = 0.1, 2.0
+_CHAIN = "fuzzed"
 
 Activity = Callable[[Any], Awaitable[Any]]
 T = TypeVar("T")
@@ -56,6 +58,7 @@ class Desk:
     ) -> None:
         self._activities, self._now, self._shown, self._raised = activities, now, shown, raised
         self._woken = asyncio.Event()
+        self._origin = Origin(_CHAIN)
 
     def wake(self) -> None:
         self._woken.set()
@@ -86,7 +89,8 @@ class Desk:
         """A command is taken as it arrives."""
 
     async def submit(self, ticket: OrderTicket, guard: Guard, opening: Intent | None) -> SubmitResult:
-        request = SubmitRequest(ticket=ticket, guard=guard, opening=opening)
+        self._origin = Origin(_CHAIN, intent=opening or self._origin.intent)
+        request = SubmitRequest(ticket, guard, opening, self._origin)
         done, answer = await self._attempt("submit", request, SubmitResult, _SUBMIT_S)
         if done:
             result: SubmitResult = answer
@@ -100,7 +104,7 @@ class Desk:
         return await self._read("evidence", request, OrderEvidence)
 
     async def cancel(self, ticket: OrderTicket, order_id: str) -> None:
-        await self._attempt("cancel", CancelRequest(ticket=ticket, order_id=order_id), None, _READ_S)
+        await self._attempt("cancel", CancelRequest(ticket, order_id, self._origin), None, _READ_S)
 
     async def quote(self, venue: str, market: str) -> Quote | None:
         return await self._read("quote", QuoteRequest(venue=venue, market=market), Quote, _QUOTE_BUDGET_S)
@@ -117,7 +121,7 @@ class Desk:
         return await self._read("look_up", request, LookUp) or LookUp(None, "the venue could not be asked; ask again")
 
     async def settle(self, intent: Intent, record: TradeRecord) -> Settlement:
-        request = SettleRequest(intent=intent, record=record)
+        request = SettleRequest(intent, record, self._origin)
         done, answer = await self._attempt("settle", request, Settlement, _AT_ONCE_S)
         if not done:
             _, answer = await self._until_done("settle", request, Settlement, None, _SETTLE_S)
@@ -125,7 +129,7 @@ class Desk:
         return settled
 
     async def record(self, intent: Intent, record: TradeRecord) -> bool:
-        request = RecordRequest(intent=intent, record=record)
+        request = RecordRequest(intent, record, self._origin)
         return (await self._until_done("record", request, None, _READ_BUDGET_S, _READ_S))[0]
 
     def show(self, record: TradeRecord) -> None:
