@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Column, Table
 
 from domain.alerts import Alert, AlertKind, Origin, Trouble
@@ -55,9 +54,9 @@ def alerts(
     for alert in found:
         over = "open" if alert.open else f"{_when(alert.resolved_at or 0)[6:]}"
         style = "red" if alert.open else None
-        what = escape(f"{alert.kind}: {alert.text}")
+        what = f"{alert.kind}: {alert.text}"
         table.add_row(_when(alert.raised_at), over, str(alert.severity), what, style=style)
-        table.add_row("", "", "", escape(f"→ {alert.do}" if alert.open else f"({alert.delivery or 'not told'})"))
+        table.add_row("", "", "", f"→ {alert.do}" if alert.open else f"({alert.delivery or 'not told'})")
     out.print(table)
 
 

@@ -68,7 +68,7 @@ def ls(json_output: JsonFlag = False) -> None:
     for one in records:
         worst = ", ".join(sorted({plain(pair.worst) for pair in crosses(one)})) or "-"
         status = f"{one.status} (paper only)" if one.paper else one.status
-        table.add_row(*map(escape, (one.pin, status, one.title, worst, one.author, one.reason, iso(one.at))))
+        table.add_row(one.pin, status, one.title, worst, one.author, one.reason, iso(one.at))
     out.print(table)
 
 
@@ -83,7 +83,7 @@ def show(claim: Claim, json_output: JsonFlag = False) -> None:
     for one in newest.instruments:
         text = texts.get(one.rules_sha256, "(no text was kept)")
         title = escape(f"{one.venue} {one.market}: {one.meaning} · rules {one.rules_sha256[:12]}")
-        out.print(Panel(escape(text), title=title, title_align="left"))
+        out.print(Panel(text, title=title, title_align="left"))
     out.print(payoff_table(newest))
     for pair in crosses(newest):
         legs = " and ".join(
@@ -99,7 +99,7 @@ def payoff_table(record: EquivalenceRecord) -> Table:
     """What each instrument pays in every joint outcome."""
     table = Table("outcome", *(f"{one.venue} {one.meaning}" for one in record.instruments), box=None)
     for outcome in record.outcomes:
-        table.add_row(escape(outcome.name), *map(str, outcome.pays))
+        table.add_row(outcome.name, *map(str, outcome.pays))
     return table
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Column, Table
 
 from domain.errors import BadInput, Denied, SurefootError, Unavailable
@@ -77,7 +76,7 @@ def ls(
         letter = kept.letter
         tries = str(letter.attempts) if letter.kind is Kind.EVENT else "-"
         cells = (iso(letter.at), letter.id, letter.kind, letter.venue, letter.market or "-", tries, kept.state)
-        table.add_row(*map(escape, (*cells, letter.why)))
+        table.add_row(*cells, letter.why)
     out.print(table)
     if len(every) > len(letters):
         say(f"the newest {len(letters)} of {len(every)}; --limit shows more")
@@ -147,7 +146,7 @@ def _print(results: Sequence[_Kept]) -> None:
     table = Table(Column("id", no_wrap=True), "kind", "from", "now", "said", box=None)
     for kept in results:
         said = kept.mark.said if kept.mark is not None else ""
-        table.add_row(*map(escape, (kept.letter.id, kept.letter.kind, kept.letter.venue, kept.state, said)))
+        table.add_row(kept.letter.id, kept.letter.kind, kept.letter.venue, kept.state, said)
     out.print(table)
     if any(kept.state is State.ASKED for kept in results):
         say("what is asked for goes to its handler as soon as ingest runs; look again with `surefoot dlq ls`")

@@ -17,7 +17,6 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Column, Table
 
 from domain.errors import BadInput, Denied, SurefootError, Unavailable
@@ -196,7 +195,7 @@ def _list(records: Sequence[HaltRecord], *, everything: bool, json_output: bool)
         halt = one.halt
         ended = f"{iso(one.cleared_at)} by {one.cleared_by}: {one.cleared_reason}" if one.cleared_at else "in force"
         row = (iso(halt.at), halt.id, halt.scope, halt.target or "-", halt.rule, halt.author, halt.reason)
-        table.add_row(*(escape(cell) for cell in (*row, *([ended] if everything else []))))
+        table.add_row(*row, *([ended] if everything else []))
     out.print(table)
 
 

@@ -172,7 +172,7 @@ def _show(one: Candidate, record: EquivalenceRecord) -> None:
     out.rule(escape(f"score {one.score} · {record.id}"))
     panels = [
         Panel(
-            escape(listing.rules or "(no rule text in the document)"),
+            listing.rules or "(no rule text in the document)",
             title=escape(f"{listing.venue} {listing.id}"),
             subtitle=escape(listing.title),
             width=(out.width - 2) // 2,

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from domain.errors import BadInput, Unavailable
+from workers.cli.terminal import Terminal, clean_json
 
 if TYPE_CHECKING:
     from config.load import Loaded
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _PIPED_WIDTH = 240  # a pipe has no width; rich would cut tables at 80 columns
 
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Terminal(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+err = Terminal(stderr=True, highlight=False, soft_wrap=True)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 
@@ -92,7 +92,7 @@ options = Options()
 
 def print_json(document: Any) -> None:
     """Decimals as text, so that no reader makes binary fractions of money."""
-    typer.echo(json.dumps(document, indent=2, default=str, ensure_ascii=False))
+    typer.echo(clean_json(json.dumps(document, indent=2, default=str, ensure_ascii=False)))
 
 
 def say(line: str) -> None:

@@ -168,13 +168,15 @@ def show(shown: Shown, outcomes: Mapping[str, str]) -> None:
     if shown.intents:
         out.print(table)
     gates = ", ".join(f"{gate} {count}" for gate, count in shown.suppressed.items()) or "none"
-    out.print(f"intents {len(shown.intents)}; opportunities not taken, by the gate that was shut: {gates}")
+    out.print(
+        f"intents {len(shown.intents)}; opportunities not taken, by the gate that was shut: {gates}", markup=False
+    )
     out.print(f"fingerprint {shown.fingerprint}")
 
 
 def _show_check(result: Rerun) -> None:
     if result.recorded:
-        out.print(f"recorded    {result.recorded}")
+        out.print(f"recorded    {result.recorded}", markup=False)
     if result.verdict is Verdict.SAME:
         out.print("check: the same, decision by decision")
         return

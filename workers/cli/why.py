@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 from rich.table import Column, Table
+from rich.text import Text
 
 from domain.decisions import Gate
 from domain.errors import BadInput, Unavailable
@@ -157,7 +158,7 @@ def _show(answer: dict[str, Any], *, whole: bool) -> None:
         )
     table = Table(Column("strategy"), Column("pair"), Column("why nothing is traded"), box=None, pad_edge=False)
     for one in told if whole else told[:_MOST]:
-        table.add_row(one["strategy"], one["pair"], escape("\n".join(one["reasons"])))
+        table.add_row(one["strategy"], one["pair"], "\n".join(one["reasons"]))
     out.print(table)
     if not whole and len(told) > _MOST:
         say(f"{len(told) - _MOST} more; `surefoot why MARKET` or --json shows them")
@@ -173,8 +174,8 @@ def _show_markets(told: list[dict[str, Any]]) -> None:
     for market in {(m["venue"], m["market"]): m for one in told for m in one["markets"]}.values():
         phase = str(market["phase"])
         table.add_row(
-            escape(market["market"]), f"[{_STYLE.get(phase, 'white')}]{phase}[/]", market["bid"] or "–",
-            market["ask"] or "–", iso(market["changed_at"]) if market["changed_at"] else "never", escape(market["why"]),
+            market["market"], Text(phase, _STYLE.get(phase, "white")), market["bid"] or "–",
+            market["ask"] or "–", iso(market["changed_at"]) if market["changed_at"] else "never", market["why"],
         )  # fmt: skip
     out.print()
     out.print(table)
