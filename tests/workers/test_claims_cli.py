@@ -46,8 +46,8 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> MemoryLedger:
 
     monkeypatch.setattr(Options, "stack_with_ledger", lambda _: SimpleNamespace())
     monkeypatch.setattr(Options, "stack", lambda _: SimpleNamespace())
-    monkeypatch.setattr(claims, "open_ledger", opened)
-    monkeypatch.setattr(claims, "reading", opened)
+    monkeypatch.setattr("workers.stack.books.open_ledger", opened)
+    monkeypatch.setattr("workers.stack.asleep.reading", opened)
     return kept
 
 

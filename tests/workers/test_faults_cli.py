@@ -17,7 +17,7 @@ from ledger.memory import MemoryLedger
 from ledger.render import render
 from tests.ledger.samples import OPENING, RUN_ID, SECOND, START, A, B, body, intent, ticket
 from venues.wire import Answer
-from workers.cli import exits, faults, trades, why
+from workers.cli import exits, faults
 from workers.cli import stack as stack_commands
 from workers.cli.main import main
 from workers.cli.options import Options
@@ -47,8 +47,8 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> MemoryLedger:
 
     asyncio.run(fill())
     monkeypatch.setattr(Options, "stack", lambda _: SimpleNamespace(metrics_ports={"ingest": 1}))
-    for module in (faults, trades):
-        monkeypatch.setattr(module, "open_ledger", opened)
+    for module in ("workers.stack.books.open_ledger", "workers.cli.trades.open_ledger"):
+        monkeypatch.setattr(module, opened)
     return kept
 
 
@@ -85,7 +85,7 @@ def test_why_names_the_trade_and_the_markets_that_nothing_opens_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = {"at": START, "phase": "running", "why": "", "conditions": [], "changes": [], "strategies": []}
-    monkeypatch.setattr(why, "ask", lambda *_, **__: Answer(200, json.dumps(answer).encode(), 0, 0, 0))
+    monkeypatch.setattr("workers.cli.pages.ask", lambda *_, **__: Answer(200, json.dumps(answer).encode(), 0, 0, 0))
     assert main(["why"]) == exits.OK
     told = capsys.readouterr().out
     assert f"trade {intent().id}: {FAILS}" in told
@@ -110,7 +110,7 @@ def test_a_ledger_that_is_away_leaves_faults_unknown_and_ends_no_command(monkeyp
         raise Unavailable("Postgres is away", "ledger_unavailable")
         yield MemoryLedger()
 
-    monkeypatch.setattr(faults, "open_ledger", away)
+    monkeypatch.setattr("workers.stack.books.open_ledger", away)
     assert faults.standing(SimpleNamespace()) is None  # type: ignore[arg-type] # nothing of it is read
 
 

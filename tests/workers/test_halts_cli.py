@@ -254,7 +254,7 @@ def away(ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch) -> None:
         yield ledger
 
     monkeypatch.setattr(halts, "open_ledger", refused)
-    monkeypatch.setattr(halts, "running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
+    monkeypatch.setattr("workers.stack.presence.running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
 
 
 @pytest.mark.usefixtures("away")
@@ -282,7 +282,7 @@ def test_a_ledger_that_hangs_does_not_keep_one_from_the_brake(tmp_path: Path, mo
 
     monkeypatch.setattr(halts, "_PATIENCE_S", 0.01)
     monkeypatch.setattr(halts, "open_ledger", hangs)
-    monkeypatch.setattr(halts, "running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
+    monkeypatch.setattr("workers.stack.presence.running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
     assert main(["halt", "--venue", "kalshi", *WHO]) == exits.OK
     assert [one.target for one in HaltFlag(tmp_path).standing()] == ["kalshi"]
     assert main(["halt", "--venue", "hyperliquid", *WHO]) == exits.BAD_INPUT
@@ -293,7 +293,7 @@ def test_a_broken_configuration_does_not_keep_one_from_the_brake(
 ) -> None:
     broken = tmp_path / "mine.yaml"
     broken.write_text("stratgy: {", encoding="utf-8")
-    monkeypatch.setattr(halts, "running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
+    monkeypatch.setattr("workers.stack.presence.running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
     state = tmp_path / "state"
     state.mkdir()
     assert main(["--state-dir", str(state), "--config", str(broken), "halt", "--all", *WHO]) == exits.OK

@@ -229,7 +229,7 @@ async def test_what_is_proposed_waits_for_a_person_and_what_people_decided_is_le
     async def opened(_: Any) -> AsyncIterator[MemoryLedger]:
         yield ledger
 
-    monkeypatch.setattr(command, "open_ledger", opened)
+    monkeypatch.setattr("workers.stack.books.open_ledger", opened)
     found = candidates(command.read_polymarket(Path(documents[1])), command.read_kalshi(Path(documents[3])))
     records = [command.draft(one, 1) for one in found]
     stack: Any = SimpleNamespace()

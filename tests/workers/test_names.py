@@ -16,7 +16,6 @@ from tests.ingest.test_cross import OTHER, TOKEN, claim
 from tests.workers.test_accounts import BOTH, started
 from venues.fake import FakeVenue
 from venues.port import VenueClient
-from workers.cli import names
 from workers.cli.names import claimed, names_of, told
 
 LONG, OTHER_LONG = "4" * 70 + "745240", "5" * 70 + "112233"
@@ -48,7 +47,7 @@ async def test_claims_are_asked_first_then_the_venue_and_tickers_speak_for_thems
     ledger = MemoryLedger()
     await ledger.add_claim(claim_on(LONG))
     asked = replace(OTHER, market=OTHER_LONG, title="Will it rain?", outcome="No")
-    monkeypatch.setattr(names, "venue_clients", clients_of(asked))
+    monkeypatch.setattr("workers.accounts.venue_clients", clients_of(asked))
     keys = [(Venue.KALSHI, "KX-BOS"), (POLY, LONG), (POLY, OTHER_LONG)]
     found = await names_of(started(tmp_path, BOTH), ledger, keys)
     assert found == {LONG: "a game: Boston wins", OTHER_LONG: "Will it rain? (No)"}
@@ -60,7 +59,7 @@ async def test_a_venue_that_is_away_or_does_not_know_the_token_names_nothing(
 ) -> None:
     stack = started(tmp_path, BOTH)  # nothing listens there
     assert await names_of(stack, MemoryLedger(), [(POLY, LONG)]) == {}
-    monkeypatch.setattr(names, "venue_clients", clients_of())
+    monkeypatch.setattr("workers.accounts.venue_clients", clients_of())
     assert await names_of(stack, MemoryLedger(), [(POLY, LONG)]) == {}
     assert told(LONG, {}) == f"…745240 is token {LONG}"
 

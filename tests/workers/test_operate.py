@@ -148,7 +148,7 @@ def test_the_author_is_the_login_name_unless_another_is_given(monkeypatch: pytes
 
 
 def test_nobody_is_no_author(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.cli.operate.login_name", lambda: "")
+    monkeypatch.setattr("workers.cli.person.login_name", lambda: "")
     with pytest.raises(BadInput, match="--author is empty"):
         operate.command_of("", "why")
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Column, Table
 
 from domain.alerts import Alert, AlertKind, Origin, Trouble
 from domain.errors import BadInput, SurefootError, Unavailable
 from ledger.alerts import AlertLedger
-from venues.wire import wall_clock_us
-from workers.alerting.box import AlertBox, host_name
-from workers.alerting.delivery import AlertCommand, alert_command, document, iso, line_of, state_of
 from workers.cli import exits
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.stack.layout import Layout, load_stack
+
+if TYPE_CHECKING:
+    from workers.alerting.box import AlertBox
+    from workers.alerting.delivery import AlertCommand
+    from workers.stack.layout import Layout
+
 
 _WIDTH = 80
 
@@ -37,6 +38,8 @@ def alerts(
     json_output: JsonFlag = False,
 ) -> None:
     """Alerts, open ones first: raised once, resolved when over. While the ledger is away, those of this machine."""
+    from rich.table import Column, Table
+
     layout = options.layout()
     found, missing = asyncio.run(known(layout, only_open=only_open, limit=limit))
     if json_output:
@@ -62,6 +65,9 @@ def alerts(
 
 async def known(layout: Layout, *, only_open: bool, limit: int) -> tuple[list[Alert], str]:
     """The box of this machine and what the ledger has; why that could not be read, if so."""
+    from workers.alerting.box import AlertBox
+    from workers.stack.layout import load_stack
+
     box = AlertBox(layout.root / "alerts", Origin())
     here = {alert.id: _with_delivery(box, alert) for alert in (*box.opened().values(), *box.over())}
     missing = ""
@@ -80,16 +86,22 @@ async def known(layout: Layout, *, only_open: bool, limit: int) -> tuple[list[Al
 
 
 def _with_delivery(box: AlertBox, alert: Alert) -> Alert:
+    from workers.alerting.delivery import state_of
+
     return replace(alert, delivery=box.told(alert, state_of(alert)))
 
 
 def plain(alert: Alert) -> dict[str, Any]:
     """As its command gets it, and what came of that."""
+    from workers.alerting.delivery import document
+
     return document(alert, alert.resolved_at or alert.raised_at) | {"delivery": alert.delivery or None}
 
 
 def send_test(json_output: JsonFlag = False) -> None:
     """Run the alert command once with a test alert, and say what came of it. Exit code 5 if nobody was told."""
+    from workers.alerting.delivery import alert_command
+
     settings = options.load().settings
     command = alert_command(settings)
     if not command.command:
@@ -111,6 +123,10 @@ def send_test(json_output: JsonFlag = False) -> None:
 
 async def tried(command: AlertCommand, mode: str) -> tuple[str, float]:
     """What went wrong with a test alert, empty for nothing; and how long it took, seconds."""
+    from venues.wire import wall_clock_us
+    from workers.alerting.box import host_name
+    from workers.alerting.delivery import document, line_of
+
     if command.missing:
         return command.missing, 0.0
     text = "this is a test: whoever reads it would be told of a trade that is stuck"
@@ -122,4 +138,6 @@ async def tried(command: AlertCommand, mode: str) -> tuple[str, float]:
 
 
 def _when(at: int) -> str:
+    from workers.alerting.delivery import iso
+
     return iso(at)[5:19].replace("T", " ")

@@ -14,7 +14,7 @@ _TRADES = ("worker", "ingest")
 
 def unsupervised_words(layout: Layout) -> str:
     """What still runs although its supervisor is gone; empty while one lives, or nothing runs."""
-    from workers.stack.presence import unsupervised  # noqa: PLC0415 - looks at every process of the machine
+    from workers.stack.presence import unsupervised
 
     left = list(dict.fromkeys(record.name for record in unsupervised(layout)))
     trading = [name for name in left if name in _TRADES]

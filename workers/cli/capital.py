@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
-from rich.table import Column, Table
 
 from domain.money import plain
 from domain.snapshot import VenueCapital
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.cli.recorded import open_ledger
-from workers.stack.layout import Stack
+
+if TYPE_CHECKING:
+    from workers.stack.layout import Stack
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +23,8 @@ def register(app: typer.Typer) -> None:
 
 def capital(json_output: JsonFlag = False) -> None:
     """Cash, reserved and free dollars of every venue, and which trade holds what."""
+    from rich.table import Column, Table
+
     venues = asyncio.run(_read(options.stack()))
     if json_output:
         print_json([asdict(one) for one in venues])

@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 from rich.markup import escape
 from rich.panel import Panel
-from rich.table import Column, Table
 
 from domain.claims import (
     ClaimStatus,
@@ -31,11 +30,14 @@ from domain.market import Venue
 from domain.money import decimal, plain
 from ledger.port import ClaimLedger
 from venues.recording.numbers import iso
-from workers.cli.operate import Author, Reason, command_of
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.stack.asleep import reading
-from workers.stack.books import now, open_ledger
-from workers.stack.layout import Stack
+from workers.cli.person import Author, Reason, command_of
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from workers.stack.layout import Stack
+
 
 Claim = Annotated[str, typer.Argument(metavar="CLAIM", help="The claim's id, or a unique beginning of it.")]
 Version = Annotated[
@@ -55,6 +57,8 @@ def register(app: typer.Typer) -> None:
 
 def ls(json_output: JsonFlag = False) -> None:
     """Every claim in its newest version. The stack need not run."""
+    from rich.table import Column, Table
+
     records = asyncio.run(_newest(options.stack()))
     if json_output:
         print_json([asdict(one) for one in records])
@@ -97,6 +101,8 @@ def show(claim: Claim, json_output: JsonFlag = False) -> None:
 
 def payoff_table(record: EquivalenceRecord) -> Table:
     """What each instrument pays in every joint outcome."""
+    from rich.table import Table
+
     table = Table("outcome", *(f"{one.venue} {one.meaning}" for one in record.instruments), box=None)
     for outcome in record.outcomes:
         table.add_row(outcome.name, *map(str, outcome.pays))
@@ -109,6 +115,8 @@ def propose(
     author: Author = "",
 ) -> None:
     """Record a claim, or another version of one, for a person to approve. Nothing trades on it before."""
+    from workers.stack.books import now
+
     person = command_of(author, reason)
     record, texts = read_proposal(file, person.author, person.reason, now())
     for market in without_text(record):
@@ -139,6 +147,8 @@ def _decide(claim: str, status: ClaimStatus, person: Any, version: int | None) -
 
 
 async def _next(stack: Stack, claim: str, status: ClaimStatus, person: Any, version: int | None) -> EquivalenceRecord:
+    from workers.stack.books import now, open_ledger
+
     async with open_ledger(stack) as ledger:
         newest = chosen(claim, await ledger.claims())
         if version is not None and version != newest.version:
@@ -153,11 +163,15 @@ async def _next(stack: Stack, claim: str, status: ClaimStatus, person: Any, vers
 
 
 async def _newest(stack: Stack) -> tuple[EquivalenceRecord, ...]:
+    from workers.stack.asleep import reading
+
     async with reading(stack, say) as ledger:
         return await ledger.claims()
 
 
 async def _story(stack: Stack, claim: str) -> tuple[tuple[EquivalenceRecord, ...], dict[str, str]]:
+    from workers.stack.asleep import reading
+
     async with reading(stack, say) as ledger:
         newest = chosen(claim, await ledger.claims())
         history = await ledger.claim_history(newest.id)
@@ -165,6 +179,8 @@ async def _story(stack: Stack, claim: str) -> tuple[tuple[EquivalenceRecord, ...
 
 
 async def _propose(stack: Stack, record: EquivalenceRecord, texts: Sequence[str]) -> EquivalenceRecord:
+    from workers.stack.books import open_ledger
+
     async with open_ledger(stack) as ledger:
         return await keep_proposal(ledger, record, texts)
 

@@ -8,14 +8,9 @@ from typing import Annotated
 import typer
 
 from domain.errors import BadInput
-from workers.cli import paper, report
+from workers.cli import report
 from workers.cli.options import options, say
-from workers.cli.progress import follow
-from workers.cli.resolve import resolve_known
-from workers.cli.session import declare, opened, with_venues
 from workers.cli.stack import From, Game, Recording, Speed, To
-from workers.stack import detached, host
-from workers.stack.layout import Layout
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +35,13 @@ def demo(
     the end and the trades close with what they really earned; else they stay SETTLING. The ledger and history stay in
     the state folder.
     """
+    from workers.cli import paper
+    from workers.cli.progress import follow
+    from workers.cli.resolve import resolve_known
+    from workers.cli.session import declare, opened, with_venues
+    from workers.stack import detached, host
+    from workers.stack.layout import Layout
+
     settings = options.load(paper.session_overrides(recording, game, start, end, speed), profile="demo").settings
     if settings.mode != "paper":
         raise BadInput(f"a demo runs on the paper exchange; mode is {settings.mode}", "mode")

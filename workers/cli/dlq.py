@@ -7,22 +7,21 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Column, Table
 
 from domain.errors import BadInput, Denied, SurefootError, Unavailable
-from ingest.dead_letters import DeadLetter, Kind, read
-from ingest.events import Malformed
-from ingest.letter_marks import Mark, Marks, State
-from ingest.read_again import says_now
+from ingest.letter_marks import State
 from venues.recording.numbers import Unreadable, iso, moment
-from venues.wire import wall_clock_us
-from workers.cli.operate import Author, command_of
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.stack.host import supervisor_of
-from workers.stack.layout import Layout, read_stack_file
+from workers.cli.person import Author, command_of
+
+if TYPE_CHECKING:
+    from ingest.dead_letters import DeadLetter
+    from ingest.letter_marks import Mark, Marks
+    from workers.stack.layout import Layout
+
 
 _LOOK_S = 0.1
 _SHOWN = 4_000  # characters of a content on a screen
@@ -59,6 +58,10 @@ def ls(
     json_output: JsonFlag = False,
 ) -> None:
     """List dead letters, oldest first: messages of feeds that could not be used, events nobody could handle."""
+    from rich.table import Column, Table
+
+    from ingest.dead_letters import Kind
+
     start = _instant(since) if since else 0
     every = [kept for kept in _all(_folder()) if kept.letter.at >= start]
     letters = every[-limit:]
@@ -84,6 +87,8 @@ def ls(
 
 def show(letter: LetterId, json_output: JsonFlag = False) -> None:
     """One letter, whole: why it is dead, what it holds, and what came of it since."""
+    from ingest.dead_letters import Kind
+
     kept = _chosen(letter, _all(_folder()))
     one = kept.letter
     try:
@@ -119,6 +124,10 @@ def retry(
     An event asked for while ingest is down is handled as it starts. Exit code 4 if a handler failed again, or if a
     letter is of a kind that is not handed over again; 3 if a frame still cannot be read.
     """
+    from ingest.dead_letters import Kind
+    from ingest.letter_marks import Mark, Marks
+    from venues.wire import wall_clock_us
+
     folder = _folder()
     if bool(letter) == everything:
         raise BadInput("expected either the ID of a letter or --all", "letter")
@@ -143,6 +152,8 @@ def retry(
 
 
 def _print(results: Sequence[_Kept]) -> None:
+    from rich.table import Column, Table
+
     table = Table(Column("id", no_wrap=True), "kind", "from", "now", "said", box=None)
     for kept in results:
         said = kept.mark.said if kept.mark is not None else ""
@@ -166,6 +177,11 @@ def _judge(results: Sequence[_Kept]) -> None:
 
 
 def _read_again(letter: DeadLetter) -> Mark:
+    from ingest.events import Malformed
+    from ingest.letter_marks import Mark
+    from ingest.read_again import says_now
+    from venues.wire import wall_clock_us
+
     try:
         if letter.whole:
             return Mark(wall_clock_us(), letter.id, State.READABLE, says_now(letter.venue, letter.frame, letter.at))
@@ -198,6 +214,9 @@ def _folder() -> Path:
 
 
 def _runs(layout: Layout) -> bool:
+    from workers.stack.host import supervisor_of
+    from workers.stack.layout import read_stack_file
+
     try:
         return supervisor_of(read_stack_file(layout)) is not None
     except SurefootError:
@@ -206,6 +225,9 @@ def _runs(layout: Layout) -> bool:
 
 def _all(folder: Path) -> Iterator[_Kept]:
     """Every letter once, oldest first: the same line twice is one letter."""
+    from ingest.dead_letters import read
+    from ingest.letter_marks import Marks
+
     marks = Marks(folder).all()
     for letter in {letter.id: letter for letter in read(folder)}.values():
         yield _Kept(letter, marks.get(letter.id))

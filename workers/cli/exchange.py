@@ -57,7 +57,7 @@ def paper(
 
     Prints the base URLs and where the keys lie. Accounts and keys survive a restart, also kill -9.
     """
-    from workers import logs, paper_alone  # noqa: PLC0415 - the exchange is loaded where it runs, not for every command
+    from workers import logs, paper_alone
 
     if live is not None and recording is not None:
         raise BadInput("--live and --recording were both given; expected one source of books", "two_sources")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain.errors import SurefootError
 from domain.workflow_fault import WorkflowFault
-from workers.stack.books import open_ledger
-from workers.stack.layout import Stack
+
+if TYPE_CHECKING:
+    from workers.stack.layout import Stack
+
 
 _MOST = 5
 
@@ -21,6 +23,8 @@ def standing(stack: Stack) -> tuple[WorkflowFault, ...] | None:
 
 
 async def read(stack: Stack) -> tuple[WorkflowFault, ...] | None:
+    from workers.stack.books import open_ledger
+
     try:
         async with open_ledger(stack) as ledger:
             return await ledger.workflow_faults()

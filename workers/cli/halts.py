@@ -14,10 +14,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Column, Table
 
 from domain.errors import BadInput, Denied, SurefootError, Unavailable
 from domain.halt import Halt, Rule, Scope
@@ -26,13 +25,14 @@ from domain.market import Venue
 from ledger.halts import HaltRecord
 from venues.recording.numbers import iso
 from workers.cli import exits, targets
-from workers.cli.operate import Author, Reason, command_of
 from workers.cli.options import JsonFlag, options, out, print_json, say
+from workers.cli.person import Author, Reason, command_of
 from workers.cli.recorded import open_ledger
 from workers.halt_flag import HaltFlag
-from workers.stack.books import now
-from workers.stack.layout import Layout, Stack
-from workers.stack.presence import running
+
+if TYPE_CHECKING:
+    from workers.stack.layout import Layout, Stack
+
 
 _PATIENCE_S = 3.0  # for a ledger that should answer: a brake is not kept waiting
 
@@ -60,6 +60,8 @@ def halt(
     In force within a second, and for good: through restarts, and whatever of the stack runs or does not. Where the
     ledger cannot be reached the halt stands in the file HALT of the state folder.
     """
+    from workers.stack.books import now
+
     scope, target = _scope(venue, market, strategy, everything=everything)
     person = command_of(author, reason)
     wanted = Halt("", scope, target, Rule.OPERATOR, person.author, person.reason, now())
@@ -75,6 +77,8 @@ def halt(
 
 def _in_force(layout: Layout, wanted: Halt, *, anyway: bool) -> Halt:
     """Sets the halt where it can stand. Raises `Unavailable` only if neither ledger nor disk takes it."""
+    from workers.stack.presence import running
+
     seen: Sequence[targets.Watched] | None = None
     stack: Stack | None = None
     try:
@@ -108,6 +112,8 @@ def _flagged(layout: Layout, wanted: Halt, why: str) -> Halt:
 
 
 def _show_stopped(stack: Stack, wanted: Halt) -> None:
+    from rich.table import Table
+
     seen = targets.watched(stack)
     _warn(targets.require_known(wanted.scope, wanted.target, stack.settings, seen, None))
     if seen is None:
@@ -182,6 +188,8 @@ def halts(
 
 
 def _list(records: Sequence[HaltRecord], *, everything: bool, json_output: bool) -> None:
+    from rich.table import Column, Table
+
     if json_output:
         print_json([_row(one) for one in records])
         return
@@ -221,6 +229,8 @@ def _scope(venue: Venue | None, market: str | None, strategy: str | None, *, eve
 
 async def _set(stack: Stack, wanted: Halt, seen: Sequence[targets.Watched] | None, *, anyway: bool) -> Halt:
     """Raises `BadInput` (`unknown_target`), `TimeoutError` if a ledger that runs does not answer soon."""
+    from workers.stack.presence import running
+
     async with asyncio.timeout(_PATIENCE_S if running(stack.layout) else None), open_ledger(stack) as ledger:
         if not anyway:
             claims = await ledger.claims() if wanted.scope is Scope.MARKET else None
@@ -236,6 +246,8 @@ async def _records(stack: Stack, *, everything: bool) -> tuple[HaltRecord, ...]:
 
 
 async def _clear(stack: Stack, beginning: str, author: str, reason: str) -> tuple[Halt, tuple[Halt, ...]]:
+    from workers.stack.books import now
+
     async with open_ledger(stack) as ledger:
         standing = await ledger.halts()
         meant = chosen(beginning, standing)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from domain.errors import BadInput, SurefootError
 from domain.market import Venue
 from domain.snapshot import Arrival, VenueSnapshot, WorkingOrder
-from ledger.report import Report, build_report
-from venues.port import Account
-from workers.accounts import venue_clients
-from workers.cli import paper
 from workers.cli.recorded import open_ledger
-from workers.stack.books import now
-from workers.stack.layout import Stack
+
+if TYPE_CHECKING:
+    from ledger.report import Report
+    from venues.port import Account
+    from workers.stack.layout import Stack
 
 
 async def full_id(stack: Stack, beginning: str) -> str:
@@ -22,6 +23,8 @@ async def full_id(stack: Stack, beginning: str) -> str:
 
 async def venue_sides(stack: Stack) -> dict[Venue, VenueSnapshot | None]:
     """The account at each venue in use as the venue tells it; None for one that could not be asked, or refused."""
+    from workers.accounts import venue_clients
+
     sides: dict[Venue, VenueSnapshot | None] = dict.fromkeys(stack.settings.in_use)
     async with venue_clients(stack) as clients:
         for venue, client in clients.items():
@@ -43,6 +46,8 @@ def _side(venue: Venue, account: Account) -> VenueSnapshot:
 def arrivals(stack: Stack) -> tuple[Arrival, ...] | None:
     """What the paper exchange received, byte for byte: Kalshi's by client order id, Polymarket's, which is told none,
     by order id. None on a real exchange, which tells nobody."""
+    from workers.cli import paper
+
     if stack.paper_admin_url is None:
         return None
     audit = paper.audit(stack)
@@ -61,6 +66,9 @@ async def current_report(stack: Stack, run_id: str | None, *, every_run: bool = 
     The invariants always judge the whole ledger: an account outlives runs. An exchange that cannot be asked leaves
     its invariants unjudged. Raises `Unavailable` if the ledger cannot be read.
     """
+    from ledger.report import build_report
+    from workers.stack.books import now
+
     async with open_ledger(stack) as ledger:
         if run_id is None and not every_run:
             latest = await ledger.latest_run()

@@ -31,9 +31,9 @@ app = typer.Typer(
 def _version(asked: bool) -> None:
     if not asked:
         return
-    from importlib.metadata import version  # noqa: PLC0415 - as below
+    from importlib.metadata import version
 
-    from workers.versions.build import build_id  # noqa: PLC0415 - reads the code of every workflow
+    from workers.versions.build import build_id
 
     out.print(f"surefoot {version('surefoot')}, trades' code {build_id()}", markup=False)
     raise typer.Exit
@@ -99,7 +99,7 @@ def _internal(error: Exception) -> None:
 
 def _keep(trace: str) -> Path | None:
     """Appends to logs/cli.log of the state folder, if there is one and it can be written."""
-    from workers.stack.processes import open_private  # noqa: PLC0415 - only an internal error needs it
+    from workers.stack.processes import open_private
 
     try:
         log = options.layout().log("cli")

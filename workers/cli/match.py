@@ -8,9 +8,8 @@ import zlib
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import msgspec
 import typer
 from rich.columns import Columns
 from rich.markup import escape
@@ -21,21 +20,13 @@ from domain.errors import BadInput
 from venues.recording.text import whole
 from workers.cli.claims import document_of, keep_proposal, payoff_table
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.match.listing import (
-    GammaMarket,
-    KalshiEvent,
-    KalshiMarket,
-    Listing,
-    gamma_listings,
-    kalshi_events,
-    kalshi_listings,
-    polymarket_ids,
-)
-from workers.match.nearest import compared_pairs, nearest, summary
-from workers.match.pairing import LEAST, Candidate, candidates
-from workers.match.rules import differences, pays_when
-from workers.stack.books import now, open_ledger
-from workers.stack.layout import Stack
+from workers.match.pairing import LEAST
+
+if TYPE_CHECKING:
+    from workers.match.listing import KalshiMarket, Listing
+    from workers.match.pairing import Candidate
+    from workers.stack.layout import Stack
+
 
 AUTHOR = "surefoot match"
 _MOST_BYTES = 512 << 20  # a whole listing of a venue is some tens of megabytes
@@ -69,6 +60,9 @@ def match(
 
     With --json each candidate carries a `claim` that `surefoot claims propose` reads once its table has been checked.
     """
+    from workers.match.pairing import candidates
+    from workers.stack.books import now
+
     here = [listing for path in polymarket for listing in read_polymarket(path)]
     there = [listing for path in kalshi for listing in read_kalshi(path)]
     found = candidates(here, there, least)
@@ -90,6 +84,8 @@ def match(
 
 def _say_why(here: Sequence[Listing], there: Sequence[Listing], least: int) -> None:
     """What was read and compared, and what excluded the nearest."""
+    from workers.match.nearest import compared_pairs, nearest, summary
+
     say(f"Polymarket: {summary(here)}; Kalshi: {summary(there)}")
     games, questions = compared_pairs(here, there)
     say(f"compared: {games} pairs of games, {questions} pairs of questions; a game and a question are never one claim")
@@ -103,6 +99,8 @@ def _say_why(here: Sequence[Listing], there: Sequence[Listing], least: int) -> N
 def draft(one: Candidate, at: int) -> EquivalenceRecord:
     """The candidate as a proposal. Its table is what may be said without a person: each result pays its own outcomes,
     and for every topic that the texts treat differently a row with all that the texts leave open."""
+    from workers.match.rules import differences, pays_when
+
     sides = [(one.polymarket, n, m) for n, m in one.pairs] + [(one.kalshi, m, m) for _, m in one.pairs]
     places = [m for _, _, m in sides]
     instruments = [
@@ -140,6 +138,8 @@ async def _propose(
     stack: Stack, shown: Sequence[Candidate], records: Sequence[EquivalenceRecord]
 ) -> list[EquivalenceRecord]:
     """Those that are not in the ledger yet; what people have decided about the others is left alone."""
+    from workers.stack.books import open_ledger
+
     async with open_ledger(stack) as ledger:
         known = {one.id for one in await ledger.claims()}
         return [
@@ -150,6 +150,8 @@ async def _propose(
 
 
 def _document(one: Candidate, record: EquivalenceRecord) -> dict[str, Any]:
+    from workers.match.rules import differences
+
     gaps = differences(one.polymarket.rules, one.kalshi.rules)
     return {
         "score": one.score,
@@ -169,6 +171,8 @@ def _document(one: Candidate, record: EquivalenceRecord) -> dict[str, Any]:
 
 
 def _show(one: Candidate, record: EquivalenceRecord) -> None:
+    from workers.match.rules import differences
+
     out.rule(escape(f"score {one.score} · {record.id}"))
     panels = [
         Panel(
@@ -192,6 +196,8 @@ def read_polymarket(path: Path) -> list[Listing]:
 
     Raises BadInput for a file that is neither.
     """
+    from workers.match.listing import GammaMarket, gamma_listings, polymarket_ids
+
     raw = _read(path)
     if raw.lstrip()[:1] not in (b"[", b"{"):
         return polymarket_ids(_lines(raw, 0))
@@ -201,6 +207,8 @@ def read_polymarket(path: Path) -> list[Listing]:
 def read_kalshi(path: Path) -> list[Listing]:
     """Event documents (`events`, each with its `markets`), market documents (`markets` or a list), or tickers, one a
     line or in a CSV's last column. Raises BadInput for a file that is none of them."""
+    from workers.match.listing import KalshiEvent, KalshiMarket, kalshi_events, kalshi_listings
+
     raw = _read(path)
     if raw.lstrip()[:1] not in (b"[", b"{"):
         return kalshi_events(_lines(raw, -1))
@@ -226,6 +234,8 @@ def _lines(raw: bytes, column: int) -> list[str]:
 
 
 def _decoded(path: Path, raw: bytes, kind: type[Document], key: str = "markets") -> list[Document]:
+    import msgspec
+
     try:
         document = msgspec.json.decode(raw)
         rows = document[key] if isinstance(document, dict) else document

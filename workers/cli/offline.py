@@ -7,22 +7,11 @@ from typing import Annotated
 
 import typer
 
-from config.settings import PaperSession
 from domain.errors import BadInput
 from domain.market import Venue
-from ingest.importing.intake import Intake
-from ingest.importing.source import session_source
-from ingest.replay import replay
-from ingest.sets import sets_of
-from ingest.strategies.registry import strategies_of
-from venues.recording import session_file, synth
-from venues.recording.instruments import instruments
-from venues.recording.open import open_recording
 from workers.cli import exits
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.cli.rerun import Shown, holds_session, rerun_imported, rerun_recorded, rerun_source, show
 from workers.cli.stack import From, Game, To
-from workers.recording import rules_of
 
 
 def register(app: typer.Typer) -> None:
@@ -55,6 +44,17 @@ def replay_command(
     Equal recordings and settings give the same fingerprint on every machine. A session, which holds its own rules and
     decisions, is decided by those rules. Of any other recording, --check writes a session and decides that again.
     """
+    from config.settings import PaperSession
+    from ingest.importing.intake import Intake
+    from ingest.importing.source import session_source
+    from ingest.replay import replay
+    from ingest.sets import sets_of
+    from ingest.strategies.registry import strategies_of
+    from venues.recording.instruments import instruments
+    from venues.recording.open import open_recording
+    from workers.cli.rerun import Shown, holds_session, rerun_imported, rerun_recorded, rerun_source, show
+    from workers.recording import rules_of
+
     settings = options.load(profile="demo").settings
     session = settings.paper.session
     recording = session_named or recording
@@ -124,6 +124,8 @@ def synth_command(
     to: Annotated[Path, typer.Option("--out", help="The file to write, NAME.session.jsonl.gz.")],
 ) -> None:
     """Write a synthetic session: a game and a cup, with opportunities and traps planted in their books."""
+    from venues.recording import session_file, synth
+
     if not to.name.endswith(".session.jsonl.gz"):
         raise BadInput(f"--out {to}: a session file is called NAME.session.jsonl.gz, or nothing will open it", "out")
     say(f"making the evening of seed {seed}")

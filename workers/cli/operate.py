@@ -13,8 +13,6 @@ Signals are obeyed in the order they came, before the trade sends anything else.
 from __future__ import annotations
 
 import asyncio
-import getpass
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,6 +26,7 @@ from domain.workflow_fault import WorkflowFault
 from workers.cli import faults
 from workers.cli.ledger import full_id
 from workers.cli.options import JsonFlag, options, out, print_json, say
+from workers.cli.person import Author, Reason, command_of
 from workers.stack.books import now, open_ledger
 from workers.stack.layout import Stack
 from workers.stack.seals import as_sealed, load_seal_keys
@@ -47,8 +46,6 @@ _UPDATES = {
 }
 
 TradeId = Annotated[str, typer.Argument(help="The trade's id, or a beginning of it that no other trade shares.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; goes on record.")]
-Author = Annotated[str, typer.Option("--author", help="Who, the login name if not given; goes on record.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -101,22 +98,6 @@ def flat(trade: TradeId, *, reason: Reason, author: Author = "", json_output: Js
     _tell(Action.FORCE_FLAT, trade, command_of(author, reason), json_output=json_output)
 
 
-def command_of(author: str, reason: str, *, order_id: str = "", venue: str = "") -> OperatorCommand:
-    """Who and why, for the record. Raises `BadInput` if either is empty."""
-    command = OperatorCommand((author or login_name()).strip(), reason.strip(), order_id, venue)
-    for flag, value in (("--reason", command.reason), ("--author", command.author)):
-        if not value:
-            raise BadInput(f"{flag} is empty; say in a few words what goes on record", "operator")
-    return command
-
-
-def login_name() -> str:
-    try:
-        return os.environ.get("USER") or getpass.getuser()
-    except (KeyError, OSError):
-        return ""
-
-
 def _tell(action: Action, trade: str, command: OperatorCommand, *, json_output: bool) -> None:
     stack = options.stack()
     trade_id, told, wrong = asyncio.run(_ask(stack, action, trade, command))
@@ -135,7 +116,7 @@ async def _ask(
     stack: Stack, action: Action, trade: str, command: OperatorCommand
 ) -> tuple[str, Told, list[WorkflowFault]]:
     """The trade's id, what it answers, and what is known to be wrong with it where it did not answer itself."""
-    from temporalio.service import RPCError, RPCStatusCode  # noqa: PLC0415 - as in `connected`
+    from temporalio.service import RPCError, RPCStatusCode
 
     trade_id = trade if _FULL_ID.fullmatch(trade) else await full_id(stack, trade)
     command = as_sealed(load_seal_keys(stack), trade_id, action, command)
@@ -174,11 +155,11 @@ async def tell(handle: WorkflowHandle[Any, Any], action: Action, command: Operat
     Raises `Denied` (`refused`) with the validator's words, and the SDK's `RPCError` for a workflow that is not running,
     or for a server that takes not even a signal.
     """
-    from temporalio.client import (  # noqa: PLC0415 - as in `connected`
+    from temporalio.client import (
         WorkflowUpdateFailedError,
         WorkflowUpdateRPCTimeoutOrCancelledError,
     )
-    from temporalio.service import RPCError, RPCStatusCode  # noqa: PLC0415 - as in `connected`
+    from temporalio.service import RPCError, RPCStatusCode
 
     stored = "the command is stored and will be obeyed as soon as a worker is up"
     if action is Action.FORCE_FLAT:
@@ -208,7 +189,7 @@ async def tell(handle: WorkflowHandle[Any, Any], action: Action, command: Operat
 
 async def _task_fails(handle: WorkflowHandle[Any, Any]) -> bool:
     """Whether its workflow task was tried before and is pending again. False where Temporal does not say in time."""
-    from temporalio.service import RPCError  # noqa: PLC0415 - as in `connected`
+    from temporalio.service import RPCError
 
     try:
         async with asyncio.timeout(UPDATE_SECONDS):
@@ -238,8 +219,8 @@ async def _keep(stack: Stack, trade_id: str, action: Action, command: OperatorCo
 
 async def connected(stack: Stack) -> Client:
     # The SDK's native library is loaded by the few commands that need it.
-    from temporalio.client import Client  # noqa: PLC0415
-    from temporalio.contrib.pydantic import pydantic_data_converter  # noqa: PLC0415
+    from temporalio.client import Client
+    from temporalio.contrib.pydantic import pydantic_data_converter
 
     try:
         async with asyncio.timeout(UPDATE_SECONDS):

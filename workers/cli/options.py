@@ -41,13 +41,13 @@ class Options:
         changes = dict(overrides or {})
         if self.state_dir is not None:
             changes["state_dir"] = str(self.state_dir)
-        from config.load import load  # noqa: PLC0415 - see `workers.cli.commands`
+        from config.load import load
 
         chosen = self.profile or os.environ.get("SUREFOOT_PROFILE") or profile
         return load(profile=chosen, config=self.config, environ=os.environ, overrides=changes)
 
     def layout(self) -> Layout:
-        from workers.stack.layout import Layout  # noqa: PLC0415
+        from workers.stack.layout import Layout
 
         return Layout(self.load().settings.state_dir)
 
@@ -60,13 +60,13 @@ class Options:
             named = self.state_dir or os.environ.get("SUREFOOT_STATE_DIR")
             if not named:
                 raise
-            from workers.stack.layout import Layout  # noqa: PLC0415
+            from workers.stack.layout import Layout
 
             return Layout(Path(named).absolute())
 
     def stack(self) -> Stack:
         """The stack last started in the state folder. Raises `Unavailable` if there was none."""
-        from workers.stack.layout import load_stack  # noqa: PLC0415
+        from workers.stack.layout import load_stack
 
         return load_stack(self.layout_at_hand().root)
 
@@ -75,7 +75,7 @@ class Options:
 
         Raises `Unavailable` if the ledger lies in a state folder of which nothing runs.
         """
-        from workers.stack.presence import running  # noqa: PLC0415
+        from workers.stack.presence import running
 
         stack = self.stack()
         if stack.settings.postgres.dsn is None and not running(stack.layout):

@@ -28,7 +28,7 @@ def ask(method: str, url: str, *, timeout: float, body: Any = None) -> Answer:
 
 
 async def _asked(method: str, url: str, timeout: float, body: Any) -> Answer:
-    from venues.wire import HttpWire, Timeouts, WireFailure  # noqa: PLC0415 - only commands that ask pay for it
+    from venues.wire import HttpWire, Timeouts, WireFailure
 
     origin, slash, path = url.partition("://")[2].partition("/")
     wire = HttpWire(

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from config.settings import PaperSession
 from domain.errors import BadInput, Denied, Unavailable
-from workers.cli.pages import NoAnswer, ask
-from workers.stack.layout import Layout, Stack
 
 if TYPE_CHECKING:
+    from config.settings import PaperSession
     from venues.wire import Answer
+    from workers.stack.layout import Layout, Stack
 
 
 def play(stack: Stack, session: PaperSession) -> dict[str, Any]:
@@ -87,6 +86,8 @@ def located(recording: str | None) -> str | None:
 def _call(
     stack: Stack, method: str, path: str, *, timeout: float, body: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
+    from workers.cli.pages import NoAnswer, ask
+
     if stack.paper_admin_url is None:
         raise Denied("this stack runs in mode live: there is no paper exchange to ask", "live")
     try:

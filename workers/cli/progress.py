@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Group
@@ -18,12 +19,12 @@ from rich.text import Text
 from domain.errors import SurefootError
 from domain.money import plain
 from domain.trade import DONE_TRADING, TradeState
-from ledger.store import Ledger
-from workers.cli import paper
 from workers.cli.options import err, say
-from workers.cli.pages import NoAnswer, ask
-from workers.stack.books import open_ledger
-from workers.stack.layout import Stack
+
+if TYPE_CHECKING:
+    from ledger.store import Ledger
+    from workers.stack.layout import Stack
+
 
 _STORY_LINES = 6
 _ALL = 1_000_000
@@ -64,6 +65,8 @@ class View:
 
 async def follow(stack: Stack, settle: float) -> None:
     """Returns once the session has ended and no trade buys or sells any more, at the latest `settle` seconds after."""
+    from workers.stack.books import open_ledger
+
     view = View()
     ended: float | None = None
     async with open_ledger(stack) as ledger:
@@ -85,6 +88,8 @@ async def follow(stack: Stack, settle: float) -> None:
 
 async def await_paid(stack: Stack, markets: Collection[str], patience: float) -> None:
     """Returns once every trade of this run on these markets alone is closed, at the latest after `patience` seconds."""
+    from workers.stack.books import open_ledger
+
     over = time.monotonic() + patience
     view = View()
     decided: dict[str, bool] = {}  # by trade: whether all its legs lie in these markets
@@ -115,6 +120,8 @@ async def _waiting(stack: Stack, ledger: Ledger, markets: Collection[str], decid
 
 
 async def _read(stack: Stack, ledger: Ledger, last: View) -> View:
+    from workers.cli import paper
+
     try:
         status = await asyncio.to_thread(paper.status, stack)
         counted = await asyncio.to_thread(_intents_counted, stack)
@@ -140,6 +147,8 @@ async def _read(stack: Stack, ledger: Ledger, last: View) -> View:
 
 def _intents_counted(stack: Stack) -> int:
     """By ingest's own counter; 0 if it does not answer just now."""
+    from workers.cli.pages import NoAnswer, ask
+
     try:
         said = ask("GET", f"http://127.0.0.1:{stack.metrics_ports['ingest']}/metrics", timeout=1).body
     except NoAnswer:

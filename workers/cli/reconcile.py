@@ -7,11 +7,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
-from rich.table import Table
 
 from domain.errors import BadInput, Denied, SurefootError, Unavailable
 from domain.halt import Halt, Rule, Scope
@@ -20,15 +18,15 @@ from domain.money import tidy
 from domain.naming import shown
 from domain.reconcile import ACKNOWLEDGEABLE, ADDS_UP, Finding, Kind, Reconciliation, Trigger
 from ledger.port import HaltLedger
-from ledger.reconciliations import Acknowledgement, ReconcileLedger, Reconciliations
 from venues.recording.numbers import iso
 from workers.cli import exits
-from workers.cli.names import names_of, told
-from workers.cli.operate import Author, Reason, command_of
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.stack import host
-from workers.stack.books import now, open_ledger
-from workers.stack.layout import Stack
+from workers.cli.person import Author, Reason, command_of
+
+if TYPE_CHECKING:
+    from ledger.reconciliations import Acknowledgement, ReconcileLedger, Reconciliations
+    from workers.stack.layout import Stack
+
 
 _PATIENCE_S = 120.0
 _SAME_MOMENT_US = 2_000_000  # a process's start time is known to the second
@@ -53,6 +51,8 @@ def reconcile(
     Exit code 0 if both agree or what differed was put right, 6 if something differs that stops trading, 5 if a venue
     could not be asked.
     """
+    import msgspec
+
     stack = options.stack_with_ledger()
     result = asyncio.run(_last(stack) if last else _run(stack))
     if json_output:
@@ -75,8 +75,8 @@ async def _last(stack: Stack) -> Reconciliation:
 
 async def _run(stack: Stack) -> Reconciliation:
     # The SDK's native library is loaded by the commands that need it.
-    from workers.reconciler import reconcile_now  # noqa: PLC0415
-    from workers.trading import connect_temporal  # noqa: PLC0415
+    from workers.reconciler import reconcile_now
+    from workers.trading import connect_temporal
 
     client = await connect_temporal(stack)
     try:
@@ -90,6 +90,9 @@ async def _run(stack: Stack) -> Reconciliation:
 
 async def _names(stack: Stack, result: Reconciliation) -> dict[str, str]:
     """What the tokens stand for that the findings are about."""
+    from workers.cli.names import names_of
+    from workers.stack.books import open_ledger
+
     markets = {where for finding in (*result.findings, *result.moving) for where in finding.markets}
     split = [where.partition("/") for where in sorted(markets)]
     keys = [(Venue(venue), market) for venue, _, market in split if venue in set(Venue)]
@@ -100,6 +103,10 @@ async def _names(stack: Stack, result: Reconciliation) -> dict[str, str]:
 
 
 def _show(result: Reconciliation, names: dict[str, str]) -> None:
+    from rich.table import Table
+
+    from workers.cli.names import told
+
     out.print(f"{iso(result.at)}, {result.trigger}: {_verdict(result)}", markup=False)
     table = Table("venue", "cash $", "ledger $", "looks", box=None)
     for comparison in result.comparisons:
@@ -155,6 +162,9 @@ def acknowledge(reason: Reason, author: Author = "") -> None:
 
 
 async def _acknowledge(stack: Stack, author: str, reason: str) -> Acknowledged:
+    from ledger.reconciliations import Acknowledgement
+    from workers.stack.books import now, open_ledger
+
     async with open_ledger(stack) as ledger, _records(stack) as records:
         return await take_note(ledger, records, Acknowledgement(author, reason, now()))
 
@@ -207,6 +217,9 @@ def transfer(
 
     One that does not show within an hour is a finding that halts the venue. The opposite takes the word back.
     """
+    from ledger.reconciliations import Acknowledgement
+    from workers.stack.books import now
+
     person = command_of(author, reason)
     amount = dollars(came, went)
     by = Acknowledgement(person.author, person.reason, now())
@@ -246,6 +259,9 @@ async def awaited(stack: Stack, document: Mapping[str, Any]) -> str | None:
 
     `document` is stack.json, which knows when ingest was started.
     """
+    from workers.stack import host
+    from workers.stack.books import open_ledger
+
     ingest = next((record for record in host.recorded(document) if record.name == "ingest"), None)
     if ingest is None:
         return "ingest has not been started"
@@ -261,6 +277,8 @@ async def awaited(stack: Stack, document: Mapping[str, Any]) -> str | None:
 
 @asynccontextmanager
 async def _records(stack: Stack) -> AsyncIterator[Reconciliations]:
+    from ledger.reconciliations import Reconciliations
+
     records = await Reconciliations.connect(stack.postgres_dsn)
     try:
         yield records

@@ -19,7 +19,7 @@ async def open_ledger(stack: Stack) -> AsyncIterator[Ledger]:
 
     Raises `Unavailable` if it can neither be reached nor started.
     """
-    from workers.stack.asleep import reading  # noqa: PLC0415 - only the commands that need it pay for it
+    from workers.stack.asleep import reading
 
     async with reading(stack, say) as ledger:
         yield ledger

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Column, Table
 
 from domain.errors import BadInput
-from ingest.importing.intake import Intake
-from ingest.importing.record import Written, write_session
-from ingest.importing.source import Source, open_source, session_source
-from ingest.parquet import Export
-from ingest.session_reader import RecordedEvents
-from ingest.session_setup import Rules
-from ingest.session_writer import part_path
 from venues.recording.numbers import iso
-from venues.recording.open import open_recording
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.recording import rules_of
+
+if TYPE_CHECKING:
+    from ingest.importing.intake import Intake
+    from ingest.importing.record import Written
+    from ingest.importing.source import Source
+    from ingest.session_setup import Rules
+
 
 _GENERATED = re.compile(r"synth(-cross)?:.*")
 
@@ -40,6 +37,8 @@ def import_command(
     A folder of folders is imported folder by folder. Rows that cannot be read go to NAME.set-aside.jsonl in --out,
     each with its place and what was expected; nothing is lost. A session that exists is not overwritten.
     """
+    from workers.recording import rules_of
+
     rules = rules_of(options.load(profile="demo").settings)
     told: list[dict[str, Any]] = []
     for name in _sources(source):
@@ -65,6 +64,9 @@ def _sources(source: str) -> list[str]:
 
 
 def _import(name: str, to: Path, rules: Rules) -> tuple[Intake, Written, tuple[str, ...]]:
+    from ingest.importing.record import write_session
+    from ingest.session_writer import part_path
+
     opened, intake = open_any(name, rules, to)
     target = part_path(to, opened.setup.name, 1)
     if target.exists():
@@ -78,6 +80,10 @@ def _import(name: str, to: Path, rules: Rules) -> tuple[Intake, Written, tuple[s
 
 def open_any(name: str, rules: Rules, aside: Path | None) -> tuple[Source, Intake]:
     """What `surefoot import` reads of `name`; rows set aside go to a file in `aside`, or are only counted."""
+    from ingest.importing.intake import Intake
+    from ingest.importing.source import open_source, session_source
+    from venues.recording.open import open_recording
+
     if _GENERATED.fullmatch(name):
         intake = Intake()
         return session_source(open_recording(name, whole=True), rules, intake), intake
@@ -106,6 +112,8 @@ def _told(name: str, intake: Intake, written: Written) -> dict[str, Any]:
 
 
 def _show(intake: Intake, written: Written) -> None:
+    from rich.table import Column, Table
+
     numbers = [Column(name, justify="right") for name in ("rows", "kept", "set aside")]
     table = Table("file", *numbers, "expected", box=None)
     for file, counts in sorted(intake.files.items()):
@@ -130,6 +138,9 @@ def export_command(
     json_output: JsonFlag = False,
 ) -> None:
     """Write a session as Parquet, one folder an instrument and day: venue=V/market=M/day=D/part-NNNNN.parquet."""
+    from ingest.parquet import Export
+    from ingest.session_reader import RecordedEvents
+
     recorded = RecordedEvents(session)
     export = Export(parquet)
     export.write(recorded.events())

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from domain.errors import BadInput, Unavailable
 from venues.recording.numbers import iso
-from workers.cli import exits, paper
-from workers.cli.ledger import current_report
+from workers.cli import exits
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.stack.layout import Layout, Stack, load_stack, write_private
-from workers.stack.presence import running
+
+if TYPE_CHECKING:
+    from workers.stack.layout import Layout, Stack
+
 
 _LATEST = "latest.json"
 
@@ -37,6 +37,10 @@ def report(
     saved one is shown and says of when it is. What was not saved is read from the ledger alone, and the invariants that
     need the exchange are not judged. Hedged pairs are valued at what they pay for certain.
     """
+    from workers.cli.ledger import current_report
+    from workers.stack.layout import load_stack
+    from workers.stack.presence import running
+
     layout = options.layout_at_hand()
     if running(layout):
         document = make(load_stack(layout.root), run, every_run=every_run)
@@ -57,6 +61,9 @@ def make(stack: Stack, run: str | None = None, *, every_run: bool = False) -> di
 
     Raises `Unavailable` if the ledger cannot be read.
     """
+    from workers.cli.ledger import current_report
+    from workers.stack.layout import write_private
+
     document: dict[str, Any] = asyncio.run(current_report(stack, run, every_run=every_run)).to_dict()
     if stack.paper_admin_url is not None:
         document["faults"] = _faults(stack)
@@ -72,6 +79,8 @@ def make(stack: Stack, run: str | None = None, *, every_run: bool = False) -> di
 def _faults(stack: Stack) -> dict[str, Any] | None:
     """By kind: how often the paper exchange was rude since its start, and how often it could have been; None if it does
     not say."""
+    from workers.cli import paper
+
     try:
         counted: dict[str, Any] = paper.status(stack)["faults"]
     except (Unavailable, KeyError):
@@ -100,6 +109,10 @@ def verdict(document: dict[str, Any]) -> int:
 
 def show(document: dict[str, Any]) -> None:
     """The report for people. Numbers are printed as they stand in the document."""
+    from rich.table import Table
+
+    from workers.cli import paper
+
     heading = (
         ", ".join(f"{key} {document[key]}" for key in ("run", "mode", "source") if document.get(key)) or "all runs"
     )

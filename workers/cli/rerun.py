@@ -8,27 +8,23 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from rich.table import Column, Table
+from typing import TYPE_CHECKING, Any
 
 from domain.decisions import Suppression
 from domain.intent import Intent, IntentLeg
 from domain.market import MarketSpec
 from domain.money import plain
 from domain.orders import Side
-from ingest.envelope import CONTROLS, DECISIONS, Envelope
-from ingest.fingerprint import Fingerprint
-from ingest.importing.record import PROGRESS_EVERY, decide, write_session
-from ingest.importing.source import Source
-from ingest.rerun import Difference, Rerun, Verdict, rerun_events
-from ingest.session_blocks import SUFFIX
-from ingest.session_reader import RecordedEvents
-from ingest.session_setup import Rules
 from venues.recording.numbers import iso
 from workers.cli import exits
 from workers.cli.options import out, print_json, say
-from workers.cli.recordings import open_any
+
+if TYPE_CHECKING:
+    from ingest.envelope import Envelope
+    from ingest.importing.source import Source
+    from ingest.rerun import Difference, Rerun
+    from ingest.session_reader import RecordedEvents
+    from ingest.session_setup import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +53,16 @@ class Shown:
 
 def holds_session(path: Path) -> bool:
     """Whether `path` is a session file, or a folder with such files."""
+    from ingest.session_blocks import SUFFIX
+
     return any(path.glob(f"*{SUFFIX}")) if path.is_dir() else path.name.endswith(SUFFIX)
 
 
 def rerun_recorded(path: Path, *, check: bool, json_output: bool) -> int:
     """Decide a session again; the exit code."""
+    from ingest.rerun import rerun_events
+    from ingest.session_reader import RecordedEvents
+
     session = RecordedEvents(path)
     for note in session.setup.notes:
         say(note)
@@ -71,6 +72,8 @@ def rerun_recorded(path: Path, *, check: bool, json_output: bool) -> int:
 
 def rerun_imported(name: str, rules: Rules, *, check: bool, json_output: bool) -> int:
     """The same with what `surefoot import` makes of `name`, kept nowhere."""
+    from workers.cli.recordings import open_any
+
     source, intake = open_any(name, rules, None)
     code = rerun_source(source, json_output=json_output) if check else _decided(source, json_output=json_output)
     if intake.refused:
@@ -81,6 +84,10 @@ def rerun_imported(name: str, rules: Rules, *, check: bool, json_output: bool) -
 
 def _decided(source: Source, *, json_output: bool) -> int:
     """One pass, nothing written."""
+    from ingest.envelope import CONTROLS, DECISIONS
+    from ingest.fingerprint import Fingerprint
+    from ingest.importing.record import decide
+
     for note in source.setup.notes:
         say(note)
     intents: list[Intent] = []
@@ -115,6 +122,8 @@ def _decided(source: Source, *, json_output: bool) -> int:
 
 def rerun_source(source: Source, *, json_output: bool) -> int:
     """Write a session of `source` beside a first pass of decisions, decide what was written again, and compare."""
+    from ingest.importing.record import write_session
+
     with tempfile.TemporaryDirectory(prefix="surefoot-replay-") as folder:
         written = write_session(
             source, Path(folder), progress=lambda events, at: say(f"{source.setup.name}: read {events} events")
@@ -123,6 +132,8 @@ def rerun_source(source: Source, *, json_output: bool) -> int:
 
 
 def _watched(name: str, events: Iterator[Envelope]) -> Iterator[Envelope]:
+    from ingest.importing.record import PROGRESS_EVERY
+
     for number, event in enumerate(events, start=1):
         yield event
         if number % PROGRESS_EVERY == 0:
@@ -130,6 +141,8 @@ def _watched(name: str, events: Iterator[Envelope]) -> Iterator[Envelope]:
 
 
 def _report(session: RecordedEvents, result: Rerun, *, check: bool, json_output: bool) -> int:
+    from ingest.rerun import Verdict
+
     shown = Shown(
         session.setup.name, result.events, result.first_at, result.last_at, result.intents, result.suppressed,
         result.fingerprint,
@@ -155,6 +168,8 @@ def _outcomes(instruments: Sequence[MarketSpec]) -> dict[str, str]:
 
 def show(shown: Shown, outcomes: Mapping[str, str]) -> None:
     """`outcomes` are the labels of markets that are tokens: their ids say nothing to people."""
+    from rich.table import Column, Table
+
     out.print(f"{shown.name}: {shown.events} events from {iso(shown.first_at)} to {iso(shown.last_at)}", markup=False)
 
     def told(leg: IntentLeg) -> str:
@@ -175,6 +190,10 @@ def show(shown: Shown, outcomes: Mapping[str, str]) -> None:
 
 
 def _show_check(result: Rerun) -> None:
+    from rich.table import Table
+
+    from ingest.rerun import Verdict
+
     if result.recorded:
         out.print(f"recorded    {result.recorded}", markup=False)
     if result.verdict is Verdict.SAME:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal, InvalidOperation
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from config.settings import PaperSession
 from domain.errors import BadInput
 from domain.naming import shown
-from venues.recording.instruments import instruments
-from venues.recording.winners import winners
-from workers.cli import paper
 from workers.cli.options import options, out, say
-from workers.cli.progress import await_paid
-from workers.cli.session import opened
-from workers.stack.layout import Stack
+
+if TYPE_CHECKING:
+    from config.settings import PaperSession
+    from workers.stack.layout import Stack
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +32,8 @@ def resolve(
 
     Real exchanges resolve themselves: on a stack in mode live this is refused (exit code 4).
     """
+    from workers.cli import paper
+
     stack = options.stack()
     if whole_event:
         if result != "yes":
@@ -52,6 +51,12 @@ def resolve_known(stack: Stack, session: PaperSession, patience: float) -> None:
     """Resolve the events whose winner the session's recording knows, and wait until their trades are closed.
 
     Says of every other event why its trades stay SETTLING."""
+    from venues.recording.instruments import instruments
+    from venues.recording.winners import winners
+    from workers.cli import paper
+    from workers.cli.progress import await_paid
+    from workers.cli.session import opened
+
     assert session.recording is not None
     recorded = opened(session, whole=True)
     played = {spec.event for spec in opened(session).markets}  # a folder may hold more games than its best window

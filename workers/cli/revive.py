@@ -10,13 +10,12 @@ import typer
 
 from domain.errors import BadInput, SurefootError
 from workers.cli import exits
-from workers.cli.operate import Author, Reason, command_of, connected
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.stack.books import now, open_ledger
-from workers.stack.layout import Stack
+from workers.cli.person import Author, Reason, command_of
 
 if TYPE_CHECKING:
     from workers.revival import Revived
+    from workers.stack.layout import Stack
 
 
 def register(app: typer.Typer) -> None:
@@ -71,9 +70,11 @@ class Failed:
 
 async def _revive(stack: Stack, trade: str, by: str) -> tuple[list[Revived], list[Failed]]:
     # Loaded here: they bring the SDK's native library along.
-    from workers.accounts import venue_clients  # noqa: PLC0415
-    from workers.revival import Reviver  # noqa: PLC0415
-    from workers.stack.seals import load_seal_keys  # noqa: PLC0415
+    from workers.accounts import venue_clients
+    from workers.cli.operate import connected
+    from workers.revival import Reviver
+    from workers.stack.books import now, open_ledger
+    from workers.stack.seals import load_seal_keys
 
     client = await connected(stack)
     done: list[Revived] = []

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from config.settings import PaperSession, Settings
 from domain.claims import ClaimStatus, EquivalenceRecord
 from domain.errors import BadInput
 from domain.market import Venue
-from venues.recording.open import open_recording
-from venues.recording.session import RecordedSession
 from workers.cli.options import say
-from workers.stack.books import open_ledger
-from workers.stack.layout import Stack
+
+if TYPE_CHECKING:
+    from config.settings import PaperSession, Settings
+    from venues.recording.session import RecordedSession
+    from workers.stack.layout import Stack
 
 
 def opened(session: PaperSession, *, whole: bool = False) -> RecordedSession:
     """The session's recording. Raises `BadInput` for none, or one that cannot be read."""
+    from venues.recording.open import open_recording
+
     if session.recording is None:
         raise BadInput("nothing to play; name a recording with --recording, such as synth:7", "no_recording")
     if whole:
@@ -51,6 +54,8 @@ def declare(stack: Stack, claims: Sequence[EquivalenceRecord]) -> None:
 
 
 async def _declare(stack: Stack, claims: Sequence[EquivalenceRecord]) -> None:
+    from workers.stack.books import open_ledger
+
     async with open_ledger(stack) as ledger:
         known = {record.id: record for record in await ledger.claims()}
         for record in claims:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import typer
-from rich.table import Table
 
-from config.load import effective, shown
-from workers.alerting.delivery import require_command
 from workers.cli.options import JsonFlag, options, out, print_json
 
 
@@ -21,6 +18,11 @@ def show(json_output: JsonFlag = False) -> None:
 
     Exit code 3 for settings that cannot be, an alert command that does not exist among them.
     """
+    from rich.table import Table
+
+    from config.load import effective, shown
+    from workers.alerting.delivery import require_command
+
     loaded = options.load()
     require_command(loaded.settings)
     values = effective(loaded.settings)

@@ -39,9 +39,9 @@ def simulate(
     --resume at any time on this code; or a kind of fault never happened in 20,000 worlds.
     """
     # Temporal's SDK is loaded by the commands that need it.
-    from workers.simulate.campaign import ENOUGH, Tally, campaign, run_one  # noqa: PLC0415
-    from workers.simulate.trace import render  # noqa: PLC0415
-    from workers.verify.seeds import Keeper  # noqa: PLC0415
+    from workers.simulate.campaign import ENOUGH, Tally, campaign, run_one
+    from workers.simulate.trace import render
+    from workers.verify.seeds import Keeper
 
     began = time.monotonic()
     kept: Keeper | None = None

@@ -21,8 +21,8 @@ from workers.alerting.delivery import require_command
 from workers.cli import exits, faults, paper
 from workers.cli import resolve as resolution
 from workers.cli.brake import flag_words, unsupervised_words
-from workers.cli.operate import Author, command_of
 from workers.cli.options import JsonFlag, options, out, print_json, say
+from workers.cli.person import Author, command_of
 from workers.cli.progress import follow
 from workers.cli.reconcile import awaited
 from workers.cli.resolve import resolve_known

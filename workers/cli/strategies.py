@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from ingest.strategies.registry import Instance, instances
 from workers.cli.options import JsonFlag, options, out, print_json
 from workers.cli.targets import called
+
+if TYPE_CHECKING:
+    from ingest.strategies.registry import Instance
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +35,10 @@ def strategies(
     A version is a hash of code, parameters and the gates' limits: equal versions decide alike. Intents pin it. What is
     wrong with a file is told with exit code 3, as a start would.
     """
+    from rich.table import Table
+
+    from ingest.strategies.registry import instances
+
     settings = options.load({"strategies": [str(path) for path in files]} if files else None).settings
     made = instances(settings)
     if json_output:

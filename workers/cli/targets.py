@@ -56,7 +56,7 @@ def watched(stack: Stack) -> tuple[Watched, ...] | None:
 
 def strategy_names(settings: Settings) -> tuple[str, ...]:
     """The names that halts go by, as `surefoot strategies` lists them."""
-    from ingest.strategies.registry import instances  # noqa: PLC0415 - only a halt of a strategy needs them
+    from ingest.strategies.registry import instances
 
     return tuple(name for one in instances(settings) for name in called(one.name, one.spec.strategy))
 

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Column, Table
 
 from domain.errors import BadInput
 from domain.money import plain
 from domain.trade import TradeState
 from domain.workflow_fault import WorkflowFault
-from ledger.render import render
 from ledger.story import TradeRow, TradeStory
 from venues.recording.numbers import iso
-from workers.cli import faults
-from workers.cli.names import names_of
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.cli.recorded import open_ledger
-from workers.stack.layout import Stack
+
+if TYPE_CHECKING:
+    from workers.stack.layout import Stack
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +34,10 @@ def trades(
     json_output: JsonFlag = False,
 ) -> None:
     """List trades, the newest decision first."""
+    from rich.table import Column, Table
+
+    from workers.cli import faults
+
     if stuck:
         if state not in (None, TradeState.STUCK):
             raise BadInput(f"--stuck and --state {state} exclude each other; give one of them", "state")
@@ -75,6 +77,8 @@ def trade(
     trade_id: Annotated[str, typer.Argument(metavar="ID", help="The trade's id, or a unique beginning of it.")],
 ) -> None:
     """Tell the story of one trade, step by step."""
+    from ledger.render import render
+
     stack = options.stack()
     story, names = asyncio.run(_story(stack, trade_id))
     for line in render(story, names):
@@ -84,6 +88,8 @@ def trade(
 
 
 async def _story(stack: Stack, trade_id: str) -> tuple[TradeStory, dict[str, str]]:
+    from workers.cli.names import names_of
+
     async with open_ledger(stack) as ledger:
         story = await ledger.trade(trade_id)
         return story, await names_of(stack, ledger, [(leg.venue, leg.market) for leg in story.intent.legs])

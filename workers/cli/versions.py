@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.table import Table
 
 from workers.cli import exits
 from workers.cli.options import JsonFlag, options, out, print_json
-from workers.stack.layout import Stack
-from workers.trading import connect_temporal
-from workers.versions.build import build_id
-from workers.versions.deployment import open_trades
-from workers.versions.inherit import look
+
+if TYPE_CHECKING:
+    from workers.stack.layout import Stack
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +34,11 @@ def versions(json_output: JsonFlag = False) -> None:
 
 
 async def _look(stack: Stack) -> dict[str, Any]:
+    from workers.trading import connect_temporal
+    from workers.versions.build import build_id
+    from workers.versions.deployment import open_trades
+    from workers.versions.inherit import look
+
     client = await connect_temporal(stack)
     here = build_id()
     counts = Counter([trade.build async for trade in open_trades(client)])
@@ -56,6 +58,8 @@ async def _look(stack: Stack) -> dict[str, Any]:
 
 
 def _show(told: dict[str, Any]) -> None:
+    from rich.table import Table
+
     out.print(f"this code is version {told['build']}", markup=False)
     if not told["open"]:
         out.print("no trade is open")

@@ -5,24 +5,20 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Column, Table
 from rich.text import Text
 
 from domain.decisions import Gate
 from domain.errors import BadInput, Unavailable
-from ingest.rerun import until
-from ingest.session_blocks import SUFFIX
-from ingest.session_reader import RecordedEvents
-from ingest.why import plain
 from venues.recording.numbers import iso
-from venues.wire import wall_clock_us
-from workers.cli import faults
 from workers.cli.options import JsonFlag, options, out, print_json, say
-from workers.cli.pages import NoAnswer, ask
+
+if TYPE_CHECKING:
+    from ingest.session_reader import RecordedEvents
+
 
 _PATIENCE_S = 5.0
 _MOST = 40
@@ -67,6 +63,9 @@ def why(
 
 
 def _now() -> dict[str, Any]:
+    from workers.cli import faults
+    from workers.cli.pages import NoAnswer, ask
+
     stack = options.stack()
     port = stack.metrics_ports["ingest"]
     try:
@@ -90,6 +89,10 @@ def _now() -> dict[str, Any]:
 
 
 def _then(at: str, recording: Path | None) -> dict[str, Any]:
+    from ingest.rerun import until
+    from ingest.session_reader import RecordedEvents
+    from ingest.why import plain
+
     moment = _moment(at)
     session = RecordedEvents(recording) if recording is not None else _recorded(moment, at)
     return plain(until(session, moment))
@@ -108,6 +111,9 @@ def _moment(text: str) -> int:
 
 def _recorded(moment: int, at: str) -> RecordedEvents:
     """The last session of the state folder that began at or before `moment`."""
+    from ingest.session_blocks import SUFFIX
+    from ingest.session_reader import RecordedEvents
+
     folder = options.layout().recordings
     found: RecordedEvents | None = None
     for path in sorted(folder.glob(f"*{SUFFIX}")):
@@ -131,6 +137,10 @@ def _names(told: dict[str, Any], market: str) -> bool:
 
 
 def _show(answer: dict[str, Any], *, whole: bool) -> None:
+    from rich.table import Column, Table
+
+    from venues.wire import wall_clock_us
+
     phase = str(answer["phase"])
     ago = (wall_clock_us() - answer["at"]) / 1e6
     when = "now" if ago < _PATIENCE_S else f"at {iso(answer['at'])}"
@@ -167,6 +177,8 @@ def _show(answer: dict[str, Any], *, whole: bool) -> None:
 
 
 def _show_markets(told: list[dict[str, Any]]) -> None:
+    from rich.table import Column, Table
+
     table = Table(
         Column("market"), Column("phase"), Column("bid", justify="right"), Column("ask", justify="right"),
         Column("changed"), Column("why"), box=None, pad_edge=False,

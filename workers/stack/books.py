@@ -8,9 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from domain.errors import SurefootError, Unavailable
-from ledger.migrate import migrate
 from ledger.store import Ledger
-from workers.accounts import venue_clients
 from workers.stack.layout import Layout, Stack, load_stack
 
 _PATIENCE = 30.0
@@ -33,6 +31,8 @@ async def open_ledger(stack: Stack) -> AsyncIterator[Ledger]:
 
 async def begin_run(layout: Layout) -> None:
     """Brings the schema up to date and records the run. Repeatable."""
+    from ledger.migrate import migrate  # noqa: PLC0415 - commands that only ask the ledger do without
+
     stack = load_stack(layout.root)
     settings = stack.settings
     await migrate(stack.postgres_dsn)
@@ -47,6 +47,8 @@ def record_opening_once(layout: Layout) -> Callable[[], Awaitable[None]]:
     The venues must answer within half a minute the first time; later starts of a worker do not depend on them.
     """
     recorded = False
+
+    from workers.accounts import venue_clients  # noqa: PLC0415 - every venue's client
 
     async def record() -> None:
         nonlocal recorded

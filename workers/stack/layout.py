@@ -27,17 +27,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import ValidationError
-
-from config.settings import Settings
-from config.venues import SignatureType
 from domain.errors import BadInput, Unavailable
 from domain.market import Venue
 from workers.stack.private_files import write_json as write_json  # noqa: PLC0414 - callers know them from here
 from workers.stack.private_files import write_private as write_private  # noqa: PLC0414
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from config.venues import SignatureType
 
 PAPER_KEY_ID = "surefoot-paper"
 _OTHERS = 0o077
@@ -261,6 +261,10 @@ def load_stack(state_dir: Path) -> Stack:
 
     Raises `Unavailable` if no stack was ever started there, `BadInput` if its files are damaged.
     """
+    from pydantic import ValidationError  # noqa: PLC0415 - a folder's paths are known without
+
+    from config.settings import Settings  # noqa: PLC0415
+
     layout = Layout(state_dir.absolute())
     document = read_stack_file(layout)
     endpoints = document.get("endpoints")
