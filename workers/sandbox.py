@@ -7,13 +7,15 @@ to: six times a payload, two dozen payloads a trade. Our converters know no cont
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from temporalio.converter import SerializationContext, StorageDriverStoreContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import Info
+
+from workers.stuck_tasks import TaskPulse
 
 _NO_CONTEXT = StorageDriverStoreContext()
 _NONDETERMINISM = 3  # `EvictionReason` of the SDK's core: it found a difference after the task itself went well
@@ -38,13 +40,19 @@ class TradeSandbox(SandboxedWorkflowRunner):
     """Restrictions as the SDK's, with `domain` and `workflows` passed through.
 
     `completed` is called, on a thread of the worker, after each workflow task that went well. Keep it short. `news`
-    hears of these too, and of those that failed.
+    hears of these too, and of those that failed; `pulse` of every beginning and end.
     """
 
-    def __init__(self, completed: Callable[[], None] = lambda: None, news: TaskNews | None = None) -> None:
+    def __init__(
+        self,
+        completed: Callable[[], None] = lambda: None,
+        news: TaskNews | None = None,
+        pulse: TaskPulse | None = None,
+    ) -> None:
         super().__init__(restrictions=_RESTRICTIONS)
         self._completed = completed
         self._news = news
+        self._pulse = pulse or TaskPulse()
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         try:
@@ -53,25 +61,45 @@ class TradeSandbox(SandboxedWorkflowRunner):
             if self._news is not None:
                 self._news.failed(det.info, words_of(type(error).__name__, str(error)))
             raise
-        return _Heard(inner, det.info, self._completed, self._news)
+        return _Heard(inner, det.info, self._completed, self._news, self._pulse)
 
 
 class _Heard(WorkflowInstance):
     """A sandboxed workflow that is never asked for contexts, and whose tasks are heard of."""
 
     def __init__(
-        self, inner: WorkflowInstance, info: Info, completed: Callable[[], None], news: TaskNews | None
+        self,
+        inner: WorkflowInstance,
+        info: Info,
+        completed: Callable[[], None],
+        news: TaskNews | None,
+        pulse: TaskPulse,
     ) -> None:
         self._inner = inner
         self._info = info
         self._completed = completed
         self._news = news
+        self._pulse = pulse
 
     def activate(self, act: Any) -> Any:
-        kinds = {job.WhichOneof("variant") for job in act.jobs}
-        if "remove_from_cache" in kinds:
-            self._evicted(act)
-            return self._inner.activate(act)
+        self._pulse.begins(act.run_id)
+        try:
+            kinds = {job.WhichOneof("variant") for job in act.jobs}
+            return self._evict(act) if "remove_from_cache" in kinds else self._task(act, kinds)
+        finally:
+            self._pulse.ends(act.run_id)
+
+    def _evict(self, act: Any) -> Any:
+        self._evicted(act)
+        try:
+            completion = self._inner.activate(act)
+        except BaseException:
+            self._pulse.not_evicted(act.run_id)
+            raise
+        self._pulse.evicted(act.run_id)
+        return completion
+
+    def _task(self, act: Any, kinds: Collection[str | None]) -> Any:
         try:
             completion = self._inner.activate(act)
         except BaseException as error:  # the deadlock detector's interruption too

@@ -41,6 +41,7 @@ from workers.sandbox import TaskNews, TradeSandbox
 from workers.sealing import Sealing
 from workers.stack.layout import Stack
 from workers.stack.seals import load_seal_keys
+from workers.stuck_tasks import TaskPulse, end_when_stuck
 from workers.task_watch import TaskWatch
 from workers.venues_needed import check_venues
 from workers.versions.build import build_id
@@ -113,6 +114,7 @@ async def trading(
             desk = seam.tapped(stack, Trading(client, venues, ledger, recovery, approvals))
             faults = task_watch(stack, client, ledger, carries=takes_over)
             load = LoadWatch(ledger, stack.settings.admission.limits(), wall_clock_us)
+            pulse = TaskPulse()
             worker = make_worker(
                 desk.client,
                 stack,
@@ -122,12 +124,13 @@ async def trading(
                 permits=approvals,
                 news=faults,
                 busy=load.busy,
+                pulse=pulse,
             )
             async with seam.watched(worker):
                 if not draining:
                     await after_start(client, build, inherited)
                 catching_up = asyncio.create_task(take_later(client, build, inherited))
-                watching = [asyncio.create_task(each) for each in (faults.run(), load.run())]
+                watching = [asyncio.create_task(each) for each in (faults.run(), load.run(), end_when_stuck(pulse))]
                 try:
                     yield desk
                 finally:
@@ -155,9 +158,10 @@ def make_worker(
     permits: Permits | None = None,
     news: TaskNews | None = None,
     busy: Callable[[], str] = lambda: "",
+    pulse: TaskPulse | None = None,
 ) -> Worker:
-    """A worker for trades. `task_completed` and `news` are told, on a thread of the worker, of each workflow task;
-    `busy` is asked before a trade is opened."""
+    """A worker for trades. `task_completed`, `news` and `pulse` are told, on a thread of the worker, of each workflow
+    task; `busy` is asked before a trade is opened."""
     measures = Measures()
     keys = load_seal_keys(stack)
     alerts = Alerts(box_of(stack, "worker"), lambda alert: metrics.ALERTS.labels(alert).inc())
@@ -182,7 +186,7 @@ def make_worker(
         task_queue=TRADE_QUEUE,
         workflows=[TradeWorkflow],
         activities=trade_activities(orders, settlement, positions, CommandActivities(authority)),
-        workflow_runner=TradeSandbox(task_completed, news),
+        workflow_runner=TradeSandbox(task_completed, news, pulse),
         interceptors=[Sealing(keys)],
         deployment_config=worker_config(build_id()),
         max_concurrent_workflow_tasks=limits.max_concurrent_workflow_tasks,

@@ -10,6 +10,7 @@ from temporalio.bridge.proto.workflow_completion import WorkflowActivationComple
 
 from workers import sandbox
 from workers.sandbox import words_of
+from workers.stuck_tasks import TaskPulse
 
 
 class News:
@@ -52,7 +53,7 @@ def activation(*jobs: str, replaying: bool = False) -> WorkflowActivation:
 def heard(end: Any, act: WorkflowActivation) -> tuple[News, int]:
     """What `news` and `completed` were told of one activation."""
     news, completed = News(), []
-    workflow = sandbox._Heard(Inner(end), None, lambda: completed.append(1), news)  # type: ignore[arg-type] # no more is asked of them
+    workflow = sandbox._Heard(Inner(end), None, lambda: completed.append(1), news, TaskPulse())  # type: ignore[arg-type] # no more is asked of them
     workflow.activate(act)
     return news, len(completed)
 
@@ -74,7 +75,7 @@ def test_a_task_that_failed_is_told_with_what_was_raised_and_the_last_line_of_ou
 
 def test_a_task_that_raises_itself_is_told_and_still_raises() -> None:
     news = News()
-    workflow = sandbox._Heard(Inner(SystemError("interrupted")), None, lambda: None, news)  # type: ignore[arg-type]
+    workflow = sandbox._Heard(Inner(SystemError("interrupted")), None, lambda: None, news, TaskPulse())  # type: ignore[arg-type]
     with pytest.raises(SystemError):
         workflow.activate(activation("fire_timer"))
     assert news.failures == ["SystemError: interrupted"]
