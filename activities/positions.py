@@ -18,6 +18,8 @@ from ledger.port import OrderLedger
 from venues.port import VenueClient
 from venues.wire import wall_clock_us
 
+_PAUSED = "paused"
+
 
 class PositionActivities:
     """Reads only; each may be repeated."""
@@ -37,6 +39,21 @@ class PositionActivities:
             told = await self._venues[Venue(request.venue)].resolution(request.market)
             return judged_resolution(request.market, told)
         except SurefootError as failure:
+            raise retryable(failure) from None
+
+    @activity.defn(name="read_open")
+    @pulsed
+    async def read_open(self, request: ResolutionRequest) -> bool:
+        """Whether a market takes orders now, by its venue's own word and read anew. Raises while it cannot be asked."""
+        client = self._venues[Venue(request.venue)]
+        try:
+            client.forget_rules(request.market)
+            return (await client.market(request.market)).open
+        except Rejected:
+            return False
+        except SurefootError as failure:
+            if failure.code == _PAUSED:
+                return False
             raise retryable(failure) from None
 
     @activity.defn(name="read_position")

@@ -27,5 +27,6 @@ def trade_activities(
         positions.read_resolution,
         positions.look_up_order,
         positions.read_position,
+        positions.read_open,
         commands.check_command,
     ]

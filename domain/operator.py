@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
 
+from domain.money import plain
 from domain.seal import Seal, SealKeys
 
 
@@ -25,6 +27,8 @@ class OperatorCommand:
 
     `order_id` is the venue's id of the order to adopt, on `venue`; both empty for every other action. `request` names
     this one asking, so that a copy of it is known for one; `seal` says that it was given on this installation.
+    `min_price` bounds an unwind: no share is given back for less (one held short is bought back for at most a dollar
+    less that); None: at any price.
     """
 
     author: str
@@ -33,6 +37,15 @@ class OperatorCommand:
     venue: str = ""
     request: str = ""
     seal: Seal | None = None
+    min_price: Decimal | None = None
+
+    @property
+    def odd_price(self) -> str:
+        """What is wrong with the bound; empty if nothing is."""
+        price = self.min_price
+        if price is None or (price.is_finite() and 0 < price < 1):
+            return ""
+        return f"a lowest price of {price}; expected dollars a share between 0 and 1"
 
 
 def sealed(keys: SealKeys, trade: str, action: Action, command: OperatorCommand, request: str) -> OperatorCommand:
@@ -49,7 +62,9 @@ def is_sealed(keys: SealKeys, trade: str, action: Action, command: OperatorComma
 def _parts(trade: str, action: Action, command: OperatorCommand) -> tuple[str, ...]:
     """An unwind that no worker answers is left behind as FORCE_FLAT: it is the same word."""
     word = Action.UNWIND if action is Action.FORCE_FLAT else action
-    return ("command", trade, word, command.author, command.reason, command.order_id, command.venue, command.request)
+    said = (command.author, command.reason, command.order_id, command.venue, command.request)
+    bound = () if command.min_price is None else (f"min_price={plain(command.min_price)}",)
+    return ("command", trade, word, *said, *bound)
 
 
 @dataclass(frozen=True, slots=True)

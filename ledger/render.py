@@ -98,7 +98,20 @@ def _timeline(story: TradeStory) -> list[tuple[int, str]]:
     names = {order.client_order_id: f"{order.ticket.leg}{order.ticket.attempt}" for order in story.orders}
     told = [(step.at, 1, f"{step.state:<9}  {step.text}") for step in story.steps]
     sent = [(send.at, 0, _sent(send, names.get(send.client_order_id, "?"))) for send in story.sends]
-    return [(at, text) for at, _, text in sorted([*told, *sent], key=lambda event: event[:2])]
+    last = max((step.at for step in story.steps), default=0)
+    heard = [(order.last_sent_at, 1, _heard(order)) for order in story.orders if order.last_sent_at > last]
+    answered = [line for line in heard if line[2]]
+    return [(at, text) for at, _, text in sorted([*told, *sent, *answered], key=lambda event: event[:2])]
+
+
+def _heard(order: OrderFacts) -> str:
+    """What became of an order that its trade has not told of yet: its activity has, as the answer came."""
+    if order.verdict is None:
+        return ""
+    name = f"{order.ticket.purpose} {order.ticket.leg}{order.ticket.attempt}"
+    filled = f", {_count(order.filled)} filled" if order.filled else ""
+    why = f" ({order.code})" if order.code else ""
+    return f"← answer   {name}: {order.verdict}{why}{filled}: {order.detail}".rstrip(": ")
 
 
 def _sent(send: SentBody, name: str) -> str:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-import structlog
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -35,8 +34,6 @@ from venues.port import Account, VenueClient
 from workers.starter import PAIR, search_attributes
 from workflows import names
 from workflows.revival import Remembered, Stray, revived, ticket_of
-
-log = structlog.get_logger(__name__)
 
 BEYOND = 5
 """How many attempts of each leg beyond the highest known one are asked for at the venue, and never used."""
@@ -135,7 +132,6 @@ class Reviver:
             ) from None
         run = handle.first_execution_run_id or ""
         await self._ledger.take_over(intent.id, run)
-        log.info("trade taken up again", trade=intent.id, orders=len(story.orders), found=len(strays))
         return Revived(intent.id, trade.state, len(story.orders), len(strays), run)
 
     async def _gone(self, trade_id: str) -> bool:

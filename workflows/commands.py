@@ -82,6 +82,8 @@ class Commands:
         subject = self._subject
         if not command.author.strip() or not command.reason.strip():
             raise ValueError(f"{action} needs an author and a reason; got an empty one")
+        if odd := command.odd_price:
+            raise ValueError(odd)
         if subject.ended:
             raise ValueError("the trade is closed or closing; nothing can be asked of it any more")
         alone = subject.alone()
@@ -90,7 +92,7 @@ class Commands:
         elif action in (Action.UNWIND, Action.FORCE_FLAT):
             if not subject.trading and alone <= subject.dust:
                 raise ValueError("nothing stands alone, there is nothing to unwind")
-            if self.at_any_price:
+            if self.at_any_price and command.min_price == self._memory.least:
                 raise ValueError(f"an unwind was already asked for: {self._last(Action.UNWIND)}")
         elif action is Action.HOLD:
             if not subject.trading:
@@ -154,7 +156,7 @@ class Commands:
         if action is Action.ADOPT:
             memory.adoptions.append(command)
             return f"order {command.order_id} is looked up on {command.venue} and adopted if it fits; see the story"
-        memory.budgeted = False
+        memory.budgeted, memory.least = False, None
         memory.accepted = alone if action is Action.ACCEPT else Decimal(0)
         memory.accepted_by_rule = False
         if action is Action.ACCEPT:
@@ -169,10 +171,12 @@ class Commands:
             over = "the unwind asked for before no longer holds: " if memory.mode is Action.UNWIND else ""
             memory.mode = None
             return f"{over}the policy decides again, at once, with all of its time"
-        memory.mode = Action.UNWIND
+        memory.mode, memory.least = Action.UNWIND, command.min_price
         if alone:
+            bound = "" if command.min_price is None else f", for no less than {plain(command.min_price)} a share"
             return (
                 f"{plain(alone)} shares stand alone now; whatever still does once open orders are settled will be sold"
+                f"{bound}"
             )
         return "nothing stands alone now; no more is bought, and whatever an open order leaves alone will be sold"
 
@@ -201,9 +205,10 @@ def unsealed(command: OperatorCommand) -> OperatorCommand:
 def words(action: Action, command: OperatorCommand) -> str:
     if action is Action.ADOPT:
         return f"adopt order {command.order_id} of {command.venue}"
+    unwind = "unwind" if command.min_price is None else f"unwind for no less than {plain(command.min_price)} a share"
     return {
-        Action.UNWIND: "unwind",
-        Action.FORCE_FLAT: "unwind",
+        Action.UNWIND: unwind,
+        Action.FORCE_FLAT: unwind,
         Action.HOLD: "hold",
         Action.RETRY: "try again",
         Action.ACCEPT: "accept what stands alone",

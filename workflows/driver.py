@@ -160,7 +160,7 @@ class Driver:
         answer = f"the trade's own code failed ({fault.text}); it is parked, and this is kept and carried out there"
         self.memory.taken.append(CommandRecord(action, command.author, command.reason, answer, fault.at))
         if action in (Action.UNWIND, Action.FORCE_FLAT):
-            self.memory.mode = Action.UNWIND
+            self.memory.mode, self.memory.least = Action.UNWIND, command.min_price
         else:
             self.memory.pending.append(PendingCommand(action, command))
         self._break_off(fault)

@@ -91,6 +91,7 @@ class FakeDesk:
         resolution: Callable[[ResolutionRequest], Awaitable[Resolution]],
         look_up: Callable[[LookUpRequest], Awaitable[LookUp]],
         position: Callable[[PositionRequest], Awaitable[Position]] | None = None,
+        takes_orders: Callable[[ResolutionRequest], Awaitable[bool]] | None = None,
         call_ms: int = 5,
         most_calls: int = 5_000,
     ) -> None:
@@ -98,6 +99,7 @@ class FakeDesk:
         self._submit, self._evidence, self._cancel = submit, evidence, cancel
         self._quote, self._settle, self._record = quote, settle, record
         self._resolution, self._look_up, self._position = resolution, look_up, position
+        self._takes_orders = takes_orders
         self._call_ms = call_ms
         self._calls_left = most_calls
         self._due: list[tuple[int, int, bool, Callable[[], object]]] = []
@@ -190,6 +192,11 @@ class FakeDesk:
         if await self._call("position") is not None or self._position is None:
             return None
         return await _or_none(self._position(PositionRequest(venue=venue, market=market, intent_id=intent_id)))
+
+    async def takes_orders(self, venue: str, market: str) -> bool | None:
+        if await self._call("takes_orders") is not None or self._takes_orders is None:
+            return None
+        return await _or_none(self._takes_orders(ResolutionRequest(venue=venue, market=market)))
 
     async def look_up(self, venue: str, order_id: str, intent_id: str) -> LookUp:
         found = None

@@ -38,6 +38,7 @@ RECORD_TRADE = "record_trade"
 READ_RESOLUTION = "read_resolution"
 LOOK_UP_ORDER = "look_up_order"
 READ_POSITION = "read_position"
+READ_OPEN = "read_open"
 CHECK_COMMAND = "check_command"
 
 EXTERN_IS_SEALED = "surefoot_is_sealed"

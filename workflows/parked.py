@@ -80,6 +80,8 @@ class Parked:
         """Raise ValueError for a command that nobody stands for. Everything else is kept."""
         if not command.author.strip() or not command.reason.strip():
             raise ValueError(f"{action} needs an author and a reason; got an empty one")
+        if odd := command.odd_price:
+            raise ValueError(odd)
 
     def take(self, action: Action, command: OperatorCommand) -> str:
         answer = self._obey(action, command)
@@ -96,7 +98,7 @@ class Parked:
     def _obey(self, action: Action, command: OperatorCommand) -> str:
         if action in (Action.UNWIND, Action.FORCE_FLAT):
             self.memory.mode, self._asked_at, self._sent = Action.UNWIND, self.desk.now(), 0
-            self.memory.budgeted, self._wished = False, True
+            self.memory.budgeted, self._wished, self.memory.least = False, True, command.min_price
             return "the trade is parked; what stands alone by the venue's word is sold, and then it may settle"
         if action is Action.HOLD:
             self.memory.mode = Action.HOLD
@@ -188,9 +190,12 @@ class Parked:
         quote = await self.desk.quote(leg.venue, leg.market)
         side = leg.side.opposite if over > 0 else leg.side
         levels = () if quote is None else (quote.asks if side.value == "buy" else quote.bids)
+        least = self.memory.least if over > 0 else None  # what was given back too often is bought back at any price
         size, limit = _NONE, _NONE
         for price, offered in levels:
             if size >= abs(over) or not (count(price) and count(offered)):
+                break
+            if least is not None and (1 - price if side.value == "buy" else price) < least:
                 break
             size, limit = min(size + offered, abs(over)), price
         size = whole_lots(size, leg.lot)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from domain.evidence import OrderStatus
 from domain.intent import Way
 from domain.money import plain
 from domain.orders import Guard, Purpose, Quote, Side, SubmitResult, Verdict
+from domain.outlook import dollars, outlook, refusals, sellable
 from domain.trade import TradeState
 from workflows.orders import SEND_WINDOW_US
 from workflows.state import RepairState
@@ -46,6 +48,7 @@ class Repairs:
         self._trade = trade
         self._desk = trade.desk
         self._policy = trade.intent.policy
+        self._standing: residual.Residual | None = None  # as last looked at
 
     async def run(self, last: SubmitResult | None) -> None:
         """`last` is the answer to the last hedge, if this follows one: a recheck that refused has just seen that leg's
@@ -77,14 +80,14 @@ class Repairs:
                     continue
             elif self._by_policy(found):
                 continue
-            elif effort.refused:
+            elif effort.refused and not self._waits(effort):
                 self._try_again(effort)
                 continue  # there is no other way: the one the venue refused is tried once more, a wait later
             if not effort.parked and self._desk.now() > effort.deadline:
                 trade.tell(f"No repair so far: {found.why}.")
-                await trade.park("the residual could be neither completed nor unwound within the loss budget in time")
+                await trade.park(self._why_stuck(effort))
                 effort.parked, effort.look_ms, effort.slowest_ms = True, _STUCK_LOOK_MS, _SLOWEST_STUCK_LOOK_MS
-            effort.woken = await trade.rest(min(effort.look_ms, self._lagging_look_ms(effort)))
+            effort.woken = await self._rest(effort)
             effort.look_ms = min(effort.look_ms * 2, effort.slowest_ms)
         trade.memory.repair = None
 
@@ -123,8 +126,44 @@ class Repairs:
         """How long to wait at most while a venue's balance lags behind its fills."""
         if not effort.lagging_since:
             return effort.slowest_ms
-        for_ms = (self._desk.now() - effort.lagging_since) // 1000
-        return next((look_ms for until_ms, look_ms in _LAGGING if for_ms < until_ms), _SLOWEST_LAGGING_LOOK_MS)
+        return _paced((self._desk.now() - effort.lagging_since) // 1000)
+
+    async def _rest(self, effort: RepairState) -> bool:
+        """Until the next look. A market that takes no orders is asked about meanwhile, which costs none: once it takes
+        them again, what was refused is tried at once. True if a message, or that, ended the wait."""
+        trade, wait_ms = self._trade, min(effort.look_ms, self._lagging_look_ms(effort))
+        if trade.edition < 3 or not effort.refused or effort.lagging_since:
+            return await trade.rest(wait_ms)
+        until = self._desk.now() + wait_ms * 1000
+        while await self._shut(effort):
+            left_ms = (until - self._desk.now()) // 1000
+            pace_ms = _paced((self._desk.now() - effort.shut_since) // 1000)
+            if await trade.rest(max(min(pace_ms, left_ms), 1)) or not self._wished(effort):
+                return True
+            if left_ms <= pace_ms:
+                return False
+        if effort.shut_since:
+            effort.shut_since, effort.look_ms = 0, _STUCK_LOOK_MS if effort.parked else self._policy.ladder_wait_ms
+            effort.refused.clear()
+            trade.tell("A market that took no orders takes them again; tried at once.")
+            return True
+        return await trade.rest(wait_ms)
+
+    def _waits(self, effort: RepairState) -> bool:
+        """Whether nothing is sent into a market that takes no orders. At the slowest pace it is tried all the same:
+        what a venue says of a market may be wrong too."""
+        return bool(effort.shut_since) and not (effort.parked and effort.look_ms >= effort.slowest_ms)
+
+    async def _shut(self, effort: RepairState) -> bool:
+        """Whether a market that refused takes no orders at all. What cannot be asked is as it was."""
+        refused = {leg for _, leg in effort.refused}
+        for leg in self._trade.intent.legs:
+            if leg.name in refused or "" in refused:
+                takes = await self._desk.takes_orders(leg.venue, leg.market)
+                if takes is False or (takes is None and effort.shut_since):
+                    effort.shut_since = effort.shut_since or self._desk.now()
+                    return True
+        return False
 
     async def _hold(self, effort: RepairState) -> None:
         """A person said: nothing. The trade shows as stuck, since somebody must end it."""
@@ -159,10 +198,11 @@ class Repairs:
             floor=None if any_price else min(-policy.loss_budget, trade.intent.edge),
             ways=frozenset(ways - {way for way, _ in effort.refused}),
             hold_discount=policy.hold_discount,
-            extra_ticks=ticks,
+            extra_ticks=0 if self._least is not None else ticks,
             most=trade.intent.size if trade.orders.overfilled() else None,
             spare=None if any_price or trade.edition == 1 else self._spare(),
         )
+        self._standing = standing
         found = residual.options(standing)
         if found.best is not None or found.hold or not effort.refused:
             return found
@@ -182,6 +222,7 @@ class Repairs:
         shares = trade.shares(leg)
         missing = shares < max(trade.shares(other) for other in trade.intent.legs)
         needed = shares > trade.hedged() or shares < 0 or (missing and not asked)
+        least = self._least if shares > 0 else None  # what was given back too often is bought back at any price
         quote = seen.get(leg.market) if needed else None
         if needed and quote is None:
             quote = await self._desk.quote(leg.venue, leg.market)
@@ -190,7 +231,7 @@ class Repairs:
             side=leg.side,
             shares=shares,
             take=residual.levels_of(quote, leg.side),
-            give=residual.levels_of(quote, leg.side.opposite),
+            give=sellable(residual.levels_of(quote, leg.side.opposite), leg.side.opposite, least),
             fees=leg.fees,
             tick=leg.tick,
             min_size=leg.min_size,
@@ -208,6 +249,7 @@ class Repairs:
         order = trade.new_order(leg, best.purpose, best.side, best.size, best.limit)
         guard = Guard(not_after=self._desk.now() + SEND_WINDOW_US)
         result = await trade.sender.send(order, guard)  # dangerous: may have filled
+        effort.sent += result.sent
         tried = (Way.COMPLETE if best.purpose is Purpose.COMPLETE else Way.UNWIND, leg.name)
         if order.filled:
             effort.rung = 0 if order.filled >= order.ticket.size else effort.rung + 1
@@ -218,12 +260,39 @@ class Repairs:
         if result.verdict is Verdict.REJECTED:  # a wider limit does not help where the venue says no
             effort.rung, effort.rejected = 0, True
             _add(effort.refused, tried)
+            said = f"{leg.venue} {result.code or 'without a word'}"
+            effort.refusals[said] = effort.refusals.get(said, 0) + 1
             if trade.edition > 1 and result.code == _LACKING and best.purpose is Purpose.UNWIND:
                 effort.lagging_since = effort.lagging_since or self._desk.now()
         else:
             effort.rung += 1
             self._brought_nothing(tried, effort)
         return False
+
+    @property
+    def _least(self) -> Decimal | None:
+        """What a share must bring, by a person's word, while its unwind holds."""
+        return self._trade.memory.least if self._trade.commands.unwinding else None
+
+    def _why_stuck(self, effort: RepairState) -> str:
+        """In the venues' words where they refused, what each way would bring now, and when it looks next."""
+        if self._trade.edition < 3:
+            return "the residual could be neither completed nor unwound within the loss budget in time"
+        said = [(*words.partition(" "), times) for words, times in sorted(effort.refusals.items())]
+        why = refusals([(venue, code, times) for venue, _, code, times in said], effort.sent)
+        if not why or sum(effort.refusals.values()) < effort.sent:
+            limit = (
+                f"{dollars(self._policy.loss_budget)} of loss" if self._least is None else "the price that was asked"
+            )
+            why = f"{why}; " if why else ""
+            why += f"what stands alone could be neither completed nor unwound within {limit} in time"
+        told = [why]
+        if self._standing is not None:
+            ways = (Way.UNWIND,) if self._trade.commands.unwinding else (Way.COMPLETE, Way.UNWIND)
+            told += [_sentence(outlook(self._standing, way).words) for way in ways]
+        next_look = datetime.fromtimestamp(self._desk.now() // 1_000_000 + _STUCK_LOOK_MS // 1000, UTC)
+        told.append(f"It goes on by itself once it can: next look at {next_look:%H:%M:%S} UTC, then ever more slowly")
+        return ". ".join(told)
 
     def _brought_nothing(self, tried: tuple[Way, str], effort: RepairState) -> None:
         """Whatever way brings nothing, however politely the venue says so, gives way to the other."""
@@ -292,6 +361,15 @@ class Repairs:
         if alone:
             trade.tell(f"Every market has paid; the {plain(alone)} shares that stood alone are cash.")
             trade.commands.keep(alone)
+
+
+def _paced(for_ms: int) -> int:
+    """How soon to look again at what a venue has kept from us for so long."""
+    return next((look_ms for until_ms, look_ms in _LAGGING if for_ms < until_ms), _SLOWEST_LAGGING_LOOK_MS)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _add(ways: list[tuple[Way, str]], way: tuple[Way, str]) -> None:

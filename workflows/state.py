@@ -81,6 +81,9 @@ class RepairState:
     rejected: bool = False  # the last order: its market trades no more, or what was to be sold was voided
     woken: bool = False  # by a message, which may be of any order
     lag_looks: int = 0
+    sent: int = 0
+    shut_since: int = 0  # what was refused: its market takes no orders (µs)
+    refusals: dict[str, int] = field(default_factory=dict)  # "venue code" → how many orders
     lagging_since: int = 0  # a venue says that we lack what its fills say we have: its balance may lag (µs)
 
 
@@ -133,6 +136,7 @@ class TradeMemory:
     mode: Action | None = None
     budgeted: bool = False  # its unwind was asked for without our seal: within the loss budget only
     requests: list[str] = field(default_factory=list)  # sealed commands that were taken: a copy is none
+    least: Decimal | None = None  # of an unwind: no share is given back for less
     accepted: Decimal = Decimal(0)
     accepted_by_rule: bool = False
     retries: int = 0

@@ -157,6 +157,9 @@ class TemporalDesk:
         request = PositionRequest(venue=venue, market=market, intent_id=intent_id)
         return await self._read(names.READ_POSITION, request, Position)
 
+    async def takes_orders(self, venue: str, market: str) -> bool | None:
+        return await self._read(names.READ_OPEN, ResolutionRequest(venue=venue, market=market), bool)
+
     async def look_up(self, venue: str, order_id: str, intent_id: str) -> LookUp:
         request = LookUpRequest(venue=venue, order_id=order_id, intent_id=intent_id)
         found = await self._read(names.LOOK_UP_ORDER, request, LookUp)
@@ -299,4 +302,5 @@ def details_of(record: TradeRecord) -> str:
         f"**{record.state}**{ending} · hedged {plain(record.hedged)} · unwound {plain(record.unwound)} · "
         f"standing alone {plain(record.residual)} · P&L ${record.pnl:.4f}"
     )
-    return "\n".join([head, "", *(f"- {step.text}" for step in record.steps[-40:])])
+    lines = [head, "", *(f"- {step.text}" for step in record.steps[-40:])]
+    return "\n".join(lines).replace("$", r"\$")  # two of them in one line would be read as a formula

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,9 +14,16 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import BadInput, Denied
-from domain.operator import Action, OperatorCommand
+from domain.market import Venue
+from domain.operator import Action, CommandRecord, OperatorCommand, is_sealed, sealed
+from domain.orders import Guard
+from domain.seal import SealKeys
+from tests.ledger.samples import D, ticket
+from tests.workflows.rehearsal import Rehearsal
 from workers.cli import exits, operate
 from workers.cli.main import main
+from workers.cli.trades import holder_of
+from workers.preview import outlooks
 from workflows import names
 
 WORD = OperatorCommand("Ada", "books are thin")
@@ -183,3 +191,45 @@ def test_an_order_to_adopt_is_named(capsys: pytest.CaptureFixture[str], tmp_path
     assert main([*words, "--venue", "kalshi", "--order", " "]) == exits.BAD_INPUT
     assert "--order is empty" in capsys.readouterr().err
     assert main([*words, "--venue", "mars", "--order", "o-1"]) == exits.USAGE
+
+
+async def test_a_preview_counts_what_the_ledger_knows_at_the_books_of_now_and_sends_nothing() -> None:
+    stage = Rehearsal()
+    opening = ticket(stage.intent, "A")
+    await stage.desk.submit(opening, Guard(not_after=stage.intent.expires_at), stage.intent)
+    stage.book_a(asks=[("0.40", "10")], bids=[("0.32", "10")])
+    stage.book_b()
+    story = await stage.ledger.trade(stage.intent.id)
+    sent = len(stage.venue.arrivals)
+    back, on = await outlooks(story, {Venue.KALSHI: stage.venue})
+    assert (
+        back.words == "unwinding now: sell 10 of A down to 0.32 for $3.05, P&L then -$1.16"
+    )  # its fills are not recorded yet: at their worst
+    assert on.words == "completing now: buy 10 of B: no offers"
+    (part,) = (await outlooks(story, {Venue.KALSHI: stage.venue}, D("0.35")))[0].parts
+    assert part.size == 0
+    assert len(stage.venue.arrivals) == sent
+
+
+@pytest.mark.parametrize("price", ["0", "1.2", "cheap", "NaN"])
+def test_a_lowest_price_that_is_none_is_bad_input(price: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["unwind", "i-1", "--reason", "why", "--min-price", price]) == exits.BAD_INPUT
+    assert "expected dollars a share between 0 and 1" in capsys.readouterr().err
+
+
+def test_a_seal_covers_the_lowest_price() -> None:
+    keys = SealKeys({"k1": b"k" * 32}, run="r-1", mode="paper")
+    bound = sealed(keys, "i-1", Action.UNWIND, replace(WORD, min_price=D("0.3")), "once")
+    assert is_sealed(keys, "i-1", Action.UNWIND, bound)
+    assert is_sealed(keys, "i-1", Action.FORCE_FLAT, bound)
+    assert not is_sealed(keys, "i-1", Action.UNWIND, replace(bound, min_price=D("0.2")))
+    assert not is_sealed(keys, "i-1", Action.UNWIND, replace(bound, min_price=None))
+
+
+def test_who_holds_a_trade_is_told_apart_from_a_trade_that_is_stuck() -> None:
+    def said(*actions: Action) -> list[CommandRecord]:
+        return [CommandRecord(action, "ada", "why", "will do", n) for n, action in enumerate(actions)]
+
+    assert holder_of(said()) == ""
+    assert holder_of(said(Action.HOLD, Action.ADOPT)) == "ada"
+    assert holder_of(said(Action.HOLD, Action.RETRY)) == ""

@@ -81,6 +81,7 @@ class Rehearsal:
             resolution=positions.read_resolution,
             look_up=positions.look_up_order,
             position=positions.read_position,
+            takes_orders=positions.read_open,
         )
         self.trade = Trade(self.intent, self.desk)
         self.pays_at(payday_ms, {leg.market: "1" if leg.name == "A" else "0" for leg in self.intent.legs})

@@ -66,7 +66,9 @@ PANELS: dict[str, tuple[Row, ...]] = {
         ),
     ),
     "Trades, by a person": (
-        Row("unwind", "operate", "Tell a trade to sell what stands alone, at any price."),
+        Row(
+            "unwind", "operate", "Tell a trade to sell what stands alone, at any price or for no less than --min-price."
+        ),
         Row(
             "hold", "operate", "Tell a trade to send nothing more until it is told otherwise (retry, unwind or accept)."
         ),

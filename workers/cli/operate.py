@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,7 +36,10 @@ from workflows import names
 if TYPE_CHECKING:
     from temporalio.client import Client, WorkflowHandle
 
+    from domain.outlook import Outlook
+
 UPDATE_SECONDS = 5.0
+LOOK_SECONDS = 3.0
 _FULL_ID = re.compile(r"i-[0-9a-f]{32}")
 _UPDATES = {
     Action.UNWIND: names.UPDATE_UNWIND,
@@ -53,13 +57,71 @@ def register(app: typer.Typer) -> None:
         app.command(command.__name__)(command)
 
 
-def unwind(trade: TradeId, *, reason: Reason, author: Author = "", json_output: JsonFlag = False) -> None:
-    """Tell a trade to sell what stands alone, at any price.
+def unwind(
+    trade: TradeId,
+    *,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why; goes on record. Not for --preview.")] = None,
+    author: Author = "",
+    min_price: Annotated[
+        str, typer.Option("--min-price", help="Dollars a share that it must bring at least; any price if not given.")
+    ] = "",
+    preview: Annotated[bool, typer.Option("--preview", help="Say what it would do now; nothing is asked.")] = False,
+    json_output: JsonFlag = False,
+) -> None:
+    """Tell a trade to sell what stands alone, at any price or for no less than --min-price.
 
-    If no worker answers within 5 s the wish is left as a signal, which the trade obeys as soon as a worker is up. So is
-    every other command.
+    --preview shows what would be sold at the bids of now, and what completing would bring instead. If no worker answers
+    within 5 s the wish is left as a signal, which the trade obeys as soon as a worker is up. So is every other command.
     """
-    _tell(Action.UNWIND, trade, command_of(author, reason), json_output=json_output)
+    least = _price(min_price)
+    if preview:
+        _preview(trade, least, json_output=json_output)
+        return
+    if reason is None:
+        raise typer.BadParameter("say why; only --preview needs no reason", param_hint="--reason")
+    _tell(Action.UNWIND, trade, command_of(author, reason, min_price=least), json_output=json_output)
+
+
+def _price(text: str) -> Decimal | None:
+    if not text:
+        return None
+    try:
+        price = Decimal(text)
+    except InvalidOperation:
+        price = Decimal(0)
+    if not (price.is_finite() and 0 < price < 1):
+        raise BadInput(f"--min-price {text!r}; expected dollars a share between 0 and 1, such as 0.35", "operator")
+    return price
+
+
+def _preview(trade: str, least: Decimal | None, *, json_output: bool) -> None:
+    stack = options.stack_with_ledger()
+    trade_id, ways = asyncio.run(_brings(stack, trade, least))
+    if json_output:
+        print_json({"trade": trade_id, "outlooks": [asdict(way) | {"words": way.words} for way in ways]})
+        return
+    for way in ways:
+        out.print(f"trade {trade_id}: {way.words}", markup=False)
+    say("nothing was asked of the trade; `surefoot unwind` without --preview sells")
+
+
+async def _brings(stack: Stack, trade: str, least: Decimal | None) -> tuple[str, tuple[Outlook, ...]]:
+    from workers.accounts import venue_clients
+    from workers.preview import outlooks
+
+    async with open_ledger(stack) as ledger:
+        story = await ledger.trade(trade)
+    async with venue_clients(stack) as clients:
+        return story.intent.id, await outlooks(story, clients, least)
+
+
+async def live_outlooks(stack: Stack, trade: str, least: Decimal | None = None) -> tuple[Outlook, ...]:
+    """The same, for who shows it beside something else: nothing where it cannot be had soon."""
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            return (await _brings(stack, trade, least))[1]
+    except (SurefootError, TimeoutError, OSError):
+        return ()
 
 
 def hold(trade: TradeId, *, reason: Reason, author: Author = "", json_output: JsonFlag = False) -> None:
@@ -100,16 +162,35 @@ def flat(trade: TradeId, *, reason: Reason, author: Author = "", json_output: Js
 
 def _tell(action: Action, trade: str, command: OperatorCommand, *, json_output: bool) -> None:
     stack = options.stack()
-    trade_id, told, wrong = asyncio.run(_ask(stack, action, trade, command))
+    trade_id, told, wrong, bids = asyncio.run(_told(stack, action, trade, command))
     if json_output:
-        kept = {"trade": trade_id, "action": action, "answer": told.answer, "stored": told.stored}
+        kept: dict[str, Any] = {"trade": trade_id, "action": action, "answer": told.answer, "stored": told.stored}
+        if bids is not None:
+            kept["bids"] = asdict(bids) | {"words": bids.words}
         print_json(kept | {"faults": [faults.plain(fault) for fault in wrong]})
         return
     for fault in wrong:
         say(f"trade {trade_id}: {fault.words}")
     out.print(f"trade {trade_id}: {told.answer}", markup=False)
-    if stack.temporal_ui_url:
-        say(f"Temporal UI: run `surefoot ui {trade_id}`")
+    if bids is not None:
+        say(f"as the books stood when you asked: {bids.words}")
+    ui = f"; in the Temporal UI: `surefoot ui {trade_id}`" if stack.temporal_ui_url else ""
+    say(f"what becomes of it: `surefoot trade {trade_id}`{ui}")
+
+
+async def _told(
+    stack: Stack, action: Action, trade: str, command: OperatorCommand
+) -> tuple[str, Told, list[WorkflowFault], Outlook | None]:
+    """As `_ask`; for an unwind also what the bids would bring, looked at meanwhile: the command waits for nothing."""
+    if action is not Action.UNWIND:
+        return *await _ask(stack, action, trade, command), None
+    looking = asyncio.create_task(live_outlooks(stack, trade, command.min_price))
+    try:
+        trade_id, told, wrong = await _ask(stack, action, trade, command)
+        ways = await looking
+    finally:
+        looking.cancel()
+    return trade_id, told, wrong, ways[0] if ways and ways[0].parts else None
 
 
 async def _ask(

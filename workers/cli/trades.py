@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from domain.errors import BadInput
 from domain.money import plain
+from domain.operator import Action, CommandRecord
 from domain.trade import TradeState
 from domain.workflow_fault import WorkflowFault
 from ledger.story import TradeRow, TradeStory
@@ -42,13 +44,18 @@ def trades(
         if state not in (None, TradeState.STUCK):
             raise BadInput(f"--stuck and --state {state} exclude each other; give one of them", "state")
         state = TradeState.STUCK
-    rows, standing = asyncio.run(_rows(options.stack(), state, limit))
+    rows, standing, held = asyncio.run(_rows(options.stack(), state, limit))
     wrong: dict[str, list[WorkflowFault]] = {}
     for fault in standing:
         wrong.setdefault(fault.intent_id, []).append(fault)
     if json_output:
         print_json(
-            [asdict(row) | {"faults": [faults.plain(one) for one in wrong.get(row.intent_id, ())]} for row in rows]
+            [
+                asdict(row)
+                | {"held_by": held.get(row.intent_id)}
+                | {"faults": [faults.plain(one) for one in wrong.get(row.intent_id, ())]}
+                for row in rows
+            ]
         )
         return
     for line in faults.lines(standing):
@@ -61,16 +68,31 @@ def trades(
         table.add_column(name)
     for row in rows:
         shares = (plain(value) for value in (row.size, row.hedged, row.unwound, row.residual, row.pnl))
-        marks = "".join(f", {fault.kind}" for fault in wrong.get(row.intent_id, ()))
+        marks = f", held by {held[row.intent_id]}" if row.intent_id in held else ""
+        marks += "".join(f", {fault.kind}" for fault in wrong.get(row.intent_id, ()))
         table.add_row(iso(row.decided_at), row.intent_id, row.pair, row.state + marks, row.outcome or "open", *shares)
     out.print(table)
+    if stuck:
+        say("`surefoot trade ID` tells why, and what each way out would bring now")
 
 
 async def _rows(
     stack: Stack, state: TradeState | None, limit: int
-) -> tuple[tuple[TradeRow, ...], tuple[WorkflowFault, ...]]:
+) -> tuple[tuple[TradeRow, ...], tuple[WorkflowFault, ...], dict[str, str]]:
+    """Trades, what is wrong with some, and of those that are STUCK because a person holds them, who does."""
     async with open_ledger(stack) as ledger:
-        return await ledger.trades(state=state, limit=limit), await ledger.workflow_faults()
+        rows = await ledger.trades(state=state, limit=limit)
+        held: dict[str, str] = {}
+        for row in rows:
+            if row.state is TradeState.STUCK and (holder := holder_of(await ledger.commands(row.intent_id))):
+                held[row.intent_id] = holder
+        return rows, await ledger.workflow_faults(), held
+
+
+def holder_of(commands: Sequence[CommandRecord]) -> str:
+    """Who holds the trade; empty if the last word on it was another."""
+    words = [command for command in commands if command.action is not Action.ADOPT]
+    return words[-1].author if words and words[-1].action is Action.HOLD else ""
 
 
 def trade(
@@ -83,6 +105,11 @@ def trade(
     story, names = asyncio.run(_story(stack, trade_id))
     for line in render(story, names):
         out.print(line, markup=False)
+    if story.trade is not None and story.trade.state is TradeState.STUCK:
+        from workers.cli.operate import live_outlooks
+
+        for way in asyncio.run(live_outlooks(stack, story.intent.id)):
+            out.print(f"  {way.words}", markup=False)
     if stack.temporal_ui_url:
         say(f"Temporal UI: run `surefoot ui {story.intent.id}`")
 

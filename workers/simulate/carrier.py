@@ -49,6 +49,7 @@ _REQUESTS: dict[str, Callable[..., Any]] = {
     "resolution": ResolutionRequest,
     "look_up": LookUpRequest,
     "position": PositionRequest,
+    "takes_orders": ResolutionRequest,
     "settle": SettleRequest,
     "record": RecordRequest,
 }

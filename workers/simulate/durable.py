@@ -261,6 +261,10 @@ class Process:
         found: Position | None = await self._ask("position", venue, market, intent_id)
         return found
 
+    async def takes_orders(self, venue: str, market: str) -> bool | None:
+        found: bool | None = await self._ask("takes_orders", venue, market)
+        return found
+
     async def look_up(self, venue: str, order_id: str, intent_id: str) -> LookUp:
         found: LookUp = await self._ask("look_up", venue, order_id, intent_id)
         return found

@@ -224,6 +224,7 @@ class World:
             "resolution": positions.read_resolution,
             "look_up": positions.look_up_order,
             "position": positions.read_position,
+            "takes_orders": positions.read_open,
             "settle": settlement.settle_trade,
             "record": settlement.record_trade,
         }

@@ -116,6 +116,9 @@ class Desk:
         request = PositionRequest(venue=venue, market=market, intent_id=intent_id)
         return await self._read("position", request, Position)
 
+    async def takes_orders(self, venue: str, market: str) -> bool | None:
+        return await self._read("takes_orders", ResolutionRequest(venue=venue, market=market), bool)
+
     async def look_up(self, venue: str, order_id: str, intent_id: str) -> LookUp:
         request = LookUpRequest(venue=venue, order_id=order_id, intent_id=intent_id)
         return await self._read("look_up", request, LookUp) or LookUp(None, "the venue could not be asked; ask again")
