@@ -16,17 +16,17 @@ import structlog
 from temporalio import activity
 
 from activities.alerts import Alerts
+from activities.findings import AUTHOR, halt_for
 from activities.heartbeat import heartbeats
 from activities.orders import retryable
 from activities.owners import named
-from domain import troubles
 from domain.agreement import Look, compare_account, lasting, unpaid_markets
 from domain.claims import ClaimStatus, EquivalenceRecord, split_pin
 from domain.custody import Carried, compare_trades, judge_loss
 from domain.declared import contradictions
 from domain.errors import BadInput, Rejected, SurefootError
 from domain.evidence import Fill, Resolution
-from domain.halt import Halt, Rule
+from domain.halt import Halt
 from domain.market import Venue
 from domain.money import plain
 from domain.reconcile import (
@@ -38,7 +38,6 @@ from domain.reconcile import (
     Kind,
     Reconciliation,
     Trigger,
-    stops,
 )
 from domain.snapshot import VenueSnapshot, WorkingOrder
 from domain.trade import TradeRecord
@@ -47,7 +46,6 @@ from venues.port import Refreshable, VenueClient
 
 log = structlog.get_logger(__name__)
 
-AUTHOR = "reconciliation"
 _MOST_FINDINGS = 200  # what one run carries through Temporal; the rest is found again by the next
 _HOUR_S = 3600
 _OF_A_TRADE = (Kind.MISSING_FILL, Kind.LATE_FILL)
@@ -223,7 +221,8 @@ class ReconcileActivities:
         await self._record_fills(request.comparisons, found, done)
         await self._put_right(request.id, found, now, done)
         await self._suspend_claims(found, now, done)
-        safe_mode = await self._halt(found, request.trigger, now, done)
+        safe_mode, halted = await halt_for(self._money, self._alerts, found, request.trigger, now)
+        done += [f"halted: {halt}" for halt in halted]
         result = Reconciliation(
             id=request.id,
             trigger=request.trigger,
@@ -341,21 +340,3 @@ class ReconcileActivities:
             elif finding.kind is Kind.IDLE_CAPITAL:
                 await self._money.release(finding.intent_id, now)
                 done.append(f"released ${plain(finding.amount)} held for trade {finding.intent_id}")
-
-    async def _halt(self, found: Sequence[Finding], trigger: Trigger, now: int, done: list[str]) -> bool:
-        """Set what the findings ask for; whether safe mode was asked for. A halt that stands already is left alone."""
-        asked = stops(found, trigger)
-        if not asked:
-            return False
-        standing = {(halt.scope, halt.target, halt.rule) for halt in await self._money.halts()}
-        safe_mode = False
-        for stop in asked:
-            safe = stop.rule is Rule.SAFE_MODE
-            safe_mode |= safe
-            if (stop.scope, stop.target, stop.rule) in standing:
-                continue
-            halt = await self._money.set_halt(Halt("", stop.scope, stop.target, stop.rule, AUTHOR, stop.reason, now))
-            done.append(f"halted: {halt}")
-            if trouble := troubles.halted(halt):
-                self._alerts.raised(trouble)
-        return safe_mode

@@ -49,6 +49,7 @@ from domain.trade import TradeRecord
 from ledger.reconciliations import Reconciliations
 from workers import metrics
 from workers.alerting.watch import box_of
+from workers.orphan_watch import OrphanWatch
 from workers.sandbox import TradeSandbox
 from workers.stack.layout import Stack
 from workflows import names
@@ -84,11 +85,16 @@ async def reconciling(stack: Stack, desk: Trading) -> AsyncIterator[None]:
         activities = make_activities(stack, desk, records)
         async with control_worker(desk.client, activities):
             await ensure_schedule(desk.client, stack.settings.reconcile, venues=stack.settings.in_use)
-            forgetting = asyncio.create_task(_forget(desk.client))
+            watch = OrphanWatch(
+                desk.client, records, desk.ledger, _alerts(stack), clock=_now_us,
+                compare=lambda: reconcile_now(desk.client, Trigger.REQUEST, venues=stack.settings.in_use),
+            )  # fmt: skip
+            beside = [asyncio.create_task(each) for each in (_forget(desk.client), watch.run())]
             try:
                 yield
             finally:
-                forgetting.cancel()
+                for task in beside:
+                    task.cancel()
     finally:
         await records.close()
 
@@ -100,11 +106,19 @@ def make_activities(stack: Stack, desk: Trading, records: Reconciliations) -> Re
         money=desk.ledger,
         records=records,
         trades=TemporalTrades(desk.client),
-        clock=lambda: time.time_ns() // 1000,
+        clock=_now_us,
         rules=rules_of(settings),
-        alerts=Alerts(box_of(stack, "worker"), lambda alert: metrics.ALERTS.labels(alert).inc()),
+        alerts=_alerts(stack),
         observe=observe,
     )
+
+
+def _alerts(stack: Stack) -> Alerts:
+    return Alerts(box_of(stack, "worker"), lambda alert: metrics.ALERTS.labels(alert).inc())
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
 
 
 def rules_of(settings: Reconcile) -> ReconcileRules:

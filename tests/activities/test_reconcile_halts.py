@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activities.reconcile import AUTHOR
+from activities.findings import AUTHOR
 from domain.custody import Carried
 from domain.errors import Denied, Halted
 from domain.halt import Halt, Rule, Scope
