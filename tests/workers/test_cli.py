@@ -172,6 +172,7 @@ def test_doctor_names_a_taken_port_its_holder_and_the_fix(
 def test_doctor_finds_a_secret_that_others_can_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     keys = tmp_path / "state" / "keys"
     keys.mkdir(parents=True, mode=0o755)
+    keys.parent.chmod(0o700)
     keys.chmod(0o755)
     assert main(["doctor"]) == exits.UNAVAILABLE
     assert f"chmod go= {keys}" in capsys.readouterr().out

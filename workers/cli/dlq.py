@@ -214,13 +214,9 @@ def _folder() -> Path:
 
 
 def _runs(layout: Layout) -> bool:
-    from workers.stack.host import supervisor_of
-    from workers.stack.layout import read_stack_file
+    from workers.stack.presence import supervisor_in
 
-    try:
-        return supervisor_of(read_stack_file(layout)) is not None
-    except SurefootError:
-        return False
+    return supervisor_in(layout) is not None
 
 
 def _all(folder: Path) -> Iterator[_Kept]:

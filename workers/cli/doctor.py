@@ -164,7 +164,7 @@ def _folder(layout: Layout) -> Check:
         return Check(name, "fail", f"{layout.root} cannot be written", "correct its owner, or use --state-dir")
     if exposed := open_to_others(layout):
         more = f" and {len(exposed) - 1} more" if len(exposed) > 1 else ""
-        fix = "`surefoot up` closes all of them; or by hand, with the stack down: chmod -R go= on the folder"
+        fix = f"chmod go= {exposed[0]}; the next `surefoot up` closes all that is open"
         return Check(name, "fail", f"{exposed[0]}{more} can be read by others", fix)
     through = f"; {postgres.SYSTEM_USER} may pass through to its data" if os.geteuid() == 0 else ""
     return Check(name, "ok", f"{layout.root}, every file and folder closed to others than its owner{through}")
@@ -225,15 +225,20 @@ def _wallet(settings: Settings, layout: Layout) -> Check:
 
 def _stack(settings: Settings, layout: Layout) -> Iterator[Check]:
     from venues.checklist import Check
-    from workers.stack import host
+    from workers.stack import presence
     from workers.stack.layout import load_stack, read_stack_file
-    from workers.stack.processes import find
+    from workers.stack.locks import SUPERVISOR
 
+    names = [record.name for record in presence.running(layout)]
     document = read_stack_file(layout)
-    running = host.supervisor_of(document) is not None
-    if not running:
-        left = [record.name for record in host.recorded(document) if find(record) is not None]
-        if left:
+    if SUPERVISOR in names and not document:
+        yield Check(
+            "stack", "fail", f"runs, but its stack.json is gone: {', '.join(names)}",
+            "`surefoot down` ends all of it, `surefoot up` starts it anew",
+        )  # fmt: skip
+        return
+    if SUPERVISOR not in names:
+        if left := names:
             yield Check(
                 "stack", "warn", f"its supervisor was killed; left running: {', '.join(left)}",
                 "`surefoot up` takes over from there, `surefoot down` ends them",

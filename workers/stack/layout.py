@@ -345,7 +345,8 @@ def read_stack_file(layout: Layout) -> dict[str, Any]:
         document = None
     if not isinstance(document, dict):
         raise BadInput(
-            f"{layout.stack} is not a JSON object; stop what still runs by hand, delete the file, run `surefoot up`",
+            f"{layout.stack} is not a JSON object; `surefoot down` ends what still runs; delete the file, then run "
+            "`surefoot up`",
             "stack_file",
         )
     return document

@@ -104,7 +104,7 @@ class ProcessRecord:
         except (KeyError, TypeError, ValueError) as error:
             raise BadInput(
                 f"stack.json lists a process that cannot be read ({error!r}); "
-                "stop what still runs by hand, delete the file, run `surefoot up`",
+                "`surefoot down` ends what still runs; delete the file, then run `surefoot up`",
                 "stack_file",
             ) from None
 
