@@ -7,21 +7,20 @@ on the pool that trades use.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 import msgspec
 
 from domain.alerts import Alert, Trouble
-from domain.reconcile import Finding
-from domain.troubles import BURST_WINDOW, Refusals, Stuck, burst, compared, fault, halted, orphan, stuck
+from domain.troubles import BURST_WINDOW, Refusals, burst, compared, fault, halted, orphan, stuck
 from ledger import reads, workflow_faults
 from ledger.codec import rows_json
 from ledger.faults import translated
+from ledger.overview import Overview, overview
+from ledger.standing import alert_of, last_compared, stuck_trades
 
 _PATIENCE_S = 3.0
-_MOST_STUCK = 200
 _FAST = "fill_or_kill_insufficient_resting_volume"  # a quote that was gone: no refusal that anybody is woken for
 
 _RECORD = """
@@ -35,29 +34,9 @@ _LIST = """
 SELECT * FROM alerts WHERE NOT $1 OR resolved_at IS NULL
  ORDER BY resolved_at IS NULL DESC, raised_at DESC, id LIMIT $2"""
 
-_STUCK = """
-SELECT t.intent_id, i.pair, t.residual, t.at FROM trades t JOIN intents i USING (intent_id)
- WHERE t.state = 'STUCK' ORDER BY t.at, t.intent_id LIMIT $1"""
-
 _REFUSED = """
 SELECT venue, count(*)::int AS n, mode() WITHIN GROUP (ORDER BY code) AS code FROM orders
  WHERE verdict = 'rejected' AND first_sent_at > $1 AND code <> $2 GROUP BY venue"""
-
-_COMPARED = """
-SELECT venue, at, unreached, findings FROM reconciliations
- WHERE id = (SELECT id FROM reconciliations WHERE venue = '' ORDER BY at DESC, id DESC LIMIT 1)"""
-
-_KNOWN_SINCE = "SELECT known_as FROM acknowledgements WHERE at >= $1"
-_FINDINGS = msgspec.json.Decoder(tuple[Finding, ...])
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """The last reconciliation: when (µs), and what it found that nobody has acknowledged since."""
-
-    at: int
-    unreached: dict[str, str]
-    findings: tuple[Finding, ...]
 
 
 class AlertLedger:
@@ -95,6 +74,12 @@ class AlertLedger:
         with self._given_up(), translated():
             return tuple(alert_of(row) for row in await connection.fetch(_LIST, only_open, limit))
 
+    async def overview(self, now: int) -> Overview:
+        """What a person wants to know first, at `now` (µs)."""
+        connection = await self._connected()
+        with self._given_up(), translated():
+            return await overview(connection, now)
+
     async def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -129,22 +114,3 @@ class _GivenUp:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if kind is not None:
             self._ledger.give_up()
-
-
-async def stuck_trades(connection: reads.Connection) -> tuple[Stuck, ...]:
-    rows = await connection.fetch(_STUCK, _MOST_STUCK)
-    return tuple(Stuck(row["intent_id"], row["pair"], row["residual"], row["at"]) for row in rows)
-
-
-async def last_compared(connection: reads.Connection) -> Compared | None:
-    rows = await connection.fetch(_COMPARED)
-    if not rows:
-        return None
-    at = max(row["at"] for row in rows)
-    known = {row["known_as"] for row in await connection.fetch(_KNOWN_SINCE, at)}
-    findings = tuple(one for row in rows for one in _FINDINGS.decode(row["findings"]) if one.known_as not in known)
-    return Compared(at, {row["venue"]: row["unreached"] for row in rows if row["unreached"] is not None}, findings)
-
-
-def alert_of(row: asyncpg.Record) -> Alert:
-    return msgspec.convert(dict(row), Alert)

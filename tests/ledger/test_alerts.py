@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from decimal import Decimal
 
 import asyncpg
 import pytest
 
 from domain.alerts import Alert, AlertKind, Origin, Trouble
 from domain.errors import Unavailable
+from domain.exposure import unhedged_notional
 from domain.halt import Halt, Rule, Scope
+from domain.market import Venue
 from domain.orders import SubmitResult, Verdict
 from domain.reconcile import Finding, Kind, Reconciliation, Trigger
 from domain.trade import TradeState
@@ -21,7 +24,18 @@ from ledger.migrate import migrate
 from ledger.reconciliations import Acknowledgement, Reconciliations
 from ledger.store import Ledger
 from tests.ledger.conftest import TABLES
-from tests.ledger.samples import RUN_ID, SECOND, START, A, body, intent, standing_on_a, ticket
+from tests.ledger.samples import (
+    OPENING,
+    RUN_ID,
+    SECOND,
+    START,
+    A,
+    body,
+    intent,
+    settling,
+    standing_on_a,
+    ticket,
+)
 
 LONGEST = 300 * SECOND
 
@@ -126,3 +140,27 @@ async def test_a_ledger_that_is_away_is_said_to_be_and_asked_again_later(books: 
     away = AlertLedger("postgresql://nobody@127.0.0.1:9/none")
     with pytest.raises(Unavailable):
         await away.troubles(START, LONGEST)
+
+
+async def test_the_overview_says_what_is_open_stuck_unhedged_earned_free_compared_and_told(
+    books: Ledger, eyes: AlertLedger, postgres_dsn: str
+) -> None:
+    nothing = await eyes.overview(START)
+    assert (nothing.trading, nothing.settling, nothing.stuck, nothing.unhedged) == (0, 0, (), Decimal(0))
+    assert (nothing.today, nothing.compared, nothing.last_alert) == (Decimal(0), None, None)
+    await books.record_opening(Venue.KALSHI, OPENING, START)
+    stuck = replace(standing_on_a(intent()), state=TradeState.STUCK)
+    done = replace(settling(intent(1)), pnl=Decimal("1.25"))
+    for of, record in ((intent(), stuck), (intent(1), done)):
+        await books.record_fills(record.fills)
+        await books.record_trade(RUN_ID, of, record)
+    alert = Alert.of(Trouble(AlertKind.DISK, "d", "full", "free"), Origin(), START)
+    await eyes.record([alert])
+    seen = await eyes.overview(START)
+    assert (seen.trading, seen.settling, [one.trade for one in seen.stuck]) == (1, 1, [intent().id])
+    assert seen.unhedged == unhedged_notional(intent(), stuck.fills) > 0
+    assert seen.today == Decimal("1.25")
+    assert seen.free is not None
+    assert seen.free < OPENING
+    assert seen.last_alert == alert
+    assert (await eyes.overview(START + 86_400 * SECOND)).today == Decimal(0), "yesterday's trades are not today's"

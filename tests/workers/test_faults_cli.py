@@ -17,8 +17,7 @@ from ledger.memory import MemoryLedger
 from ledger.render import render
 from tests.ledger.samples import OPENING, RUN_ID, SECOND, START, A, B, body, intent, ticket
 from venues.wire import Answer
-from workers.cli import exits, faults
-from workers.cli import stack as stack_commands
+from workers.cli import exits, faults, status
 from workers.cli.main import main
 from workers.cli.options import Options
 
@@ -97,11 +96,13 @@ def test_why_names_the_trade_and_the_markets_that_nothing_opens_on(
 @pytest.mark.usefixtures("ledger")
 def test_status_says_it_under_its_processes(capsys: pytest.CaptureFixture[str]) -> None:
     told = {"phase": "ready", "run_id": "r", "mode": "paper", "state_dir": "s", "error": None, "processes": []}
-    told |= {"temporal_ui": "u", "venues": {}, "awaits": None, "session": None}
-    stack_commands._show(told | {"faults": [faults.plain(fault())]})
+    told |= {"temporal_ui": "u", "venues": {}, "awaits": None, "session": None, "unsupervised": None}
+    told |= {"headlines": [], "trades": None, "last_reconciliation": None, "last_alert": None}
+    told["processes"] = [{"name": "worker", "pid": 1, "well": True, "up_s": 1, "memory_mb": 1}]
+    status._show(told | {"faults": [faults.plain(fault())]})
     assert f"trade {intent().id}: {FAILS}" in capsys.readouterr().out
-    stack_commands._show(told | {"faults": None})
-    assert "trade" not in capsys.readouterr().out
+    status._show(told | {"faults": None})
+    assert f"trade {intent().id}" not in capsys.readouterr().out
 
 
 def test_a_ledger_that_is_away_leaves_faults_unknown_and_ends_no_command(monkeypatch: pytest.MonkeyPatch) -> None:

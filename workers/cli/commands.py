@@ -34,7 +34,11 @@ PANELS: dict[str, tuple[Row, ...]] = {
     "Run": (
         Row("up", "stack", "Start Postgres, Temporal, the paper exchange, worker and ingest, and keep them running."),
         Row("down", "stack", "Stop the stack of the state folder, and nothing else."),
-        Row("status", "stack", "What runs in the state folder, whether it is well, and where to look at it."),
+        Row(
+            "status",
+            "status",
+            "Is all well? What is stuck, halted, silent; what is open, unhedged, earned and free.",
+        ),
         Row("doctor", "doctor", "Check wheels, binaries, disk, permissions, ports, clock, key and whatever runs."),
         Row("config", "settings", "The effective settings."),
         Row(
