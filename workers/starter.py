@@ -69,9 +69,9 @@ class TradeStarter:
         task_timeout_ms: int,
         done: Callable[[str], None],
         failed: Callable[[Intent, str], None],
-        seal: Callable[[str], Seal] | None = None,
+        seal: Callable[[str], Seal],
     ) -> None:
-        """`seal` is given an intent's id; a trade without a seal is refused by workers that ask for one."""
+        """`seal` is given an intent's id: a trade without one is a stranger's."""
         self._client = client
         self._ledger = ledger
         self._run_id = run_id
@@ -139,7 +139,7 @@ class TradeStarter:
             try:
                 handle: WorkflowHandle[object, object] = await self._client.start_workflow(
                     names.TRADE_WORKFLOW,
-                    args=[intent, None, self._seal(intent_id) if self._seal is not None else None],
+                    args=[intent, None, self._seal(intent_id)],
                     id=intent_id,
                     task_queue=names.TRADE_QUEUE,
                     result_type=TradeRecord,

@@ -23,6 +23,7 @@ from domain.admission import AdmissionLimits
 from domain.intent import Intent
 from domain.market import MarketSpec, Venue
 from domain.orders import OrderTicket, SubmitResult
+from domain.seal import SealKeys
 from domain.trade import Outcome, TradeState
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, A, B, intent
@@ -76,6 +77,7 @@ class Floor:
             task_timeout_ms=2_000,
             done=lambda pair: None,
             failed=lambda refused, reason: pytest.fail(reason),
+            seal=SealKeys({"k1": b"k" * 32}, run=RUN_ID, mode="paper").intent,
         )
 
     @asynccontextmanager

@@ -16,11 +16,13 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import Unavailable
 from domain.intent import Intent
+from domain.seal import SealKeys
 from tests.ledger.samples import intent
 from workers.starter import TradeStarter
 from workflows.names import TRADE_WORKFLOW
 
 RUN = "run-1"
+KEYS = SealKeys({"k1": b"k" * 32}, run=RUN, mode="paper")
 
 
 class Handle:
@@ -49,8 +51,9 @@ class FakeTemporal:
 
     async def start_workflow(self, name: str, *, args: list[Any], **options: Any) -> object:
         assert name == TRADE_WORKFLOW
-        argument, memory, _ = args
+        argument, memory, seal = args
         assert memory is None
+        assert KEYS.decided(argument.id, seal)
         assert options["id"] == argument.id
         self.starts.append((options["id"], options))
         answer = self.answers.pop(0) if self.answers else None
@@ -110,6 +113,7 @@ def starter(temporal: FakeTemporal, ledger: Books, told: Told) -> TradeStarter:
         task_timeout_ms=2_000,
         done=told.done.append,
         failed=lambda refused, reason: told.failed.append((refused.id, reason)),
+        seal=KEYS.intent,
     )
 
 
