@@ -105,7 +105,7 @@ class Reviver:
             raise Denied(f"trade {intent.id} is closed; there is nothing to take up", "closed")
         if not await self._gone(intent.id):
             raise Denied(f"a workflow carries trade {intent.id}; speak to it instead (unwind, hold, retry)", "running")
-        strays, taken = await self._beyond(intent, story.orders)
+        strays, taken = await self.beyond(intent, story.orders)
         known = Remembered(trade, story.orders, story.fills, story.steps, story.commands)
         memory = revived(intent, known, strays, taken, now=self._clock(), by=by)
         try:
@@ -148,7 +148,7 @@ class Reviver:
 
     # ------------------------------------------------------------------ what the ledger was not told
 
-    async def _beyond(self, intent: Intent, known: Sequence[OrderFacts]) -> tuple[list[Stray], dict[str, int]]:
+    async def beyond(self, intent: Intent, known: Sequence[OrderFacts]) -> tuple[list[Stray], dict[str, int]]:
         """Orders of the trade's that the ledger lacks, and by leg the highest attempt that may have been used."""
         strays: list[Stray] = []
         taken: dict[str, int] = {SETS: BEYOND} if intent.set_id else {}

@@ -7,6 +7,7 @@ import pytest
 from domain.operator import Action, OperatorCommand
 from domain.orders import OrderTicket, Purpose, SubmitResult
 from domain.trade import Outcome, TradeState
+from ledger.render import render
 from tests.ledger.samples import START, A, B, D, ticket
 from tests.workflows.rehearsal import MS, Rehearsal
 from workflows.parked import Parked
@@ -134,3 +135,22 @@ async def test_a_lowest_price_that_no_share_has_is_refused(price: str) -> None:
     command = OperatorCommand("ada", "why", min_price=D(price))
     with pytest.raises(ValueError, match="expected dollars a share"):
         stage.trade.may(Action.UNWIND, command)
+
+
+async def test_the_story_tells_a_refusal_as_it_comes_although_the_trade_has_not_written_since() -> None:
+    stage = Rehearsal(loss_budget=D("0.50"))
+    stage.book_b()
+    stage.book_a(asks=[("0.40", "10")], bids=[("0.20", "10")])
+    stage.ask_at(120_000, Action.UNWIND, OperatorCommand("ada", "sell"))
+    told: list[str] = []
+
+    async def read() -> None:
+        told.extend(render(await stage.ledger.trade(stage.intent.id)))
+        stage.venue.set_open(A, is_open=True)
+
+    stage.desk.at(START + 100_000 * MS, lambda: stage.venue.set_open(A, is_open=False))
+    stage.desk.at(START + 180_000 * MS, read)
+    await stage.trade.run()
+    (answer,) = [line for line in told if "← answer" in line]
+    assert "unwind A2: rejected (market_closed)" in answer
+    assert not any("refused by the venue" in line for line in told)
