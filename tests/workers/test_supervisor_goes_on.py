@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -16,9 +17,10 @@ from typing import Any
 import psutil
 import pytest
 
+from config.load import load
 from domain.errors import Denied, Unavailable
 from tests.workers.hosted import Hosted
-from workers.stack import presence
+from workers.stack import host, presence
 from workers.stack.layout import read_stack_file
 from workers.stack.processes import ProcessRecord, ProcessSpec, find, spawn
 from workers.stack.supervisor import RestartPolicy, Supervisor
@@ -155,6 +157,21 @@ def test_a_disk_that_takes_nothing_ends_no_supervisor_and_its_file_follows(hoste
     supervisor.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
     wait_for(lambda: next(record.pid for record in running.records() if record.name == "a") == now)
     assert read_stack_file(running.layout)["phase"] == "ready"
+
+
+async def test_a_start_on_a_disk_that_takes_nothing_says_so_and_starts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    async def services(*told: object) -> list[ProcessSpec]:
+        raise AssertionError("something was to be started")
+
+    monkeypatch.setattr(host, "write_private", full)
+    settings = load(environ={}, overrides={"state_dir": str(tmp_path)}).settings
+    with pytest.raises(Unavailable, match="No space left on device"):
+        await host.run(settings, "r-1", say=lambda line: None, stop=asyncio.Event(), services=services)
 
 
 def test_a_process_gets_what_every_program_needs_and_no_secret_of_ours(tmp_path: Path, monkeypatch: Any) -> None:

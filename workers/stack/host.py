@@ -65,9 +65,6 @@ async def run(
         clear_orphans(layout, tell)
         former = read_stack_file(layout)
         ports = allot(services_of_stack.wanted_ports(settings), former.get("ports") or {})
-        if settings.mode == "paper":
-            ensure_paper_keys(layout)
-        write_private(layout.settings, settings.model_dump_json(indent=1).encode() + b"\n")
         document: dict[str, Any] = {
             "run_id": run_id,
             "mode": settings.mode,
@@ -88,7 +85,16 @@ async def run(
             ready()
 
         noted = Noted(layout.stack, document, tell)
-        noted.write()
+        try:  # what the children read is there before the first of them
+            if settings.mode == "paper":
+                ensure_paper_keys(layout)
+            write_private(layout.settings, settings.model_dump_json(indent=1).encode() + b"\n")
+            write_json(layout.stack, document)
+        except OSError as error:
+            raise Unavailable(
+                f"{layout.root} takes no more ({error.strerror}); free space there, then run `surefoot up` again",
+                "disk",
+            ) from None
         keeping = asyncio.create_task(noted.keep())
         try:
             specs = [marked(spec, layout.root) for spec in await services(layout, settings, ports, tell)]
