@@ -236,6 +236,11 @@ async def test_processes_that_do_not_answer_are_named_one_by_one() -> None:
     assert (await IngestSource(9).look(0)).able == frozenset(), "of a process that is away nothing is over"
 
 
+async def test_what_is_silent_while_the_stack_starts_or_stops_is_no_trouble_and_nothing_is_over_by_it() -> None:
+    look = await ProcessSource({"worker": 9}, "127.0.0.1:9", lambda: False).look(0)
+    assert (look.seen, look.unable) == ((), frozenset({AlertKind.PROCESS}))
+
+
 async def test_a_process_without_its_supervisor_is_named() -> None:
     (seen,) = (await SupervisorSource(lambda: "worker, ingest").look(0)).seen
     assert (seen.kind, "worker, ingest" in seen.text) == (AlertKind.UNSUPERVISED, True)

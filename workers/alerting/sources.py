@@ -140,12 +140,16 @@ def conditions(answer: Mapping[str, Any]) -> list[Trouble]:
 class ProcessSource:
     _ABLE = frozenset({AlertKind.PROCESS})
 
-    def __init__(self, ports: Mapping[str, int], temporal: str) -> None:
-        """`ports` of the pages of our own processes, `temporal` the address of the cluster."""
+    def __init__(self, ports: Mapping[str, int], temporal: str, settled: Callable[[], bool] = lambda: True) -> None:
+        """`ports` of the pages of our own processes, `temporal` the address of the cluster. `settled` is false while
+        the stack starts or stops: what is silent then is no trouble."""
         self._ports = dict(ports)
         self._temporal = temporal
+        self._settled = settled
 
     async def look(self, now: int) -> Look:
+        if not self._settled():
+            return Look((), frozenset(), self._ABLE)
         names = sorted(self._ports)
         asking = asyncio.create_task(speaks(self._temporal))
         answers = await asyncio.gather(*(page(self._ports[name], "/healthz") for name in names))

@@ -55,10 +55,18 @@ def sources_of(stack: Stack, ledger: AlertLedger) -> list[Source]:
         LedgerSource(ledger, stack.settings.reconcile.every_s),
         FlagSource(HaltFlag(stack.state_dir).standing),
         IngestSource(stack.metrics_ports["ingest"]),
-        ProcessSource(ports, stack.temporal_address),
+        ProcessSource(ports, stack.temporal_address, lambda: settled(stack)),
         SupervisorSource(lambda: unsupervised(stack)),
         DiskSource(stack.state_dir, stack.settings.readiness.disk_mib << 20),
     ]
+
+
+def settled(stack: Stack) -> bool:
+    """Whether the stack neither starts nor stops just now. One whose file cannot be read is taken to run."""
+    try:
+        return read_stack_file(stack.layout).get("phase") not in ("starting", "stopping", "stopped")
+    except SurefootError:
+        return True
 
 
 def unsupervised(stack: Stack) -> str:

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -20,11 +20,12 @@ from typing import Any
 from config.settings import Settings
 from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError, Unavailable
 from ingest.strategies.registry import instances
+from workers.alerting.watch import watching
 from workers.stack import presence
 from workers.stack import services as services_of_stack
 from workers.stack.books import end_run
 from workers.stack.keys import ensure_paper_keys
-from workers.stack.layout import Layout, read_stack_file, write_json, write_private
+from workers.stack.layout import Layout, load_stack, read_stack_file, write_json, write_private
 from workers.stack.locks import SUPERVISOR, locked
 from workers.stack.noted import Noted
 from workers.stack.ports import allot
@@ -51,9 +52,9 @@ async def run(
 ) -> None:
     """Runs the stack of `settings` until `stop` is set.
 
-    stack.json tells the `phase`: starting, ready, stopped, or failed with its `error`; which processes are `proven`,
-    and the `troubles` of those that do not stay up. What cannot be told, because the disk is full, is told later:
-    nothing stops for it.
+    stack.json tells the `phase`: starting, ready, stopping, stopped, or failed with its `error`; which processes are
+    `proven`, and the `troubles` of those that do not stay up. What cannot be told, because the disk is full, is told
+    later: nothing stops for it.
     Raises `AlreadyUp` if one runs there, `BadInput` or `Unavailable` if it cannot be brought up or kept up; for
     strategies that cannot run, before anything is started or written.
     """
@@ -82,7 +83,14 @@ async def run(
 
         def up() -> None:
             noted.write(phase="ready", ever_ready=True)
+            if services is services_of_stack.services:  # another's list has no worker and no ledger to look at
+                watch.enter_context(watching(load_stack(layout.root), SUPERVISOR, tell))
             ready()
+
+        async def stopping(of: Layout) -> None:
+            noted.write(phase="stopping")
+            await asyncio.to_thread(watch.close)
+            await before_stop(of)
 
         noted = Noted(layout.stack, document, tell)
         try:  # what the children read is there before the first of them
@@ -96,6 +104,7 @@ async def run(
                 "disk",
             ) from None
         keeping = asyncio.create_task(noted.keep())
+        watch = ExitStack()
         try:
             specs = [marked(spec, layout.root) for spec in await services(layout, settings, ports, tell)]
             supervisor = Supervisor(
@@ -110,7 +119,7 @@ async def run(
                 policy=policy,
                 proven=document["proven"],
             )
-            await _until_stopped(supervisor, stop, before_stop, layout)
+            await _until_stopped(supervisor, stop, stopping, layout)
         except SurefootError as error:
             noted.write(phase="failed", error=error.message, supervisor=None, processes=[], troubles={})
             raise
@@ -119,6 +128,7 @@ async def run(
             raise
         finally:
             keeping.cancel()
+            watch.close()
         noted.write(phase="stopped", supervisor=None, processes=[], troubles={})
 
 
