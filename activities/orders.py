@@ -29,6 +29,7 @@ from temporalio.exceptions import ApplicationError
 from activities.authority import Authority, refusal_of
 from activities.heartbeat import heartbeats, pulsed
 from activities.in_hand import held_against
+from activities.send_bounds import BOUND, beyond_bounds
 from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError, Unavailable
 from domain.evidence import OrderEvidence, OrderStatus
 from domain.halt import Halt, covering
@@ -125,10 +126,12 @@ class OrderActivities:
             if ticket.purpose.entry:
                 self._refuse_busy()
                 await self._refuse_obstacles(_intent_of(ticket, opening))
-            recorded, quote = await asyncio.gather(
+            recorded, quote, beyond = await asyncio.gather(
                 self._begin(ticket, prepared, opening, chain),
                 _quote(client, ticket.market) if guard.recheck else _nothing(),
+                beyond_bounds(self._ledger, ticket, request.intent),
             )
+            _refuse_beyond(beyond)
             if quote is not None:
                 _refuse_moved(ticket, guard, quote)
         except Denied as refused:
@@ -314,6 +317,11 @@ class _Moved(Exception):
     def __init__(self, message: str, code: str, quote: Quote) -> None:
         super().__init__(message)
         self.message, self.code, self.quote = message, code, quote
+
+
+def _refuse_beyond(why: str) -> None:
+    if why:
+        raise Denied(f"{why}; nothing was sent", BOUND)
 
 
 def _refuse_moved(ticket: OrderTicket, guard: Guard, quote: Quote) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import Protocol
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -18,16 +19,26 @@ from activities.orders import retryable
 from domain.errors import Denied, SurefootError, Unavailable
 from domain.evidence import Fill, OrderEvidence, OrderStatus, within_its_second
 from domain.exposure import realised_pnl, split, unhedged_notional_seconds
+from domain.halt import Halt, Rule, Scope
 from domain.intent import Intent
 from domain.market import Venue
+from domain.money import plain
 from domain.orders import OrderTicket, Purpose, Verdict
 from domain.plausible import judged_evidence
 from domain.requests import Origin, RecordRequest, Settlement, SettleRequest
-from domain.trade import OrderRecord, TradeRecord, TradeState
-from ledger.port import InHand, OrderLedger
+from domain.trade import DONE_TRADING, OrderRecord, TradeRecord, TradeState
+from ledger.capital import overfilled
+from ledger.port import HaltLedger, InHand, OrderLedger
 from venues.port import VenueClient
 
 log = structlog.get_logger(__name__)
+
+AUTHOR = "settlement"
+
+
+class SettlementLedger(OrderLedger, HaltLedger, Protocol):
+    """What writes trades, and may stop others."""
+
 
 Rested = Callable[[TradeRecord, Decimal], None]
 """Told of each record of a trade in SETTLING or CLOSED, maybe more than once, with its unhedged dollar-seconds."""
@@ -39,7 +50,7 @@ class SettlementActivities:
     def __init__(
         self,
         venues: Mapping[Venue, VenueClient],
-        ledger: OrderLedger,
+        ledger: SettlementLedger,
         run_id: str,
         clock: Callable[[], int],
         rested: Rested = lambda record, unhedged: None,
@@ -135,8 +146,22 @@ class SettlementActivities:
             return
         try:
             await self._ledger.record_trade(self._run_id, request.intent, request.record)
+            await self._halt_overfilled(request.intent, request.record)
         except SurefootError as failure:
             raise retryable(failure) from None
+
+    async def _halt_overfilled(self, intent: Intent, record: TradeRecord) -> None:
+        """Nothing new is opened where the venue traded more than was signed for, until a person has looked."""
+        if record.reserved <= intent.worst_cost or record.state in DONE_TRADING:
+            return
+        for order in overfilled(record):
+            ticket = order.ticket
+            why = (
+                f"order {ticket.client_order_id} of {record.intent_id} brought {plain(order.filled)} of "
+                f"{plain(ticket.size)} signed, and the account's position says the same"
+            )
+            where = f"{ticket.venue}/{ticket.market}"
+            await self._ledger.set_halt(Halt("", Scope.MARKET, where, Rule.MISMATCH, AUTHOR, why, self._clock()))
 
     async def _may_write(self, intent: Intent, record: TradeRecord, origin: Origin) -> bool:
         try:
@@ -202,7 +227,7 @@ def _by_fills(intent: Intent, record: TradeRecord, evidence: list[OrderEvidence]
         return replace(
             counted,
             state=TradeState.HEDGED,
-            reserved=intent.worst_cost,
+            reserved=max(intent.worst_cost, record.reserved),
             steps=record.steps[:-1],
             entered=record.entered[:-1],
             redemptions=(),

@@ -101,6 +101,7 @@ class LegPolicy:
     taken only if the loss stays within the budget even if every held share ends worthless.
     A resting order is cancelled as soon as `rest_fill` shares of it have filled (0: with the first), or after its
     `rest_ms`. `settle_poll_ms` is the first, `settle_slowest_ms` the slowest pace of asking whether a market has paid.
+    `most_orders` may leave without a person, those left out that the venue refused; any command renews them.
     """
 
     max_quote_age_ms: int = 500
@@ -119,6 +120,7 @@ class LegPolicy:
     rest_fill: Decimal = Decimal("0")
     settle_poll_ms: int = 5_000
     settle_slowest_ms: int = 900_000
+    most_orders: int = later(40)
 
 
 @dataclass(frozen=True, slots=True)

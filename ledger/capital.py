@@ -2,7 +2,9 @@
 
 | while the trade | a venue's `reserved` is          | because                                                |
 |-----------------|----------------------------------|--------------------------------------------------------|
-| trades          | the intent's worst cost there    | nothing it may still do can need more                  |
+| trades          | the intent's worst cost there,   | nothing it may still do can need more                  |
+|                 | and what an overfill was         |                                                        |
+|                 | reserved beside it               |                                                        |
 | settles         | what was spent, and a dollar for | nothing more is bought; this is locked until the       |
 |                 | each share held short            | markets pay                                            |
 | is closed       | released                         | its cash is the venue's free money again               |
@@ -21,8 +23,9 @@ from domain.halt import Scope, strategy_targets
 from domain.intent import Intent
 from domain.market import Venue
 from domain.money import tidy
+from domain.orders import Purpose
 from domain.snapshot import Capital
-from domain.trade import TradeRecord, TradeState
+from domain.trade import OrderRecord, TradeRecord, TradeState
 from ledger.claims import suspended
 from ledger.halts import halt_of
 from ledger.workflow_faults import fault_of
@@ -41,15 +44,23 @@ def kept(intent: Intent, record: TradeRecord) -> tuple[Capital, ...]:
     closed = record.state is TradeState.CLOSED
     if record.state is TradeState.SETTLING and not record.fills:
         return ()
+    more = max(record.reserved - intent.worst_cost, Decimal(0))
+    beyond = {order.ticket.venue for order in overfilled(record)}
     rows = []
     for venue in sorted(intent.venues):
         reserved = Decimal(0)
         if record.state is TradeState.SETTLING:
             reserved = locked(venue, record.fills, record.redemptions)
         elif not closed:
-            reserved = intent.worst_cost_at(venue)
+            reserved = intent.worst_cost_at(venue) + (more if venue in beyond else 0)
         rows.append(Capital(record.intent_id, venue, reserved, released_at=record.at if closed else None))
     return tuple(rows)
+
+
+def overfilled(record: TradeRecord) -> list[OrderRecord]:
+    """Orders that the account's position proved to have brought more than was signed: more was reserved for them."""
+    orders = (order for order in record.orders if order.ticket.purpose is not Purpose.ADOPTED)
+    return [order for order in orders if order.filled > order.ticket.size]
 
 
 def locked(venue: Venue, fills: Iterable[Fill], redemptions: Iterable[Redemption]) -> Decimal:

@@ -2,7 +2,7 @@
 
 | the list | the position                       | next                                                             |
 |----------|------------------------------------|------------------------------------------------------------------|
-| beyond   | bears the count out                | it is real: adopted, and an overfill like any other              |
+| beyond   | bears the count out                | it is real: reserved for, told, its market halted; adopted       |
 | beyond   | does not                           | STUCK with the numbers; looked at again, since a balance may lag |
 | beyond   | does not, and a person said unwind | what the position bears out is the count                         |
 | beyond   | cannot be read                     | looked at again                                                  |
@@ -14,14 +14,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from domain.evidence import OrderEvidence
+from domain.fee_bounds import worst_fee
 from domain.money import plain
 from domain.orders import Side
+from workflows.bounds import FIRST_BOUNDED
 
 if TYPE_CHECKING:
     from workflows.lifecycle import Trade
     from workflows.orders import Order
 
 _ZERO = Decimal(0)
+_DOLLAR = Decimal(1)  # no share costs more, bought or sold short
 
 
 async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decimal | None:
@@ -38,6 +41,7 @@ async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decima
             f"{ticket.leg}{ticket.attempt}: the list counts {plain(evidence.filled)} of {plain(ticket.size)}, beyond "
             f"what was signed, and the position bears it out: {plain(position.left)} are this trade's."
         )
+        await _reserve(trade, order, evidence)
         return evidence.filled
     if trade.commands.at_any_price:
         return max(there, _ZERO)
@@ -51,6 +55,24 @@ async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decima
         )
         await trade.park("a count beyond what was signed is not borne out by the position")
     return None
+
+
+async def _reserve(trade: Trade, order: Order, evidence: OrderEvidence) -> None:
+    """Set aside what the excess may have cost, before anything is done about it; once an order."""
+    if trade.edition < FIRST_BOUNDED or order.borne_out is not None:
+        return
+    ticket, order.borne_out = order.ticket, evidence.filled
+    more = max(evidence.filled - ticket.size, _ZERO)
+    cost = max(more * _DOLLAR, (evidence.paid or _ZERO) - ticket.limit * ticket.size)
+    cost += worst_fee(order.fees, ticket.side, ticket.limit, max(evidence.filled, ticket.size))
+    trade.memory.reserved += cost
+    trade.tell(
+        f"${plain(cost)} more is reserved for that, ${plain(trade.memory.reserved)} in all; nothing new is opened in "
+        f"{ticket.market}, and what no other leg has beside it is given back."
+    )
+    counted, order.filled = order.filled, evidence.filled  # as the ledger is to know it; adopted by whoever asked
+    await trade.write()
+    order.filled = counted
 
 
 def _beside(other: Order, order: Order) -> bool:

@@ -23,7 +23,7 @@ from domain.orders import SETS, Guard, OrderTicket, Purpose, Side, SubmitResult,
 from domain.overfill import hedgeable
 from domain.residual import alone, hedged
 from domain.trade import DONE_TRADING, Entry, Outcome, Step, TradeRecord, TradeState
-from workflows import adoption, beyond, revival
+from workflows import adoption, beyond, bounds, revival
 from workflows.commands import Commands
 from workflows.desk import Desk
 from workflows.orders import GTD_MARGIN_US, MOST_COPIES, Order, OrderBook, Sender
@@ -144,9 +144,23 @@ class Trade:
         """As much of what filled as may be hedged; an order that must fill whole asks for no more than was planned."""
         if leg.tif is TimeInForce.FOK:
             return min(filled, self.intent.size)
+        filled = min(filled, bounds.room(self, leg, filled))
         return hedgeable(self.intent, leg, limit, filled, self.orders.out())
 
     # ------------------------------------------------------------------ for the sender
+
+    def bound(self, ticket: OrderTicket) -> str:
+        return bounds.refused(self, ticket)
+
+    async def put_on_record(self, ticket: OrderTicket) -> None:
+        planned = (
+            ticket.purpose is Purpose.HEDGE and ticket.size <= self.intent.size
+        )  # no bound needs more to let it pass
+        if self.memory.unrecorded and self.edition >= bounds.FIRST_BOUNDED and not planned:
+            await self.write()  # once: a ledger that is away keeps nothing back
+
+    def learnt(self, order: Order) -> None:
+        self.memory.unrecorded = True
 
     def wants(self, order: Order) -> bool:
         """See `workflows.orders`: whether one more copy of an order in doubt still serves."""
@@ -197,7 +211,7 @@ class Trade:
 
     async def write(self) -> None:
         """Put the trade as it stands into the ledger."""
-        self.memory.written = len(self.memory.taken)
+        self.memory.written, self.memory.unrecorded = len(self.memory.taken), False
         self.memory.on_record = await self.desk.record(self.intent, self.record())
 
     # ------------------------------------------------------------------ people
@@ -333,10 +347,15 @@ class Trade:
 
     def new_order(self, leg: IntentLeg, purpose: Purpose, side: Side, size: Decimal, limit: Decimal) -> Order:
         """Raises `ValueError` for numbers that no order may have: better parked than sent."""
+        ticket = self.draft(leg, purpose, side, size, limit)
+        return self._add(self._order(ticket, leg, rest_ms=leg.rest_ms if ticket.rests else 0))
+
+    def draft(self, leg: IntentLeg, purpose: Purpose, side: Side, size: Decimal, limit: Decimal) -> OrderTicket:
+        """The ticket of the leg's next order."""
         if not (count(size) and size > 0 and count(limit) and 0 < limit < 1):
             raise ValueError(f"an order of {size} at {limit} on {leg.name}; expected shares, and a price within 0…1")
         styled = purpose in (Purpose.OPEN, Purpose.HEDGE)
-        ticket = OrderTicket(
+        return OrderTicket(
             intent_id=self.intent.id,
             leg=leg.name,
             attempt=self.orders.next_attempt(leg.name),
@@ -353,7 +372,6 @@ class Trade:
             if styled and leg.tif is TimeInForce.GTD
             else 0,
         )
-        return self._add(self._order(ticket, leg, rest_ms=leg.rest_ms if ticket.rests else 0))
 
     def new_merge(self, sets: Decimal) -> Order:
         leg = self.intent.legs[0]
@@ -372,10 +390,12 @@ class Trade:
         return self._add(self._order(ticket, leg))
 
     def _order(self, ticket: OrderTicket, leg: IntentLeg, rest_ms: int = 0) -> Order:
-        return Order(ticket, leg.fees, rest_ms=rest_ms, by_average=self.edition == 1)
+        taken = len(self.memory.taken)
+        return Order(ticket, leg.fees, rest_ms=rest_ms, commands=taken, by_average=self.edition == 1)
 
     def adopt(self, order: Order, evidence: OrderEvidence) -> None:
         """The venue's count of a dead order becomes the trade's."""
+        self.memory.unrecorded = self.memory.unrecorded or evidence.filled != order.filled
         if evidence.filled != order.filled:
             ticket = order.ticket
             self.tell(

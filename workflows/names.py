@@ -28,6 +28,7 @@ MEMO_FAULT = "fault"  # of a parked run: what was raised, in words
 
 PATCH_EDITION_2 = "edition-2"  # marks the histories of trades that began on `workflows.state.EDITION` 2
 PATCH_EDITION_3 = "edition-3"  # and of runs that began on 3
+PATCH_EDITION_4 = "edition-4"
 
 SUBMIT_ORDER = "submit_order"
 FIND_EVIDENCE = "find_evidence"

@@ -49,7 +49,8 @@ from domain.intent import Intent, LegPolicy
 from domain.market import Venue
 from domain.money import plain
 from domain.naming import shown
-from domain.orders import ALREADY_THERE, NO_ANSWER, Guard, Purpose, Side, SubmitResult, Verdict
+from domain.orders import ALREADY_THERE, NO_ANSWER, Guard, OrderTicket, Purpose, Side, SubmitResult, Verdict
+from domain.send_bounds import BOUND
 from domain.trade import OrderRecord
 from workflows.desk import Desk
 from workflows.state import OrderState
@@ -90,6 +91,11 @@ class Order(OrderState):
         """Refused orders have proved themselves; every other one may have filled."""
         refused = self.result is not None and self.result.verdict in (Verdict.DENIED, Verdict.REJECTED)
         return self.filled > 0 or not refused
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is one of the orders that may leave without a person: it left, and was not refused."""
+        return self.copies > 0 and self.may_have_filled
 
     @property
     def cash(self) -> Decimal:
@@ -219,6 +225,14 @@ class Owner(Protocol):
         """How often a person asked to try again."""
         ...
 
+    def bound(self, ticket: OrderTicket) -> str:
+        """Why the order may not leave; empty if it may. See `domain.send_bounds`."""
+        ...
+
+    async def put_on_record(self, ticket: OrderTicket) -> None:
+        """Before it leaves, let the ledger hear what evidence has settled: it holds the order to bounds of its own."""
+        ...
+
     def wants(self, order: Order) -> bool:
         """Whether one more copy of an order whose outcome is open would still serve."""
         ...
@@ -229,6 +243,10 @@ class Owner(Protocol):
 
     def gives_up(self, order: Order) -> bool:
         """Whether a person's word stands against the venue's own that the order arrived."""
+        ...
+
+    def learnt(self, order: Order) -> None:
+        """Evidence has settled it."""
         ...
 
     def tell(self, text: str) -> None: ...
@@ -260,6 +278,11 @@ class Sender:
     async def send(self, order: Order, guard: Guard) -> SubmitResult:
         """Submit, and settle by evidence if the answer leaves it open. Returns the last answer."""
         ticket = order.ticket
+        if why := self._owner.bound(ticket):
+            result = SubmitResult(Verdict.DENIED, BOUND, why, sent=False, at=self._desk.now())
+            self._note(order, result)
+            return result
+        await self._owner.put_on_record(ticket)
         opening = self._intent if ticket.purpose is Purpose.OPEN else None
         order.may_leave_until = guard.not_after
         order.copies += 1
@@ -268,6 +291,7 @@ class Sender:
         if not order.settled:
             self._owner.in_doubt(order)
             await self.resolve(order)
+            self._owner.learnt(order)
         return order.result or result
 
     def _note(self, order: Order, result: SubmitResult) -> None:
@@ -366,7 +390,7 @@ class Sender:
                 )
             return
         more = not bounded or (order.copies < MOST_COPIES and order.refusals < SAME_REFUSALS)
-        if more and self._owner.wants(order):
+        if more and self._owner.wants(order) and not self._owner.bound(order.ticket):
             await self._send_again(order, proven_absent=order.absent)
         elif order.absent:
             self._conclude_absent(order)

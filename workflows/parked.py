@@ -15,7 +15,7 @@ from domain.evidence import OrderEvidence, OrderStatus
 from domain.intent import Intent, IntentLeg
 from domain.money import plain, whole_lots
 from domain.operator import Action, CommandRecord, OperatorCommand
-from domain.orders import ALREADY_THERE, Guard, OrderTicket, Purpose, SubmitResult, TimeInForce, Verdict
+from domain.orders import ALREADY_THERE, Guard, OrderTicket, Purpose, Side, SubmitResult, TimeInForce, Verdict
 from domain.trade import Entry, OrderRecord, TradeRecord, TradeState
 from workflows.desk import Desk
 from workflows.state import OrderState, PendingCommand, TradeMemory, count
@@ -26,6 +26,7 @@ _SEND_WINDOW_US = 10_000_000
 _OPEN_ORDER_PATIENCE_US = 60_000_000  # an unwind waits so long for orders whose outcome is open, then sells beside them
 _MOST_ORDERS = 30
 """How many orders one wish to unwind may send."""
+_FIRST_BOUNDED = 4  # the edition that asks two sources
 _NONE = Decimal(0)
 
 
@@ -198,7 +199,9 @@ class Parked:
             if least is not None and (1 - price if side.value == "buy" else price) < least:
                 break
             size, limit = min(size + offered, abs(over)), price
-        size = whole_lots(size, leg.lot)
+        size = whole_lots(size if self.memory.edition < _FIRST_BOUNDED else min(size, self.intent.size), leg.lot)
+        if size and not await self._held(leg, over, size):
+            return False
         if not 0 < limit < 1 or size < max(leg.min_size, leg.lot):
             return False
         sent = self.memory.dropped.get(leg.name, 0) + sum(o.ticket.leg == leg.name for o in self.memory.orders)
@@ -223,6 +226,16 @@ class Parked:
         self._note(order, result)
         self._refused = result.verdict is Verdict.REJECTED
         return order.settled and order.filled > 0
+
+    async def _held(self, leg: IntentLeg, over: Decimal, size: Decimal) -> bool:
+        """Whether the account's position says too that so many may be given back: one wrong count must not sell."""
+        if self.memory.edition < _FIRST_BOUNDED:
+            return True
+        position = await self.desk.position(leg.venue, leg.market, self.intent.id)
+        if position is None:
+            return False
+        there = position.left if leg.side is Side.BUY else -position.left
+        return (there if over > 0 else -there) >= size
 
     def _note(self, order: OrderState, result: SubmitResult) -> None:
         order.result, order.order_id, order.sent_at = result, result.order_id, self.desk.now()

@@ -19,7 +19,9 @@ from domain.intent import Way
 from domain.money import plain
 from domain.orders import Guard, Purpose, Quote, Side, SubmitResult, Verdict
 from domain.outlook import dollars, outlook, refusals, sellable
+from domain.send_bounds import BOUND
 from domain.trade import TradeState
+from workflows import bounds
 from workflows.orders import SEND_WINDOW_US
 from workflows.state import RepairState
 
@@ -244,12 +246,23 @@ class Repairs:
     async def _send(self, best: residual.Repair, why: str, effort: RepairState) -> bool:
         """One order of the best plan. True if something filled: look again at once."""
         trade = self._trade
-        trade.tell(f"{plain(trade.alone())} shares stand alone. {why}. Chosen: {best.purpose} {best.leg}.")
         leg = next(leg for leg in trade.intent.legs if leg.name == best.leg)
-        order = trade.new_order(leg, best.purpose, best.side, best.size, best.limit)
+        size, before = bounds.piece(trade, leg, best.side, best.size), trade.shares(leg)
+        why_not = await bounds.why_not(trade, leg, best, size)
+        if trade.shares(leg) != before or not self._wished(effort):
+            return True  # evidence that was asked for says something else, or a person does
+        if why_not is not None:
+            await self._kept_back(why_not, effort)
+            return False
+        trade.tell(f"{plain(trade.alone())} shares stand alone. {why}. Chosen: {best.purpose} {best.leg}.")
+        order = trade.new_order(leg, best.purpose, best.side, size, best.limit)
         guard = Guard(not_after=self._desk.now() + SEND_WINDOW_US)
         result = await trade.sender.send(order, guard)  # dangerous: may have filled
         effort.sent += result.sent
+        if result.code == BOUND:  # by the ledger: it may have heard less than the trade
+            trade.memory.unrecorded = True
+            await self._kept_back(bounds.Refusal(result.detail, may_pass=False), effort)
+            return False
         tried = (Way.COMPLETE if best.purpose is Purpose.COMPLETE else Way.UNWIND, leg.name)
         if order.filled:
             effort.rung = 0 if order.filled >= order.ticket.size else effort.rung + 1
@@ -293,6 +306,16 @@ class Repairs:
         next_look = datetime.fromtimestamp(self._desk.now() // 1_000_000 + _STUCK_LOOK_MS // 1000, UTC)
         told.append(f"It goes on by itself once it can: next look at {next_look:%H:%M:%S} UTC, then ever more slowly")
         return ". ".join(told)
+
+    async def _kept_back(self, why: bounds.Refusal, effort: RepairState) -> None:
+        """A bound refuses, or a second source is missing still: people are told which numbers do not fit."""
+        trade = self._trade
+        text = f"{plain(trade.alone())} shares stand alone. Not sent: {why.text}."
+        if trade.memory.story[-1].text != text:
+            trade.tell(text)
+        if not why.may_pass and not effort.parked:
+            await trade.park(f"a bound refuses what a repair asks for: {why.text}")
+            effort.parked, effort.look_ms, effort.slowest_ms = True, _STUCK_LOOK_MS, _SLOWEST_STUCK_LOOK_MS
 
     def _brought_nothing(self, tried: tuple[Way, str], effort: RepairState) -> None:
         """Whatever way brings nothing, however politely the venue says so, gives way to the other."""

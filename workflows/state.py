@@ -17,9 +17,9 @@ from domain.operator import Action, CommandRecord, OperatorCommand
 from domain.orders import OrderTicket, SubmitResult
 from domain.trade import Entry, Outcome, Step, TradeState
 
-EDITION = 3
+EDITION = 4
 """Which decisions a trade makes. 1: those of before 2026-12, kept for trades that began then; 2: those of before orders
-and commands were sealed. A run learns its edition at its start."""
+and commands were sealed; 3: those of before orders were held to bounds. A run learns its edition at its start."""
 
 _MOST_DIGITS = 60
 _MOST = Decimal(10**12)
@@ -62,6 +62,8 @@ class OrderState:
     absent: bool = False  # the last look proved that the venue's list lacks it
     cost_asked: bool = False
     doubted: bool = False  # its count is beyond what was signed, and the position did not bear it out
+    commands: int = 0  # how many had been taken when it was decided
+    borne_out: Decimal | None = None  # the count that the account's position bore out
     by_average: bool = False  # of a trade that began when averages were computed with
 
 
@@ -144,6 +146,7 @@ class TradeMemory:
     taken: list[CommandRecord] = field(default_factory=list)
     pending: list[PendingCommand] = field(default_factory=list)
 
+    unrecorded: bool = False  # evidence has settled an order since the ledger last heard
     repair: RepairState | None = None
     voided: dict[str, int] = field(default_factory=dict)  # by leg: purchases of which the venue voided something
     payments: list[Payment] = field(default_factory=list)

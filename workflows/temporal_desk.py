@@ -100,8 +100,10 @@ class TemporalDesk:
         return workflow.time_ns() // 1000
 
     def edition(self) -> int:
-        if workflow.patched(names.PATCH_EDITION_3):
+        if workflow.patched(names.PATCH_EDITION_4):
             return EDITION
+        if workflow.patched(names.PATCH_EDITION_3):
+            return 3
         if not self._new:  # a later run of edition 2 took that edition without a mark
             return 2
         return 2 if workflow.patched(names.PATCH_EDITION_2) else 1

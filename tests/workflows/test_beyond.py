@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from domain.evidence import OrderEvidence, OrderStatus
+from domain.halt import Scope
 from domain.operator import Action
 from domain.orders import OrderTicket, SubmitResult, Verdict
 from domain.trade import Outcome, TradeState
@@ -83,8 +84,14 @@ async def test_a_list_beyond_what_was_signed_that_the_position_bears_out_is_an_o
     record = await stage.run()
     assert "beyond what was signed, and the position bears it out" in stage.story()
     assert record.state is TradeState.CLOSED
-    assert (record.hedged, record.residual) in ((D(10), D(0)), (D(12), D(0)))
-    assert (await stage.venue.account()).positions.get(A, D(0)) in (D(0), D(10), D(12))
+    assert (record.hedged, record.unwound, record.residual) == (D(10), D(2), D(0)), stage.story()
+    assert (await stage.venue.account()).positions.get(A, D(0)) in (D(0), D(10))
+    story = stage.story()
+    assert story.index("more is reserved for that") < story.index("unwind A2")
+    assert max(known.reserved for known in stage.desk.recorded) > stage.intent.worst_cost
+    halts = await stage.ledger.halts()
+    assert [(halt.scope, halt.target) for halt in halts] == [(Scope.MARKET, f"kalshi/{A}")]
+    assert "brought 12 of 10 signed" in halts[0].reason
 
 
 async def test_a_count_that_the_position_denies_gives_way_to_a_persons_unwind() -> None:

@@ -20,7 +20,7 @@ from domain.evidence import Fill, FillStatus
 from domain.fees import FeeModel, FeeSchedule
 from domain.intent import Intent
 from domain.operator import Action, OperatorCommand
-from domain.orders import Side
+from domain.orders import OrderTicket, Side, SubmitResult
 from domain.trade import TradeRecord, TradeState
 from tests.ledger.samples import START, A, B, D
 from tests.workflows.injection import MADE_TO_ORDER, Site, broken_at, sites
@@ -29,11 +29,12 @@ from tests.workflows.test_legs import basket, crossed_claim
 from tests.workflows.test_resting import MAKER, styled
 from venues.fake import Fault
 from workflows.driver import Driver
+from workflows.fake_desk import Lost
 from workflows.parked import Parked
 from workflows.state import TradeMemory, carried
 
-LIFE = ("lifecycle", "orders", "repair", "adoption", "tail", "beyond", "commands")
-SUMS = ("residual", "overfill", "fees", "fee_bounds")
+LIFE = ("lifecycle", "orders", "repair", "adoption", "tail", "beyond", "bounds", "commands")
+SUMS = ("residual", "overfill", "fees", "fee_bounds", "send_bounds")
 MODULES = tuple(f"workflows.{name}" for name in LIFE) + tuple(f"domain.{name}" for name in SUMS)
 OF_THE_EXCHANGE = (
     "trade_fee",
@@ -210,6 +211,36 @@ def miscounted() -> Carried:
     return stage
 
 
+def brought_too_much() -> Carried:
+    """The venue really buys twelve of ten, and its list and the position say so."""
+    stage = deep(Carried())
+    honest = stage.venue.submit
+
+    async def submit(ticket: OrderTicket) -> SubmitResult:
+        first = ticket.leg == "A" and ticket.attempt == 1
+        return await honest(replace(ticket, size=D(12)) if first else ticket)
+
+    stage.venue.submit = submit  # type: ignore[method-assign]
+    return stage
+
+
+def borne_out_late() -> Carried:
+    """What is to be sold is in no list for a while, and in the position at the second look."""
+    stage = deep(Carried())
+    stage.book_b()
+    stage.desk.script("evidence", *[Lost.BEFORE] * 6)
+    stage.desk.script("position", Lost.BEFORE)
+    return stage
+
+
+def out_of_orders() -> Carried:
+    """Two orders may leave until a person speaks."""
+    stage = deep(Carried(most_orders=2))
+    stage.venue.script("submit", None, Fault.PARTIAL)
+    stage.ask_at(30_000, Action.RETRY)
+    return stage
+
+
 def told_to_hold() -> Carried:
     stage = moved_away()
     stage.ask_at(500, Action.HOLD)
@@ -257,7 +288,8 @@ def parked_before() -> Carried:
 
 SCENARIOS: tuple[Callable[[], Carried], ...] = (
     hedged, partial, refused, moved_away, unanswered, never_answered, works_on, rests, three_legs, held_short, merged,
-    in_dollars, averages_alone, voided, miscounted, told_to_hold, adopted, grown_long, parked_before,
+    brought_too_much, borne_out_late, out_of_orders, in_dollars, averages_alone, voided, miscounted, told_to_hold,
+    adopted, grown_long, parked_before,
 )  # fmt: skip
 
 

@@ -9,6 +9,8 @@
     | nothing_new | no new order reaches a venue after the trade has closed                                      |
     | bounded     | no repair is larger than what stood alone when it was decided; no order leaves more than     |
     |             | eight times unless a person asks                                                             |
+    | sends       | no order adds more than was planned, gives back more than is there or in larger pieces than   |
+    |             | the trade's, and no more than forty leave without a person                                   |
     | budget      | the loss is within the budget, unless a person asked: save by what a choice counted on a     |
     |             | fill to bring that the venue voided afterwards, and by what cannot be sold since a person    |
     |             | sold it by hand                                                                              |
@@ -38,7 +40,7 @@ from workers.simulate.durable import Command, Kind
 from workers.simulate.judge_fees import Match, trade_fee
 from workers.simulate.judge_money import sets
 from workers.simulate.scenario import START
-from workers.simulate.verdicts import limits, rates_of, verdicts
+from workers.simulate.verdicts import limits, rates_of, sends, verdicts
 from workers.simulate.world import Life, World
 
 _ZERO = Decimal(0)
@@ -95,6 +97,7 @@ def _trade(world: World, life: Life, fills: list[Fill]) -> Iterator[str]:
         if (copies := world.copies[order.ticket.client_order_id]) > _MOST_COPIES:
             yield f"bounded: {order.ticket} left {copies} times"
     yield from _obeyed(life, asked)
+    yield from sends(world, life, fills)
     yield from limits(world, life, fills, asked=bool(asked))
     early = (world.scenario.paid_early and record.residual) or world.overfilled
     floor = min(-intent.policy.loss_budget, _as_planned(intent)) - _too_small(intent, record.residual)

@@ -15,12 +15,14 @@ from domain.evidence import Fill, FillStatus
 from domain.fees import FeeModel, FeeSchedule
 from domain.invariants import check_all
 from domain.market import Venue
-from domain.orders import OrderTicket, Side
+from domain.orders import OrderTicket, Side, Verdict
 from domain.snapshot import LedgerFacts, VenueSnapshot, WorkingOrder
 from venues.port import Account
+from workers.simulate.durable import Kind
 from workers.simulate.judge_fees import Match, Rates, Row, wrong_fees
 from workers.simulate.judge_limits import Decided, beyond
 from workers.simulate.judge_money import Truth, judge
+from workers.simulate.judge_sends import Left, unbounded
 
 if TYPE_CHECKING:
     from workers.simulate.world import Life, World
@@ -51,6 +53,42 @@ def limits(world: World, life: Life, fills: Sequence[Fill], *, asked: bool) -> I
         seen.add(ticket.client_order_id)
         before = [f for f in fills if f.at <= command.at and f.client_order_id != ticket.client_order_id]
         yield from (f"limits: {text}" for text in beyond(life.plan.intent, Decided(ticket, before)))
+
+
+def sends(world: World, life: Life, fills: Sequence[Fill]) -> Iterator[str]:
+    """What left beyond what a trade may send at all, whoever asked for it."""
+    counts = not (world.hands or any(fill.status is FillStatus.VOID for fill in fills))
+    refused = {result.client_order_id for result in _refused(life)}
+    seen, since, spoken = set[str](), 0, 0
+    for command in life.history.every_command():
+        if command.name != "submit":
+            continue
+        ticket: OrderTicket = command.arguments[0]
+        if ticket.client_order_id in seen:
+            continue
+        seen.add(ticket.client_order_id)
+        said = _spoken(life, command.after)
+        since, spoken = (0 if said != spoken else since), said
+        if not world.copies[ticket.client_order_id]:
+            continue  # it never left
+        before = [f for f in fills if f.at <= command.at and f.client_order_id != ticket.client_order_id]
+        found = unbounded(life.plan.intent, Left(ticket, before, since), counts=counts)
+        yield from (f"sends: {text}" for text in found)
+        since += ticket.client_order_id not in refused
+
+
+def _refused(life: Life) -> Iterator[OrderTicket]:
+    """The orders that the exchange refused and that nothing filled of, by the trade's own last record."""
+    record = life.history.record
+    for order in record.orders if record is not None else ():
+        if order.result is not None and order.result.verdict is Verdict.REJECTED and not order.filled:
+            yield order.ticket
+
+
+def _spoken(life: Life, until: int) -> int:
+    """How many commands a trade had taken."""
+    events = life.history.every_event()[:until]
+    return sum(event.kind is Kind.SAID and not event.refused for event in events)
 
 
 def rates_of(fees: FeeSchedule) -> Rates:
