@@ -48,12 +48,12 @@ from domain.fee_bounds import worst_fee
 from domain.intent import Intent, LegPolicy
 from domain.market import Venue
 from domain.money import plain
-from domain.naming import shown
-from domain.orders import ALREADY_THERE, NO_ANSWER, Guard, OrderTicket, Purpose, Side, SubmitResult, Verdict
+from domain.orders import ALREADY_THERE, Guard, OrderTicket, Purpose, Side, SubmitResult, Verdict
 from domain.send_bounds import BOUND
 from domain.trade import OrderRecord
 from workflows.desk import Desk
 from workflows.state import OrderState
+from workflows.wording import count_refusals, fill_words, name
 
 SEND_WINDOW_US = 10_000_000
 """How long an order decided without a deadline of its own may still leave: what waited longer is decided anew."""
@@ -301,8 +301,8 @@ class Sender:
             order.landed = order.landed or result.landed
             order.told = order.told or (result.landed and (result.order_id is not None or result.code in ALREADY_THERE))
             order.sent_at = self._desk.now()
-            _count_refusals(order, result)
-            self._owner.tell(f"{_name(order)}: outcome unknown ({result.code}): {result.detail}")
+            count_refusals(order, result)
+            self._owner.tell(f"{name(order)}: outcome unknown ({result.code}): {result.detail}")
         elif result.verdict is Verdict.ACCEPTED:
             order.price, order.fee = result.average_price, result.average_fee
             if not order.by_average:
@@ -311,13 +311,13 @@ class Sender:
             order.told = True
             order.settled = not result.remaining  # one that works on: its counts are not final
             works = "" if order.settled else f"; {plain(result.remaining)} in the book"
-            self._owner.tell(f"{_name(order)}: accepted, {_fill_words(order)}{works}")
+            self._owner.tell(f"{name(order)}: accepted, {fill_words(order)}{works}")
         elif result.verdict is Verdict.DENIED:
             order.settle(Decimal(0))
-            self._owner.tell(f"{_name(order)}: not sent ({result.code}): {result.detail}")
+            self._owner.tell(f"{name(order)}: not sent ({result.code}): {result.detail}")
         else:
             order.settle(Decimal(0))
-            self._owner.tell(f"{_name(order)}: refused by the venue ({result.code}): {result.detail}")
+            self._owner.tell(f"{name(order)}: refused by the venue ({result.code}): {result.detail}")
 
     async def resolve(self, order: Order) -> None:
         """The tables of this module. Looks ever more slowly; parks after the deadline but never stops looking."""
@@ -343,7 +343,7 @@ class Sender:
                 why = self._why_cancel(order, resting_since, rest_until)
                 if why and order.order_id is not None:
                     if not cancelled:
-                        self._owner.tell(f"{_name(order)}: {why}; cancelling it")
+                        self._owner.tell(f"{name(order)}: {why}; cancelling it")
                         cancelled, poll_ms = True, policy.evidence_poll_ms
                     await desk.cancel(order.ticket, order.order_id)  # its answer proves nothing
                 elif not why:
@@ -356,7 +356,7 @@ class Sender:
             if not parked and desk.now() > deadline:
                 parked = True
                 waited = policy.unknown_deadline_ms // 1000
-                self._owner.tell(f"{_name(order)}: no evidence for {waited} s; still looking")
+                self._owner.tell(f"{name(order)}: no evidence for {waited} s; still looking")
                 await self._owner.park("an order's outcome is unknown")
             poll_ms = min(poll_ms, slowest_ms)
             await self._owner.wait(poll_ms)
@@ -370,22 +370,22 @@ class Sender:
                 return
             if count != seen.filled:
                 order.settle(count)
-                self._owner.tell(f"{_name(order)}: {plain(count)} by the account's word, as nothing else is to be had")
+                self._owner.tell(f"{name(order)}: {plain(count)} by the account's word, as nothing else is to be had")
                 return
         order.adopt(seen)
-        self._owner.tell(f"{_name(order)}: settled by the venue's list, {_fill_words(order)}")
+        self._owner.tell(f"{name(order)}: settled by the venue's list, {fill_words(order)}")
 
     async def _not_listed(self, order: Order) -> None:
         """The venue's list lacks the order; `order.absent` if that proves that it is nowhere."""
         bounded = self._owner.edition > 1
         if bounded and order.absent and order.landed and not order.told:
             order.landed = False
-            self._owner.tell(f"{_name(order)}: its answer spoke of an order, but the venue's list proves there is none")
+            self._owner.tell(f"{name(order)}: its answer spoke of an order, but the venue's list proves there is none")
         if order.landed:
             if bounded and order.absent and self._owner.gives_up(order):
                 order.settle(order.filled)
                 self._owner.tell(
-                    f"{_name(order)}: listed nowhere although the venue said it arrived; given up on a person's word "
+                    f"{name(order)}: listed nowhere although the venue said it arrived; given up on a person's word "
                     f"with {plain(order.filled)} filled"
                 )
             return
@@ -400,10 +400,10 @@ class Sender:
         if order.refusals >= SAME_REFUSALS and result is not None and self._owner.edition > 1:
             order.result = replace(result, verdict=Verdict.REJECTED, landed=False)
             self._owner.tell(
-                f"{_name(order)}: answered {order.refusals} times in the same words and listed nowhere: refused"
+                f"{name(order)}: answered {order.refusals} times in the same words and listed nowhere: refused"
             )
         else:
-            self._owner.tell(f"{_name(order)}: proven never to have arrived; nothing filled")
+            self._owner.tell(f"{name(order)}: proven never to have arrived; nothing filled")
         order.settle(Decimal(0))
 
     def _why_cancel(self, order: Order, resting_since: int, rest_until: int) -> str:
@@ -422,7 +422,7 @@ class Sender:
         (a venue may check the balance before the id), unless that one was proven absent first.
         """
         opening = order.ticket.purpose is Purpose.OPEN
-        self._owner.tell(f"{_name(order)}: not listed; sending the same bytes again")
+        self._owner.tell(f"{name(order)}: not listed; sending the same bytes again")
         guard = Guard(not_after=self._intent.expires_at if opening else self._desk.now() + SEND_WINDOW_US)
         # Before it is sent: whatever becomes of this process, the copy may leave until then.
         leaves_until = max(order.may_leave_until, guard.not_after)
@@ -432,36 +432,8 @@ class Sender:
         order.copies += result.sent
         refused = result.verdict in (Verdict.REJECTED, Verdict.DENIED)
         if refused and not (proven_absent and result.verdict is Verdict.REJECTED):
-            self._owner.tell(
-                f"{_name(order)}: this copy was refused ({result.code}); waiting for evidence of the first"
-            )
+            self._owner.tell(f"{name(order)}: this copy was refused ({result.code}); waiting for evidence of the first")
             return
         if result.verdict is Verdict.UNKNOWN:
             order.may_leave_until = leaves_until
         self._note(order, result)
-
-
-def _count_refusals(order: Order, result: SubmitResult) -> None:
-    """Equal answers in a row that prove nothing, refusals or not."""
-    if order.told or result.code in NO_ANSWER or not result.sent:
-        order.refusal, order.refusals = "", 0
-        return
-    said = f"{result.code}: {result.detail}"
-    order.refusal, order.refusals = said, order.refusals + 1 if said == order.refusal else 1
-
-
-def _name(order: Order) -> str:
-    ticket = order.ticket
-    return (
-        f"{ticket.purpose} {ticket.leg}{ticket.attempt}: {ticket.side} {plain(ticket.size)} {shown(ticket.market)} "
-        f"at {plain(ticket.limit)}"
-    )
-
-
-def _fill_words(order: Order) -> str:
-    if not order.filled:
-        return "nothing filled"
-    average = order.paid / order.filled if order.paid is not None else order.price  # for people; never kept
-    price = f" at {average:.4f}" if average is not None else ""
-    share = "all" if order.filled == order.ticket.size else f"{plain(order.filled)} of {plain(order.ticket.size)}"
-    return f"{share} filled{price}"
