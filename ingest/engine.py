@@ -371,12 +371,12 @@ class Engine:
             reason_of(watch, self._feeds, self._guard, self.readiness, now, busy=self._busy) for watch in self._watches
         )
 
-    def answer(self, now: int) -> Answer:
-        """The whole of it at `now`: the process, its conditions, what changed of late, and every strategy."""
+    def answer(self, now: int, *, brief: bool = False) -> Answer:
+        """The whole of it at `now`: the process, its conditions, what changed; unless `brief`, every strategy."""
         ready = self.readiness
         conditions = tuple(replace(condition) for condition in ready.conditions.values())
         changes, phase = tuple(ready.changes), ready.phase_at(now)
-        return Answer(now, phase, ready.waits_for(now), conditions, changes, self.reasons(now))
+        return Answer(now, phase, ready.waits_for(now), conditions, changes, () if brief else self.reasons(now))
 
     def books(self, venue: Venue) -> Iterable[Book]:
         """The books of `venue` that are watched."""

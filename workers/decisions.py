@@ -179,20 +179,20 @@ class DecisionThread:
         """From the trading side: a condition of its own holds or does not."""
         self._control.put(CONTROL, (name, ok, why, pauses))
 
-    def answer(self, patience_s: float = 2.0) -> Answer | None:
+    def answer(self, patience_s: float = 2.0, *, brief: bool = False) -> Answer | None:
         """From any other thread: why what is not traded is not. None while the decisions do not answer."""
         loop = self._loop
         if loop is None or loop.is_closed():
             return None
-        asked = asyncio.run_coroutine_threadsafe(self._answer(), loop)
+        asked = asyncio.run_coroutine_threadsafe(self._answer(brief), loop)
         try:
             return asked.result(patience_s)
         except (TookTooLong, asyncio.CancelledError):
             asked.cancel()
             return None
 
-    async def _answer(self) -> Answer:
-        return self.engine.answer(wall_clock_us())
+    async def _answer(self, brief: bool) -> Answer:
+        return self.engine.answer(wall_clock_us(), brief=brief)
 
     def trade_closed(self, pair: str) -> None:
         """From the trading side: a trade of `pair` is over."""

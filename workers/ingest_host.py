@@ -80,7 +80,7 @@ async def _serve(stack: Stack) -> None:
     page = metrics.serve(
         stack.metrics_ports["ingest"],
         health=lambda: gate.trouble() if host is None else host.trouble(),
-        pages={"/why": lambda: None if host is None else host.why()},
+        pages={"/why": lambda: _said_by(host), "/readiness": lambda: _said_by(host, brief=True)},
     )
     try:
         with watching(stack, "ingest", log.warning, lambda kind: metrics.ALERTS.labels(kind).inc()):
@@ -93,6 +93,10 @@ async def _serve(stack: Stack) -> None:
                 ending.cancel()
     finally:
         page.close()
+
+
+def _said_by(host: IngestHost | None, *, brief: bool = False) -> bytes | None:
+    return None if host is None else host.why(brief=brief)
 
 
 async def _end_unsupervised(stop: asyncio.Event) -> None:
@@ -346,10 +350,10 @@ class IngestHost:
         if self._thread is not None:
             self._thread.condition(name, ok, why, pauses)
 
-    def why(self) -> bytes | None:
-        """The answer to `surefoot why` as JSON, from any thread; None while nothing is watched."""
+    def why(self, *, brief: bool = False) -> bytes | None:
+        """The answer to `surefoot why` as JSON, from any thread; `brief` spares the decisions what strategies say."""
         thread = self._thread
-        answer = thread.answer() if thread is not None else None
+        answer = thread.answer(brief=brief) if thread is not None else None
         return None if answer is None else msgspec.json.encode(plain(answer))
 
     def _prune(self) -> None:

@@ -5,7 +5,7 @@
 | `LedgerSource`     | stuck, workflow_fault, halt, reconciliation, orphan, refusals | Postgres, 3 s                  |
 |                    | process `postgres` if it does not answer                      |                                |
 | `FlagSource`       | halt                                                          | the file HALT                  |
-| `IngestSource`     | feed, not_running                                             | ingest's page `/why`, 2 s      |
+| `IngestSource`     | feed, not_running                                             | ingest's `/readiness`, 2 s     |
 | `ProcessSource`    | process                                                       | each `/healthz`, 2 s; a frame  |
 |                    |                                                               | of Temporal's, 2 s             |
 | `SupervisorSource` | unsupervised                                                  | stack.json, the process table  |
@@ -103,7 +103,7 @@ class IngestSource:
         self._port = port
 
     async def look(self, now: int) -> Look:
-        status, body = await page(self._port, "/why")
+        status, body = await page(self._port, "/readiness")
         if not status:
             return NOTHING
         if status != 200:

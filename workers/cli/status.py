@@ -138,7 +138,7 @@ async def _ask(stack: Stack, document: Mapping[str, Any], runs: set[str]) -> _As
 
     async def ingest() -> None:
         if "ingest" in runs:
-            code, body = await page(stack.metrics_ports["ingest"], "/why")
+            code, body = await page(stack.metrics_ports["ingest"], "/readiness")
             asked.why = json.loads(body) if code == 200 else None
 
     async def session() -> None:
