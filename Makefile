@@ -35,7 +35,7 @@ demo: install ## the whole system once: RECORDING= GAME= FROM= TO= SPEED= choose
 	@$(BIN)/surefoot demo $(if $(RECORDING),--recording '$(RECORDING)') $(if $(GAME),--game '$(GAME)') \
 		$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(SPEED),--speed '$(SPEED)')
 
-bench: install ## measure, one JSON line a figure (about three minutes; FIGURES= chooses: decision polymarket markets sign trades feed; stages, load, and soak with MINUTES=)
+bench: install ## measure, one JSON line a figure (about three minutes; FIGURES= chooses: decision polymarket markets sign startup trades feed; stages, load, and soak with MINUTES=)
 	@$(BIN)/python -m workers.bench $(FIGURES) $(if $(MINUTES),--minutes $(MINUTES))
 
 fuzz: install ## search for input that breaks a decoder, guided where atheris is installed (MINUTES= for all, TARGETS= chooses)

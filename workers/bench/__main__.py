@@ -15,11 +15,11 @@ import uvloop
 
 from domain.errors import SurefootError
 from workers import logs
-from workers.bench import burst, decision, feed, load, markets, memory, parts, polymarket, sign, stages, trades
+from workers.bench import burst, decision, feed, load, markets, memory, parts, polymarket, sign, stages, startup, trades
 from workers.bench.sessions import deep
 from workers.bench.stand import play, stand
 
-_ALL = ("decision", "burst", "polymarket", "markets", "sign", "trades", "feed")
+_ALL = ("decision", "burst", "polymarket", "markets", "sign", "startup", "trades", "feed")
 _ON_REQUEST = ("stages", "soak", "load")
 _RECORDING = Path(__file__).parents[2].parent / "shared/data/kalshi_nba_winners"
 
@@ -62,6 +62,8 @@ def main() -> int:
             markets.soak(command, arguments.minutes)
         if "sign" in chosen:
             sign.run(command)
+        if "startup" in chosen:
+            startup.run(command)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             if "trades" in chosen:
                 runner.run(_until_told(_trades(command, arguments)))

@@ -22,7 +22,6 @@ from domain.errors import BadInput, Denied, SurefootError, Unavailable
 from domain.halt import Halt, Rule, Scope
 from domain.halt_flag import PREFIX, UNREAD
 from domain.market import Venue
-from ledger.halts import HaltRecord
 from venues.recording.numbers import iso
 from workers.cli import exits, targets
 from workers.cli.options import JsonFlag, options, out, print_json, say
@@ -31,6 +30,7 @@ from workers.cli.recorded import open_ledger
 from workers.halt_flag import HaltFlag
 
 if TYPE_CHECKING:
+    from ledger.halts import HaltRecord
     from workers.stack.layout import Layout, Stack
 
 
@@ -173,6 +173,8 @@ def halts(
     json_output: JsonFlag = False,
 ) -> None:
     """List the halts in force, oldest first; those of the file HALT too. Exit code 5 if the ledger cannot be asked."""
+    from ledger.halts import HaltRecord
+
     records = tuple(HaltRecord(one) for one in HaltFlag(options.layout_at_hand().root).standing())
     unknown = ""
     try:
@@ -239,6 +241,8 @@ async def _set(stack: Stack, wanted: Halt, seen: Sequence[targets.Watched] | Non
 
 
 async def _records(stack: Stack, *, everything: bool) -> tuple[HaltRecord, ...]:
+    from ledger.halts import HaltRecord
+
     async with open_ledger(stack) as ledger:
         if everything:
             return tuple(reversed(await ledger.halt_history()))
