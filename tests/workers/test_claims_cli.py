@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from activities.alerts import Alerts
-from domain.claims import ClaimStatus, InstrumentKey, declared
+from domain.claims import ClaimStatus, InstrumentKey, declared, rules_hash
 from domain.errors import Unavailable
 from ledger.memory import MemoryLedger
 from workers.cli import claims, exits
@@ -170,7 +170,7 @@ async def test_a_changed_rule_text_suspends_the_claim_and_tells_people(file: str
     assert (suspended.id, suspended.version, suspended.author) == (name, 3, AUTHOR)
     assert "22 on polymarket" in suspended.reason
     assert alarms == ["claim_suspended"]
-    assert rules.texts["22"] in (await ledger.rule_texts([claims.rules_hash(rules.texts["22"])])).values()
+    assert rules.texts["22"] in (await ledger.rule_texts([rules_hash(rules.texts["22"])])).values()
     rules.asked.clear()
     assert (await watch_rules(ledger, rules, Alerts(count=alarms.append), 7)).suspended == ()
     assert rules.asked == []  # suspended: nothing more to watch

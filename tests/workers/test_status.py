@@ -80,15 +80,16 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(Options, "stack", lambda _: there.stack)
     monkeypatch.setattr(status, "unsupervised_words", lambda _: "")
     monkeypatch.setattr(AlertLedger, "overview", overview)
-    monkeypatch.setattr(status, "page", page)
+    monkeypatch.setattr("workers.alerting.sources.page", page)
     monkeypatch.setattr(status, "_process", process)
-    monkeypatch.setattr(status, "speaks", speaks)
-    monkeypatch.setattr(status, "awaited", awaited)
+    monkeypatch.setattr("workers.alerting.sources.speaks", speaks)
+    monkeypatch.setattr("workers.cli.reconcile.awaited", awaited)
     monkeypatch.setattr(paper, "status", lambda _: {"session": None, "state": "idle"})
     monkeypatch.setattr(
-        status, "running", lambda _: tuple(ProcessRecord(name, n, 0.0, ()) for n, name in enumerate(there.runs, 1))
+        "workers.stack.presence.running",
+        lambda _: tuple(ProcessRecord(name, n, 0.0, ()) for n, name in enumerate(there.runs, 1)),
     )
-    monkeypatch.setattr(status, "read_stack_file", lambda _: {"phase": there.phase, "processes": []})
+    monkeypatch.setattr("workers.stack.layout.read_stack_file", lambda _: {"phase": there.phase, "processes": []})
     return there
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,6 +37,8 @@ def alerts(
     json_output: JsonFlag = False,
 ) -> None:
     """Alerts, open ones first: raised once, resolved when over. While the ledger is away, those of this machine."""
+    import asyncio
+
     from rich.table import Column, Table
 
     layout = options.layout()
@@ -100,6 +101,8 @@ def plain(alert: Alert) -> dict[str, Any]:
 
 def send_test(json_output: JsonFlag = False) -> None:
     """Run the alert command once with a test alert, and say what came of it. Exit code 5 if nobody was told."""
+    import asyncio
+
     from workers.alerting.delivery import alert_command
 
     settings = options.load().settings

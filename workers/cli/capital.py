@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
 
 from domain.money import plain
-from domain.snapshot import VenueCapital
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.cli.recorded import open_ledger
 
 if TYPE_CHECKING:
+    from domain.snapshot import VenueCapital
     from workers.stack.layout import Stack
 
 
@@ -23,6 +22,8 @@ def register(app: typer.Typer) -> None:
 
 def capital(json_output: JsonFlag = False) -> None:
     """Cash, reserved and free dollars of every venue, and which trade holds what."""
+    import asyncio
+
     from rich.table import Column, Table
 
     venues = asyncio.run(_read(options.stack()))

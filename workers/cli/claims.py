@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,18 +12,6 @@ import typer
 from rich.markup import escape
 from rich.panel import Panel
 
-from domain.claims import (
-    ClaimStatus,
-    EquivalenceRecord,
-    Instrument,
-    JointOutcome,
-    Pays,
-    amended,
-    crosses,
-    proposal,
-    rules_hash,
-    without_text,
-)
 from domain.errors import BadInput
 from domain.market import Venue
 from domain.money import decimal, plain
@@ -36,6 +23,7 @@ from workers.cli.person import Author, Reason, command_of
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from domain.claims import ClaimStatus, EquivalenceRecord, Pays
     from workers.stack.layout import Stack
 
 
@@ -57,7 +45,11 @@ def register(app: typer.Typer) -> None:
 
 def ls(json_output: JsonFlag = False) -> None:
     """Every claim in its newest version. The stack need not run."""
+    import asyncio
+
     from rich.table import Column, Table
+
+    from domain.claims import crosses
 
     records = asyncio.run(_newest(options.stack()))
     if json_output:
@@ -78,6 +70,10 @@ def ls(json_output: JsonFlag = False) -> None:
 
 def show(claim: Claim, json_output: JsonFlag = False) -> None:
     """One claim: its texts, what is paid in every outcome, what each pair pays at worst, and its versions."""
+    import asyncio
+
+    from domain.claims import crosses
+
     history, texts = asyncio.run(_story(options.stack(), claim))
     if json_output:
         print_json({"versions": [asdict(one) for one in history], "texts": texts})
@@ -115,6 +111,9 @@ def propose(
     author: Author = "",
 ) -> None:
     """Record a claim, or another version of one, for a person to approve. Nothing trades on it before."""
+    import asyncio
+
+    from domain.claims import without_text
     from workers.stack.books import now
 
     person = command_of(author, reason)
@@ -128,25 +127,34 @@ def propose(
 
 def approve(claim: Claim, version: Version, reason: Reason, author: Author = "") -> None:
     """Say, with your name, that you have read both rule texts and that the table is what they pay."""
+    from domain.claims import ClaimStatus
+
     _decide(claim, ClaimStatus.APPROVED, command_of(author, reason), version)
 
 
 def suspend(claim: Claim, reason: Reason, author: Author = "") -> None:
     """No new trade on this claim until somebody approves it again; open ones go on."""
+    from domain.claims import ClaimStatus
+
     _decide(claim, ClaimStatus.SUSPENDED, command_of(author, reason), None)
 
 
 def withdraw(claim: Claim, reason: Reason, author: Author = "") -> None:
     """The claim is wrong: never to be used again."""
+    from domain.claims import ClaimStatus
+
     _decide(claim, ClaimStatus.WITHDRAWN, command_of(author, reason), None)
 
 
 def _decide(claim: str, status: ClaimStatus, person: Any, version: int | None) -> None:
+    import asyncio
+
     decided = asyncio.run(_next(options.stack_with_ledger(), claim, status, person, version))
     out.print(f"{decided.pin} {decided.status} by {decided.author}: {decided.reason}", markup=False)
 
 
 async def _next(stack: Stack, claim: str, status: ClaimStatus, person: Any, version: int | None) -> EquivalenceRecord:
+    from domain.claims import ClaimStatus
     from workers.stack.books import now, open_ledger
 
     async with open_ledger(stack) as ledger:
@@ -187,6 +195,8 @@ async def _propose(stack: Stack, record: EquivalenceRecord, texts: Sequence[str]
 
 async def keep_proposal(ledger: ClaimLedger, record: EquivalenceRecord, texts: Sequence[str]) -> EquivalenceRecord:
     """Record a proposal as the first version of its claim or the next one."""
+    from domain.claims import amended
+
     history = await ledger.claim_history(record.id)
     return await ledger.add_claim(amended(record, history[-1]) if history else record, texts)
 
@@ -223,6 +233,8 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 def read_proposal(file: Path, author: str, reason: str, at: int) -> tuple[EquivalenceRecord, list[str]]:
     """The record in a JSON file, and its rule texts: `{"title", "instruments": [{"venue", "market", "meaning",
     "rules"}], "outcomes": [{"name", "pays": ["1", "0..1"]}]}`. Raises BadInput for anything else."""
+    from domain.claims import Instrument, JointOutcome, proposal, rules_hash
+
     try:
         document = msgspec.json.decode(file.read_bytes(), type=_Document)
     except OSError as failed:
@@ -237,6 +249,8 @@ def read_proposal(file: Path, author: str, reason: str, at: int) -> tuple[Equiva
 
 def _pays(row: str, text: str) -> Pays:
     """`0.5` exactly, `0..1` where the rules leave it open."""
+    from domain.claims import Pays
+
     low, dots, high = text.partition("..")
     try:
         return Pays(decimal(low), decimal(high) if dots else decimal(low))

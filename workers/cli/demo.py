@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -35,6 +34,8 @@ def demo(
     the end and the trades close with what they really earned; else they stay SETTLING. The ledger and history stay in
     the state folder.
     """
+    import asyncio
+
     from workers.cli import paper
     from workers.cli.progress import follow
     from workers.cli.resolve import resolve_known

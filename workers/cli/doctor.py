@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 import re
@@ -171,6 +170,8 @@ def _folder(layout: Layout) -> Check:
 
 
 def _alert_command(settings: Settings) -> Check:
+    import asyncio
+
     from venues.checklist import Check
     from workers.alerting.delivery import alert_command
 
@@ -257,6 +258,8 @@ def _stack(settings: Settings, layout: Layout) -> Iterator[Check]:
 
 
 def _opening(stack: Stack, document: dict[str, Any]) -> Check:
+    import asyncio
+
     from venues.checklist import Check
     from workers.cli.reconcile import awaited
 
@@ -281,6 +284,8 @@ def _free_ports(settings: Settings) -> Check:
 
 
 def _reach_postgres(stack: Stack) -> str:
+    import asyncio
+
     from workers.stack import postgres
 
     asyncio.run(postgres.check_server(stack.postgres_dsn))
@@ -301,6 +306,8 @@ def _reach_temporal(stack: Stack) -> str:
 
 def _venues(stack: Stack) -> Iterator[Check]:
     """The checklist of each venue in use, as its own client answers it."""
+    import asyncio
+
     from venues.checklist import Check
 
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -57,6 +56,8 @@ def paper(
 
     Prints the base URLs and where the keys lie. Accounts and keys survive a restart, also kill -9.
     """
+    import asyncio
+
     from workers import logs, paper_alone
 
     if live is not None and recording is not None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import SurefootError
-from domain.workflow_fault import WorkflowFault
 
 if TYPE_CHECKING:
+    from domain.workflow_fault import WorkflowFault
     from workers.stack.layout import Stack
 
 
@@ -19,6 +18,8 @@ _MOST = 5
 
 def standing(stack: Stack) -> tuple[WorkflowFault, ...] | None:
     """Those that stand; None while the ledger cannot be read."""
+    import asyncio
+
     return asyncio.run(read(stack))
 
 

@@ -11,7 +11,6 @@ A halt works whenever anything may trade:
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -77,6 +76,8 @@ def halt(
 
 def _in_force(layout: Layout, wanted: Halt, *, anyway: bool) -> Halt:
     """Sets the halt where it can stand. Raises `Unavailable` only if neither ledger nor disk takes it."""
+    import asyncio
+
     from workers.stack.presence import running
 
     seen: Sequence[targets.Watched] | None = None
@@ -139,6 +140,8 @@ def resume(
     author: Author = "",
 ) -> None:
     """Lift one halt."""
+    import asyncio
+
     person = command_of(author, reason)
     layout = options.layout_at_hand()
     flag = HaltFlag(layout.root)
@@ -173,6 +176,8 @@ def halts(
     json_output: JsonFlag = False,
 ) -> None:
     """List the halts in force, oldest first; those of the file HALT too. Exit code 5 if the ledger cannot be asked."""
+    import asyncio
+
     from ledger.halts import HaltRecord
 
     records = tuple(HaltRecord(one) for one in HaltFlag(options.layout_at_hand().root).standing())
@@ -231,6 +236,8 @@ def _scope(venue: Venue | None, market: str | None, strategy: str | None, *, eve
 
 async def _set(stack: Stack, wanted: Halt, seen: Sequence[targets.Watched] | None, *, anyway: bool) -> Halt:
     """Raises `BadInput` (`unknown_target`), `TimeoutError` if a ledger that runs does not answer soon."""
+    import asyncio
+
     from workers.stack.presence import running
 
     async with asyncio.timeout(_PATIENCE_S if running(stack.layout) else None), open_ledger(stack) as ledger:

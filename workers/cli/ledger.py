@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from domain.errors import BadInput, SurefootError
 from domain.market import Venue
-from domain.snapshot import Arrival, VenueSnapshot, WorkingOrder
 from workers.cli.recorded import open_ledger
 
 if TYPE_CHECKING:
+    from domain.snapshot import Arrival, VenueSnapshot
     from ledger.report import Report
     from venues.port import Account
     from workers.stack.layout import Stack
@@ -36,6 +36,8 @@ async def venue_sides(stack: Stack) -> dict[Venue, VenueSnapshot | None]:
 
 
 def _side(venue: Venue, account: Account) -> VenueSnapshot:
+    from domain.snapshot import VenueSnapshot, WorkingOrder
+
     working = tuple(
         WorkingOrder(order.order_id, order.client_order_id, order.market, order.remaining)
         for order in account.open_orders
@@ -46,6 +48,7 @@ def _side(venue: Venue, account: Account) -> VenueSnapshot:
 def arrivals(stack: Stack) -> tuple[Arrival, ...] | None:
     """What the paper exchange received, byte for byte: Kalshi's by client order id, Polymarket's, which is told none,
     by order id. None on a real exchange, which tells nobody."""
+    from domain.snapshot import Arrival
     from workers.cli import paper
 
     if stack.paper_admin_url is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import zlib
 from collections.abc import Sequence
@@ -15,14 +14,14 @@ from rich.columns import Columns
 from rich.markup import escape
 from rich.panel import Panel
 
-from domain.claims import EquivalenceRecord, Instrument, JointOutcome, Pays, proposal, rules_hash
+from domain.claims import Pays
 from domain.errors import BadInput
-from venues.recording.text import whole
 from workers.cli.claims import document_of, keep_proposal, payoff_table
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.match.pairing import LEAST
 
 if TYPE_CHECKING:
+    from domain.claims import EquivalenceRecord
     from workers.match.listing import KalshiMarket, Listing
     from workers.match.pairing import Candidate
     from workers.stack.layout import Stack
@@ -60,6 +59,8 @@ def match(
 
     With --json each candidate carries a `claim` that `surefoot claims propose` reads once its table has been checked.
     """
+    import asyncio
+
     from workers.match.pairing import candidates
     from workers.stack.books import now
 
@@ -99,6 +100,7 @@ def _say_why(here: Sequence[Listing], there: Sequence[Listing], least: int) -> N
 def draft(one: Candidate, at: int) -> EquivalenceRecord:
     """The candidate as a proposal. Its table is what may be said without a person: each result pays its own outcomes,
     and for every topic that the texts treat differently a row with all that the texts leave open."""
+    from domain.claims import Instrument, JointOutcome, proposal
     from workers.match.rules import differences, pays_when
 
     sides = [(one.polymarket, n, m) for n, m in one.pairs] + [(one.kalshi, m, m) for _, m in one.pairs]
@@ -126,6 +128,8 @@ def draft(one: Candidate, at: int) -> EquivalenceRecord:
 
 
 def _hash(listing: Listing) -> str:
+    from domain.claims import rules_hash
+
     return rules_hash(listing.rules)
 
 
@@ -221,6 +225,8 @@ def read_kalshi(path: Path) -> list[Listing]:
 
 
 def _read(path: Path) -> bytes:
+    from venues.recording.text import whole
+
     try:
         raw = whole(path, _MOST_BYTES)
     except (OSError, EOFError, zlib.error) as failed:

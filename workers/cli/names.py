@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from domain.claims import EquivalenceRecord, InstrumentKey
 from domain.errors import SurefootError
 from domain.naming import shown
 from ledger.port import ClaimLedger
 
 if TYPE_CHECKING:
+    from domain.claims import EquivalenceRecord, InstrumentKey
     from workers.stack.layout import Stack
 
 
@@ -21,6 +20,8 @@ _PATIENCE_S = 3.0
 
 async def names_of(stack: Stack, ledger: ClaimLedger, instruments: Iterable[InstrumentKey]) -> dict[str, str]:
     """By market, for those whose own name tells a person nothing. Never raises for what cannot be asked."""
+    import asyncio
+
     from workers.accounts import venue_clients
 
     wanted = [key for key in dict.fromkeys(instruments) if shown(key[1]) != key[1]]

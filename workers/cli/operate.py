@@ -12,7 +12,6 @@ Signals are obeyed in the order they came, before the trade sends anything else.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from dataclasses import asdict, dataclass
 from decimal import Decimal, InvalidOperation
@@ -23,20 +22,16 @@ import typer
 from domain.errors import BadInput, Denied, SurefootError, Unavailable
 from domain.market import Venue
 from domain.operator import Action, CommandRecord, OperatorCommand
-from domain.workflow_fault import WorkflowFault
-from workers.cli import faults
-from workers.cli.ledger import full_id
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.cli.person import Author, Reason, command_of
-from workers.stack.books import now, open_ledger
-from workers.stack.layout import Stack
-from workers.stack.seals import as_sealed, load_seal_keys
 from workflows import names
 
 if TYPE_CHECKING:
     from temporalio.client import Client, WorkflowHandle
 
     from domain.outlook import Outlook
+    from domain.workflow_fault import WorkflowFault
+    from workers.stack.layout import Stack
 
 UPDATE_SECONDS = 5.0
 LOOK_SECONDS = 3.0
@@ -95,6 +90,8 @@ def _price(text: str) -> Decimal | None:
 
 
 def _preview(trade: str, least: Decimal | None, *, json_output: bool) -> None:
+    import asyncio
+
     stack = options.stack_with_ledger()
     trade_id, ways = asyncio.run(_brings(stack, trade, least))
     if json_output:
@@ -108,6 +105,7 @@ def _preview(trade: str, least: Decimal | None, *, json_output: bool) -> None:
 async def _brings(stack: Stack, trade: str, least: Decimal | None) -> tuple[str, tuple[Outlook, ...]]:
     from workers.accounts import venue_clients
     from workers.preview import outlooks
+    from workers.stack.books import open_ledger
 
     async with open_ledger(stack) as ledger:
         story = await ledger.trade(trade)
@@ -117,6 +115,8 @@ async def _brings(stack: Stack, trade: str, least: Decimal | None) -> tuple[str,
 
 async def live_outlooks(stack: Stack, trade: str, least: Decimal | None = None) -> tuple[Outlook, ...]:
     """The same, for who shows it beside something else: nothing where it cannot be had soon."""
+    import asyncio
+
     try:
         async with asyncio.timeout(LOOK_SECONDS):
             return (await _brings(stack, trade, least))[1]
@@ -161,6 +161,10 @@ def flat(trade: TradeId, *, reason: Reason, author: Author = "", json_output: Js
 
 
 def _tell(action: Action, trade: str, command: OperatorCommand, *, json_output: bool) -> None:
+    import asyncio
+
+    from workers.cli import faults
+
     stack = options.stack()
     trade_id, told, wrong, bids = asyncio.run(_told(stack, action, trade, command))
     if json_output:
@@ -182,6 +186,8 @@ async def _told(
     stack: Stack, action: Action, trade: str, command: OperatorCommand
 ) -> tuple[str, Told, list[WorkflowFault], Outlook | None]:
     """As `_ask`; for an unwind also what the bids would bring, looked at meanwhile: the command waits for nothing."""
+    import asyncio
+
     if action is not Action.UNWIND:
         return *await _ask(stack, action, trade, command), None
     looking = asyncio.create_task(live_outlooks(stack, trade, command.min_price))
@@ -198,6 +204,10 @@ async def _ask(
 ) -> tuple[str, Told, list[WorkflowFault]]:
     """The trade's id, what it answers, and what is known to be wrong with it where it did not answer itself."""
     from temporalio.service import RPCError, RPCStatusCode
+
+    from workers.cli import faults
+    from workers.cli.ledger import full_id
+    from workers.stack.seals import as_sealed, load_seal_keys
 
     trade_id = trade if _FULL_ID.fullmatch(trade) else await full_id(stack, trade)
     command = as_sealed(load_seal_keys(stack), trade_id, action, command)
@@ -236,6 +246,8 @@ async def tell(handle: WorkflowHandle[Any, Any], action: Action, command: Operat
     Raises `Denied` (`refused`) with the validator's words, and the SDK's `RPCError` for a workflow that is not running,
     or for a server that takes not even a signal.
     """
+    import asyncio
+
     from temporalio.client import (
         WorkflowUpdateFailedError,
         WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -270,6 +282,8 @@ async def tell(handle: WorkflowHandle[Any, Any], action: Action, command: Operat
 
 async def _task_fails(handle: WorkflowHandle[Any, Any]) -> bool:
     """Whether its workflow task was tried before and is pending again. False where Temporal does not say in time."""
+    import asyncio
+
     from temporalio.service import RPCError
 
     try:
@@ -289,6 +303,8 @@ async def _leave(handle: WorkflowHandle[Any, Any], action: Action, command: Oper
 
 async def _keep(stack: Stack, trade_id: str, action: Action, command: OperatorCommand, answer: str) -> None:
     """A command the trade has not taken yet goes on record here; Temporal has it whether or not the ledger does."""
+    from workers.stack.books import now, open_ledger
+
     left = Action.FORCE_FLAT if action is Action.UNWIND else action
     record = CommandRecord(left, command.author, command.reason, answer, now())
     try:
@@ -300,6 +316,8 @@ async def _keep(stack: Stack, trade_id: str, action: Action, command: OperatorCo
 
 async def connected(stack: Stack) -> Client:
     # The SDK's native library is loaded by the few commands that need it.
+    import asyncio
+
     from temporalio.client import Client
     from temporalio.contrib.pydantic import pydantic_data_converter
 

@@ -5,7 +5,6 @@ Whoever listens on the port, an answer ends with its time and its size, and noth
 
 from __future__ import annotations
 
-import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,8 @@ class NoAnswer(Exception):
 
 def ask(method: str, url: str, *, timeout: float, body: Any = None) -> Answer:
     """Ask once, with `body` as JSON if there is one. Raises `NoAnswer`."""
+    import asyncio
+
     with ThreadPoolExecutor(1) as thread:  # the caller may stand on a loop of its own
         return thread.submit(asyncio.run, _asked(method, url, timeout, body)).result()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -65,6 +64,8 @@ class View:
 
 async def follow(stack: Stack, settle: float) -> None:
     """Returns once the session has ended and no trade buys or sells any more, at the latest `settle` seconds after."""
+    import asyncio
+
     from workers.stack.books import open_ledger
 
     view = View()
@@ -88,6 +89,8 @@ async def follow(stack: Stack, settle: float) -> None:
 
 async def await_paid(stack: Stack, markets: Collection[str], patience: float) -> None:
     """Returns once every trade of this run on these markets alone is closed, at the latest after `patience` seconds."""
+    import asyncio
+
     from workers.stack.books import open_ledger
 
     over = time.monotonic() + patience
@@ -120,6 +123,8 @@ async def _waiting(stack: Stack, ledger: Ledger, markets: Collection[str], decid
 
 
 async def _read(stack: Stack, ledger: Ledger, last: View) -> View:
+    import asyncio
+
     from workers.cli import paper
 
     try:

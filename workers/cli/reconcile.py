@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -51,6 +50,8 @@ def reconcile(
     Exit code 0 if both agree or what differed was put right, 6 if something differs that stops trading, 5 if a venue
     could not be asked.
     """
+    import asyncio
+
     import msgspec
 
     stack = options.stack_with_ledger()
@@ -75,6 +76,8 @@ async def _last(stack: Stack) -> Reconciliation:
 
 async def _run(stack: Stack) -> Reconciliation:
     # The SDK's native library is loaded by the commands that need it.
+    import asyncio
+
     from workers.reconciler import reconcile_now
     from workers.trading import connect_temporal
 
@@ -151,6 +154,8 @@ def acknowledge(reason: Reason, author: Author = "") -> None:
     Orders and shares that are nobody's stay yours to look after: from now on they are part of what is expected. Exit
     code 4 if there is nothing to acknowledge.
     """
+    import asyncio
+
     person = command_of(author, reason)
     done = asyncio.run(_acknowledge(options.stack_with_ledger(), person.author, person.reason))
     for finding in done.findings:
@@ -217,6 +222,8 @@ def transfer(
 
     One that does not show within an hour is a finding that halts the venue. The opposite takes the word back.
     """
+    import asyncio
+
     from ledger.reconciliations import Acknowledgement
     from workers.stack.books import now
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,6 +36,8 @@ def report(
     saved one is shown and says of when it is. What was not saved is read from the ledger alone, and the invariants that
     need the exchange are not judged. Hedged pairs are valued at what they pay for certain.
     """
+    import asyncio
+
     from workers.cli.ledger import current_report
     from workers.stack.layout import load_stack
     from workers.stack.presence import running
@@ -61,6 +62,8 @@ def make(stack: Stack, run: str | None = None, *, every_run: bool = False) -> di
 
     Raises `Unavailable` if the ledger cannot be read.
     """
+    import asyncio
+
     from workers.cli.ledger import current_report
     from workers.stack.layout import write_private
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +50,8 @@ def resolve_known(stack: Stack, session: PaperSession, patience: float) -> None:
     """Resolve the events whose winner the session's recording knows, and wait until their trades are closed.
 
     Says of every other event why its trades stay SETTLING."""
+    import asyncio
+
     from venues.recording.instruments import instruments
     from venues.recording.winners import winners
     from workers.cli import paper

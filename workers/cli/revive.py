@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,6 +37,8 @@ def revive(
     order number twice. Refused while a workflow carries the trade. After a loss of temporal.db: `surefoot up`, then
     `surefoot revive --all`.
     """
+    import asyncio
+
     if bool(trade) == every:
         raise BadInput("name one trade, or give --all for every one that no workflow carries", "operator")
     command = command_of(author, reason)

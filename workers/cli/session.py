@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from domain.claims import ClaimStatus, EquivalenceRecord
 from domain.errors import BadInput
 from domain.market import Venue
 from workers.cli.options import say
 
 if TYPE_CHECKING:
     from config.settings import PaperSession, Settings
+    from domain.claims import EquivalenceRecord
     from venues.recording.session import RecordedSession
     from workers.stack.layout import Stack
 
@@ -49,11 +48,14 @@ def require_venues(stack: Stack, recording: RecordedSession) -> None:
 
 def declare(stack: Stack, claims: Sequence[EquivalenceRecord]) -> None:
     """Put what the recording itself declares on record, for paper only; what a person has decided since stays."""
+    import asyncio
+
     if claims:
         asyncio.run(_declare(stack, claims))
 
 
 async def _declare(stack: Stack, claims: Sequence[EquivalenceRecord]) -> None:
+    from domain.claims import ClaimStatus
     from workers.stack.books import open_ledger
 
     async with open_ledger(stack) as ledger:

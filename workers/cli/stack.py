@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from config.settings import Settings
 from domain.errors import BadInput, SurefootError, Unavailable
 from domain.halt import Halt, Rule, Scope
-from workers.alerting.delivery import require_command
-from workers.cli import paper
-from workers.cli import resolve as resolution
 from workers.cli.options import options, say
 from workers.cli.person import Author, command_of
-from workers.cli.progress import follow
-from workers.cli.resolve import resolve_known
-from workers.cli.session import declare, opened, require_venues
 from workers.halt_flag import HaltFlag
-from workers.stack import detached, host
-from workers.stack.books import now
-from workers.stack.layout import Layout, Stack, load_stack
-from workers.stack.locks import AlreadyUp
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from config.settings import Settings
+    from workers.stack.layout import Layout, Stack
+
 
 _SETTLE_S = 90.0  # as long as a demo waits for open trades, and then for its markets to pay
 
@@ -37,6 +32,8 @@ Speed = Annotated[float | None, typer.Option("--speed", min=0.01, help="Pace of 
 
 
 def register(app: typer.Typer) -> None:
+    from workers.cli import resolve as resolution
+
     app.command("up")(up)
     app.command("down")(down)
     app.command("play")(play)
@@ -61,6 +58,14 @@ def up(
 
     In the foreground until Ctrl-C. Ports are free ones, kept for the next start. A restart continues where it stopped.
     """
+    import asyncio
+
+    from workers.alerting.delivery import require_command
+    from workers.cli import paper
+    from workers.stack import detached, host
+    from workers.stack.layout import Layout
+    from workers.stack.locks import AlreadyUp
+
     settings = options.load(paper.session_overrides(recording, game, start, end, speed)).settings
     require_command(settings)
     if halted:
@@ -88,6 +93,8 @@ def up(
 
 def _halt_first(layout: Layout, reason: str, author: str) -> None:
     """A halt that needs no ledger: it stands before there is one."""
+    from workers.stack.books import now
+
     person = command_of(author, reason or "started with --halted")
     layout.prepare()
     flag = HaltFlag(layout.root)
@@ -99,6 +106,11 @@ def _halt_first(layout: Layout, reason: str, author: str) -> None:
 
 
 async def _foreground(settings: Settings, run_id: str) -> None:
+    import asyncio
+
+    from workers.stack import host
+    from workers.stack.layout import Layout, load_stack
+
     os.umask(0o077)  # all that this process makes is the state folder's
     layout = Layout(settings.state_dir)
     tasks: list[asyncio.Task[None]] = []
@@ -124,6 +136,9 @@ async def _foreground(settings: Settings, run_id: str) -> None:
 
 
 def _play_configured(stack: Stack) -> None:
+    from workers.cli import paper
+    from workers.cli.session import declare, opened, require_venues
+
     session = stack.settings.paper.session
     if stack.live or session.recording is None:
         return
@@ -142,6 +157,8 @@ def _announce(stack: Stack) -> None:
 
 def down() -> None:
     """Stop the stack of the state folder, and nothing else."""
+    from workers.stack import host
+
     layout = options.layout()
     if not host.down(layout, say):
         say(f"nothing runs in {layout.root}")
@@ -150,6 +167,8 @@ def down() -> None:
 
 
 def _tell_rudeness(layout: Layout) -> None:
+    from workers.cli import paper
+
     if told := paper.last_rudeness(layout):
         say(f"the paper exchange was rude: {told}")
 
@@ -166,6 +185,13 @@ def play(
     ] = False,
 ) -> None:
     """Let the paper exchange of a running stack play a session."""
+    import asyncio
+
+    from workers.cli import paper
+    from workers.cli.progress import follow
+    from workers.cli.resolve import resolve_known
+    from workers.cli.session import declare, opened, require_venues
+
     loaded = options.load(paper.session_overrides(recording, game, start, end, speed), profile="demo")
     session = loaded.settings.paper.session
     stack = options.stack()

@@ -3,17 +3,14 @@ seconds."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psutil
 import typer
-from rich.table import Table
 
 from domain.alerts import Alert, Origin
 from domain.errors import SurefootError
@@ -24,18 +21,15 @@ from domain.money import plain
 from ledger.alerts import AlertLedger
 from ledger.overview import Overview
 from venues.recording.numbers import iso
-from venues.wire import wall_clock_us
-from workers.alerting.box import AlertBox
-from workers.alerting.sources import conditions, page, speaks
-from workers.cli import exits, faults, paper
+from workers.cli import exits
 from workers.cli.brake import flag_words, unsupervised_words
 from workers.cli.options import JsonFlag, options, out, print_json
-from workers.cli.reconcile import awaited
 from workers.halt_flag import HaltFlag
-from workers.stack.layout import Stack, read_stack_file
-from workers.stack.locks import READER, SUPERVISOR
-from workers.stack.presence import running
-from workers.stack.processes import ProcessRecord, find
+
+if TYPE_CHECKING:
+    from workers.stack.layout import Stack
+    from workers.stack.processes import ProcessRecord
+
 
 _PATIENCE_S = 6.0
 _PAGES = ("paper", "worker", "ingest")
@@ -51,6 +45,8 @@ def status(json_output: JsonFlag = False) -> None:
 
     It answers within seconds whatever is frozen, and says what it could not learn.
     """
+    import asyncio
+
     alone = unsupervised_words(options.layout_at_hand())
     try:
         stack = options.stack()
@@ -80,6 +76,14 @@ class _Asked:
 
 async def look(stack: Stack) -> dict[str, Any]:
     """Everything, as JSON takes it."""
+    import asyncio
+
+    from workers.alerting.sources import speaks
+    from workers.cli import faults
+    from workers.stack.layout import read_stack_file
+    from workers.stack.locks import READER, SUPERVISOR
+    from workers.stack.presence import running
+
     document = read_stack_file(stack.layout)
     here = [record for record in await asyncio.to_thread(running, stack.layout) if record.name != READER]
     supervised = any(record.name == SUPERVISOR for record in here)
@@ -123,6 +127,13 @@ async def look(stack: Stack) -> dict[str, Any]:
 
 
 async def _ask(stack: Stack, document: Mapping[str, Any], runs: set[str]) -> _Asked:
+    import asyncio
+
+    from venues.wire import wall_clock_us
+    from workers.alerting.sources import page
+    from workers.cli import paper
+    from workers.cli.reconcile import awaited
+
     asked = _Asked(None, None, None, None, [])
     if not runs and stack.settings.postgres.dsn is None:
         return asked
@@ -154,6 +165,8 @@ async def _ask(stack: Stack, document: Mapping[str, Any], runs: set[str]) -> _As
 
 
 async def _within(asked: _Asked, what: str, question: Awaitable[None]) -> None:
+    import asyncio
+
     try:
         async with asyncio.timeout(_PATIENCE_S):
             await question
@@ -169,6 +182,9 @@ async def _within(asked: _Asked, what: str, question: Awaitable[None]) -> None:
 
 def _known(document: Mapping[str, Any], here: list[ProcessRecord]) -> list[ProcessRecord]:
     """What runs, and what should: recorded by a supervisor that has not ended it."""
+    from workers.stack.locks import SUPERVISOR
+    from workers.stack.processes import ProcessRecord
+
     names = {record.name for record in here}
     try:
         recorded = [ProcessRecord.parse(item) for item in document.get("processes") or ()]
@@ -179,6 +195,11 @@ def _known(document: Mapping[str, Any], here: list[ProcessRecord]) -> list[Proce
 
 
 async def _process(stack: Stack, record: ProcessRecord) -> dict[str, Any]:
+    import psutil
+
+    from workers.alerting.sources import page
+    from workers.stack.processes import find
+
     process = find(record)
     entry: dict[str, Any] = {"name": record.name, "pid": record.pid, "well": True, "why": "", "up_s": 0, "memory_mb": 0}
     if process is None:
@@ -210,6 +231,9 @@ def _silent(document: Mapping[str, Any], processes: Iterable[dict[str, Any]], te
 def _seen(
     stack: Stack, document: Mapping[str, Any], asked: _Asked, silent: list[tuple[str, str]], runs: list[str]
 ) -> Seen:
+    from workers.alerting.sources import conditions
+    from workers.stack.locks import SUPERVISOR
+
     supervised, waits = SUPERVISOR in runs, list[str]()
     if asked.why is not None:
         waits = [trouble.text.partition(": ")[2] or trouble.text for trouble in conditions(asked.why)]
@@ -256,6 +280,8 @@ def _compared(overview: Overview) -> dict[str, Any]:
 
 def _last_alert(stack: Stack, overview: Overview | None) -> dict[str, Any] | None:
     """The newest of this machine's and the ledger's."""
+    from workers.alerting.box import AlertBox
+
     box = AlertBox(stack.layout.root / "alerts", Origin())
     known: list[Alert] = [*box.opened().values(), *box.over()]
     if overview is not None and overview.last_alert is not None:
@@ -281,6 +307,8 @@ def _addresses(stack: Stack) -> dict[str, str]:
 
 
 def _show(told: Mapping[str, Any]) -> None:
+    from rich.table import Table
+
     for each in told["headlines"]:
         headline = Headline(Word(each["word"]), each["text"])
         out.print(str(headline), markup=False, style=_STYLE.get(headline.word, "red"))

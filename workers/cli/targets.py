@@ -5,7 +5,6 @@ A halt of a name that nothing goes by stops nothing, and the person who set it b
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from domain.errors import BadInput, SurefootError
 from domain.halt import FAMILIES, Halt, Scope
 from domain.market import Venue
-from workers.cli.pages import NoAnswer, ask
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -41,6 +39,8 @@ class Watched:
 
 def watched(stack: Stack) -> tuple[Watched, ...] | None:
     """What ingest watches now; None if it does not answer, or watches nothing yet."""
+    from workers.cli.pages import NoAnswer, ask
+
     try:
         answer = ask("GET", f"http://127.0.0.1:{stack.metrics_ports['ingest']}/why", timeout=_PATIENCE_S)
         if answer.status != 200:
@@ -109,6 +109,8 @@ def require_known(
 
 
 def _nearest(target: str, known: Iterable[str]) -> str:
+    import difflib
+
     names = sorted(set(known))
     meant = target.rpartition("/")[2]
     near = [name for name in names if meant.casefold() in name.casefold()]

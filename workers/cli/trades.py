@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -36,6 +35,8 @@ def trades(
     json_output: JsonFlag = False,
 ) -> None:
     """List trades, the newest decision first."""
+    import asyncio
+
     from rich.table import Column, Table
 
     from workers.cli import faults
@@ -99,6 +100,8 @@ def trade(
     trade_id: Annotated[str, typer.Argument(metavar="ID", help="The trade's id, or a unique beginning of it.")],
 ) -> None:
     """Tell the story of one trade, step by step."""
+    import asyncio
+
     from ledger.render import render
 
     stack = options.stack()

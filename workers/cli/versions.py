@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,8 @@ def versions(json_output: JsonFlag = False) -> None:
 
     Run it from a new checkout before an upgrade. Exit code 4 if a trade would not replay.
     """
+    import asyncio
+
     told = asyncio.run(_look(options.stack()))
     if json_output:
         print_json(told)
