@@ -9,6 +9,7 @@ run of is open. Everything that the trade decides from then on rests on evidence
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -37,6 +38,9 @@ from workflows.revival import Remembered, Stray, revived, ticket_of
 
 BEYOND = 5
 """How many attempts of each leg beyond the highest known one are asked for at the venue, and never used."""
+
+QUIET_S = 15.0
+"""An order activity may take so long, and knows nothing of its workflow's end."""
 
 _MOST_SEARCHED = 200  # attempts whose names are looked for among what an account lists
 _RPC_TIMEOUT = timedelta(seconds=5)
@@ -67,7 +71,7 @@ class Revived:
 
 
 class Reviver:
-    """Accounts are read once and serve every trade that is revived by it."""
+    """An account that was read late enough for one trade serves the next as well."""
 
     def __init__(
         self,
@@ -79,7 +83,9 @@ class Reviver:
         clock: Callable[[], int],
         task_timeout_ms: int,
         queue: str = names.TRADE_QUEUE,
+        quiet_s: float = QUIET_S,
     ) -> None:
+        """`quiet_s` is how long after a workflow's end, or an order's last copy, nothing of its own leaves any more."""
         self._client = client
         self._ledger = ledger
         self._venues = venues
@@ -87,11 +93,13 @@ class Reviver:
         self._clock = clock
         self._task_timeout = timedelta(milliseconds=task_timeout_ms)
         self._queue = queue
-        self._accounts: dict[Venue, Account] = {}
+        self._quiet_s = quiet_s
+        self._accounts: dict[Venue, tuple[int, Account | None]] = {}
+        self._fresh_from = 0
 
     async def orphans(self) -> list[str]:
         """Trades that are open in the ledger and that no workflow carries, the oldest decision first."""
-        return [trade.id for trade in await self._ledger.open_trades() if await self._gone(trade.id)]
+        return [trade.id for trade in await self._ledger.open_trades() if await self._ended(trade.id) is not None]
 
     async def revive(self, trade_id: str, by: str) -> Revived:
         """Start the workflow that carries the trade on. Raises `Denied` for a trade that has one, that is closed, or of
@@ -103,8 +111,11 @@ class Reviver:
             raise Denied(f"no order of trade {intent.id} was ever begun; there is nothing to take up", "never_begun")
         if trade.state is TradeState.CLOSED:
             raise Denied(f"trade {intent.id} is closed; there is nothing to take up", "closed")
-        if not await self._gone(intent.id):
+        ended_at = await self._ended(intent.id)
+        if ended_at is None:
             raise Denied(f"a workflow carries trade {intent.id}; speak to it instead (unwind, hold, retry)", "running")
+        await self._wait_until_quiet(max([ended_at, *(order.last_sent_at for order in story.orders)]))
+        story = await self._ledger.trade(intent.id)
         strays, taken = await self.beyond(intent, story.orders)
         known = Remembered(trade, story.orders, story.fills, story.steps, story.commands)
         memory = revived(intent, known, strays, taken, now=self._clock(), by=by)
@@ -134,17 +145,28 @@ class Reviver:
         await self._ledger.take_over(intent.id, run)
         return Revived(intent.id, trade.state, len(story.orders), len(strays), run)
 
-    async def _gone(self, trade_id: str) -> bool:
-        """Whether Temporal proves that no run of that id is open."""
+    async def _wait_until_quiet(self, since: int) -> None:
+        """What an ended workflow had under way may still leave for a moment: until then nobody can say what is there,
+        and what an account said before that says nothing of it."""
+        self._fresh_from = since + int(self._quiet_s * 1_000_000)
+        left_s = (self._fresh_from - self._clock()) / 1_000_000
+        if left_s > 0:
+            await asyncio.sleep(min(left_s, self._quiet_s))
+
+    async def _ended(self, trade_id: str) -> int | None:
+        """When its newest run ended (µs; 0 where Temporal knows of none), None while one is open. Temporal's own word:
+        where it does not answer nothing is taken up."""
         try:
             found = await self._client.get_workflow_handle(trade_id).describe(rpc_timeout=_RPC_TIMEOUT)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
-                return True
+                return 0
             raise Unavailable(
                 f"Temporal cannot say whether trade {trade_id} runs: {error.message}; repeat it", "temporal"
             ) from None
-        return found.status is not None and found.status is not WorkflowExecutionStatus.RUNNING
+        if found.status is None or found.status is WorkflowExecutionStatus.RUNNING or found.close_time is None:
+            return None
+        return int(found.close_time.timestamp() * 1_000_000)
 
     # ------------------------------------------------------------------ what the ledger was not told
 
@@ -176,9 +198,12 @@ class Reviver:
         return strays, taken
 
     async def _account(self, venue: Venue, client: VenueClient) -> Account:
-        if venue not in self._accounts:
-            self._accounts[venue] = await client.account()
-        return self._accounts[venue]
+        read_at, account = self._accounts.get(venue, (0, None))
+        if account is None or read_at < self._fresh_from:
+            read_at = self._clock()
+            account = await client.account()
+            self._accounts[venue] = (read_at, account)
+        return account
 
     async def _listed(
         self, intent: Intent, leg: IntentLeg, named: set[str], client: VenueClient

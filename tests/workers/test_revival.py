@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from temporalio.client import Client
@@ -50,6 +51,7 @@ def reviver(floor: Floor) -> Reviver:
         clock=now_us,
         task_timeout_ms=2_000,
         queue=floor.queue,
+        quiet_s=0,
     )
 
 
@@ -160,3 +162,36 @@ async def test_a_running_trade_is_not_taken_up(floor: Floor) -> None:
         with pytest.raises(Denied, match="a workflow carries"):
             await reviver(floor).revive(floor.intent.id, BY)
         await handle.terminate("the test is over")
+
+
+async def test_what_an_ended_workflow_had_under_way_is_waited_for(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its activity leaves an order after the end, and before anybody looks."""
+    waits: list[float] = []
+
+    async def leaves_meanwhile(seconds: float) -> None:
+        waits.append(seconds)
+        known = (await floor.ledger.trade(floor.intent.id)).orders
+        highest = max((order.ticket.attempt for order in known if order.ticket.leg == "B"), default=0)
+        await floor.venue.submit(completing(floor, highest + 1, D(10)))
+
+    async with floor.worker():
+        await on_one_leg(floor)
+        floor.venue.set_book(B, bids=[("0.53", "10")], asks=[("0.55", "20")])
+        patient = Reviver(
+            floor.client,
+            floor.ledger,
+            {Venue.KALSHI: floor.venue},
+            seal=KEYS.intent,
+            clock=now_us,
+            task_timeout_ms=2_000,
+            queue=floor.queue,
+        )
+        with monkeypatch.context() as patch:
+            patch.setattr("workers.revival.asyncio", SimpleNamespace(sleep=leaves_meanwhile))
+            assert (await patient.revive(floor.intent.id, BY)).found == 1
+        record = await floor.ended(taken_up(floor))
+    assert 0 < waits[0] <= 15
+    assert (record.outcome, record.hedged) == (Outcome.HEDGED, D(10))
+    await books_are_true(floor)

@@ -28,6 +28,7 @@ from domain.halt import Halt, Rule, Scope
 from domain.intent import Intent
 from domain.market import MarketSpec, Venue
 from domain.operator import Action, OperatorCommand
+from domain.orders import OrderTicket, Purpose, SubmitResult
 from domain.seal import SealKeys
 from domain.trade import Outcome, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
@@ -285,3 +286,28 @@ async def test_an_unwind_after_a_command_that_timed_out_is_stored_and_both_are_o
     hold, unwind = (command.action for command in record.commands)  # each once, in whichever form it arrived first
     assert hold is Action.HOLD
     assert unwind in (Action.UNWIND, Action.FORCE_FLAT)
+
+
+async def test_what_a_shut_market_refused_is_done_soon_after_it_opens_and_nothing_is_sent_before(floor: Floor) -> None:
+    submit = floor.venue.submit
+
+    async def pauses_after_leg_a(order: OrderTicket) -> SubmitResult:
+        answer = await submit(order)
+        if order.purpose is Purpose.OPEN:
+            floor.venue.set_open(A, is_open=False)
+            floor.venue.set_open(B, is_open=False)
+        return answer
+
+    floor.venue.submit = pauses_after_leg_a  # type: ignore[method-assign]
+    async with floor.worker():
+        floor.starter.submit(floor.intent)
+        await floor.reaches(TradeState.STUCK)
+        sent = len(floor.venue.arrivals)
+        story = (await floor.ledger.trade(floor.intent.id)).steps
+        assert any("kalshi refused" in step.text and "market_closed" in step.text for step in story)
+        await asyncio.sleep(3)
+        assert len(floor.venue.arrivals) == sent
+        floor.venue.set_open(A, is_open=True)
+        floor.venue.set_open(B, is_open=True)
+        await floor.reaches(TradeState.SETTLING)
+    assert (await floor.ledger.trade(floor.intent.id)).trade is not None

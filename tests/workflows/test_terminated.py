@@ -74,7 +74,13 @@ async def taken_up(stage: Rehearsal) -> Trade:
     """As a person's `surefoot revive` has it: what ledger and venue know, and nothing else."""
     venues = {Venue.KALSHI: stage.venue}
     reviver = Reviver(
-        cast(Client, None), stage.ledger, venues, seal=KEYS.intent, clock=stage.desk.now, task_timeout_ms=2_000
+        cast(Client, None),
+        stage.ledger,
+        venues,
+        seal=KEYS.intent,
+        clock=stage.desk.now,
+        task_timeout_ms=2_000,
+        quiet_s=0,
     )
     story = await stage.ledger.trade(stage.intent.id)
     assert story.trade is not None
