@@ -19,6 +19,7 @@ class Action(StrEnum):
     ACCEPT = "accept"  # what stands alone may stay as it is
     ADOPT = "adopt"  # an order placed by hand is a leg's own
     FORCE_FLAT = "force_flat"  # unwind, accepted even while no worker is up
+    REVIVE = "revive"  # taken up again, its workflow being gone; on record, and nothing that a trade can be told
 
 
 @dataclass(frozen=True, slots=True)

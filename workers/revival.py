@@ -1,7 +1,7 @@
 """Take up trades whose workflow is gone: read what ledger and venues know, number on beyond it, start a workflow.
 
     reviver = Reviver(client, ledger, venues, seal=keys.intent, clock=now, task_timeout_ms=2_000)
-    done = await reviver.revive("i-…", "ada: temporal.db was lost")
+    done = await reviver.revive("i-…", "ada", "temporal.db was lost")
 
 Only here is a workflow id used a second time, and only for a trade that is open in the ledger and that Temporal says no
 run of is open. Everything that the trade decides from then on rests on evidence (`workflows.revival`).
@@ -25,6 +25,7 @@ from domain.evidence import ForeignOrder
 from domain.intent import Intent, IntentLeg
 from domain.market import Venue
 from domain.money import plain
+from domain.operator import Action, CommandRecord
 from domain.orders import SETS, OrderTicket, Purpose, Side, client_order_id
 from domain.plausible import IMPOSSIBLE
 from domain.seal import Seal
@@ -57,6 +58,8 @@ class RevivedLedger(Protocol):
     async def order_at(self, venue: Venue, order_id: str) -> OrderFacts | None: ...
 
     async def take_over(self, intent_id: str, chain: str) -> bool: ...
+
+    async def record_command(self, intent_id: str, command: CommandRecord) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class Reviver:
         """Trades that are open in the ledger and that no workflow carries, the oldest decision first."""
         return [trade.id for trade in await self._ledger.open_trades() if await self._ended(trade.id) is not None]
 
-    async def revive(self, trade_id: str, by: str) -> Revived:
+    async def revive(self, trade_id: str, author: str, reason: str) -> Revived:
         """Start the workflow that carries the trade on. Raises `Denied` for a trade that has one, that is closed, or of
         which nothing was ever sent; `Unavailable` where ledger, Temporal or a venue cannot be asked: repeat it then.
         """
@@ -115,10 +118,14 @@ class Reviver:
         if ended_at is None:
             raise Denied(f"a workflow carries trade {intent.id}; speak to it instead (unwind, hold, retry)", "running")
         await self._wait_until_quiet(max([ended_at, *(order.last_sent_at for order in story.orders)]))
+        answer = "taken up again in a new workflow; evidence of every order is asked for first"
+        await self._ledger.record_command(
+            intent.id, CommandRecord(Action.REVIVE, author, reason, answer, self._clock())
+        )
         story = await self._ledger.trade(intent.id)
         strays, taken = await self.beyond(intent, story.orders)
         known = Remembered(trade, story.orders, story.fills, story.steps, story.commands)
-        memory = revived(intent, known, strays, taken, now=self._clock(), by=by)
+        memory = revived(intent, known, strays, taken, now=self._clock(), by=f"{author}: {reason}")
         try:
             handle = await self._client.start_workflow(
                 names.TRADE_WORKFLOW,

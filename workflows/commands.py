@@ -80,6 +80,8 @@ class Commands:
     def may(self, action: Action, command: OperatorCommand) -> None:
         """Raise ValueError with the reason when `command` cannot be carried out. Changes nothing."""
         subject = self._subject
+        if action is Action.REVIVE:
+            raise ValueError("a trade that runs is not taken up again")
         if not command.author.strip() or not command.reason.strip():
             raise ValueError(f"{action} needs an author and a reason; got an empty one")
         if odd := command.odd_price:
@@ -212,4 +214,5 @@ def words(action: Action, command: OperatorCommand) -> str:
         Action.HOLD: "hold",
         Action.RETRY: "try again",
         Action.ACCEPT: "accept what stands alone",
+        Action.REVIVE: "take it up again",
     }[action]

@@ -79,6 +79,8 @@ class Parked:
 
     def may(self, action: Action, command: OperatorCommand) -> None:
         """Raise ValueError for a command that nobody stands for. Everything else is kept."""
+        if action is Action.REVIVE:
+            raise ValueError("a trade that runs is not taken up again")
         if not command.author.strip() or not command.reason.strip():
             raise ValueError(f"{action} needs an author and a reason; got an empty one")
         if odd := command.odd_price:

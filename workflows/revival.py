@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _FIRST_LOOK_MS, _SLOWEST_LOOK_MS = 500, 5_000
 _NONE = Decimal(0)
+_BEFORE = -1  # orders of before a person's word, which a revival is: they count for no limit on orders since
 _REFUSED = (Verdict.DENIED, Verdict.REJECTED)
 
 
@@ -75,6 +76,7 @@ def revived(
         taken=list(known.commands),
         written=len(known.commands),
         merging=bool(intent.set_id),
+        unrecorded=True,  # what evidence settles first, the ledger hears of before anything is sent
         revived=True,
     )
     _wish(memory, known.trade.residual)
@@ -112,6 +114,7 @@ def _known(intent: Intent, facts: OrderFacts, fills: Sequence[Fill], now: int) -
         told=answered,
         sent_at=facts.last_sent_at,
         may_leave_until=0 if settled else now + SEND_WINDOW_US,
+        commands=_BEFORE,
         copies=MOST_COPIES,  # nobody knows what else has been decided since: none is sent again
     )
 
@@ -143,6 +146,7 @@ def _found(intent: Intent, stray: Stray, now: int) -> OrderState:
         told=True,
         sent_at=now,
         may_leave_until=now + SEND_WINDOW_US,
+        commands=_BEFORE,
         copies=MOST_COPIES,
     )
 
@@ -183,7 +187,7 @@ def _entered(steps: Sequence[Step]) -> list[Entry]:
 def _wish(memory: TradeMemory, residual: Decimal) -> None:
     """What people asked last still holds."""
     for command in memory.taken:
-        if command.action is Action.ADOPT or command.author.endswith("(unsealed)"):
+        if command.action in (Action.ADOPT, Action.REVIVE) or command.author.endswith("(unsealed)"):
             continue
         unwinding = command.action in (Action.UNWIND, Action.FORCE_FLAT)
         memory.mode = Action.UNWIND if unwinding else Action.HOLD if command.action is Action.HOLD else None

@@ -27,7 +27,7 @@ from workers.preview import outlooks
 from workflows import names
 
 WORD = OperatorCommand("Ada", "books are thin")
-UPDATED = [action for action in Action if action is not Action.FORCE_FLAT]
+UPDATED = [action for action in Action if action not in (Action.FORCE_FLAT, Action.REVIVE)]
 
 
 class Handle:

@@ -23,7 +23,7 @@ from workers.revival import BEYOND, Reviver
 
 pytestmark = pytest.mark.stack
 
-BY = "ada: the workflow was ended by hand"
+ADA = ("ada", "the workflow was ended by hand")
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +85,9 @@ async def test_a_trade_ended_between_its_legs_is_hedged_once_it_is_taken_up_agai
         known = {order.client_order_id for order in (await floor.ledger.trade(floor.intent.id)).orders}
         floor.venue.set_book(B, bids=[("0.53", "10")], asks=[("0.55", "10")])
         assert await reviver(floor).orphans() == [floor.intent.id]
-        await reviver(floor).revive(floor.intent.id, BY)
+        await reviver(floor).revive(floor.intent.id, *ADA)
         with pytest.raises(Denied, match="a workflow carries"):
-            await reviver(floor).revive(floor.intent.id, BY)
+            await reviver(floor).revive(floor.intent.id, *ADA)
         record = await floor.ended(taken_up(floor))
     assert (record.outcome, record.residual) == (Outcome.HEDGED, D(0))
     assert any("Taken up again by ada" in step.text for step in record.steps)
@@ -96,13 +96,13 @@ async def test_a_trade_ended_between_its_legs_is_hedged_once_it_is_taken_up_agai
     assert new[0].attempt > BEYOND
     await books_are_true(floor)
     with pytest.raises(Denied, match="closed"):
-        await reviver(floor).revive(floor.intent.id, BY)
+        await reviver(floor).revive(floor.intent.id, *ADA)
 
 
 async def test_it_listens_to_its_operator_as_before_and_is_unwound(floor: Floor) -> None:
     async with floor.worker():
         await on_one_leg(floor)
-        await reviver(floor).revive(floor.intent.id, BY)
+        await reviver(floor).revive(floor.intent.id, *ADA)
         handle = taken_up(floor)
         await until(handle, lambda record: record.state is TradeState.STUCK)
         floor.venue.set_book(A, bids=[("0.10", "10")], asks=[("0.40", "10")])
@@ -124,7 +124,7 @@ async def test_an_order_that_the_ledger_never_heard_of_is_found_and_its_number_i
         floor.venue.set_book(B, asks=[("0.99", "4")])
         assert not (await floor.venue.submit(unfilled)).filled
         floor.venue.set_book(B, bids=[("0.53", "10")], asks=[("0.55", "4")])
-        done = await reviver(floor).revive(floor.intent.id, BY)
+        done = await reviver(floor).revive(floor.intent.id, *ADA)
         assert done.found == 2
         record = await floor.ended(taken_up(floor))
     assert (record.outcome, record.hedged) == (Outcome.HEDGED, D(10))
@@ -160,7 +160,7 @@ async def test_a_running_trade_is_not_taken_up(floor: Floor) -> None:
         await until(handle, lambda record: record.residual == D(10))
         assert await reviver(floor).orphans() == []
         with pytest.raises(Denied, match="a workflow carries"):
-            await reviver(floor).revive(floor.intent.id, BY)
+            await reviver(floor).revive(floor.intent.id, *ADA)
         await handle.terminate("the test is over")
 
 
@@ -190,7 +190,7 @@ async def test_what_an_ended_workflow_had_under_way_is_waited_for(
         )
         with monkeypatch.context() as patch:
             patch.setattr("workers.revival.asyncio", SimpleNamespace(sleep=leaves_meanwhile))
-            assert (await patient.revive(floor.intent.id, BY)).found == 1
+            assert (await patient.revive(floor.intent.id, *ADA)).found == 1
         record = await floor.ended(taken_up(floor))
     assert 0 < waits[0] <= 15
     assert (record.outcome, record.hedged) == (Outcome.HEDGED, D(10))

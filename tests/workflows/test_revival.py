@@ -8,15 +8,17 @@ import pytest
 
 from domain.intent import IntentLeg
 from domain.operator import Action, CommandRecord
-from domain.orders import Guard, OrderTicket, Purpose, Verdict
+from domain.orders import Guard, OrderTicket, Purpose, Verdict, client_order_id
 from domain.snapshot import OrderFacts
 from domain.trade import Outcome, TradeRecord
 from tests.ledger.samples import RUN_ID, START, D
 from tests.workflows.rehearsal import Rehearsal
+from workflows import bounds
 from workflows.lifecycle import Trade
 from workflows.revival import Remembered, revived
 
 BY = "ada: temporal.db was lost"
+CHAIN = "rehearsal"
 TAKEN = {"A": 6, "B": 6}
 
 
@@ -77,7 +79,7 @@ async def test_an_open_order_is_settled_by_evidence_and_no_copy_of_it_leaves(arr
     hedge = ticket(rehearsal, rehearsal.intent.legs[1], Purpose.HEDGE)
     if arrived:
         assert (await rehearsal.venue.submit(hedge)).filled == D(10)
-    await rehearsal.ledger.begin_order(RUN_ID, None, hedge, rehearsal.venue.body(hedge), START)  # and no answer came
+    await rehearsal.ledger.begin_order(RUN_ID, None, hedge, rehearsal.venue.body(hedge), START, chain=CHAIN)
     record = await goes_on(rehearsal, await remembered(rehearsal))
     assert later_orders(rehearsal, 1) == ([] if arrived else [("B", 7, Purpose.COMPLETE, D(10))])
     assert (record.outcome, record.hedged) == (Outcome.HEDGED, D(10))
@@ -103,7 +105,14 @@ UNWIND, HOLD, RETRY, FLAT = Action.UNWIND, Action.HOLD, Action.RETRY, Action.FOR
 
 @pytest.mark.parametrize(
     ("asked", "holds"),
-    [([], None), ([HOLD], HOLD), ([HOLD, UNWIND], UNWIND), ([FLAT], UNWIND), ([UNWIND, RETRY], None)],
+    [
+        ([], None),
+        ([HOLD], HOLD),
+        ([HOLD, UNWIND], UNWIND),
+        ([FLAT], UNWIND),
+        ([UNWIND, RETRY], None),
+        ([HOLD, Action.REVIVE], HOLD),
+    ],
 )
 async def test_what_a_person_asked_last_still_holds(asked: list[Action], holds: Action | None) -> None:
     rehearsal = Rehearsal()
@@ -113,3 +122,22 @@ async def test_what_a_person_asked_last_still_holds(asked: list[Action], holds: 
     memory = revived(rehearsal.intent, known, [], TAKEN, now=START, by=BY)
     assert memory.mode is holds
     assert memory.taken == commands
+
+
+async def test_a_revival_is_a_persons_word_so_orders_of_before_count_for_no_limit() -> None:
+    rehearsal = Rehearsal(most_orders=3)
+    await leg_a(rehearsal)
+    known = await remembered(rehearsal)
+    hedge = ticket(rehearsal, rehearsal.intent.legs[1], Purpose.COMPLETE)
+    before = [
+        OrderFacts(
+            replace(hedge, attempt=n), client_order_id(rehearsal.intent.id, "B", n), Verdict.ACCEPTED, "", "", f"o-{n}",
+            D(0), settled=True, sends=1, first_sent_at=START - 1, last_sent_at=START - 1,
+        )
+        for n in range(1, 5)
+    ]  # fmt: skip
+    memory = revived(
+        rehearsal.intent, replace(known, orders=(*known.orders, *before)), [], TAKEN, now=rehearsal.desk.now(), by=BY
+    )
+    trade = Trade(rehearsal.intent, rehearsal.desk, memory)
+    assert bounds.refused(trade, replace(hedge, attempt=7)) == ""

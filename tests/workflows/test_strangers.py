@@ -231,7 +231,7 @@ async def test_an_activity_that_nobody_s_workflow_asked_for_sends_cancels_and_wr
 # ---------------------------------------------------------------------- speaking to trades
 
 
-@pytest.mark.parametrize("action", [action for action in Action if action is not Action.FORCE_FLAT])
+@pytest.mark.parametrize("action", [action for action in Action if action not in (Action.FORCE_FLAT, Action.REVIVE)])
 async def test_an_update_without_our_seal_is_refused(floor: Floor, action: Action) -> None:
     async with floor.worker():
         handle = await alone_on_a(floor, bid="0.01")

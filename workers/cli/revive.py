@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain.errors import BadInput, SurefootError
+from domain.operator import OperatorCommand
 from workers.cli import exits
 from workers.cli.options import JsonFlag, options, out, print_json, say
 from workers.cli.person import Author, Reason, command_of
@@ -42,7 +43,7 @@ def revive(
     if bool(trade) == every:
         raise BadInput("name one trade, or give --all for every one that no workflow carries", "operator")
     command = command_of(author, reason)
-    done, failed = asyncio.run(_revive(options.stack_with_ledger(), trade, f"{command.author}: {command.reason}"))
+    done, failed = asyncio.run(_revive(options.stack_with_ledger(), trade, command))
     if json_output:
         print_json({"revived": [asdict(one) for one in done], "failed": [asdict(one) for one in failed]})
     else:
@@ -69,7 +70,7 @@ class Failed:
     error: str
 
 
-async def _revive(stack: Stack, trade: str, by: str) -> tuple[list[Revived], list[Failed]]:
+async def _revive(stack: Stack, trade: str, command: OperatorCommand) -> tuple[list[Revived], list[Failed]]:
     # Loaded here: they bring the SDK's native library along.
     from workers.accounts import venue_clients
     from workers.cli.operate import connected
@@ -90,10 +91,10 @@ async def _revive(stack: Stack, trade: str, by: str) -> tuple[list[Revived], lis
             task_timeout_ms=stack.settings.worker.task_timeout_ms,
         )
         if trade:
-            return [await reviver.revive(trade, by)], []
+            return [await reviver.revive(trade, command.author, command.reason)], []
         for orphan in await reviver.orphans():
             try:
-                done.append(await reviver.revive(orphan, by))
+                done.append(await reviver.revive(orphan, command.author, command.reason))
             except SurefootError as error:
                 failed.append(Failed(orphan, error.message))
     return done, failed

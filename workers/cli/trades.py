@@ -92,7 +92,7 @@ async def _rows(
 
 def holder_of(commands: Sequence[CommandRecord]) -> str:
     """Who holds the trade; empty if the last word on it was another."""
-    words = [command for command in commands if command.action is not Action.ADOPT]
+    words = [command for command in commands if command.action not in (Action.ADOPT, Action.REVIVE)]
     return words[-1].author if words and words[-1].action is Action.HOLD else ""
 
 
