@@ -430,6 +430,9 @@ class Sender:
             order.may_leave_until = leaves_until
         result = await self._desk.submit(order.ticket, guard, self._intent if opening else None)
         order.copies += result.sent
+        if result.code == BOUND and proven_absent:  # no copy may leave any more, and none has arrived
+            self._conclude_absent(order)
+            return
         refused = result.verdict in (Verdict.REJECTED, Verdict.DENIED)
         if refused and not (proven_absent and result.verdict is Verdict.REJECTED):
             self._owner.tell(f"{name(order)}: this copy was refused ({result.code}); waiting for evidence of the first")

@@ -19,14 +19,14 @@ from domain.evidence import OrderEvidence, OrderStatus, Redemption
 from domain.halt import Halt, Scope
 from domain.intent import Intent, IntentLeg
 from domain.operator import Action, OperatorCommand
-from domain.orders import OrderTicket, Purpose, Side
+from domain.orders import OrderTicket, Purpose, Side, SubmitResult
 from domain.trade import TradeState
 from venues.fake import FakeVenue
 from workers.simulate import durable
 from workers.simulate.durable import Process
 from workers.simulate.ledgers import StormyLedger
 from workers.simulate.wire import Wire
-from workflows import lifecycle, orders
+from workflows import bounds, lifecycle, orders
 from workflows.commands import Commands
 from workflows.driver import Driver
 from workflows.lifecycle import Trade
@@ -99,6 +99,26 @@ def a_cancel_needs_no_second_look(patch: Patch) -> None:
 def a_list_outweighs_fills_in_hand(patch: Patch) -> None:
     for module in (activity_orders, settlement):
         patch.setattr(module, "held_against", lambda hand, ticket, evidence: evidence)
+
+
+def a_lost_sign_is_bounded_by_nothing(patch: Patch) -> None:
+    """Answers lose the sign of their count, past the edge, and no bound holds what repairs make of it."""
+    honest = activity_orders.judged_result
+
+    def lost(*judged: Any) -> SubmitResult:
+        result = honest(*judged)
+        return replace(result, filled=-result.filled) if result.filled else result
+
+    async def unheld(*asked: Any) -> str:
+        return ""
+
+    async def taken_on_trust(*asked: Any) -> bool:
+        return True
+
+    patch.setattr(activity_orders, "judged_result", lost)
+    patch.setattr(activity_orders, "beyond_bounds", unheld)
+    patch.setattr(bounds, "refusal", lambda *asked, **given: "")
+    patch.setattr(bounds, "corroborate", taken_on_trust)
 
 
 def a_refused_copy_speaks_for_the_first(patch: Patch) -> None:
@@ -368,6 +388,7 @@ MUTANTS: tuple[Mutant, ...] = (
     attempt_numbers_start_over,
     bytes_depend_on_the_moment,
     a_list_outweighs_fills_in_hand,
+    a_lost_sign_is_bounded_by_nothing,
     a_repair_may_cost_anything,
     fees_are_forgotten_while_unsettled,
     what_stands_alone_is_left,

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from domain.evidence import Fill, FillStatus
 from domain.fees import FeeModel, FeeSchedule
 from domain.intent import Intent
 from domain.operator import Action, OperatorCommand
-from domain.orders import OrderTicket, Side, SubmitResult
+from domain.orders import OrderTicket, Side
 from domain.trade import TradeRecord, TradeState
 from tests.ledger.samples import START, A, B, D
 from tests.workflows.injection import MADE_TO_ORDER, Site, broken_at, sites
@@ -28,6 +29,7 @@ from tests.workflows.rehearsal import MS, PAYDAY_MS, PERSON, Rehearsal
 from tests.workflows.test_legs import basket, crossed_claim
 from tests.workflows.test_resting import MAKER, styled
 from venues.fake import Fault
+from venues.fake.manners import Manners
 from workflows.driver import Driver
 from workflows.fake_desk import Lost
 from workflows.parked import Parked
@@ -211,16 +213,16 @@ def miscounted() -> Carried:
     return stage
 
 
+class TwoMore(Manners):
+    """The first order of leg A brings two shares beyond what it was signed for."""
+
+    def beyond(self, ticket: OrderTicket) -> Decimal:
+        return D(2) if ticket.leg == "A" and ticket.attempt == 1 else D(0)
+
+
 def brought_too_much() -> Carried:
-    """The venue really buys twelve of ten, and its list and the position say so."""
     stage = deep(Carried())
-    honest = stage.venue.submit
-
-    async def submit(ticket: OrderTicket) -> SubmitResult:
-        first = ticket.leg == "A" and ticket.attempt == 1
-        return await honest(replace(ticket, size=D(12)) if first else ticket)
-
-    stage.venue.submit = submit  # type: ignore[method-assign]
+    stage.venue.manners = TwoMore()
     return stage
 
 
