@@ -82,6 +82,13 @@ def scopes(intent: Intent) -> list[tuple[str, str]]:
     return list(dict.fromkeys(found))
 
 
+_STRANGER = {
+    "other_run": "another workflow opened it",
+    "closed": "the trade is over",
+    "never_opened": "nothing opened the trade, so nothing is to be hedged",
+}
+
+
 def refused(intent_id: str, why: Mapping[str, Any]) -> SurefootError:
     """The error behind what `open_trade` returned: a halt's row, a workflow fault's, a claim's, or the venue that has
     too little."""
@@ -101,7 +108,7 @@ def refused(intent_id: str, why: Mapping[str, Any]) -> SurefootError:
     if "claim" in why:
         return suspended(why)
     if "stranger" in why:
-        said = "another workflow opened it" if why["stranger"] == "other_run" else "the trade is over"
+        said = _STRANGER[why["stranger"]]
         return Denied(f"{intent_id} is not this workflow's to send for: {said}. Nothing was sent", why["stranger"])
     if why["released_at"] is not None:
         return Denied(

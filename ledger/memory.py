@@ -90,7 +90,7 @@ class MemoryLedger(MemoryOrigins, MemoryInHand, MemoryHalts, MemoryClaims):
         chain: str = "",
     ) -> int:
         digest = hashlib.sha256(body).hexdigest()
-        if (why := self._stranger(ticket.intent_id, chain)) is not None:
+        if (why := self._stranger(ticket, chain)) is not None:
             raise refused(ticket.intent_id, why)
         if intent is not None:
             key = intent.id

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.intent import Intent
-from domain.snapshot import TradeFacts
+from domain.orders import OrderTicket, Purpose
+from domain.snapshot import OrderFacts, TradeFacts
 from domain.trade import TradeState
 from ledger.port import Decided
 
@@ -16,6 +17,7 @@ class MemoryOrigins:
 
     _intents: dict[str, tuple[str, Intent]]
     _trades: dict[str, tuple[str, TradeFacts]]
+    _orders: dict[str, OrderFacts]
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,9 +39,16 @@ class MemoryOrigins:
         trade = self._trades.get(intent_id)
         return trade is not None and trade[1].state is TradeState.CLOSED
 
-    def _stranger(self, intent_id: str, chain: str) -> Mapping[str, Any] | None:
+    def _stranger(self, ticket: OrderTicket, chain: str) -> Mapping[str, Any] | None:
         """Why an order of this run may not leave; None if it may."""
-        opened_by = self._chains.get(intent_id, "")
-        if opened_by:
-            return None if chain == opened_by else {"stranger": "other_run"}
-        return {"stranger": "closed"} if self._closed(intent_id) else None
+        opened_by = self._chains.get(ticket.intent_id, "")
+        if opened_by and chain != opened_by:
+            return {"stranger": "other_run"}
+        if not opened_by and self._closed(ticket.intent_id):
+            return {"stranger": "closed"}
+        buys = chain and ticket.purpose in (Purpose.HEDGE, Purpose.COMPLETE)
+        return {"stranger": "never_opened"} if buys and not self._opened(ticket.intent_id) else None
+
+    def _opened(self, intent_id: str) -> bool:
+        begun = (order for order in self._orders.values() if order.ticket.intent_id == intent_id)
+        return any(order.ticket.purpose is Purpose.OPEN and order.sends > 0 for order in begun)

@@ -91,8 +91,9 @@ class OrderLedger(OriginLedger, InHandLedger, Protocol):
         (`above_balance`) when a venue with an opening balance has less free than the intent may need there, or
         (`released`) when the trade's capital was given back already, or (`claim_suspended`) when the intent's claim is
         not approved in the version it pins, or not the newest any more. Raises `Denied` (`other_run`) when another
-        workflow opened the trade, (`closed`) when the trade is over and nobody knows which did, and (`different_bytes`)
-        when this order id has gone out with another body. Without `intent` only these three can happen.
+        workflow opened the trade, (`closed`) when the trade is over and nobody knows which did, (`never_opened`) when a
+        hedge or completion follows no opening, and (`different_bytes`) when this order id has gone out with another
+        body. Without `intent` only these four can happen.
         """
         ...
 

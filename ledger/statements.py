@@ -81,7 +81,7 @@ FINISH_RUN = "UPDATE runs SET finished_at = $2 WHERE run_id = $1"
 # updates nothing, so it returns nothing and is not sent.
 BEGIN_ORDER = """
 WITH gate AS MATERIALIZED (
-    SELECT COALESCE(refuse_stranger($2::jsonb -> 0 ->> 'intent_id', $4),
+    SELECT COALESCE(refuse_stranger($2::jsonb -> 0, $4),
                     CASE WHEN $1::jsonb IS NOT NULL THEN open_trade($1::jsonb) END) AS refusal
 ), the_order AS (
     INSERT INTO orders

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from domain.errors import Denied
 from domain.intent import Intent
-from domain.orders import Purpose
+from domain.orders import Purpose, Side
+from domain.trade import TradeState
 from ledger.memory import MemoryLedger
 from ledger.port import Decided
 from ledger.store import Ledger
@@ -78,3 +81,13 @@ async def test_a_person_hands_an_open_trade_to_another_run_and_a_closed_one_to_n
     assert await ledger.begin_order(RUN_ID, None, HEDGE, body(HEDGE), START, chain="run-b") == 1
     await ledger.record_trade(RUN_ID, PLANNED, hedged(PLANNED))
     assert not await ledger.take_over(PLANNED.id, "run-c"), "it is over"
+
+
+async def test_nothing_is_bought_after_an_opening_that_never_was_and_what_gives_back_passes(ledger: AnyLedger) -> None:
+    await ledger.record_intent(PLANNED, RUN_ID)
+    assert await refused(ledger, None, "run-a") == "never_opened"
+    forged = replace(hedged(PLANNED), state=TradeState.STUCK)  # what a stranger's run may write of a trade of ours
+    await ledger.record_trade(RUN_ID, PLANNED, forged)
+    assert await refused(ledger, None, "run-a") == "never_opened"
+    unwind = ticket(PLANNED, attempt=2, purpose=Purpose.UNWIND, side=Side.SELL)
+    assert await ledger.begin_order(RUN_ID, None, unwind, body(unwind), START, chain="run-a") == 1

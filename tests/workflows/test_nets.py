@@ -252,6 +252,18 @@ def told_to_hold() -> Carried:
     return stage
 
 
+def told_by_strangers() -> Carried:
+    """Words without our seal: one that is not obeyed, an unwind within the budget, one too many, one too late."""
+    stage = moved_away()
+    for ms, action in ((500, Action.HOLD), (1_000, Action.UNWIND), (1_500, Action.UNWIND)):
+        stage.desk.at(START + ms * MS, unsealed_word(stage, action), message=True)
+    return stage
+
+
+def unsealed_word(stage: Carried, action: Action) -> Callable[[], None]:
+    return lambda: stage.driver.unsealed(action, OperatorCommand("", ""))
+
+
 def adopted() -> Carried:
     stage = moved_away()
 
@@ -291,7 +303,7 @@ def parked_before() -> Carried:
 SCENARIOS: tuple[Callable[[], Carried], ...] = (
     hedged, partial, refused, moved_away, unanswered, never_answered, works_on, rests, three_legs, held_short, merged,
     brought_too_much, borne_out_late, out_of_orders, in_dollars, averages_alone, voided, miscounted, told_to_hold,
-    adopted, grown_long, parked_before,
+    told_by_strangers, adopted, grown_long, parked_before,
 )  # fmt: skip
 
 
