@@ -41,7 +41,7 @@ def alerts(
 
     from rich.table import Column, Table
 
-    layout = options.layout()
+    layout = options.layout_at_hand()
     found, missing = asyncio.run(known(layout, only_open=only_open, limit=limit))
     if json_output:
         print_json({"alerts": [plain(alert) for alert in found], "unread": missing or None})
