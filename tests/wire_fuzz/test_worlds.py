@@ -14,6 +14,8 @@ import pytest
 
 from venues.kalshi import errors as kalshi
 from venues.kalshi.client import KalshiClient
+from venues.polymarket.user_stream import UserOrder, UserTrade
+from workers.user_channel import UserChannel
 from workers.wire_fuzz.campaign import Tally, run_one, run_seeds, write_down
 from workers.wire_fuzz.checks import MOST_COPIES, check
 from workers.wire_fuzz.lies import LIES
@@ -67,6 +69,29 @@ def test_without_lies_a_trade_is_hedged_and_every_book_agrees() -> None:
         assert world.record is not None
         assert world.record.fills
         assert not world.states["STUCK"]
+
+
+def test_polymarkets_private_frames_reach_the_channel_and_what_it_raises_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: list[object] = []
+    hear = UserChannel.hear
+
+    async def listening(self: UserChannel, news: Any) -> None:
+        heard.append(news)
+        await hear(self, news)
+
+    monkeypatch.setattr(UserChannel, "hear", listening)
+    plan = honest(0, pair=("kalshi", "polymarket"))
+    _, wrong = of(plan)
+    assert wrong == []
+    assert {type(event) for event in heard} == {UserOrder, UserTrade}
+
+    async def broken(self: UserChannel, news: Any) -> None:
+        raise KeyError("order")
+
+    monkeypatch.setattr(UserChannel, "hear", broken)
+    assert any("the user channel raised KeyError" in text for text in of(plan)[1])
 
 
 def test_over_real_sockets_nothing_is_found_either() -> None:

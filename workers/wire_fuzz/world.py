@@ -44,7 +44,7 @@ from workers.wire_fuzz.honest import HonestVenues, signer, wallet
 from workers.wire_fuzz.lies import Liar
 from workers.wire_fuzz.life import Life
 from workers.wire_fuzz.plan import CASH, START, Plan
-from workers.wire_fuzz.pushes import Pushes
+from workers.wire_fuzz.pushes import ClobPushes, Delivery, Pushes
 from workers.wire_fuzz.transport import Line
 
 _RUN = "wire-fuzz"
@@ -179,7 +179,7 @@ class World:
             self._later(plan.says_unwind_ms, self._say, life, Action.UNWIND)
         self._later(plan.calm_ms, self._calm, venues, life)
         self._later(plan.calm_ms + self.pace.pays_s * 1000, self._pay, venues)
-        pushes = Pushes(
+        delivery = Delivery(
             self.liar,
             self.rng,
             self.ledger,
@@ -188,7 +188,8 @@ class World:
             lambda what: self.fail(f"raised: {what}"),
             lambda: (self.now() - START) // 1000,
         )
-        venues.kalshi.listen(pushes)
+        venues.kalshi.listen(Pushes(delivery))
+        venues.polymarket.clob.listener = ClobPushes(delivery, venues.polymarket)
         nudges = loop.create_task(self._nudge(life))
         person = loop.create_task(self._person(life))
         trade = loop.create_task(life.run())
