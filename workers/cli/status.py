@@ -18,8 +18,6 @@ from domain.halt import Halt
 from domain.headline import Headline, Seen, Word, headlines
 from domain.market import Venue
 from domain.money import plain
-from ledger.alerts import AlertLedger
-from ledger.overview import Overview
 from venues.recording.numbers import iso
 from workers.cli import exits
 from workers.cli.brake import flag_words, unsupervised_words
@@ -27,6 +25,7 @@ from workers.cli.options import JsonFlag, options, out, print_json
 from workers.halt_flag import HaltFlag
 
 if TYPE_CHECKING:
+    from ledger.overview import Overview
     from workers.stack.layout import Stack
     from workers.stack.processes import ProcessRecord
 
@@ -129,6 +128,7 @@ async def look(stack: Stack) -> dict[str, Any]:
 async def _ask(stack: Stack, document: Mapping[str, Any], runs: set[str]) -> _Asked:
     import asyncio
 
+    from ledger.alerts import AlertLedger
     from venues.wire import wall_clock_us
     from workers.alerting.sources import page
     from workers.cli import paper
