@@ -129,7 +129,7 @@ async def test_an_order_long_gone_is_found_in_the_historical_listing_with_its_fi
     venue: FakeKalshi, client: KalshiClient
 ) -> None:
     old = ticket(decided_at=0)
-    venue.on("GET", "/exchange/user_data_timestamp", says({"as_of_time": "2026-11-21T03:00:00Z"}))
+    venue.on("GET", "/exchange/user_data_timestamp", says({"as_of_time": "2026-11-21T02:01:00Z"}))
     venue.on("GET", "/portfolio/orders", says({"orders": [], "cursor": ""}))
     listed = order(old, created_time="2026-05-01T00:00:00Z")
     venue.on("GET", "/historical/orders", says({"orders": [listed], "cursor": ""}))
@@ -142,7 +142,7 @@ async def test_an_order_long_gone_is_found_in_the_historical_listing_with_its_fi
 
 
 async def test_history_is_not_asked_for_an_order_too_young_to_be_in_it(venue: FakeKalshi, client: KalshiClient) -> None:
-    venue.on("GET", "/exchange/user_data_timestamp", says({"as_of_time": "2026-11-21T03:00:00Z"}))
+    venue.on("GET", "/exchange/user_data_timestamp", says({"as_of_time": "2026-11-21T02:01:00Z"}))
     venue.on("GET", "/portfolio/orders", says({"orders": [], "cursor": ""}))
     seen = await client.evidence(ticket(), order_id=None, sent_at=NOW, grace_ms=0)
     assert seen.status is OrderStatus.ABSENT
@@ -151,7 +151,7 @@ async def test_history_is_not_asked_for_an_order_too_young_to_be_in_it(venue: Fa
 
 async def test_nothing_is_called_absent_while_the_cut_off_is_not_known(venue: FakeKalshi, client: KalshiClient) -> None:
     venue.on("GET", "/historical/cutoff", says({}, 503), says(CUTOFF))
-    venue.on("GET", "/exchange/user_data_timestamp", says({"as_of_time": "2026-11-21T03:00:00Z"}))
+    venue.on("GET", "/exchange/user_data_timestamp", says({"as_of_time": "2026-11-21T02:01:00Z"}))
     venue.on("GET", "/portfolio/orders", says({"orders": [], "cursor": ""}))
     with pytest.raises(Unavailable):
         await client.evidence(ticket(), order_id=None, sent_at=NOW, grace_ms=0)
