@@ -148,6 +148,25 @@ def test_a_session_ends_and_a_crowd_of_them_ends_the_oldest() -> None:
     assert [sessions.holds([each]) for each in crowd] == [False] + [True] * 16
 
 
+async def test_cookies_that_another_port_has_set_do_not_hide_ours(door: Opened) -> None:
+    ours = (await door.session())["Cookie"]
+    theirs = "; ".join(f"{COOKIE}=x{n}" for n in range(60))
+    assert (await door.request("GET", "/f0lder/", {"Cookie": f"{theirs}; {ours}; {theirs}"}))[0] == 200
+    assert (await door.request("GET", "/f0lder/", {"Cookie": theirs}))[0] == 401
+
+
+async def test_what_fails_inside_is_told_without_the_request(
+    door: Opened, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> bool:
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(TokenFolder, "use", broken)
+    status, _, body = await door.request("GET", "/f0lder/open?token=s3cret")
+    assert (status, b"s3cret" in body) == (500, False)
+    assert "s3cret" not in capsys.readouterr().out
+
+
 async def test_without_a_session_nothing_is_shown_but_how_to_get_one(door: Opened) -> None:
     for path in ("/", "/f0lder/", WORKFLOWS, "/f0lder/_app/start.js", "/f0lder/api/v1/settings", "/api/v1/namespaces"):
         for headers in ({}, {"Cookie": f"{COOKIE}=guessed"}, {"Authorization": "Bearer x"}):

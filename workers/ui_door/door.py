@@ -113,6 +113,9 @@ class Door:
                 response = _said(504, f"Temporal did not answer: {type(error).__name__}; see `surefoot status`\n")
             except SurefootError as error:
                 response = _said(503, f"{error.message}\n")
+            except Exception as error:  # never the request's own words: they may be a link
+                log.error("a request failed", error=type(error).__name__, path_length=len(request.raw_path))  # noqa: TRY400
+                response = _said(500, "the door failed; see its log\n")
             return response
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -210,7 +213,7 @@ def _cookies(request: web.Request) -> list[str]:
             name, _, value = part.strip().partition("=")
             if name == COOKIE:
                 found.append(value.strip('"'))
-    return found[:8]
+    return found
 
 
 def _policy(pages: Pages) -> str:

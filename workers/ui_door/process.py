@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import structlog
 
 from workers.process import child_main, until_told_to_stop
@@ -18,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 async def run(stack: Stack) -> None:
     """Serves until SIGTERM."""
+    # It writes what it cannot parse with a traceback each: a stranger's bytes, as many as he likes.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     layout = stack.layout
     keys = ensure_door_keys(layout)
     binary = find_binary(stack.settings.temporal.binary)
