@@ -10,7 +10,6 @@ import typer
 
 from domain.alerts import Alert, AlertKind, Origin, Trouble
 from domain.errors import BadInput, SurefootError, Unavailable
-from ledger.alerts import AlertLedger
 from workers.cli import exits
 from workers.cli.options import JsonFlag, options, out, print_json, say
 
@@ -66,6 +65,7 @@ def alerts(
 
 async def known(layout: Layout, *, only_open: bool, limit: int) -> tuple[list[Alert], str]:
     """The box of this machine and what the ledger has; why that could not be read, if so."""
+    from ledger.alerts import AlertLedger
     from workers.alerting.box import AlertBox
     from workers.stack.layout import load_stack
 
