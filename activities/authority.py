@@ -22,7 +22,7 @@ from typing import Protocol
 import structlog
 
 from activities.caller import Calls
-from domain.errors import BadInput, Denied, SurefootError, Unavailable
+from domain.errors import BadInput, Denied, Unavailable
 from domain.intent import Intent, IntentLeg
 from domain.operator import is_sealed
 from domain.orders import SETS, OrderTicket, Purpose
@@ -44,7 +44,9 @@ Tell = Callable[[str, str, str], Awaitable[None]]
 class Authority(Protocol):
     """Each raises `Denied` for what may not be; `Unavailable` or `BadInput` where it cannot be found out."""
 
-    async def may_send(self, ticket: OrderTicket, intent: Intent | None, origin: Origin) -> None: ...
+    async def may_send(self, ticket: OrderTicket, intent: Intent | None, origin: Origin) -> str:
+        """The first run of the workflow that asks, for the ledger to weigh."""
+        ...
 
     async def may_cancel(self, ticket: OrderTicket, intent: Intent | None, origin: Origin) -> None: ...
 
@@ -56,12 +58,16 @@ class Authority(Protocol):
         """Whether a command was given on this installation."""
         ...
 
+    async def tell(self, what: str, refused: Denied) -> None:
+        """The ledger refused a stranger."""
+        ...
+
 
 class Anybody:
     """Lets everything pass: for simulations and tests, where nobody else can ask."""
 
-    async def may_send(self, ticket: OrderTicket, intent: Intent | None, origin: Origin) -> None:
-        return
+    async def may_send(self, ticket: OrderTicket, intent: Intent | None, origin: Origin) -> str:
+        return origin.chain
 
     async def may_cancel(self, ticket: OrderTicket, intent: Intent | None, origin: Origin) -> None:
         return
@@ -71,6 +77,9 @@ class Anybody:
 
     async def commands(self, request: CheckRequest) -> bool:
         return True
+
+    async def tell(self, what: str, refused: Denied) -> None:
+        return
 
 
 class Seals:
@@ -90,8 +99,8 @@ class Seals:
         self._known: dict[str, Intent] = {}  # of trades without a seal: found in the ledger before, and not over then
         self._told: dict[str, float] = {}
 
-    async def may_send(self, ticket: OrderTicket, intent: Intent | None, origin: Origin) -> None:
-        await self._told_of(self._may_act(ticket, intent, origin, _sends), f"order {ticket.client_order_id}")
+    async def may_send(self, ticket: OrderTicket, intent: Intent | None, origin: Origin) -> str:
+        return await self._told_of(self._may_act(ticket, intent, origin, _sends), f"order {ticket.client_order_id}")
 
     async def may_cancel(self, ticket: OrderTicket, intent: Intent | None, origin: Origin) -> None:
         await self._told_of(self._may_act(ticket, intent, origin, _cancels), f"cancel of {ticket.client_order_id}")
@@ -115,33 +124,36 @@ class Seals:
 
     async def _may_act(
         self, ticket: OrderTicket, intent: Intent | None, origin: Origin, fits: Callable[[OrderTicket, Intent], bool]
-    ) -> None:
-        await self._own_workflow(ticket.intent_id, origin)
+    ) -> str:
+        chain = await self._own_workflow(ticket.intent_id, origin)
         decided = await self._decided(ticket.intent_id, intent, origin)
         if not fits(ticket, decided):
             raise Denied(
                 f"{ticket.purpose} {ticket.side} of {ticket.market} at {ticket.venue} is on no leg of {decided.id}",
                 "not_the_leg",
             )
+        return chain
 
-    async def _may_write(self, intent: Intent, trade: str, origin: Origin) -> None:
-        await self._own_workflow(trade, origin)
+    async def _may_write(self, intent: Intent, trade: str, origin: Origin) -> str:
+        chain = await self._own_workflow(trade, origin)
         _same(intent, trade)
         known = await self._ledger.decided(trade)
         if known is None:
             if not self._keys.decided(trade, origin.seal):
                 raise _not_decided(trade)
-        elif known.chain and known.chain != origin.chain:
+        elif known.chain and known.chain != chain:
             raise Denied(f"another workflow opened trade {trade}; nothing was written", "other_run")
+        return chain
 
-    async def _own_workflow(self, trade: str, origin: Origin) -> None:
-        """It may say that it continues another run; Temporal knows whether it does."""
+    async def _own_workflow(self, trade: str, origin: Origin) -> str:
+        """Its first run. It may say that it continues another; Temporal knows whether it does."""
         caller = self._calls.caller()
         if (caller.workflow_id, caller.workflow_type) != (trade, _TRADE_WORKFLOW):
             whose = f"{caller.workflow_type} {caller.workflow_id}" if caller.workflow_id else "no workflow"
             raise Denied(f"asked for by {whose}, not by workflow {_TRADE_WORKFLOW} {trade}", "not_its_trade")
         if origin.chain and origin.chain != caller.run_id and origin.chain != await self._calls.first_run(caller):
             raise Denied(f"run {caller.run_id} of {trade} does not continue {origin.chain}", "other_run")
+        return origin.chain or caller.run_id or ""
 
     async def _decided(self, trade: str, intent: Intent | None, origin: Origin) -> Intent:
         """The intent, proven to be one that this installation decided."""
@@ -171,12 +183,15 @@ class Seals:
 
     # ------------------------------------------------------------------ telling
 
-    async def _told_of(self, asked: Awaitable[None], what: str) -> None:
+    async def _told_of(self, asked: Awaitable[str], what: str) -> str:
         try:
-            await asked
+            return await asked
         except Denied as refused:
-            await self._alert(refused.code or "denied", f"{what} refused: {refused.message}")
+            await self.tell(what, refused)
             raise
+
+    async def tell(self, what: str, refused: Denied) -> None:
+        await self._alert(refused.code or "denied", f"{what} refused: {refused.message}")
 
     async def _alert(self, code: str, text: str) -> None:
         log.error("refused: not decided or not commanded here", code=code, text=text)
@@ -219,12 +234,3 @@ def _cancels(ticket: OrderTicket, intent: Intent) -> bool:
 
 def _on(ticket: OrderTicket, leg: IntentLeg) -> bool:
     return (ticket.leg, ticket.venue, ticket.market) == (leg.name, leg.venue, leg.market)
-
-
-async def refusal_of(asked: Awaitable[None]) -> SurefootError | None:
-    """Why it may not be, or None."""
-    try:
-        await asked
-    except (Denied, Unavailable, BadInput) as why:
-        return why
-    return None

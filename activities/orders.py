@@ -26,7 +26,7 @@ from structlog.contextvars import bound_contextvars
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.authority import Authority, refusal_of
+from activities.authority import Authority
 from activities.heartbeat import heartbeats, pulsed
 from activities.in_hand import held_against
 from activities.send_bounds import BOUND, beyond_bounds
@@ -40,7 +40,7 @@ from domain.orders import Guard, OrderTicket, PreparedOrder, Quote, Side, Submit
 from domain.plausible import judged_evidence, judged_quote, judged_result
 from domain.requests import CancelRequest, EvidenceRequest, QuoteRequest, SubmitRequest
 from domain.validation import Obstacle, obstacles
-from ledger.port import OrderLedger
+from ledger.port import STRANGERS, OrderLedger
 from venues.port import Pooled, VenueClient
 
 log = structlog.get_logger(__name__)
@@ -115,11 +115,11 @@ class OrderActivities:
             return result
 
     async def _submit(self, request: SubmitRequest) -> SubmitResult:
-        ticket, guard, opening, chain = request.ticket, request.guard, request.opening, request.origin.chain
-        stranger = await refusal_of(self._authority.may_send(ticket, request.intent, request.origin))
-        if stranger is not None:  # not a word of it goes into the ledger
-            code = stranger.code or "denied"
-            return SubmitResult(Verdict.DENIED, code, stranger.message, sent=False, at=self._clock())
+        ticket, guard, opening = request.ticket, request.guard, request.opening
+        try:
+            chain = await self._authority.may_send(ticket, request.intent, request.origin)
+        except (Denied, Unavailable, BadInput) as stranger:
+            return _stranger(stranger, self._clock())
         try:
             client = self._client(ticket.venue)
             prepared = await client.prepare(ticket)
@@ -135,6 +135,9 @@ class OrderActivities:
             if quote is not None:
                 _refuse_moved(ticket, guard, quote)
         except Denied as refused:
+            if refused.code in STRANGERS:
+                await self._authority.tell(f"order {ticket.client_order_id}", refused)
+                return _stranger(refused, self._clock())
             return await self._denied(ticket, refused, None)
         except Halted as halted:
             return await self._denied(ticket, Denied(halted.message, halted.code or "halted"), None)
@@ -293,8 +296,9 @@ class OrderActivities:
     @pulsed
     async def cancel_order(self, request: CancelRequest) -> None:
         """Cancel one order of the trade that asks. Whoever may not hears nothing: a cancel's answer proves nothing."""
-        asked = self._authority.may_cancel(request.ticket, request.origin.intent, request.origin)
-        if await refusal_of(asked) is not None:
+        try:
+            await self._authority.may_cancel(request.ticket, request.origin.intent, request.origin)
+        except (Denied, Unavailable, BadInput):  # told already
             return
         try:
             await self._venues[request.ticket.venue].cancel(request.ticket.market, request.order_id)
@@ -309,6 +313,11 @@ def _intent_of(ticket: OrderTicket, opening: Intent | None) -> Intent:
             f"{ticket.client_order_id} opens a trade but came without its intent; halts cannot be checked", "no_intent"
         )
     return opening
+
+
+def _stranger(refused: SurefootError, at: int) -> SubmitResult:
+    """The answer to somebody else's order. Not a word of it goes into the ledger."""
+    return SubmitResult(Verdict.DENIED, refused.code or "denied", refused.message, sent=False, at=at)
 
 
 class _Moved(Exception):

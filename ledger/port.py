@@ -35,6 +35,10 @@ class Decided:
     chain: str = ""
 
 
+STRANGERS = frozenset({"other_run", "closed", "never_opened"})
+"""Codes by which `begin_order` denies what is not for that workflow to send."""
+
+
 class OriginLedger(Protocol):
     """Whose an order is."""
 

@@ -71,7 +71,7 @@ async def cancel_code(desk: Desk, order: OrderTicket, origin: Origin = OURS, of:
     return await _code(desk.seals.may_cancel(order, of, origin))
 
 
-async def _code(asked: Awaitable[None]) -> str:
+async def _code(asked: Awaitable[object]) -> str:
     try:
         await asked
     except (Denied, Unavailable) as refused:
@@ -154,6 +154,14 @@ async def test_a_run_that_says_it_continues_another_is_believed_only_by_temporal
             await desk.seals.may_write(PLANNED, PLANNED.id, OURS)
     desk.continues = None
     assert await code(desk, UNWIND) == "temporal_unavailable"
+
+
+async def test_who_does_not_say_what_it_continues_is_a_run_of_its_own() -> None:
+    desk = Desk()
+    assert await desk.seals.may_send(UNWIND, PLANNED, replace(OURS, chain="")) == "run-a"
+    desk.as_caller = replace(desk.as_caller, run_id="run-b")
+    assert await desk.seals.may_send(UNWIND, PLANNED, replace(OURS, chain="")) == "run-b"
+    assert await desk.seals.may_send(UNWIND, PLANNED, OURS) == "run-a"
 
 
 async def test_another_run_of_the_workflow_writes_nothing() -> None:

@@ -35,7 +35,7 @@ async def test_a_planned_trade_is_hedged_found_by_its_attributes_and_tells_its_s
         assert (record.outcome, record.hedged, record.pnl) == (Outcome.HEDGED, D(10), floor.intent.edge)
         assert record == await handle.query(names.QUERY_RECORD, result_type=TradeRecord)
         story = await details(handle)
-    assert story.startswith("**CLOSED**, hedged · hedged 10 · unwound 0 · standing alone 0 · P&L $0.15")
+    assert story.startswith("**CLOSED**, hedged · hedged 10 · unwound 0 · standing alone 0 · P&L \\$0.15")
     assert "- hedge B1: buy 10 GAME-BBB at 0.55: accepted, all filled at 0.5500" in story
     query = f"{names.SEARCH_STATE} = 'CLOSED' AND {names.SEARCH_MARKETS} = '{A}' AND {names.SEARCH_UNHEDGED} = 0"
     assert floor.intent.id in await listed(floor.client, query)

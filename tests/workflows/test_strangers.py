@@ -197,6 +197,36 @@ async def test_a_workflow_of_our_name_with_a_strangers_code_sends_nothing_for_a_
             )
             assert (await impostor.result()).code == "other_run", chain
     assert arrivals(floor) == 1
+    assert await floor.ledger.order_outcome(unwind.client_order_id) is None, "not a word of it is in the ledger"
+    assert any(f"does not continue {opened_by}" in told for told in floor.alerts)
+
+
+async def test_a_strangers_code_hedges_nothing_in_place_of_a_trade_that_it_ended_before_its_first_leg(
+    floor: Floor,
+) -> None:
+    seal = KEYS.intent(floor.intent.id)
+    await floor.ledger.record_intent(floor.intent, "run-1")
+    hedge = ticket(floor.intent, "B", purpose=Purpose.HEDGE, limit="0.99")
+    theirs = Worker(floor.client, task_queue=f"{floor.queue}-theirs", workflows=[Impostor])
+    async with floor.worker(), theirs:
+        impostor: Any = await floor.client.start_workflow(
+            names.TRADE_WORKFLOW,
+            args=[SubmitRequest(hedge, Guard(not_after=2**62), None, Origin("x", seal, floor.intent)), floor.queue],
+            id=floor.intent.id,
+            task_queue=theirs.task_queue,
+            result_type=SubmitResult,
+        )
+        assert (await impostor.result()).code == "other_run"
+        again: Any = await floor.client.start_workflow(
+            names.TRADE_WORKFLOW,
+            args=[SubmitRequest(hedge, Guard(not_after=2**62), None, Origin("", seal, floor.intent)), floor.queue],
+            id=floor.intent.id,
+            task_queue=theirs.task_queue,
+            result_type=SubmitResult,
+        )
+        result = await again.result()
+    assert (result.verdict, result.code) == (Verdict.DENIED, "never_opened")
+    assert arrivals(floor) == 0
 
 
 # ---------------------------------------------------------------------- starting activities
