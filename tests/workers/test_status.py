@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from workers.cli.options import Options
 from workers.halt_flag import HaltFlag
 from workers.stack.layout import Layout
 from workers.stack.processes import ProcessRecord
+from workers.ui_door.tokens import TokenFolder
 
 STACK = ("supervisor", "postgres", "temporal", "paper", "worker", "ingest")
 CALM = Overview(2, 3, (), (), (), Decimal(0), Decimal("12.3456"), Decimal("99000.5"), Compared(1_000_000, {}, ()), None)
@@ -130,6 +132,19 @@ def test_a_stuck_trade_is_the_headline_with_the_link_to_the_list(
     assert main(["status"]) == exits.UNAVAILABLE
     assert "`surefoot ui --stuck`" in capsys.readouterr().out
     assert said["trades"]["unhedged"] == "11.2"
+
+
+def test_a_person_gets_a_link_that_opens_the_stuck_list_and_a_file_does_not(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.overview = with_(stuck=(Stuck("i-9b8c", "SYN", Decimal(25), 0),), unhedged=Decimal("11.2"))
+    assert main(["status"]) == exits.UNAVAILABLE
+    assert "token=" not in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["status"]) == exits.UNAVAILABLE
+    link = re.search(r"http://127.0.0.1:8233/open\?token=([^&]+)&to=%2Fnamespaces%2F\S+STUCK", capsys.readouterr().out)
+    assert link is not None
+    assert TokenFolder(world.stack.layout.ui_tokens).use(link[1])
 
 
 def test_a_trade_that_cannot_go_on_counts_as_stuck(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ seconds."""
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ def status(json_output: JsonFlag = False) -> None:
         print_json(told)
     else:
         _show(told)
+        if sys.stdout.isatty() and any(line["word"] == Word.STUCK for line in told["headlines"]):
+            _link_to_stuck(stack)  # for whoever looks: it opens once, and has no business in a file
     if not told["well"]:
         raise typer.Exit(exits.UNAVAILABLE)
 
@@ -304,6 +307,18 @@ def _addresses(stack: Stack) -> dict[str, str]:
 
 
 # ---------------------------------------------------------------------- showing
+
+
+def _link_to_stuck(stack: Stack) -> None:
+    from domain.trade import TradeState
+    from workers.ui_door.link import opening_link, trades_page
+
+    try:
+        link = opening_link(stack, trades_page(stack.temporal_namespace, TradeState.STUCK))
+    except SurefootError:  # a full disk takes no token, and must not hide what was found
+        return
+    if link is not None:
+        out.print(f"the stuck trades, once, within ten minutes: {link}", markup=False, soft_wrap=True)
 
 
 def _show(told: Mapping[str, Any]) -> None:
