@@ -179,7 +179,7 @@ async def test_a_task_that_fails_is_told_at_once_and_its_markets_are_shut_until_
         await no_fault(on)
         assert time.monotonic() - began < WITHIN_S
         assert await on.ledger.halts() == ()
-        record = await on.until(TradeState.SETTLING, TradeState.CLOSED)
+        record = await on.until(told=PERSON.author)  # an activity looks at its seal first
         asked = [command for command in record.commands if command.action is Action.FORCE_FLAT]
         assert len(asked) <= 1, "asked once, carried out once"
         told_of_it = [step.text for step in record.steps if PERSON.author in step.text]
