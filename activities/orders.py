@@ -282,7 +282,7 @@ class OrderActivities:
         except (SurefootError, TimeoutError):
             absent = evidence.status is OrderStatus.ABSENT
             return replace(evidence, status=OrderStatus.UNSEEN) if absent else evidence
-        return held_against(hand, ticket, evidence)
+        return held_against(hand, ticket, evidence, self._clock())
 
     @activity.defn(name="take_quote")
     @pulsed

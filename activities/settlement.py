@@ -79,7 +79,7 @@ class SettlementActivities:
                 return Settlement(agrees=True, evidence=(), record=record)  # it ends, and leaves no trace here
             try:
                 hand = await self._ledger.in_hand(record.intent_id)
-                _refuse_strays(hand, record)
+                strays = await self._strays(hand, record)
                 asked = [o for o in record.orders if _may_have_filled(o) or _has_fills(hand, o)]
                 evidence = [await self._final_word(intent, order, hand) for order in asked]
                 if not _agree(record, evidence):
@@ -87,7 +87,7 @@ class SettlementActivities:
                     return Settlement(agrees=False, evidence=tuple(evidence), record=record)
                 await self._record_arrivals(record, request.origin.chain)
                 final = not any(item.provisional for item in evidence)
-                rested = _by_fills(intent, record, evidence, final=final)
+                rested = _by_fills(intent, record, [*evidence, *strays], final=final)
                 await self._ledger.record_trade(self._run_id, intent, rested)
             except SurefootError as failure:
                 raise retryable(failure) from None
@@ -127,7 +127,7 @@ class SettlementActivities:
         if order.result is not None:
             answered = order.result.at
             evidence = replace(evidence, fills=tuple(within_its_second(fill, answered) for fill in evidence.fills))
-        evidence = held_against(hand, ticket, evidence)
+        evidence = await self._beside_hand(hand, ticket, evidence)
         if evidence.status is OrderStatus.ABSENT and not order.filled:
             return evidence
         sets_told = ticket.purpose is not Purpose.MERGE or len({f.market for f in evidence.fills}) == len(intent.legs)
@@ -137,6 +137,47 @@ class SettlementActivities:
                 f"{len(evidence.fills)} fills; waiting for its reads to catch up",
                 "reads_lag",
             )
+        return evidence
+
+    async def _strays(self, hand: InHand, record: TradeRecord) -> list[OrderEvidence]:
+        """The venue's word on each order that the trade has forgotten (refused, and filled all the same by the ledger):
+        nothing filled. Raises `Unavailable` while it says, or may yet say, anything else."""
+        known = {order.ticket.client_order_id for order in record.orders}
+        known |= {order.result.order_id for order in record.orders if order.result and order.result.order_id}
+        found = []
+        for order in hand.orders:
+            own = {order.client_order_id, order.order_id}
+            if known & own or not fills_of(hand, order.ticket, order.order_id):
+                continue
+            listed = await self._venues[order.ticket.venue].evidence(
+                order.ticket, order_id=order.order_id, sent_at=order.last_sent_at, grace_ms=0
+            )
+            judged = named_evidence(order.ticket, judged_evidence(order.ticket, listed, self._clock()))
+            evidence = await self._beside_hand(hand, order.ticket, judged)
+            if evidence.status not in (OrderStatus.ABSENT, OrderStatus.DONE) or evidence.filled:
+                raise Unavailable(
+                    f"the ledger holds fills of {order.client_order_id}, which this trade counts as refused; adopt it, "
+                    f"or ask the venue what became of it (it says {evidence.status}, {plain(evidence.filled)} filled)",
+                    AGAINST_FILLS,
+                )
+            found.append(evidence)
+        return found
+
+    async def _beside_hand(self, hand: InHand, ticket: OrderTicket, listed: OrderEvidence) -> OrderEvidence:
+        """See `held_against`. Nothing new is opened in a market where fills were told that its venue's list does not
+        have, until a person has looked."""
+        evidence = held_against(hand, ticket, listed, self._clock())
+        void = evidence.fills[len(listed.fills) :]
+        if void:
+            told = ", ".join(f"{plain(fill.size)} at {plain(fill.told_price)} ({fill.trade_id})" for fill in void)
+            why = (
+                f"the ledger was told of fills of order {ticket.client_order_id} of {ticket.intent_id} that "
+                f"{ticket.venue}'s list of it has not had for long: {told}; they are void by that list, which says "
+                f"{listed.status} with {plain(listed.filled)} of {plain(ticket.size)} filled"
+            )
+            log.error("fills in the ledger are void by the venue's list", why=why)
+            where = f"{ticket.venue}/{ticket.market}"
+            await self._ledger.set_halt(Halt("", Scope.MARKET, where, Rule.MISMATCH, AUTHOR, why, self._clock()))
         return evidence
 
     @activity.defn(name="record_trade")
@@ -182,18 +223,6 @@ def _has_fills(hand: InHand, order: OrderRecord) -> bool:
     """Whether the ledger has heard of fills of the order, refused or not."""
     order_id = order.result.order_id if order.result is not None else None
     return bool(fills_of(hand, order.ticket, order_id))
-
-
-def _refuse_strays(hand: InHand, record: TradeRecord) -> None:
-    """Raise `Unavailable` for a fill of an order that the trade has forgotten: refused, and filled all the same."""
-    known = {order.ticket.client_order_id for order in record.orders}
-    for order in hand.orders:
-        if order.client_order_id not in known and fills_of(hand, order.ticket, order.order_id):
-            raise Unavailable(
-                f"the ledger holds fills of {order.client_order_id}, which this trade counts as refused; adopt it, or "
-                "ask the venue what became of it",
-                AGAINST_FILLS,
-            )
 
 
 def _agree(record: TradeRecord, evidence: list[OrderEvidence]) -> bool:

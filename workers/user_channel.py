@@ -7,6 +7,7 @@ is a hop and a durable write, so a trade that has heard already gets none:
 |---|---|---|
 | fill, own order | its outcome is unknown, or no answer came within half a second | yes |
 | fill, nobody's order | recorded all the same; the reconciliation finds and halts it | no |
+| fill, own order, another market than the order's | not recorded: a dead letter | yes |
 | fill, own order | it rests in the book | yes; for a fill as the maker at once |
 | fill | answered or settled, and the fill is of the moment it was sent | no: the answer told it |
 | fill | answered or settled, and the fill is void or came long after it was sent | yes, also at rest |
@@ -163,6 +164,14 @@ class UserChannel:
             raise BadInput(f"a frame of the user channel: {impossible.message}", "user_frame") from None
         if fill is not None and name:
             fill = replace(fill, client_order_id=name)
+            order = await self._ledger.order_outcome(name)
+            if order is not None and order.ticket.market != fill.market:  # its trade asks the venue itself
+                await self._wake(name, None)
+                raise BadInput(
+                    f"a frame of the user channel: fill {fill.trade_id} of order {name} in {fill.market}, "
+                    f"and the order is for {order.ticket.market}",
+                    "user_frame",
+                )
             await self._ledger.record_fills([fill])
         await self._wake(name, fill)
 

@@ -98,7 +98,7 @@ def a_cancel_needs_no_second_look(patch: Patch) -> None:
 
 def a_list_outweighs_fills_in_hand(patch: Patch) -> None:
     for module in (activity_orders, settlement):
-        patch.setattr(module, "held_against", lambda hand, ticket, evidence: evidence)
+        patch.setattr(module, "held_against", lambda hand, ticket, evidence, now: evidence)
 
 
 def a_lost_sign_is_bounded_by_nothing(patch: Patch) -> None:

@@ -47,6 +47,12 @@ def test_nothing_is_found_in_the_first_worlds() -> None:
     assert tally.worlds == len(SLICE)
 
 
+@pytest.mark.parametrize("seed", [111, 412, 525])
+def test_a_wrong_fill_in_the_ledger_blocks_no_trade_for_ever(seed: int) -> None:
+    """Its trade, its order or its market was told wrongly, by a list or by a push."""
+    assert run_one(seed)[1] == []
+
+
 def test_a_seed_is_one_world_told_alike_every_time() -> None:
     first, again = run_one(7)[0], run_one(7)[0]
     assert first.liar.told

@@ -105,7 +105,15 @@ async def test_a_fill_is_on_record_before_anyone_asks_for_it() -> None:
     assert (fill.size, fill.price, fill.fee) == (Decimal(10), Decimal("0.4"), Decimal("0.168"))
 
 
-@pytest.mark.parametrize("wrong", [{"count_fp": "-10.00"}, {"yes_price_dollars": "40.0000"}, {"book_side": "none"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"count_fp": "-10.00"},
+        {"yes_price_dollars": "40.0000"},
+        {"book_side": "none"},
+        {"market_ticker": "ANOTHER-MARKET"},
+    ],
+)
 async def test_a_fill_that_cannot_be_is_not_recorded_and_not_tried_again_but_wakes_its_trade(
     wrong: dict[str, Any],
 ) -> None:

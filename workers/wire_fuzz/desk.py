@@ -37,7 +37,7 @@ from workers.payloads import DATA_CONVERTER
 from workflows.state import EDITION, Fault
 
 _SUBMIT_S, _READ_S, _SETTLE_S, _AT_ONCE_S = 15.0, 10.0, 30.0, 1.0
-_READ_BUDGET_S, _QUOTE_BUDGET_S = 30.0, 2.0
+_READ_BUDGET_S, _QUOTE_BUDGET_S, _SETTLE_BUDGET_S = 30.0, 2.0, 120.0
 _FIRST_S, _SLOWEST_S = 0.1, 2.0
 _CHAIN = "fuzzed"
 
@@ -127,7 +127,9 @@ class Desk:
         request = SettleRequest(intent, record, self._origin)
         done, answer = await self._attempt("settle", request, Settlement, _AT_ONCE_S)
         if not done:
-            _, answer = await self._until_done("settle", request, Settlement, None, _SETTLE_S)
+            done, answer = await self._until_done("settle", request, Settlement, _SETTLE_BUDGET_S, _SETTLE_S)
+        if not done:
+            return Settlement(agrees=False, evidence=(), record=record, unsettled="not within its time")
         settled: Settlement = answer
         return settled
 
@@ -143,18 +145,18 @@ class Desk:
         return answer
 
     async def _until_done(
-        self, name: str, request: Any, kind: Any, budget_s: float | None, attempt_s: float
+        self, name: str, request: Any, kind: Any, budget_s: float, attempt_s: float
     ) -> tuple[bool, Any]:
-        """Ask again as Temporal does, within the budget; without one, until there is an answer."""
+        """Ask again as Temporal does, within the budget."""
         loop = asyncio.get_running_loop()
-        end = None if budget_s is None else loop.time() + budget_s
+        end = loop.time() + budget_s
         wait_s = _FIRST_S
         while True:
-            left_s = attempt_s if end is None else min(attempt_s, max(end - loop.time(), 0.0))
+            left_s = min(attempt_s, max(end - loop.time(), 0.0))
             done, answer = await self._attempt(name, request, kind, left_s)
             if done:
                 return True, answer
-            if end is not None and loop.time() + wait_s > end:
+            if loop.time() + wait_s > end:
                 return False, None
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, _SLOWEST_S)
