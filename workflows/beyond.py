@@ -18,6 +18,7 @@ from domain.fee_bounds import worst_fee
 from domain.money import plain
 from domain.orders import Side
 from workflows.bounds import FIRST_BOUNDED
+from workflows.state import count
 
 if TYPE_CHECKING:
     from workflows.lifecycle import Trade
@@ -36,7 +37,7 @@ async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decima
         return None
     rest = sum((_signed(other, other.filled) for other in trade.orders.orders if _beside(other, order)), _ZERO)
     there = position.left - rest if ticket.side is Side.BUY else rest - position.left
-    if there >= evidence.filled:
+    if count(evidence.filled) and there >= evidence.filled:
         trade.tell(
             f"{ticket.leg}{ticket.attempt}: the list counts {plain(evidence.filled)} of {plain(ticket.size)}, beyond "
             f"what was signed, and the position bears it out: {plain(position.left)} are this trade's."

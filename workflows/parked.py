@@ -15,11 +15,13 @@ from domain.evidence import OrderEvidence, OrderStatus
 from domain.intent import Intent, IntentLeg
 from domain.money import plain, whole_lots
 from domain.operator import Action, CommandRecord, OperatorCommand
-from domain.orders import ALREADY_THERE, Guard, OrderTicket, Purpose, Side, SubmitResult, TimeInForce, Verdict
-from domain.trade import Entry, OrderRecord, TradeRecord, TradeState
+from domain.orders import ALREADY_THERE, Guard, SubmitResult, Verdict
+from domain.requests import Position
+from domain.trade import Entry, TradeRecord, TradeState
 from workflows.desk import Desk
+from workflows.parked_sale import bears_out, reach, sale
 from workflows.state import OrderState, PendingCommand, TradeMemory, count
-from workflows.tally import tally, there
+from workflows.tally import recorded, tally, there
 
 _FIRST_LOOK_MS, _SELLING_LOOK_MS, _SLOWEST_LOOK_MS = 500, 5_000, 900_000
 _SEND_WINDOW_US = 10_000_000
@@ -151,10 +153,15 @@ class Parked:
         """A count beyond what was signed by the account's word: borne out, or what a person's unwind has to go by."""
         if not seen.beyond:
             return seen
-        held = await self.desk.position(order.ticket.venue, order.ticket.market, self.intent.id)
+        held = await self._position(order.ticket.venue, order.ticket.market)
         real = _NONE if held is None else max(there(order, self.memory.orders, held.left), _NONE)
         known = held is not None and (real >= seen.filled or self._told_to_sell)
         return replace(seen, filled=min(real, seen.filled)) if known else None
+
+    async def _position(self, venue: str, market: str) -> Position | None:
+        """What the account holds; None where it cannot be read, or is no number."""
+        held = await self.desk.position(venue, market, self.intent.id)
+        return held if held is not None and held.account.is_finite() and held.others.is_finite() else None
 
     def _adopt(self, order: OrderState, seen: OrderEvidence) -> bool:
         """Whether it says something new."""
@@ -194,32 +201,14 @@ class Parked:
         side = leg.side.opposite if over > 0 else leg.side
         levels = () if quote is None else (quote.asks if side.value == "buy" else quote.bids)
         least = self.memory.least if over > 0 else None  # what was given back too often is bought back at any price
-        size, limit = _NONE, _NONE
-        for price, offered in levels:
-            if size >= abs(over) or not (count(price) and count(offered)):
-                break
-            if least is not None and (1 - price if side.value == "buy" else price) < least:
-                break
-            size, limit = min(size + offered, abs(over)), price
+        size, limit = reach(levels, side, over, least)
         size = whole_lots(size if self.memory.edition < _FIRST_BOUNDED else min(size, self.intent.size), leg.lot)
         if size and not await self._held(leg, over, size):
             return False
         if not 0 < limit < 1 or size < max(leg.min_size, leg.lot):
             return False
         sent = self.memory.dropped.get(leg.name, 0) + sum(o.ticket.leg == leg.name for o in self.memory.orders)
-        ticket = OrderTicket(
-            intent_id=self.intent.id,
-            leg=leg.name,
-            attempt=sent + 1,
-            purpose=Purpose.UNWIND,
-            venue=leg.venue,
-            market=leg.market,
-            side=side,
-            size=size,
-            limit=limit,
-            tif=TimeInForce.IOC,
-            decided_at=self.intent.decided_at,
-        )
+        ticket = sale(self.intent, leg, side, size=size, limit=limit, attempt=sent + 1)
         until = self.desk.now() + _SEND_WINDOW_US
         order = OrderState(ticket, leg.fees, may_leave_until=until, copies=1)
         self.memory.orders.append(order)
@@ -233,11 +222,8 @@ class Parked:
         """Whether the account's position says too that so many may be given back: one wrong count must not sell."""
         if self.memory.edition < _FIRST_BOUNDED:
             return True
-        position = await self.desk.position(leg.venue, leg.market, self.intent.id)
-        if position is None:
-            return False
-        there = position.left if leg.side is Side.BUY else -position.left
-        return (there if over > 0 else -there) >= size
+        position = await self._position(leg.venue, leg.market)
+        return position is not None and bears_out(position.left, leg.side, over, size)
 
     def _note(self, order: OrderState, result: SubmitResult) -> None:
         order.result, order.order_id, order.sent_at = result, result.order_id, self.desk.now()
@@ -255,24 +241,7 @@ class Parked:
         self.memory.tell(text, self.desk.now())
 
     def record(self) -> TradeRecord:
-        memory, counts = self.memory, tally(self.intent.legs, self.memory.orders)
-        return TradeRecord(
-            intent_id=self.intent.id,
-            state=memory.state,
-            outcome=None,
-            hedged=counts.whole,
-            unwound=counts.unwound,
-            residual=counts.alone,
-            pnl=memory.pnl,
-            reserved=memory.reserved,
-            orders=tuple(OrderRecord(o.ticket, o.result, o.settled, o.filled) for o in memory.orders),
-            fills=(),
-            steps=tuple(memory.story),
-            revision=memory.revision,
-            at=self.desk.now(),
-            commands=tuple(memory.taken),
-            entered=tuple(memory.entered),
-        )
+        return recorded(self.intent, self.memory, self.desk.now())
 
 
 def _name(order: OrderState) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.intent import IntentLeg
+from domain.intent import Intent, IntentLeg
 from domain.orders import Side
-from workflows.state import OrderState, count
+from domain.trade import OrderRecord, TradeRecord
+from workflows.state import OrderState, TradeMemory, count
 
 _NONE = Decimal(0)
 
@@ -63,3 +64,25 @@ def tally(legs: Sequence[IntentLeg], orders: Sequence[OrderState]) -> Tally:
             if order.ticket.leg == leg.name and count(order.filled):
                 (had if order.ticket.side is leg.side else back)[leg.name] += order.filled
     return Tally(had, back)
+
+
+def recorded(intent: Intent, memory: TradeMemory, now: int) -> TradeRecord:
+    """What people see of a parked trade at `now` (µs)."""
+    counts = tally(intent.legs, memory.orders)
+    return TradeRecord(
+        intent_id=intent.id,
+        state=memory.state,
+        outcome=None,
+        hedged=counts.whole,
+        unwound=counts.unwound,
+        residual=counts.alone,
+        pnl=memory.pnl,
+        reserved=memory.reserved,
+        orders=tuple(OrderRecord(o.ticket, o.result, o.settled, o.filled) for o in memory.orders),
+        fills=(),
+        steps=tuple(memory.story),
+        revision=memory.revision,
+        at=now,
+        commands=tuple(memory.taken),
+        entered=tuple(memory.entered),
+    )

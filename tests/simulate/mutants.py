@@ -101,6 +101,20 @@ def a_list_outweighs_fills_in_hand(patch: Patch) -> None:
         patch.setattr(module, "held_against", lambda hand, ticket, evidence, now: evidence)
 
 
+def _without_bounds(patch: Patch) -> None:
+    """Nothing holds an order to what may be out and what is surely held."""
+
+    async def unheld(*asked: Any) -> str:
+        return ""
+
+    async def taken_on_trust(*asked: Any) -> bool:
+        return True
+
+    patch.setattr(activity_orders, "beyond_bounds", unheld)
+    patch.setattr(bounds, "refusal", lambda *asked, **given: "")
+    patch.setattr(bounds, "corroborate", taken_on_trust)
+
+
 def a_lost_sign_is_bounded_by_nothing(patch: Patch) -> None:
     """Answers lose the sign of their count, past the edge, and no bound holds what repairs make of it."""
     honest = activity_orders.judged_result
@@ -109,16 +123,8 @@ def a_lost_sign_is_bounded_by_nothing(patch: Patch) -> None:
         result = honest(*judged)
         return replace(result, filled=-result.filled) if result.filled else result
 
-    async def unheld(*asked: Any) -> str:
-        return ""
-
-    async def taken_on_trust(*asked: Any) -> bool:
-        return True
-
+    _without_bounds(patch)
     patch.setattr(activity_orders, "judged_result", lost)
-    patch.setattr(activity_orders, "beyond_bounds", unheld)
-    patch.setattr(bounds, "refusal", lambda *asked, **given: "")
-    patch.setattr(bounds, "corroborate", taken_on_trust)
 
 
 def a_refused_copy_speaks_for_the_first(patch: Patch) -> None:
@@ -315,6 +321,7 @@ def the_opening_is_larger_than_planned(patch: Patch) -> None:
     def larger(trade: Trade, leg: IntentLeg, purpose: Purpose, side: Side, size: Decimal, *limit: Decimal) -> Order:
         return new(trade, leg, purpose, side, size + Decimal("0.5") if purpose is Purpose.OPEN else size, *limit)
 
+    _without_bounds(patch)
     patch.setattr(Trade, "new_order", larger)
 
 
