@@ -85,9 +85,10 @@ class SettlementActivities:
                 if not _agree(record, evidence):
                     log.warning("the venue counts other fills than the trade; adopted")
                     return Settlement(agrees=False, evidence=tuple(evidence), record=record)
-                await self._record_arrivals(record, request.origin.chain)
+                told = [*evidence, *strays]
+                await self._record_arrivals(request, _by_fills(intent, record, told, final=False))
                 final = not any(item.provisional for item in evidence)
-                rested = _by_fills(intent, record, [*evidence, *strays], final=final)
+                rested = _by_fills(intent, record, told, final=final)
                 await self._ledger.record_trade(self._run_id, intent, rested)
             except SurefootError as failure:
                 raise retryable(failure) from None
@@ -96,20 +97,24 @@ class SettlementActivities:
             log.info("trade at rest", state=rested.state, outcome=rested.outcome, pnl=str(rested.pnl))
             return Settlement(agrees=True, evidence=tuple(evidence), record=rested, final=final)
 
-    async def _record_arrivals(self, record: TradeRecord, chain: str) -> None:
+    async def _record_arrivals(self, request: SettleRequest, unrested: TradeRecord) -> None:
         """Give every order the venue may have seen its record of bytes sent. One that closes a leg may have left while
         the ledger was away; its ticket says every byte. An order listed nowhere counts too: a copy may have been
         refused."""
+        record = request.record
         arrived = [order for order in record.orders if order.result is None or order.result.sent]
         known = await asyncio.gather(*(self._ledger.order_outcome(o.ticket.client_order_id) for o in arrived))
-        for order, facts in zip(arrived, known, strict=True):
-            if facts is None or not facts.sends:
-                ticket = order.ticket
-                at = order.result.at if order.result is not None else self._clock()
-                prepared = await self._venues[ticket.venue].prepare(ticket)
-                await self._ledger.begin_order(
-                    self._run_id, None, ticket, prepared.body, at, order_id=prepared.order_id, chain=chain
-                )
+        unrecorded = [order for order, facts in zip(arrived, known, strict=True) if facts is None or not facts.sends]
+        if unrecorded and any(order.ticket.purpose is Purpose.ADOPTED for order in record.orders):
+            # What hedges an adopted order is taken by a ledger that knows of the adoption alone.
+            await self._ledger.record_trade(self._run_id, request.intent, unrested)
+        for order in unrecorded:
+            ticket = order.ticket
+            at = order.result.at if order.result is not None else self._clock()
+            prepared = await self._venues[ticket.venue].prepare(ticket)
+            await self._ledger.begin_order(
+                self._run_id, None, ticket, prepared.body, at, order_id=prepared.order_id, chain=request.origin.chain
+            )
 
     async def _final_word(self, intent: Intent, order: OrderRecord, hand: InHand) -> OrderEvidence:
         """Counts that can no longer change, with a fill for every share. Raises `Unavailable` until there are some."""

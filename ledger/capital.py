@@ -85,7 +85,7 @@ def scopes(intent: Intent) -> list[tuple[str, str]]:
 _STRANGER = {
     "other_run": "another workflow opened it",
     "closed": "the trade is over",
-    "never_opened": "nothing opened the trade, so nothing is to be hedged",
+    "never_opened": "nothing opened the trade and it has adopted nothing, so nothing is to be hedged",
 }
 
 

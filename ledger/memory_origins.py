@@ -51,4 +51,7 @@ class MemoryOrigins:
 
     def _opened(self, intent_id: str) -> bool:
         begun = (order for order in self._orders.values() if order.ticket.intent_id == intent_id)
-        return any(order.ticket.purpose is Purpose.OPEN and order.sends > 0 for order in begun)
+        return any(
+            order.ticket.purpose is Purpose.ADOPTED or (order.ticket.purpose is Purpose.OPEN and order.sends > 0)
+            for order in begun
+        )

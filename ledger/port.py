@@ -96,8 +96,8 @@ class OrderLedger(OriginLedger, InHandLedger, Protocol):
         (`released`) when the trade's capital was given back already, or (`claim_suspended`) when the intent's claim is
         not approved in the version it pins, or not the newest any more. Raises `Denied` (`other_run`) when another
         workflow opened the trade, (`closed`) when the trade is over and nobody knows which did, (`never_opened`) when a
-        hedge or completion follows no opening, and (`different_bytes`) when this order id has gone out with another
-        body. Without `intent` only these four can happen.
+        hedge or completion follows neither an opening nor an adopted order, and (`different_bytes`) when this order id
+        has gone out with another body. Without `intent` only these four can happen.
         """
         ...
 

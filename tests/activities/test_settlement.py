@@ -14,7 +14,7 @@ from activities.settlement import SettlementActivities, _agree
 from domain.evidence import FillStatus, OrderEvidence, OrderStatus
 from domain.market import MarketSpec, Venue
 from domain.orders import OrderTicket, Purpose, Verdict
-from domain.requests import RecordRequest, Settlement, SettleRequest
+from domain.requests import Origin, RecordRequest, Settlement, SettleRequest
 from domain.trade import OrderRecord, Outcome, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import DENIED, RUN_ID, SECOND, START, UNKNOWN, A, B, D, hedged, intent, standing_on_a, ticket
@@ -51,9 +51,9 @@ class Desk:
         outcome = Outcome.HEDGED if len(tickets) > 1 else Outcome.MISSED
         return replace(hedged(PLANNED), orders=tuple(orders), fills=(), outcome=outcome, pnl=D(0), hedged=D(0))
 
-    async def settle(self, record: TradeRecord) -> Settlement:
+    async def settle(self, record: TradeRecord, chain: str = "") -> Settlement:
         settlement: Settlement = await ActivityEnvironment().run(
-            self.activities.settle_trade, SettleRequest(PLANNED, record)
+            self.activities.settle_trade, SettleRequest(PLANNED, record, Origin(chain))
         )
         return settlement
 
@@ -106,6 +106,22 @@ async def test_a_trade_is_not_closed_while_an_order_still_works(desk: Desk) -> N
     record = await desk.trade(LEG_A)
     with pytest.raises(ApplicationError, match="as resting"):
         await desk.settle(record)
+
+
+async def test_what_hedged_an_adopted_order_while_the_ledger_was_away_is_recorded_with_the_adoption(desk: Desk) -> None:
+    by_hand = replace(await desk.venue.submit(LEG_A), sent=False)
+    desk.now += SECOND
+    placed = replace(LEG_A, attempt=2, purpose=Purpose.ADOPTED, foreign_id=LEG_A.client_order_id)
+    adopted = OrderRecord(placed, by_hand, settled=True, filled=by_hand.filled)
+    record = await desk.trade(LEG_B)
+    record = replace(record, orders=(adopted, *record.orders), outcome=Outcome.HEDGED)
+    settlement = await desk.settle(record, "run-a")
+    assert settlement.agrees
+    hedge = await desk.ledger.order_outcome(LEG_B.client_order_id)
+    assert hedge is not None
+    assert hedge.sends == 1
+    (row,) = await desk.ledger.trades()
+    assert (row.state, row.outcome, row.hedged) == (TradeState.CLOSED, Outcome.HEDGED, D(10))
 
 
 async def test_counts_that_differ_are_handed_back_and_nothing_is_closed(desk: Desk) -> None:

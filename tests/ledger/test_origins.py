@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from domain.errors import Denied
 from domain.intent import Intent
 from domain.orders import Purpose, Side
-from domain.trade import TradeState
+from domain.trade import OrderRecord, TradeState
 from ledger.memory import MemoryLedger
 from ledger.port import Decided
 from ledger.store import Ledger
-from tests.ledger.samples import RUN_ID, START, body, hedged, intent, ticket
+from tests.ledger.samples import RUN_ID, START, accepted, body, hedged, intent, standing_on_a, ticket
 
 AnyLedger = Ledger | MemoryLedger
 PLANNED = intent()
@@ -91,3 +92,10 @@ async def test_nothing_is_bought_after_an_opening_that_never_was_and_what_gives_
     assert await refused(ledger, None, "run-a") == "never_opened"
     unwind = ticket(PLANNED, attempt=2, purpose=Purpose.UNWIND, side=Side.SELL)
     assert await ledger.begin_order(RUN_ID, None, unwind, body(unwind), START, chain="run-a") == 1
+
+
+async def test_what_hedges_an_adopted_order_leaves_without_an_opening(ledger: AnyLedger) -> None:
+    placed = replace(ticket(PLANNED, attempt=2, purpose=Purpose.ADOPTED), foreign_id="typed-by-hand")
+    working = OrderRecord(placed, accepted(placed, "4"), settled=False, filled=Decimal(4))
+    await ledger.record_trade(RUN_ID, PLANNED, replace(standing_on_a(PLANNED), orders=(working,), fills=()))
+    assert await ledger.begin_order(RUN_ID, None, HEDGE, body(HEDGE), START, chain="run-a") == 1
