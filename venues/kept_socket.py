@@ -28,10 +28,11 @@ from http import HTTPStatus
 from typing import Protocol, TypedDict
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from domain.errors import BadInput
+from venues.dial import dial
 from venues.reconnect import full_jitter, hang_up
 from venues.wire import LOOPBACK, wall_clock_us
 
@@ -209,16 +210,7 @@ class _Link:
     async def connect(self, name: str, url: str) -> None:
         """Open and say the opening. A connection that cannot be made is `lost`. Raises BadInput."""
         try:
-            self._ws = await connect(
-                url,
-                user_agent_header="surefoot",
-                compression=None,  # inflating costs more than the bytes on a market-data path
-                proxy=None,
-                open_timeout=self._timing.open_s,
-                close_timeout=1.0,
-                max_size=32 * 2**20,  # a whole book
-                max_queue=4096,
-            )
+            self._ws = await dial(url, open_s=self._timing.open_s)
         except InvalidStatus as refused:
             status = refused.response.status_code
             if status in _FATAL:

@@ -39,10 +39,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from domain.errors import BadInput
+from venues.dial import dial
 from venues.kalshi.address import WS_PATH, socket_url
 from venues.kalshi.errors import parse_error
 from venues.kalshi.hours import Pause, weekly_pause
@@ -232,17 +233,7 @@ class KalshiStream:
 
     async def _open(self) -> ClientConnection:
         headers = self._signer.headers("GET", WS_PATH, self._clock() // 1000)
-        return await connect(
-            self._url,
-            additional_headers=headers,
-            user_agent_header="surefoot",
-            compression=None,  # inflating costs more than the bytes on a market-data path
-            proxy=None,
-            open_timeout=self._timing.open_s,
-            close_timeout=1.0,
-            max_size=32 * 2**20,  # a snapshot of many markets
-            max_queue=4096,
-        )
+        return await dial(self._url, open_s=self._timing.open_s, headers=headers)
 
     def _refused(self, refused: InvalidStatus) -> str:
         status, body = refused.response.status_code, bytes(refused.response.body or b"")

@@ -25,10 +25,11 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from domain.errors import BadInput
+from venues.dial import dial
 from venues.reconnect import hang_up
 from venues.wire import LOOPBACK
 
@@ -130,17 +131,7 @@ class MarketLink:
     async def connect(self) -> None:
         """Connect and subscribe. Raises Lost."""
         try:
-            self._ws = await connect(
-                self._url,
-                user_agent_header="surefoot",
-                compression=None,  # inflating costs more than the bytes on a market-data path
-                proxy=None,
-                open_timeout=self._timing.open_s,
-                ping_interval=None,  # the venue has pings of its own
-                close_timeout=1.0,
-                max_size=32 * 2**20,
-                max_queue=4096,
-            )
+            self._ws = await dial(self._url, open_s=self._timing.open_s, ping_s=None)  # the venue has pings of its own
         except InvalidStatus as refused:
             raise Lost(f"handshake refused with HTTP {refused.response.status_code}") from None
         except (OSError, TimeoutError, InvalidHandshake) as failure:

@@ -26,11 +26,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from domain.errors import BadInput
 from domain.money import Inexact, decimal
+from venues.dial import dial
 from venues.polymarket.market_stream import Lost, StreamTiming, channel_url
 from venues.polymarket.wallet import Credentials
 from venues.reconnect import full_jitter
@@ -280,16 +281,7 @@ class UserStream:
     async def _connection(self) -> str:
         """One connection from handshake to loss; returns why it ended."""
         try:
-            ws = await connect(
-                self._url,
-                user_agent_header="surefoot",
-                compression=None,
-                proxy=None,
-                open_timeout=self._timing.open_s,
-                ping_interval=None,  # the venue has pings of its own
-                close_timeout=1.0,
-                max_queue=4096,
-            )
+            ws = await dial(self._url, open_s=self._timing.open_s, ping_s=None)  # the venue has pings of its own
         except InvalidStatus as refused:
             status = refused.response.status_code
             if status in _FATAL_STATUS and not self._let_in:
