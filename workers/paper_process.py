@@ -6,13 +6,14 @@ import argparse
 import asyncio
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 from prometheus_client import REGISTRY
 
 from config.secrets import hex_key
-from domain.errors import SurefootError
+from domain.errors import SurefootError, Unavailable
 from venues.paper.polymarket.facade import PolymarketConfig
 from venues.paper.server import PaperConfig, PaperServer, serve
 from venues.polymarket.wallet import Wallet
@@ -20,6 +21,8 @@ from workers import logs, metrics
 from workers.stack.layout import PAPER_KEY_ID, Layout, Stack, load_stack, write_private
 
 log = structlog.get_logger(__name__)
+
+_LOOK_S = 0.2
 
 
 def config_of(stack: Stack) -> PaperConfig:
@@ -49,15 +52,27 @@ def hand_out_credentials(server: PaperServer, layout: Layout) -> None:
     write_private(layout.polymarket_credentials, json.dumps(content).encode() + b"\n")
 
 
+async def _end_once_failed(server: PaperServer) -> None:
+    """After a commit that failed its memory may be ahead of its disk, so it answers nothing more: it ends, and whoever
+    supervises it starts it again from what is on the disk."""
+    while not server.playback.floor.failed:  # noqa: ASYNC110 - set wherever a commit is made
+        await asyncio.sleep(_LOOK_S)
+    server.request_stop()
+
+
 async def run(stack: Stack) -> None:
-    """Serves until SIGTERM or SIGINT; `/healthz` answers 200 once orders are taken."""
+    """Serves until SIGTERM or SIGINT; `/healthz` answers 200 once orders are taken.
+
+    Raises `Unavailable` once a commit failed, as on a full disk."""
     serving = False
     servers: list[PaperServer] = []
+    watching: list[asyncio.Task[None]] = []
     stack.layout.paper_faults.unlink(missing_ok=True)
 
     def ready(server: PaperServer) -> None:
         nonlocal serving
         servers.append(server)
+        watching.append(asyncio.create_task(_end_once_failed(server)))
         hand_out_credentials(server, stack.layout)
         serving = True
         REGISTRY.register(server.metrics.registry)  # its own figures beside the process's, on one page
@@ -68,8 +83,13 @@ async def run(stack: Stack) -> None:
         await serve(config_of(stack), ready)
     finally:
         page.close()
+        for task in watching:
+            task.cancel()
         for server in servers:  # for whoever stops the stack: nobody can be asked any more
-            write_private(stack.layout.paper_faults, json.dumps(server.faults.counts()).encode() + b"\n")
+            with suppress(OSError):
+                write_private(stack.layout.paper_faults, json.dumps(server.faults.counts()).encode() + b"\n")
+    if any(server.playback.floor.failed for server in servers):
+        raise Unavailable("a commit failed (see above; is the disk full?); it goes on from its disk when started again")
     log.info("exchange closed")
 
 
