@@ -8,6 +8,7 @@ again, and nothing after this may fail over it.
 |---|---|---|
 | no number, a negative one, one of more than six places or beyond 1e12 | unknown, `impossible` | `Unavailable` |
 | a price outside 0…1, a fee below nothing or above what a share can pay | unknown, `impossible` | `Unavailable` |
+| shares for less than anything trades at; an average of no shares | unknown, `impossible` | `Unavailable` |
 | filled and remaining above the size; more in the fills than in the count | unknown, `impossible` | `Unavailable` |
 | a row of another order, market or side | (the venue's edge sees it) | `Unavailable` |
 | more shares or dollars than signed for; worse than the limit | unknown, `beyond_signed` | as it is, marked `beyond` |
@@ -84,6 +85,9 @@ def odd_numbers(result: SubmitResult) -> list[str]:
         found += _odd("average price", result.average_price, most=_ONE, places=_MOST_DIGITS)
     if result.average_fee is not None:
         found += _odd("average fee", result.average_fee, least=_GIVEN_BACK, most=_ONE, places=_MOST_DIGITS)
+    price = result.average_price
+    if not found and price is not None and (price < _FINEST_PRICE if result.filled else price > 0):
+        found.append(f"average price is {_raw(price)} for {_raw(result.filled)} shares")
     return found
 
 
@@ -171,7 +175,7 @@ def odd_fill(fill: Fill) -> list[str]:
     name = f"fill {fill.trade_id}"
     found = [
         *_odd(f"size of {name}", fill.size),
-        *_odd(f"price of {name}", fill.price, most=_ONE, places=_MOST_DIGITS),
+        *_odd(f"price of {name}", fill.price, least=_FINEST_PRICE, most=_ONE, places=_MOST_DIGITS),
     ]
     most = fill.size + _ONE if _sound(fill.size) else _MOST
     found += _odd(f"fee of {name}", fill.fee, least=_GIVEN_BACK, most=most, places=_MONEY_PLACES)

@@ -5,6 +5,14 @@ from __future__ import annotations
 from domain.orders import SubmitResult, Verdict
 from venues.wire import AnswerLate, NotSent, WireFailure
 
+_MOST_SHOWN = 300  # bytes of an answer that an order's record keeps
+
+
+def as_written(body: bytes) -> str:
+    """The beginning of what a venue wrote, for the record: any bytes, and no character that a terminal acts on."""
+    more = "…" if len(body) > _MOST_SHOWN else ""
+    return f"{body[:_MOST_SHOWN]!r}{more}"
+
 
 def unknown(
     code: str, detail: str, at: int, *, landed: bool = False, sent: bool = True, order_id: str | None = None

@@ -13,6 +13,7 @@ price off the scale, more filled and remaining than asked |
 no order beyond its count |
 | 201, unreadable, but it names our client order id | unknown | yes | yes | unparseable | it is there; how it went is \
 not known |
+| 201, our order, an empty id of the venue's | unknown | yes | yes | unparseable | it is found by our own |
 | 201, unreadable, without our id, or naming another order | unknown | no | yes | unparseable | a 201 alone proves \
 nothing: the order's list does |
 | 400 in the venue's words | rejected | – | yes | its code | `insufficient_balance`, `invalid_price`, … |
@@ -61,7 +62,7 @@ from domain.orders import OrderTicket, SubmitResult, Verdict
 from domain.plausible import BEYOND_SIGNED, IMPOSSIBLE, UNDOCUMENTED, doubted, judged_result, odd_numbers
 from venues.kalshi.messages import CreatedOrder
 from venues.kalshi.order_messages import BatchCreated
-from venues.verdicts import unknown
+from venues.verdicts import as_written, unknown
 
 DEFINITE = frozenset({400, 401, 403, 404, 409, 410, 429})
 """Statuses that are a refusal when the venue itself wrote the body."""
@@ -229,7 +230,8 @@ def _judge_created(client_order_id: str, ticket: OrderTicket | None, body: bytes
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as unreadable:
         named = client_order_id.encode() in body
         there = "it names our order, which is there" if named else "whether the order is there, the list says"
-        return unknown("unparseable", f"HTTP 201 that cannot be read ({unreadable}); {there}", at, landed=named)
+        why = f"HTTP 201 that cannot be read ({unreadable}): {as_written(body)}; {there}"
+        return unknown("unparseable", why, at, landed=named)
     if order.client_order_id != client_order_id:
         named_as = order.client_order_id or "none of ours"
         return unknown("unparseable", f"HTTP 201 names order {named_as}; expected {client_order_id}", at)
@@ -238,6 +240,8 @@ def _judge_created(client_order_id: str, ticket: OrderTicket | None, body: bytes
 
 def _accepted(order: CreatedOrder, ticket: OrderTicket | None, at: int) -> SubmitResult:
     """An answer that names our order. Contracts are counted in shares alone: none is filled beyond its count."""
+    if not order.order_id:
+        return unknown("unparseable", "the answer names our order and gives it no id", at, landed=True)
     told_at = order.ts_ms * 1000
     result = SubmitResult(
         Verdict.ACCEPTED,

@@ -74,6 +74,8 @@ def fill_from_row(row: FillRow, client_order_id: str) -> Fill:
     market = row.ticker or row.market_ticker
     if not trade_id or not market:
         raise Unavailable(f"a fill of order {row.order_id} lacks its id or its market", "unparseable")
+    if row.market_ticker and row.market_ticker != market:
+        raise Unavailable(f"a fill of order {row.order_id} is of {market} and of {row.market_ticker}", IMPOSSIBLE)
     fill = Fill(
         venue=Venue.KALSHI,
         trade_id=trade_id,
@@ -87,7 +89,7 @@ def fill_from_row(row: FillRow, client_order_id: str) -> Fill:
         at=micros_of(row.created_time) if row.created_time else (row.ts or 0) * 1_000_000,
         taker=row.is_taker,
     )
-    if odd := odd_fill(fill):
+    if odd := _odd(fill):
         raise Unavailable(f"a fill of order {row.order_id} cannot be true: {'; '.join(odd)}", IMPOSSIBLE)
     return fill
 
@@ -111,10 +113,16 @@ def fill_from_stream(message: FillMessage) -> Fill | None:
         at=at,
         taker=message.is_taker,
     )
-    odd = odd_fill(fill) if at > 0 else [f"fill {message.trade_id} has no time"]
+    odd = _odd(fill) if at > 0 else [f"fill {message.trade_id} has no time"]
     if odd:
         raise Unavailable(f"{'; '.join(odd)}: the trade asks for it over REST", "unparseable")
     return fill
+
+
+def _odd(fill: Fill) -> list[str]:
+    """What of a fill cannot be: besides what can be nowhere, a price or a fee finer than a millionth of a dollar."""
+    fine = [odd_amount(name, abs(value)) for name, value in (("price", fill.price), ("fee", fill.fee))]
+    return odd_fill(fill) or [odd for odd in fine if odd]
 
 
 def order_dead(order: Order) -> bool:
@@ -144,6 +152,9 @@ def order_evidence(
             f"{order.remaining_count_fp} remaining are more than that",
             IMPOSSIBLE,
         )
+    spent = _sum_of(order.taker_fill_cost_dollars, order.maker_fill_cost_dollars)
+    if spent and not order.fill_count_fp:
+        raise Unavailable(f"order {order.order_id} ({order.status}): ${spent} for no contracts", IMPOSSIBLE)
     paid, fees = _own_sums(order, fills, ticket)
     return OrderEvidence(
         client_order_id=client_order_id,

@@ -271,6 +271,7 @@ class PolymarketClient:
             landed=order_id is not None,
             sent_at=sent_at,
             grace_ms=grace_ms,
+            pair=self.markets.pair(ticket.market),
         )
         if ticket.side is Side.BUY and seen.filled and seen.complete and not seen.provisional:
             self._refresh_later(known, ticket.market)

@@ -16,6 +16,8 @@ Everything else is UNKNOWN and only evidence may settle it. A verdict speaks of 
 impossible |
 | 200, our id, more dollars or shares than were signed for, or a price worse than the limit | unknown | yes | \
 beyond_signed |
+| 200, our id, more than twice the shares signed for, for the dollars signed for | unknown | yes | beyond_signed: so \
+much better a price is for evidence to say |
 | 200, another order id than the digest of what was signed | unknown | no | order_id_mismatch |
 | 200 with a documented `errorMsg`, whatever `success` says | by its text, table below | | |
 | 200 with any other `errorMsg` | unknown | if it names our id | undocumented_refusal_200 |
@@ -54,10 +56,10 @@ import msgspec
 
 from domain.errors import Rejected, SurefootError, Unavailable
 from domain.orders import OrderTicket, Side, SubmitResult, Verdict
-from domain.plausible import IMPOSSIBLE, UNDOCUMENTED, judged_result, odd_amount
+from domain.plausible import BEYOND_SIGNED, IMPOSSIBLE, UNDOCUMENTED, doubted, judged_result, odd_amount
 from venues.polymarket.messages import PostedOrder, amount, decode
 from venues.retry_after import bounded, retry_after
-from venues.verdicts import unknown
+from venues.verdicts import as_written, unknown
 
 RATE_LIMITED = "rate_limited"
 NOT_FOUND = "not_found"
@@ -65,6 +67,7 @@ NOT_FOUND = "not_found"
 _ZERO = Decimal(0)
 _SHOWN = Decimal("0.000001")
 _MOST_SHOWN = Decimal(10**6)
+_BETTER = 2  # times the shares, at half the price: as far as an answer alone is believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,8 @@ def judge_answer(order_id: str, ticket: OrderTicket, status: int, body: bytes, a
         try:
             posted = decode(PostedOrder, body)
         except ValueError as unreadable:
-            return _unreadable(order_id, body, f"HTTP 200 that cannot be read ({unreadable})", at)
+            why = f"HTTP 200 that cannot be read ({unreadable}): {as_written(body)}"
+            return _unreadable(order_id, body, why, at)
         return judge_posted(order_id, ticket, posted, at)
     error = parse_error(body)
     if status == HTTPStatus.TOO_EARLY:
@@ -258,7 +262,8 @@ def judge_batch(orders: Sequence[tuple[str, OrderTicket]], status: int, body: by
         try:
             results.append(judge_posted(order_id, ticket, decode(PostedOrder, entry), at))
         except ValueError as unreadable:
-            results.append(_unreadable(order_id, bytes(entry), f"an entry that cannot be read ({unreadable})", at))
+            why = f"an entry that cannot be read ({unreadable}): {as_written(bytes(entry))}"
+            results.append(_unreadable(order_id, bytes(entry), why, at))
     return results
 
 
@@ -317,7 +322,10 @@ def _judge_status(order_id: str, ticket: OrderTicket, posted: PostedOrder, at: i
         detail=f"trades {', '.join(posted.trade_ids)}" if posted.trade_ids else "",
         at=at,
     )
-    return judged_result(ticket, result, at)
+    result = judged_result(ticket, result, at)
+    if result.verdict is Verdict.ACCEPTED and filled > _BETTER * ticket.size:
+        return doubted(result, BEYOND_SIGNED, f"{filled} shares of {ticket.size}, for {dollars} dollars")
+    return result
 
 
 def _shown(dollars: Decimal | None, shares: Decimal) -> Decimal | None:

@@ -24,7 +24,7 @@ read makes the whole answer `Unavailable`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from decimal import Decimal
 
 import msgspec
@@ -98,7 +98,12 @@ class Orders:
         return list(found.values())
 
     def fills(
-        self, order_id: str, trades: list[RestTrade], fees: FeeSchedule, client_order_id: str
+        self,
+        order_id: str,
+        trades: list[RestTrade],
+        fees: FeeSchedule,
+        client_order_id: str,
+        pair: Container[str] | None = None,
     ) -> tuple[Fill, ...]:
         """The order's part of its trades, oldest first. Raises `Unavailable` for one that cannot be understood."""
         name = order_id.lower()
@@ -106,7 +111,7 @@ class Orders:
         for trade in trades:
             try:
                 if trade.taker_order_id.lower() == name:
-                    found.append(taker_fill(trade, fees, client_order_id))
+                    found.append(taker_fill(trade, fees, client_order_id, pair))
                 found.extend(
                     maker_fills(trade, lambda row: row.order_id.lower() == name, lambda _: fees, client_order_id)
                 )
@@ -126,6 +131,7 @@ class Orders:
         landed: bool,
         sent_at: int,
         grace_ms: int,
+        pair: Container[str] | None = None,
     ) -> OrderEvidence:
         """The table above. `landed` says that the order is known to have arrived; `sent_at` is wall-clock µs."""
         asked_at = self._clock()  # before the reads: what they say is at least this fresh
@@ -133,7 +139,7 @@ class Orders:
         if order is not None and order.asset_id != token:
             raise Rejected(f"order {order_id} is for token {order.asset_id}; expected one for {token}", "not_ours")
         trades = await self.trades(order_id, condition)
-        fills = self.fills(order_id, trades, fees, client_order_id)
+        fills = self.fills(order_id, trades, fees, client_order_id, pair)
         counted = sum((fill.size for fill in fills), _ZERO)
         void = sum((fill.size for fill in fills if fill.status is FillStatus.VOID), _ZERO)
 

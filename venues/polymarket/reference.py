@@ -103,6 +103,12 @@ class Markets:
             known = self._fees[token]
         return known
 
+    def pair(self, token: str) -> frozenset[str] | None:
+        """The tokens of a token's condition; None where they were not read yet, or do not hold this one."""
+        listed = self._listed.get(self._conditions.get(token, ""))
+        tokens = frozenset(each.token_id for each in listed.info.tokens) if listed is not None else frozenset()
+        return tokens if token in tokens else None
+
     async def spec(self, token: str) -> MarketSpec:
         """The rules of one outcome token; see `domain.market.MarketSpec`. Raises `Unavailable` for what cannot be read
         and `Rejected` for a token the venue does not know."""

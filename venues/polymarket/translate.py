@@ -17,7 +17,7 @@ their average is for people. Source: docs.polymarket.com/trading/fees, /concepts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -137,11 +137,14 @@ def _sound(figure: Figure, name: str, most: Decimal | None = None) -> Decimal:
     return value
 
 
-def taker_fill(trade: RestTrade, fees: FeeSchedule, client_order_id: str = "") -> Fill:
-    """The taker's part of a trade. Where all its makers are listed, it paid each of them that maker's price."""
+def taker_fill(
+    trade: RestTrade, fees: FeeSchedule, client_order_id: str = "", pair: Container[str] | None = None
+) -> Fill:
+    """The taker's part of a trade. Where all its makers are listed, it paid each of them that maker's price. `pair` are
+    the tokens of its condition, where they are known: a maker of any other gave it nothing."""
     side, size = side_of(trade.side), _sound(trade.size, "size")
     top = _sound(trade.price, "price", _ONE)
-    levels = _levels_taken(trade)
+    levels = _levels_taken(trade, pair)
     explained = bool(levels) and sum((matched for _, matched in levels), _ZERO) == size
     levels = levels if explained else [(top, size)]
     price, paid = _together(levels, size)
@@ -239,12 +242,15 @@ def matched_at(trade: RestTrade) -> int:
     return at
 
 
-def _levels_taken(trade: RestTrade) -> list[tuple[Decimal, Decimal]]:
+def _levels_taken(trade: RestTrade, pair: Container[str] | None) -> list[tuple[Decimal, Decimal]]:
     """What the taker got of each maker, at the taker's own price: (price, shares)."""
     levels: list[tuple[Decimal, Decimal]] = []
     for maker in trade.maker_orders or ():
         price, matched = _sound(maker.price, "price", _ONE), _sound(maker.matched_amount, "matched_amount")
-        same = _token_of(maker) == trade.asset_id
+        token = _token_of(maker)
+        if pair is not None and token not in pair:
+            raise ValueError(f"maker order {maker.order_id} is for token {token}, of another condition")
+        same = token == trade.asset_id
         levels.append((price if same else _ONE - price, matched))
     return levels
 
