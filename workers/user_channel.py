@@ -6,7 +6,7 @@ is a hop and a durable write, so a trade that has heard already gets none:
 | frame | order or trade | nudged |
 |---|---|---|
 | fill, own order | its outcome is unknown, or no answer came within half a second | yes |
-| fill, nobody's order | recorded all the same; the reconciliation finds and halts it | no |
+| fill, nobody's order | not recorded: the reconciliation finds, records and halts what the venue lists | no |
 | fill, own order, another market than the order's | not recorded: a dead letter | yes |
 | fill, own order | it rests in the book | yes; for a fill as the maker at once |
 | fill | answered or settled, and the fill is of the moment it was sent | no: the answer told it |
@@ -165,7 +165,11 @@ class UserChannel:
         if fill is not None and name:
             fill = replace(fill, client_order_id=name)
             order = await self._ledger.order_outcome(name)
-            if order is not None and order.ticket.market != fill.market:  # its trade asks the venue itself
+            if order is None:
+                # A frame's word alone would be in the books for ever: no list of the venue takes it back.
+                log.warning("a fill of an order that nobody here sent", fill=fill.trade_id, order=name)
+                return
+            if order.ticket.market != fill.market:  # its trade asks the venue itself
                 await self._wake(name, None)
                 raise BadInput(
                     f"a frame of the user channel: fill {fill.trade_id} of order {name} in {fill.market}, "

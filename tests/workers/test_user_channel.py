@@ -139,6 +139,15 @@ async def test_a_fill_of_an_order_that_neither_side_names_is_left_to_the_reconci
     assert (await ledger.trade(PLANNED.id)).fills == ()
 
 
+async def test_a_frame_that_names_an_order_nobody_here_sent_is_no_entry_of_the_books() -> None:
+    """Such an entry could not be taken back: if the venue never lists the fill, the books would be false for ever."""
+    ledger, temporal = await begun(accepted(ORDER)), FakeTemporal()
+    for name in ("somebody-else-s", "a\x00\x1b[2J"):
+        await UserChannel(temporal, ledger).take(fill_frame(client_order_id=name, order_id="o-1"))  # type: ignore[arg-type]
+    assert (await ledger.snapshot()).facts.fills == ()
+    assert temporal.signals == []
+
+
 async def test_a_trade_whose_order_was_never_answered_is_woken() -> None:
     temporal = FakeTemporal()
     await UserChannel(temporal, await begun(None)).take(fill_frame())  # type: ignore[arg-type]
