@@ -67,6 +67,11 @@ class Exchange:
     def listen(self, listener: Listener) -> None:
         self._listener = listener
 
+    def wall(self) -> int:
+        """Wall clock in microseconds, as it is: a signature is judged by it. On a host whose clock was an hour ahead
+        for a moment, `now` stands still for an hour, and every request would be an hour old."""
+        return self._clock()
+
     def now(self) -> int:
         """Wall clock in microseconds, never going back."""
         self._last = max(self._last, self._clock())

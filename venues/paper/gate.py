@@ -74,7 +74,7 @@ def gate(exchange: Exchange, keys: Keys, faults: Faults, streams: Streams, metri
             if exchange.failed:
                 raise refusals.unavailable("the paper exchange failed and must be restarted; see its log")
             if not rest.is_public(request.method, request.path):
-                keys.check(request.headers, request.method, request.rel_url.raw_path, exchange.now() // 1000)
+                keys.check(request.headers, request.method, request.rel_url.raw_path, exchange.wall() // 1000)
             request[rest.FILLING] = filling_of(fault)
             if fault is not None and fault.do == "read_lag":
                 request[rest.LAG] = lag_micros(fault.ms or 0)

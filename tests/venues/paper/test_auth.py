@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import time
 
 import aiohttp
 import pytest
@@ -42,6 +43,14 @@ async def test_the_clock_window_is_the_recorded_one(venue: Client, skew_ms: int,
     assert answer.status == status
     if status == 401:
         assert answer.body["error"]["code"] == "header_timestamp_expired"
+
+
+async def test_a_host_whose_clock_was_an_hour_ahead_for_a_moment_is_let_in_at_either_venue(venue: Client) -> None:
+    server = venue.server
+    for exchange in (server.exchange, server.polymarket.clob):
+        exchange._last += 3_600_000_000  # what `now` gave then; it never goes back
+    assert (await venue.call("GET", "/portfolio/balance")).status == 200
+    assert server.polymarket.keys._recent(str(int(time.time())))
 
 
 async def test_the_query_is_not_part_of_what_is_signed(venue: Client) -> None:

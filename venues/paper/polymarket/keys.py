@@ -107,7 +107,7 @@ class ApiKeys:
     def _recent(self, stamp: str) -> bool:
         if not (stamp.isascii() and stamp.isdecimal() and len(stamp) < 20):
             return False
-        return abs(int(stamp) - self._clob.now() // 1_000_000) <= WINDOW
+        return abs(int(stamp) - self._clob.wall() // 1_000_000) <= WINDOW
 
     def _made(self, address: str, nonce: int) -> ApiKey:
         def drawn(what: str) -> bytes:
