@@ -23,6 +23,7 @@
 | other_unit | amounts in the answer as whole numbers of the smallest unit | |
 | not_yet | the answer is of the moment before the match: live or delayed, nothing matched (Polymarket) | |
 | beyond | the answer says `factor` times what was matched (1.5 unless given) | factor |
+| other_sign | the answer's counts of what was matched, and its fills', have a minus | |
 | partial | the order gets only `fraction` of what it could fill, the rest is cancelled | fraction |
 | self_trade | the same, cancelled because it would have met an order of its own | fraction |
 | improve | the first `shares` it takes are `ticks` better than what was displayed | ticks, shares |
@@ -89,6 +90,7 @@ Action = Literal[
     "other_unit",
     "not_yet",
     "beyond",
+    "other_sign",
     "self_trade",
     "improve",
     "makers",

@@ -56,6 +56,7 @@ HARSH: tuple[_Row, ...] = (
     (0.005, {"venue": "polymarket", "request": "place_order"}, {"do": "other_unit"}),
     (0.005, {"venue": "polymarket", "request": "place_order"}, {"do": "not_yet"}),
     (0.005, {"request": "place_order"}, {"do": "beyond"}),
+    (0.0025, {"request": "place_order"}, {"do": "other_sign"}),
     (0.005, {"venue": "kalshi", "request": "place_order"}, {"do": "self_trade", "fraction": "0.5"}),
     (0.0005, {"venue": "kalshi", "event": "feed"}, {"do": "renumber"}),
 )

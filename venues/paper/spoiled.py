@@ -64,6 +64,7 @@ _AMOUNTS = _MATCHED | {
     "size",
     "matched_amount",
 }
+_COUNTED = _MATCHED | {"count_fp", "size", "matched_amount"}
 _SMALLEST = {"kalshi": 100, "polymarket": 1_000_000}
 _PIECES = 8
 
@@ -114,6 +115,8 @@ async def after(
     elif fault.do == "beyond":
         factor = fault.factor or Decimal("1.5")
         return _bent(response, _MATCHED, lambda figure: f"{figure * factor:f}")
+    elif fault.do == "other_sign":
+        return _bent(response, _COUNTED, lambda figure: f"{-figure:f}")
     return response
 
 

@@ -139,6 +139,20 @@ async def test_amounts_in_the_smallest_unit_and_beyond_what_was_asked_change_the
     assert await fills(venue) == [("0.4900", "2.50"), ("0.4900", "2.00")]
 
 
+async def test_a_venue_that_signs_its_counts_says_so_in_answers_and_reads_and_the_account_is_as_it_is(
+    venue: Client,
+) -> None:
+    await arm(venue, {"match": PLACE, "do": "other_sign"})
+    answer = (await venue.order(count="2.50")).body
+    assert (answer["fill_count"], answer["average_fill_price"]) == ("-2.50", "0.4900")
+    for kind, count in (("get_order", "fill_count_fp"), ("list_fills", "count_fp")):
+        await arm(venue, {"match": {"venue": "kalshi", "request": kind}, "do": "other_sign"})
+        path = f"/portfolio/orders/{answer['order_id']}" if kind == "get_order" else "/portfolio/fills"
+        said = await venue.get(path)
+        assert (said["order"] if kind == "get_order" else said["fills"][0])[count] == "-2.50"
+    assert await fills(venue) == [("0.4900", "2.50")]
+
+
 async def test_a_renumbered_feed_begins_anew_with_a_snapshot(venue: Client) -> None:
     socket = await venue.socket()
     await socket.send_json(

@@ -185,6 +185,13 @@ async def test_amounts_in_millionths_and_beyond_what_was_signed_change_the_answe
     await mined(trader, YES, "20")
 
 
+async def test_a_venue_that_signs_its_counts_changes_the_answer_alone(trader: Trader) -> None:
+    await arm(trader, place(do="other_sign"))
+    answer = (await trader.order(size="10", limit="0.49")).body
+    assert (answer["takingAmount"], answer["makingAmount"]) == ("-10", "-4.9")
+    await mined(trader, YES, "10")
+
+
 async def test_an_answer_may_be_of_the_moment_before_the_match(trader: Trader) -> None:
     await arm(trader, place(do="not_yet"))
     answer = (await trader.order(size="10", limit="0.49")).body
