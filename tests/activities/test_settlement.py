@@ -13,7 +13,7 @@ from activities.authority import Anybody
 from activities.settlement import SettlementActivities, _agree
 from domain.evidence import FillStatus, OrderEvidence, OrderStatus
 from domain.market import MarketSpec, Venue
-from domain.orders import OrderTicket, Purpose, Verdict
+from domain.orders import OrderTicket, PreparedOrder, Purpose, Verdict
 from domain.requests import Origin, RecordRequest, Settlement, SettleRequest
 from domain.trade import OrderRecord, Outcome, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
@@ -106,6 +106,28 @@ async def test_a_trade_is_not_closed_while_an_order_still_works(desk: Desk) -> N
     record = await desk.trade(LEG_A)
     with pytest.raises(ApplicationError, match="as resting"):
         await desk.settle(record)
+
+
+async def test_a_hedge_that_left_while_the_ledger_was_away_is_recorded_with_the_name_the_venue_gives_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = await desk.trade(LEG_A, LEG_B)
+    lost = replace(told.orders[1], result=replace(UNKNOWN, at=desk.now))
+    record = replace(told, orders=(told.orders[0], lost))
+    await desk.ledger.begin_order(RUN_ID, PLANNED, LEG_A, b"bytes", START, chain="run-a")
+    await desk.ledger.record_trade(RUN_ID, PLANNED, replace(record, state=TradeState.SETTLING, fills=()))
+    written = await desk.ledger.order_outcome(LEG_B.client_order_id)
+    assert written is not None
+    assert written.sends == 0
+
+    async def prepare(order: OrderTicket) -> PreparedOrder:
+        return PreparedOrder(b"its bytes", order_id="known beforehand")
+
+    monkeypatch.setattr(desk.venue, "prepare", prepare)
+    assert (await desk.settle(record, "run-a")).agrees
+    hedge = await desk.ledger.order_outcome(LEG_B.client_order_id)
+    assert hedge is not None
+    assert (hedge.sends, hedge.order_id) == (1, "known beforehand")
 
 
 async def test_what_hedged_an_adopted_order_while_the_ledger_was_away_is_recorded_with_the_adoption(desk: Desk) -> None:
