@@ -10,6 +10,8 @@ import pytest
 from tests.simulate.mutants import MUTANTS, Mutant
 from workers.simulate.campaign import run_seeds
 
+pytestmark = pytest.mark.timeout(600)  # what is broken may go round in circles, with numbers that double
+
 ENOUGH = 2_000
 STEP = 50
 
