@@ -312,6 +312,7 @@ def _fee(patch: Patch, name: str, wrong: Callable[..., int]) -> None:
 
 
 def a_hedge_knows_no_limit_of_capital(patch: Patch) -> None:
+    _without_bounds(patch)
     patch.setattr(lifecycle, "hedgeable", lambda intent, leg, limit, wanted, out: wanted)
 
 
