@@ -1,4 +1,4 @@
-"""A simulator that notices nothing proves nothing: each of `MUTANTS` breaks the code, and some seed must show it.
+"""A simulator that notices nothing proves nothing: each of the `mutants` breaks the code, and some seed must show it.
 
 By what the code then does, not by its falling over: a mutant of code that has moved on would be noticed for nothing.
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulate.mutants import MUTANTS, Mutant
+from tests.simulate.mutants import Mutant, evidence, money, parked, people, sends
 from workers.simulate.campaign import run_seeds
 
 pytestmark = pytest.mark.timeout(600)  # what is broken may go round in circles, with numbers that double
 
+MUTANTS = tuple(mutant for idea in (evidence, sends, parked, people, money) for mutant in idea.MUTANTS)
 ENOUGH = 2_000
 STEP = 50
 
