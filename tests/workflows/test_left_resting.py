@@ -69,3 +69,15 @@ async def test_an_order_left_resting_behind_a_lagging_list_is_cancelled_and_its_
     assert record.hedged + record.unwound == D(filled), stage.story()
     assert record.residual == 0
     assert await stage.broken() == []
+
+
+async def test_one_that_rests_without_a_fill_behind_such_a_list_is_missed_and_found_by_the_comparison() -> None:
+    stage = Rehearsal(reshape=rests)
+    stage.book_a()
+    lagging(stage)
+    record = await stage.run()
+    assert record.outcome is Outcome.MISSED
+    (left,) = (await stage.venue.account()).open_orders
+    (found,) = await stage.broken()
+    assert found.startswith("no_orphan_orders")
+    assert left.order_id in found

@@ -3,14 +3,18 @@ out than was reserved, and the trade ends, or is STUCK for a person to see."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from domain.evidence import OrderEvidence
+from domain.orders import OrderTicket, SubmitResult
+from domain.trade import TradeState
 from tests.ledger.samples import D
 from tests.public_record.probes.trades import live
 from tests.venues.scripted import written
-from tests.workflows.rehearsal import BOTH
+from tests.workflows.rehearsal import BOTH, Rehearsal
 
 KALSHI = {
     "order_id": "$ORDER", "client_order_id": "$CLIENT_ID", "fill_count": "10.00", "remaining_count": "0.00",
@@ -70,3 +74,26 @@ async def test_a_wrong_answer_that_no_list_mends_for_a_quarter_of_an_hour_buys_n
     assert bought(facts["sent"], "B") <= 10, facts["sent"]
     assert facts["state"] == "closed", facts["story"]
     assert facts["broken"] == [], facts["story"]
+
+
+@pytest.mark.parametrize("fee", ["0.90", "5", "9"])
+async def test_a_fee_dearer_than_any_schedule_brings_nothing_out_beyond_the_reserve(fee: str) -> None:
+    stage = Rehearsal()
+    submit, evidence = stage.venue.submit, stage.venue.evidence
+
+    async def dear(ticket: OrderTicket) -> SubmitResult:
+        result = await submit(ticket)
+        return replace(result, average_fee=D(fee) / 10, fees_paid=D(fee)) if ticket.leg == "A" else result
+
+    async def listed(ticket: OrderTicket, **asked: Any) -> OrderEvidence:
+        seen = await evidence(ticket, **asked)
+        return replace(seen, fills=tuple(replace(fill, fee=D(fee)) for fill in seen.fills))
+
+    stage.venue.submit, stage.venue.evidence = dear, listed  # type: ignore[method-assign]
+    seen = stage.look_at(120_000)
+    await stage.run()
+    out = sum(D(words.split()[3]) * D(words.split()[5]) for words in stage.sent()) + D(fee)
+    assert out <= stage.intent.worst_cost
+    assert stage.sent() == BOTH[: len(stage.sent())]
+    assert seen[0].state is (TradeState.STUCK if len(stage.sent()) == 1 else TradeState.SETTLING)
+    assert any(text.startswith("cash_and_positions_balance") for text in await stage.broken())  # and a person hears it
