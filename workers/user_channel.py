@@ -7,6 +7,7 @@ is a hop and a durable write, so a trade that has heard already gets none:
 |---|---|---|
 | fill, own order | its outcome is unknown, or no answer came within half a second | yes |
 | fill, nobody's order | not recorded: the reconciliation finds, records and halts what the venue lists | no |
+| fill, order of a trade that trades no more | not recorded either, for the same reason | as below |
 | fill, own order, another market than the order's | not recorded: a dead letter | yes |
 | fill, own order | it rests in the book | yes; for a fill as the maker at once |
 | fill | answered or settled, and the fill is of the moment it was sent | no: the answer told it |
@@ -166,7 +167,8 @@ class UserChannel:
             fill = replace(fill, client_order_id=name)
             order = await self._ledger.order_outcome(name)
             if order is None:
-                # A frame's word alone would be in the books for ever: no list of the venue takes it back.
+                # A frame's word alone would be in the books for ever: with no trade that goes on asking, no list of the
+                # venue takes it back.
                 log.warning("a fill of an order that nobody here sent", fill=fill.trade_id, order=name)
                 return
             if order.ticket.market != fill.market:  # its trade asks the venue itself
@@ -176,7 +178,8 @@ class UserChannel:
                     f"and the order is for {order.ticket.market}",
                     "user_frame",
                 )
-            await self._ledger.record_fills([fill])
+            if not await self._ledger.done_trading([order.ticket.intent_id]):
+                await self._ledger.record_fills([fill])
         await self._wake(name, fill)
 
     async def _name(self, said: str | None, order_id: str) -> str:

@@ -184,6 +184,13 @@ async def test_a_fill_of_the_moment_leaves_a_trade_at_rest_alone() -> None:
     assert temporal.signals == []
 
 
+async def test_a_frame_about_a_trade_that_trades_no_more_is_no_entry_of_the_books() -> None:
+    temporal, ledger = FakeTemporal(), await begun(accepted(ORDER))
+    await ledger.record_trade(RUN, PLANNED, at_rest())
+    await UserChannel(temporal, ledger).take(fill_frame(trade_id="t-forged"))  # type: ignore[arg-type]
+    assert (await ledger.trade(PLANNED.id)).fills == ()
+
+
 async def test_a_fill_for_a_trade_that_has_ended_is_on_record_and_disturbs_nobody() -> None:
     temporal, ledger = FakeTemporal(), await begun(accepted(ORDER))
     temporal.gone.add(PLANNED.id)
