@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 _MOST = 16
+_PAUSE_S = 0.1
 
 
 class LoopbackServer(ThreadingHTTPServer):
@@ -20,6 +22,15 @@ class LoopbackServer(ThreadingHTTPServer):
         self._open: dict[Any, None] = {}  # in the order they came
         self._guard = threading.Lock()
         super().__init__(("127.0.0.1", port), handler)
+
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Until `shutdown`. What a want of memory or of descriptors breaks while a caller is taken in, or dropped, ends
+        that caller and not the page: a process whose page is silent counts as frozen."""
+        while True:
+            try:
+                return super().serve_forever(poll_interval)
+            except Exception:
+                time.sleep(_PAUSE_S)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._guard:
