@@ -33,6 +33,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -45,7 +46,7 @@ from domain.market import Venue
 from domain.orders import Verdict
 from domain.snapshot import OrderFacts
 from ingest.events import Resolved, TickChange
-from ledger.port import OrderLedger
+from ledger.port import OrderLedger, TradeReads
 from venues.kalshi.messages import FillMessage, LifecycleMessage, UserOrderMessage
 from venues.kalshi.translate import fill_from_stream
 from venues.polymarket.user_stream import UserEvent, UserOrder
@@ -82,6 +83,10 @@ class _Lifecycle(msgspec.Struct):
     msg: LifecycleMessage
 
 
+class ChannelLedger(OrderLedger, TradeReads, Protocol):
+    """What of the ledger the channel reads and writes."""
+
+
 class UserChannel:
     """Takes what the streams say of the account, on the trading side's loop: Kalshi's `fill`, `user_order` and
     `market_lifecycle_v2` frames, Polymarket's user events, and markets that have a result or another grid, of which
@@ -95,7 +100,7 @@ class UserChannel:
     def __init__(
         self,
         client: Client,
-        ledger: OrderLedger,
+        ledger: ChannelLedger,
         on_rules: Callable[[Venue, str], None] = lambda venue, market: None,
         later: Callable[[Look], None] | None = None,
     ) -> None:

@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 
 from domain.errors import BadInput
-from ledger.port import OrderLedger
 from venues.paper.book import Change
 from venues.paper.groups import Group, GroupEvent
 from venues.paper.listing import Listing
@@ -29,7 +28,7 @@ from venues.paper.polymarket.step import MarketNews, OrderNews
 from venues.paper.records import FillRow, Order, Position
 from venues.paper.wire_frames import fill_message, lifecycle_message, order_message
 from venues.polymarket.user_stream import USER_PATH, events
-from workers.user_channel import UserChannel
+from workers.user_channel import ChannelLedger, UserChannel
 from workers.wire_fuzz.honest import Told, wallet
 from workers.wire_fuzz.kinds import PUSH, Asked
 from workers.wire_fuzz.lies import RIGHT, Liar
@@ -47,7 +46,7 @@ class Delivery:
         self,
         liar: Liar,
         rng: Random,
-        ledger: OrderLedger,
+        ledger: ChannelLedger,
         trade: str,
         nudge: Callable[[], None],
         raised: Callable[[str], None],
