@@ -46,7 +46,7 @@ _PLACES = 6
 _MONEY_PLACES = 12  # of a price and a size, multiplied
 _MOST_DIGITS = 40
 _GIVEN_BACK = Decimal("-0.01")
-_FINEST_PRICE = Decimal("0.0001")  # what an average may be off by, and the least that anything trades at
+FINEST_PRICE = Decimal("0.0001")  # what an average may be off by, and the least that anything trades at
 _SLACK = Decimal("0.0001")  # dollars: the roundings of many makers
 _DAY_US = 86_400_000_000
 
@@ -86,7 +86,7 @@ def odd_numbers(result: SubmitResult) -> list[str]:
     if result.average_fee is not None:
         found += _odd("average fee", result.average_fee, least=_GIVEN_BACK, most=_ONE, places=_MOST_DIGITS)
     price = result.average_price
-    if not found and price is not None and (price < _FINEST_PRICE if result.filled else price > 0):
+    if not found and price is not None and (price < FINEST_PRICE if result.filled else price > 0):
         found.append(f"average price is {_raw(price)} for {_raw(result.filled)} shares")
     return found
 
@@ -98,7 +98,7 @@ def beyond_answer(ticket: OrderTicket, result: SubmitResult) -> str:
         return f"{_raw(filled)} of {_raw(size)}" if ticket.purpose is Purpose.MERGE and filled > size else ""
     dollars, slack = result.paid, _SLACK
     if dollars is None and result.average_price is not None:
-        dollars, slack = result.average_price * filled, _SLACK + _FINEST_PRICE * filled
+        dollars, slack = result.average_price * filled, _SLACK + FINEST_PRICE * filled
     if filled > size:
         if not in_dollars(ticket):
             return f"{_raw(filled)} shares of {_raw(size)}"
@@ -175,7 +175,7 @@ def odd_fill(fill: Fill) -> list[str]:
     name = f"fill {fill.trade_id}"
     found = [
         *_odd(f"size of {name}", fill.size),
-        *_odd(f"price of {name}", fill.price, least=_FINEST_PRICE, most=_ONE, places=_MOST_DIGITS),
+        *_odd(f"price of {name}", fill.price, most=_ONE, places=_MOST_DIGITS),
     ]
     most = fill.size + _ONE if _sound(fill.size) else _MOST
     found += _odd(f"fee of {name}", fill.fee, least=_GIVEN_BACK, most=most, places=_MONEY_PLACES)
@@ -193,6 +193,8 @@ def _odd_fill(ticket: OrderTicket, evidence: OrderEvidence, fill: Fill, now: int
         found.append(f"{name} is of {fill.market} at {fill.venue}")
     if fill.side is not ticket.side and not merge:
         found.append(f"{name} is a {fill.side}")
+    if fill.price.is_finite() and fill.price < FINEST_PRICE and not merge:  # a set handed back names no price of each
+        found.append(f"{name} is for {_raw(fill.price)} a share")
     if evidence.order_id and fill.order_id and fill.order_id.lower() != evidence.order_id.lower():
         found.append(f"{name} is of order {fill.order_id}")
     if not 0 <= fill.at <= now + _DAY_US:
@@ -211,7 +213,7 @@ def _beyond(ticket: OrderTicket, evidence: OrderEvidence) -> str:
     counted = sum((fill.size for fill in standing), _ZERO)
     if in_dollars(ticket):
         # What no fill explains yet has cost something too.
-        dollars = sum((fill.gross for fill in standing), _ZERO) + max(filled - counted, _ZERO) * _FINEST_PRICE
+        dollars = sum((fill.gross for fill in standing), _ZERO) + max(filled - counted, _ZERO) * FINEST_PRICE
         if max(dollars, evidence.paid or _ZERO) > limit * size + _SLACK:
             return "more dollars"
     elif max(filled, counted) > size:
@@ -238,7 +240,7 @@ def _each_once(fills: Iterable[Fill]) -> list[Fill]:
 
 def _worse(ticket: OrderTicket, dollars: Decimal, shares: Decimal) -> bool:
     """Whether so many dollars for so many shares break the limit, roundings allowed for."""
-    slack = _SLACK + _FINEST_PRICE * shares
+    slack = _SLACK + FINEST_PRICE * shares
     if ticket.side is Side.BUY:
         return dollars > ticket.limit * shares + slack
     return dollars < ticket.limit * shares - slack

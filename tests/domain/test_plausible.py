@@ -181,6 +181,15 @@ def test_evidence_of_more_than_was_signed_for_is_marked_and_otherwise_as_it_is(
     assert judged_evidence(ticket, evidence, NOW) == replace(evidence, beyond=True)
 
 
+@pytest.mark.parametrize("price", ["0", "0.0000999", "1e-30"])
+def test_a_fill_for_nothing_is_none_unless_a_set_was_handed_back(price: str) -> None:
+    evidence = listed(fill(price=D(price)))
+    with pytest.raises(Unavailable, match="a share"):
+        judged_evidence(BUY, evidence, NOW)
+    merged = replace(BUY, purpose=Purpose.MERGE)
+    assert judged_evidence(merged, evidence, NOW) == evidence
+
+
 def test_an_order_somebody_else_placed_is_not_held_against_what_we_did_not_sign() -> None:
     adopted = replace(BUY, purpose=Purpose.ADOPTED, foreign_id="theirs")
     evidence = replace(listed(fill(price=D("0.9"), size=D(12)), filled=D(12)), client_order_id="0x1")

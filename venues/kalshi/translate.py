@@ -10,7 +10,7 @@ from domain.evidence import Fill, ForeignOrder, OrderEvidence, OrderStatus, Reso
 from domain.fees import FeeSchedule
 from domain.market import CENT_GRID, MarketSpec, PriceRange, Venue
 from domain.orders import OrderTicket, Quote, Side
-from domain.plausible import IMPOSSIBLE, odd_amount, odd_fill
+from domain.plausible import FINEST_PRICE, IMPOSSIBLE, odd_amount, odd_fill
 from venues.kalshi.messages import (
     Balance,
     Event,
@@ -120,9 +120,11 @@ def fill_from_stream(message: FillMessage) -> Fill | None:
 
 
 def _odd(fill: Fill) -> list[str]:
-    """What of a fill cannot be: besides what can be nowhere, a price or a fee finer than a millionth of a dollar."""
+    """What of a fill cannot be: besides what can be nowhere, a figure finer than a millionth, or one for nothing."""
     fine = [odd_amount(name, abs(value)) for name, value in (("price", fill.price), ("fee", fill.fee))]
-    return odd_fill(fill) or [odd for odd in fine if odd]
+    if (odd := odd_fill(fill)) or fill.price >= FINEST_PRICE:
+        return odd or [text for text in fine if text]
+    return [f"price is {fill.price}"]
 
 
 def order_dead(order: Order) -> bool:
