@@ -174,7 +174,7 @@ class UserChannel:
             if order is None:
                 # A frame's word alone would be in the books for ever: with no trade that goes on asking, no list of the
                 # venue takes it back.
-                log.warning("a fill of an order that nobody here sent", fill=fill.trade_id, order=name)
+                log.debug("a fill of an order that nobody here sent", fill=fill.trade_id, order=name)
                 return
             if order.ticket.market != fill.market:  # its trade asks the venue itself
                 await self._wake(name, None)
