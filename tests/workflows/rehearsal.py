@@ -183,4 +183,5 @@ async def closed(stage: Rehearsal, outcome: Outcome, *sent: str) -> None:
     record = await stage.run()
     assert (record.state, record.outcome) == (TradeState.CLOSED, outcome), stage.story()
     assert stage.sent() == list(sent), stage.story()
-    assert await stage.broken() == []
+    wrong = await stage.broken()
+    assert not wrong, wrong

@@ -6,7 +6,7 @@ import pytest
 
 from domain.orders import Purpose, SubmitResult
 from domain.trade import Outcome
-from tests.ledger.samples import DENIED, REJECTED, RUN_ID, START, UNKNOWN, D, body, intent, ticket
+from tests.ledger.samples import DENIED, REJECTED, RUN_ID, START, UNKNOWN, D, intent, ticket
 from tests.workflows.rehearsal import BOTH, MS, Rehearsal, closed
 from venues.fake import Fault
 from workflows.fake_desk import Lost
@@ -40,7 +40,8 @@ async def test_absence_waits_its_grace_from_the_moment_an_answer_was_given_up() 
 
     async def leaves_late() -> None:
         opening = stage.desk.submits[0].ticket
-        await stage.ledger.begin_order(RUN_ID, stage.intent, opening, body(opening), START)  # before its bytes leave
+        sent = (await stage.venue.prepare(opening)).body
+        await stage.ledger.begin_order(RUN_ID, stage.intent, opening, sent, START)  # before its bytes leave
         await stage.venue.submit(opening)
 
     stage.desk.at(START + 4_500 * MS, leaves_late)
