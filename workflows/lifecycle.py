@@ -126,6 +126,10 @@ class Trade:
             if filled < max(leg.min_size, leg.lot):
                 return None  # what may be hedged now is less than the venue takes: a question of value too
             self.enter(TradeState.RECHECK)
+            if filled > self.intent.size:  # up to the plan no bound needs more to let it pass
+                await self.put_on_record()
+                if self.commands.mode is not None:
+                    return None
             order = self.new_order(leg, Purpose.HEDGE, leg.side, filled, limit)
             guard = Guard(
                 not_after=self.desk.now() + policy.max_leg_delay_ms * 1000,
@@ -152,11 +156,10 @@ class Trade:
     def bound(self, ticket: OrderTicket) -> str:
         return bounds.refused(self, ticket)
 
-    async def put_on_record(self, ticket: OrderTicket) -> None:
-        planned = (
-            ticket.purpose is Purpose.HEDGE and ticket.size <= self.intent.size
-        )  # no bound needs more to let it pass
-        if self.memory.unrecorded and self.edition >= bounds.FIRST_BOUNDED and not planned:
+    async def put_on_record(self) -> None:
+        """Let the ledger hear what evidence has settled: it holds what is sent next to bounds of its own. Whoever sends
+        asks afterwards whether people still want it."""
+        if self.memory.unrecorded and self.edition >= bounds.FIRST_BOUNDED:
             await self.write()  # once: a ledger that is away keeps nothing back
 
     def learnt(self, order: Order) -> None:

@@ -229,10 +229,6 @@ class Owner(Protocol):
         """Why the order may not leave; empty if it may. See `domain.send_bounds`."""
         ...
 
-    async def put_on_record(self, ticket: OrderTicket) -> None:
-        """Before it leaves, let the ledger hear what evidence has settled: it holds the order to bounds of its own."""
-        ...
-
     def wants(self, order: Order) -> bool:
         """Whether one more copy of an order whose outcome is open would still serve."""
         ...
@@ -282,7 +278,6 @@ class Sender:
             result = SubmitResult(Verdict.DENIED, BOUND, why, sent=False, at=self._desk.now())
             self._note(order, result)
             return result
-        await self._owner.put_on_record(ticket)
         opening = self._intent if ticket.purpose is Purpose.OPEN else None
         order.may_leave_until = guard.not_after
         order.copies += 1

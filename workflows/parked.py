@@ -219,11 +219,12 @@ class Parked:
         return order.settled and order.filled > 0
 
     async def _held(self, leg: IntentLeg, over: Decimal, size: Decimal) -> bool:
-        """Whether the account's position says too that so many may be given back: one wrong count must not sell."""
+        """Whether the account's position says too that so many may be given back, since one wrong count must not sell,
+        and no person has said otherwise meanwhile."""
         if self.memory.edition < _FIRST_BOUNDED:
             return True
         position = await self._position(leg.venue, leg.market)
-        return position is not None and bears_out(position.left, leg.side, over, size)
+        return position is not None and bears_out(position.left, leg.side, over, size) and self._may_sell
 
     def _note(self, order: OrderState, result: SubmitResult) -> None:
         order.result, order.order_id, order.sent_at = result, result.order_id, self.desk.now()

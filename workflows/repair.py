@@ -249,6 +249,8 @@ class Repairs:
         leg = next(leg for leg in trade.intent.legs if leg.name == best.leg)
         size, before = bounds.piece(trade, leg, best.side, best.size), trade.shares(leg)
         why_not = await bounds.why_not(trade, leg, best, size)
+        if why_not is None:
+            await trade.put_on_record()
         if trade.shares(leg) != before or not self._wished(effort):
             return True  # evidence that was asked for says something else, or a person does
         if why_not is not None:

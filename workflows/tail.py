@@ -135,6 +135,7 @@ class Tail:
         if not self._memory.merging or sets <= 0:
             return False
         order = trade.new_merge(sets)
+        await trade.put_on_record()
         result = await trade.sender.send(order, Guard(not_after=self._desk.now() + SEND_WINDOW_US))
         if not order.filled:  # the markets pay in the end; asking again would only repeat the answer
             self._memory.merging = result.verdict is Verdict.DENIED and result.code != "not_supported"

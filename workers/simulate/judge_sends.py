@@ -22,11 +22,13 @@ _CENT = Fraction(1, 100)
 @dataclass(frozen=True, slots=True)
 class Left:
     """An order as it was decided: `fills` are its trade's by then that the exchange let stand, without those of the
-    order itself. `since` counts the orders since a person last spoke that the exchange did not refuse."""
+    order itself. `since` counts the orders since a person last spoke that the exchange did not refuse; `answered` is
+    the most shares that it said one of them had filled, which is what a hedge is for."""
 
     ticket: OrderTicket
     fills: Sequence[Fill]
     since: int
+    answered: Fraction = Fraction(0)
 
 
 def unbounded(intent: Intent, left: Left, *, counts: bool) -> list[str]:
@@ -46,6 +48,8 @@ def unbounded(intent: Intent, left: Left, *, counts: bool) -> list[str]:
     if ticket.side is not leg.side and size > held[leg.name]:
         wrong.append(f"{ticket} gives back more than the {float(held[leg.name])} that are there")
     top = max([planned, *(held[one.name] for one in intent.legs if one.side is Side.BUY)])
+    if ticket.purpose is Purpose.HEDGE:
+        top = max(top, left.answered)
     if ticket.side is leg.side and held[leg.name] + size > top + _CENT:
         wrong.append(f"{ticket} beside {float(held[leg.name])} that are there brings more than {float(top)}")
     return wrong

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from domain.evidence import Fill, FillStatus
 from domain.fees import FeeModel, FeeSchedule
 from domain.invariants import check_all
 from domain.market import Venue
-from domain.orders import OrderTicket, Side, Verdict
+from domain.orders import OrderTicket, Side, SubmitResult, Verdict
 from domain.snapshot import LedgerFacts, VenueSnapshot, WorkingOrder
 from venues.port import Account
 from workers.simulate.durable import Kind
@@ -72,9 +73,14 @@ def sends(world: World, life: Life, fills: Sequence[Fill]) -> Iterator[str]:
         if not world.copies[ticket.client_order_id]:
             continue  # it never left
         before = [f for f in fills if f.at <= command.at and f.client_order_id != ticket.client_order_id]
-        found = unbounded(life.plan.intent, Left(ticket, before, since), counts=counts)
+        told = max((Fraction(answer.filled) for answer in _accepted(life, command.at)), default=Fraction(0))
+        found = unbounded(life.plan.intent, Left(ticket, before, since, told), counts=counts)
         yield from (f"sends: {text}" for text in found)
         since += ticket.client_order_id not in refused
+
+
+def _accepted(life: Life, until: int) -> Iterator[SubmitResult]:
+    return (answer for at, answer in life.answers if at <= until and answer.verdict is Verdict.ACCEPTED)
 
 
 def _refused(life: Life) -> Iterator[OrderTicket]:
