@@ -241,6 +241,23 @@ def test_a_dry_run_names_what_would_stop_and_stops_nothing(
     assert in_force(capsys) == []
 
 
+@pytest.mark.usefixtures("ledger")
+def test_setting_trying_and_lifting_a_halt_speak_json_to_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    def told(*arguments: str) -> Any:
+        assert main([*arguments, "--json", *WHO]) == exits.OK
+        return json.loads(capsys.readouterr().out)
+
+    tried = told("halt", "--market", "CUP-A", "--dry-run")
+    assert (tried["watched"], [one["pair"] for one in tried["would_stop"]]) == (2, ["CUP"])
+    venue, everything = told("halt", "--venue", "kalshi"), told("halt", "--all")
+    assert [(one["scope"], one["target"], one["author"]) for one in (venue, everything)] == [
+        ("venue", "kalshi", "Ada"),
+        ("all", "", "Ada"),
+    ]
+    lifted = told("resume", venue["id"])
+    assert (lifted["lifted"]["id"], [one["id"] for one in lifted["in_force"]]) == (venue["id"], [everything["id"]])
+
+
 # ---------------------------------------------------------------------- without a ledger
 
 

@@ -53,6 +53,7 @@ def halt(
     everything: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Also for a name that is not known here yet.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would stop.")] = False,
+    json_output: JsonFlag = False,
 ) -> None:
     """Stop opening trades, until a person resumes. Exits, hedges and cancels of open trades still pass.
 
@@ -65,12 +66,15 @@ def halt(
     person = command_of(author, reason)
     wanted = Halt("", scope, target, Rule.OPERATOR, person.author, person.reason, now())
     if dry_run:
-        _show_stopped(options.stack(), wanted)
+        _show_stopped(options.stack(), wanted, json_output=json_output)
         return
     standing = _in_force(options.layout_at_hand(), wanted, anyway=anyway)
     if (standing.at, standing.author) != (wanted.at, wanted.author):
         say("such a halt stands already; it stays as it is")
-    out.print(str(standing), markup=False)
+    if json_output:
+        print_json(_standing(standing))
+    else:
+        out.print(str(standing), markup=False)
     say(f"lift it with `surefoot resume {standing.id} --reason …`")
 
 
@@ -112,15 +116,20 @@ def _flagged(layout: Layout, wanted: Halt, why: str) -> Halt:
     return standing
 
 
-def _show_stopped(stack: Stack, wanted: Halt) -> None:
+def _show_stopped(stack: Stack, wanted: Halt, *, json_output: bool) -> None:
     from rich.table import Table
 
     seen = targets.watched(stack)
     _warn(targets.require_known(wanted.scope, wanted.target, stack.settings, seen, None))
     if seen is None:
         say("ingest does not answer, or watches nothing yet: nobody can say what would stop")
+        if json_output:
+            print_json({"watched": None, "would_stop": None})
         return
     stopped = [one for one in seen if one.stopped_by(wanted)]
+    if json_output:
+        print_json({"watched": len(seen), "would_stop": [asdict(one) for one in stopped]})
+        return
     table = Table("strategy", "pair", "markets", box=None)
     for one in stopped:
         table.add_row(one.strategy, one.pair, ", ".join(f"{venue}/{market}" for venue, market in one.markets))
@@ -138,6 +147,7 @@ def resume(
     halt_id: Annotated[str, typer.Argument(metavar="ID", help="The halt's id, or a unique beginning of it.")],
     reason: Reason,
     author: Author = "",
+    json_output: JsonFlag = False,
 ) -> None:
     """Lift one halt."""
     import asyncio
@@ -155,8 +165,12 @@ def resume(
             say(f"whether the ledger has other halts cannot be said: {away.message}")
     else:
         lifted, left = asyncio.run(_clear(options.stack(), halt_id, person.author, person.reason))
-    out.print(f"lifted by {person.author} ({person.reason}): {lifted}", markup=False)
-    for other in (*flag.standing(), *left):
+    still = (*flag.standing(), *left)
+    if json_output:
+        print_json({"lifted": _standing(lifted), "in_force": [_standing(one) for one in still]})
+    else:
+        out.print(f"lifted by {person.author} ({person.reason}): {lifted}", markup=False)
+    for other in still:
         say(f"still in force: {other}")
 
 
@@ -212,6 +226,12 @@ def _list(records: Sequence[HaltRecord], *, everything: bool, json_output: bool)
         row = (iso(halt.at), halt.id, halt.scope, halt.target or "-", halt.rule, halt.author, halt.reason)
         table.add_row(*row, *([ended] if everything else []))
     out.print(table)
+
+
+def _standing(halt: Halt) -> dict[str, Any]:
+    from ledger.halts import HaltRecord
+
+    return _row(HaltRecord(halt))
 
 
 def _row(record: HaltRecord) -> dict[str, Any]:
