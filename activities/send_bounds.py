@@ -5,7 +5,7 @@ shares no code with the workflow's (`domain.send_bounds`).
 |---|---|
 | adds to a leg | the intent's size, or what a leg bought in dollars has, less what the leg has or may get |
 | adds to a leg | dollars: the intent's worst cost, less all that is out or may be |
-| gives back | the intent's size; and what orders and fills on record say may be there |
+| gives back | the intent's size, or the venue's least; and what orders and fills on record say may be there |
 | any | the policy's number since the last command on record, of those that the venue did not refuse |
 
 An order that closes a leg leaves while the ledger is away, as it always does: then its size alone is looked at.
@@ -62,7 +62,7 @@ def overstep(intent: Intent, ticket: OrderTicket, hand: InHand | None) -> str:
     leg = next(one for one in intent.legs if one.name == ticket.leg)
     size, planned = Fraction(ticket.size), Fraction(intent.legs[0].size)
     adds = ticket.side is leg.side
-    if not adds and size > planned:
+    if not adds and size > max(planned, Fraction(leg.min_size)):
         return f"{_text(size)} to give back in one order of a trade of {_text(planned)}"
     if hand is None:
         return _dollars_alone(intent, leg, ticket) if adds else ""

@@ -6,7 +6,7 @@
 | the same, another leg got more for its dollars | as many as that leg has | it is hedged as far as the money goes |
 | adds to a leg | dollars: the reserve, less all that is or may be out | nothing more was set aside |
 | gives back | what two agreeing sources say is held, less what may be gone | one wrong count must not sell |
-| gives back | pieces of the intent's size | a wrong count does little before it is seen |
+| gives back | pieces of the intent's size, or of its venue's least | a wrong count does little before it is seen |
 | hands sets back | sets that two agreeing sources say are whole | the same |
 | any | so many since a person last spoke | what goes round in circles stops |
 
@@ -70,12 +70,18 @@ def refusal(intent: Intent, ticket: OrderTicket, before: Sequence[Sent], *, rese
         return f"{ticket.leg} in {ticket.market} is no leg of this trade"
     if ticket.side is leg.side:
         return _too_much_added(intent, leg, ticket, before, reserve)
-    if ticket.size > intent.size:
-        return f"{plain(ticket.size)} to give back in one piece, {plain(intent.size)} may be"
+    if ticket.size > largest_piece(intent, leg):
+        return f"{plain(ticket.size)} to give back in one piece, {plain(largest_piece(intent, leg))} may be"
     held = surely_held(leg, before)
     if ticket.size > held:
         return f"{plain(ticket.size)} to give back of {leg.name}, two sources agree on {plain(held)} only"
     return ""
+
+
+def largest_piece(intent: Intent, leg: IntentLeg) -> Decimal:
+    """Shares to give back in one order: the intent's size, or the least that its venue takes where that is more (of an
+    adopted order there may be more than was planned)."""
+    return max(intent.size, leg.min_size)
 
 
 def surely_held(leg: IntentLeg, before: Sequence[Sent]) -> Decimal:

@@ -6,6 +6,7 @@
 | beyond   | does not                           | STUCK with the numbers; looked at again, since a balance may lag |
 | beyond   | does not, and a person said unwind | what the position bears out is the count                         |
 | beyond   | cannot be read                     | looked at again                                                  |
+| beyond   | says nothing: the market has paid  | real if there is a fill for every share; as in the first row     |
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from domain.evidence import OrderEvidence
 from domain.fee_bounds import worst_fee
 from domain.money import plain
-from domain.orders import Side
+from domain.orders import OrderTicket, Side
 from workflows.bounds import FIRST_BOUNDED
 from workflows.state import count
 
@@ -44,6 +45,13 @@ async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decima
         )
         await _reserve(trade, order, evidence)
         return evidence.filled
+    if trade.edition >= FIRST_BOUNDED and evidence.complete and await _paid(trade, ticket):
+        trade.tell(
+            f"{ticket.leg}{ticket.attempt}: the list counts {plain(evidence.filled)} of {plain(ticket.size)}, beyond "
+            f"what was signed, with a fill for every share; {ticket.market} has paid, so no position can deny it."
+        )
+        await _reserve(trade, order, evidence)
+        return evidence.filled
     if trade.commands.at_any_price:
         return max(there, _ZERO)
     if not order.doubted:
@@ -56,6 +64,12 @@ async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decima
         )
         await trade.park("a count beyond what was signed is not borne out by the position")
     return None
+
+
+async def _paid(trade: Trade, ticket: OrderTicket) -> bool:
+    """Whether its market has paid: then nobody holds a share of it any more."""
+    seen = await trade.desk.resolution(ticket.venue, ticket.market)
+    return seen is not None and seen.payout is not None
 
 
 async def _reserve(trade: Trade, order: Order, evidence: OrderEvidence) -> None:

@@ -16,7 +16,7 @@ from domain.intent import IntentLeg
 from domain.money import plain, whole_lots
 from domain.orders import OrderTicket, Purpose, Side
 from domain.residual import Repair
-from domain.send_bounds import Sent, ceiling, may_hold, refusal, surely_held
+from domain.send_bounds import Sent, ceiling, largest_piece, may_hold, refusal, surely_held
 from workflows.state import count
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ async def why_not(trade: Trade, leg: IntentLeg, repair: Repair, size: Decimal) -
 
 def piece(trade: Trade, leg: IntentLeg, side: Side, size: Decimal) -> Decimal:
     """As much of `size` as one order may give back, what is left being enough for another."""
-    most = whole_lots(trade.intent.size, leg.lot)
+    most = whole_lots(largest_piece(trade.intent, leg), leg.lot)
     if trade.edition < FIRST_BOUNDED or side is leg.side or size <= most:
         return size
     short = max(leg.min_size, leg.lot) - (size - most)

@@ -51,6 +51,7 @@ from domain.money import plain
 from domain.orders import ALREADY_THERE, Guard, OrderTicket, Purpose, Side, SubmitResult, Verdict
 from domain.send_bounds import BOUND
 from domain.trade import OrderRecord
+from workflows.bounds import FIRST_BOUNDED
 from workflows.desk import Desk
 from workflows.state import OrderState
 from workflows.wording import count_refusals, fill_words, name
@@ -333,9 +334,12 @@ class Sender:
                 await self._adopt(order, seen)
             elif seen is not None and seen.status is OrderStatus.RESTING:
                 order.order_id, order.landed, order.told = seen.order_id or order.order_id, True, True
-                order.filled = seen.filled
+                doubted = seen.beyond and self._owner.edition >= FIRST_BOUNDED
+                order.filled = order.filled if doubted else seen.filled
                 resting_since = desk.now() if resting_since is None else resting_since
                 why = self._why_cancel(order, resting_since, rest_until)
+                if doubted and not why:
+                    why = f"{plain(seen.filled)} filled by the list, beyond what was signed"
                 if why and order.order_id is not None:
                     if not cancelled:
                         self._owner.tell(f"{name(order)}: {why}; cancelling it")

@@ -19,16 +19,14 @@ from domain.orders import ALREADY_THERE, Guard, SubmitResult, Verdict
 from domain.requests import Position
 from domain.trade import Entry, TradeRecord, TradeState
 from workflows.desk import Desk
-from workflows.parked_sale import bears_out, reach, sale
-from workflows.state import OrderState, PendingCommand, TradeMemory, count
+from workflows.parked_sale import FIRST_BOUNDED, bears_out, piece, reach, sale
+from workflows.state import OrderState, PendingCommand, TradeMemory, count, still_kept
 from workflows.tally import recorded, tally, there
 
 _FIRST_LOOK_MS, _SELLING_LOOK_MS, _SLOWEST_LOOK_MS = 500, 5_000, 900_000
 _SEND_WINDOW_US = 10_000_000
 _OPEN_ORDER_PATIENCE_US = 60_000_000  # an unwind waits so long for orders whose outcome is open, then sells beside them
-_MOST_ORDERS = 30
-"""How many orders one wish to unwind may send."""
-_FIRST_BOUNDED = 4  # the edition that asks two sources
+_MOST_ORDERS = 30  # that one wish to unwind may send
 _NONE = Decimal(0)
 
 
@@ -101,6 +99,7 @@ class Parked:
         self._news = True
 
     def _obey(self, action: Action, command: OperatorCommand) -> str:
+        self.memory.pending = still_kept(self.memory.pending, action)
         if action in (Action.UNWIND, Action.FORCE_FLAT):
             self.memory.mode, self._asked_at, self._sent = Action.UNWIND, self.desk.now(), 0
             self.memory.budgeted, self._wished, self.memory.least = False, True, command.min_price
@@ -202,7 +201,7 @@ class Parked:
         levels = () if quote is None else (quote.asks if side.value == "buy" else quote.bids)
         least = self.memory.least if over > 0 else None  # what was given back too often is bought back at any price
         size, limit = reach(levels, side, over, least)
-        size = whole_lots(size if self.memory.edition < _FIRST_BOUNDED else min(size, self.intent.size), leg.lot)
+        size = whole_lots(min(size, piece(self.intent, leg, over, self.memory.edition)), leg.lot)
         if size and not await self._held(leg, over, size):
             return False
         if not 0 < limit < 1 or size < max(leg.min_size, leg.lot):
@@ -221,7 +220,7 @@ class Parked:
     async def _held(self, leg: IntentLeg, over: Decimal, size: Decimal) -> bool:
         """Whether the account's position says too that so many may be given back, since one wrong count must not sell,
         and no person has said otherwise meanwhile."""
-        if self.memory.edition < _FIRST_BOUNDED:
+        if self.memory.edition < FIRST_BOUNDED:
             return True
         position = await self._position(leg.venue, leg.market)
         return position is not None and bears_out(position.left, leg.side, over, size) and self._may_sell

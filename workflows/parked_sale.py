@@ -10,6 +10,9 @@ from workflows.state import count
 
 _NONE = Decimal(0)
 
+FIRST_BOUNDED = 4
+"""The edition that asks two sources, and sells in pieces."""
+
 Levels = tuple[tuple[Decimal, Decimal], ...]
 
 
@@ -24,6 +27,11 @@ def reach(levels: Levels, side: Side, over: Decimal, least: Decimal | None) -> t
             break
         size, limit = min(size + offered, abs(over)), price
     return size, limit
+
+
+def piece(intent: Intent, leg: IntentLeg, over: Decimal, edition: int) -> Decimal:
+    """The most of `over` shares that one order gives back: the intent's size, or the least that the venue takes."""
+    return abs(over) if edition < FIRST_BOUNDED else max(intent.size, leg.min_size)
 
 
 def bears_out(left: Decimal, side: Side, over: Decimal, size: Decimal) -> bool:

@@ -106,6 +106,15 @@ class PendingCommand:
     command: OperatorCommand
 
 
+_MODES = (Action.UNWIND, Action.FORCE_FLAT, Action.HOLD, Action.RETRY)
+
+
+def still_kept(pending: list[PendingCommand], action: Action) -> list[PendingCommand]:
+    """What of the commands kept so far a new one leaves: it replaces what was said before of selling, holding back and
+    trying again."""
+    return [one for one in pending if action not in _MODES or one.action not in _MODES]
+
+
 @dataclass(slots=True)
 class Fault:
     """What the life of a trade raised, in words; `build` is the version of the code that did."""

@@ -40,7 +40,7 @@ def unbounded(intent: Intent, left: Left, *, counts: bool) -> list[str]:
         return wrong
     leg = next(one for one in intent.legs if one.name == ticket.leg)
     size, planned = Fraction(ticket.size), Fraction(intent.legs[0].size)
-    if ticket.side is not leg.side and size > planned:
+    if ticket.side is not leg.side and size > max(planned, Fraction(leg.min_size)):
         wrong.append(f"{ticket} gives back more in one piece than the {planned} of the trade")
     if not counts:
         return wrong
