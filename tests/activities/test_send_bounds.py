@@ -95,3 +95,11 @@ async def test_a_hedge_leaves_while_the_ledger_is_away_and_nothing_larger(
     refused(await desk.submit(further(HEDGE, "100")))
     refused(await desk.submit(further(A1, "11", Side.SELL)))
     assert (await desk.submit(HEDGE)).verdict is Verdict.ACCEPTED
+
+
+def test_a_piece_is_at_least_what_the_venue_takes() -> None:
+    leg = replace(PLANNED.legs[0], min_size=D(15))
+    planned = replace(PLANNED, legs=(leg, *PLANNED.legs[1:]))
+    sale = further(A1, "15", Side.SELL, limit="0.38")
+    assert overstep(planned, sale, None) == ""
+    assert "16 to give back in one order" in overstep(planned, replace(sale, size=D(16)), None)

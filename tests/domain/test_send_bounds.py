@@ -77,6 +77,16 @@ def test_what_is_given_back_goes_in_pieces_of_the_intents_size() -> None:
     assert "in one piece, 10 may be" in why(next_of(A1, "12", side=Side.SELL), sent(A1, "12"))
 
 
+def test_a_piece_is_at_least_what_the_venue_takes() -> None:
+    """An adopted order may be larger than the trade."""
+    leg = replace(PLANNED.legs[0], min_size=D(15))
+    planned = replace(PLANNED, legs=(leg, *PLANNED.legs[1:]))
+    adopted = sent(replace(A1, purpose=Purpose.ADOPTED, foreign_id="by hand", size=D(40)), "40")
+    sale = next_of(A1, "15", side=Side.SELL)
+    assert refusal(planned, sale, [adopted], reserve=D(15), lately=0) == ""
+    assert "15 may be" in refusal(planned, replace(sale, size=D(16)), [adopted], reserve=D(15), lately=0)
+
+
 def test_so_many_orders_leave_without_a_person() -> None:
     assert PLANNED.policy.most_orders == 40
     assert why(B1, sent(A1, "10"), lately=39) == ""

@@ -11,7 +11,7 @@ from domain.halt import Scope
 from domain.operator import Action
 from domain.orders import OrderTicket, SubmitResult, Verdict
 from domain.trade import Outcome, TradeState
-from tests.ledger.samples import A, D
+from tests.ledger.samples import A, B, D
 from tests.workflows.rehearsal import BOTH, START, Rehearsal, closed
 
 TOO_MUCH = D(10_000_000)
@@ -103,3 +103,16 @@ async def test_a_count_that_the_position_denies_gives_way_to_a_persons_unwind() 
     assert "unwind A2 sell 10 at 0.38" in stage.sent()
     assert record.state is TradeState.CLOSED
     assert Verdict.UNKNOWN in [order.result.verdict for order in record.orders if order.result is not None]
+
+
+async def test_a_count_with_a_fill_for_every_share_is_real_once_its_market_has_paid() -> None:
+    """Nobody holds a share of a market that has paid: its position denies nothing."""
+    stage = Rehearsal()
+    answers_too_much(stage, "A")
+    lists_too_much(stage, "A", "12")
+    stage.pays_at(60_000, {A: "1", B: "0"})
+    before = stage.look_at(59_000)
+    record = await stage.run()
+    assert (before[0].state, before[0].orders[0].filled) == (TradeState.STUCK, 0)
+    assert "GAME-AAA has paid, so no position can deny it" in stage.story()
+    assert (record.state, record.orders[0].filled) == (TradeState.CLOSED, D(12))

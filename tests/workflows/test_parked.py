@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from domain.operator import Action
+import pytest
+
+from domain.operator import Action, OperatorCommand
 from domain.orders import OrderTicket, Purpose, SubmitResult, Verdict
 from tests.ledger.samples import START, D, ticket
 from tests.workflows.rehearsal import MS, PERSON, Rehearsal
 from workflows.parked import Parked
-from workflows.state import Fault, OrderState, begun
+from workflows.state import Fault, OrderState, PendingCommand, begun
 
 
 async def test_a_wish_it_was_handed_waits_for_an_order_under_way_as_one_told_to_it_does() -> None:
@@ -50,3 +52,14 @@ async def test_an_answer_without_an_order_is_no_word_of_the_venues_that_there_is
     stage.desk.at(START + 300_000 * MS, lambda: parked.take(Action.RETRY, PERSON), message=True)
     await parked.run()
     assert [(order.settled, order.filled) for order in memory.orders] == [(True, D(10)), (True, D(0)), (True, D(10))]
+
+
+@pytest.mark.parametrize("action", [Action.HOLD, Action.UNWIND, Action.RETRY])
+def test_a_word_replaces_what_was_said_of_the_same_before_and_kept(action: Action) -> None:
+    stage = Rehearsal()
+    memory = begun(START, stage.intent.worst_cost, merging=False)
+    adopt = PendingCommand(Action.ADOPT, OperatorCommand("ada", "mine", "o-9", "kalshi"))
+    memory.pending = [PendingCommand(Action.RETRY, PERSON), adopt, PendingCommand(Action.HOLD, PERSON)]
+    memory.fault = Fault("a mistake", START)
+    Parked(stage.intent, stage.desk, memory).take(action, PERSON)
+    assert memory.pending == [adopt]

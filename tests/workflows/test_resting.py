@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from domain.evidence import OrderEvidence, OrderStatus
 from domain.intent import Intent
-from domain.orders import Side, TimeInForce
+from domain.orders import OrderTicket, Side, TimeInForce
 from domain.trade import Outcome, TradeState
 from tests.ledger.samples import START, A, B, D
 from tests.workflows.rehearsal import BOTH, MS, Rehearsal, closed
@@ -117,3 +118,20 @@ async def test_a_fill_or_kill_leg_fills_whole_or_not_at_all() -> None:
     short = Rehearsal(reshape=styled(0, tif=TimeInForce.FOK))
     short.book_a(asks=[("0.40", "9.99")])
     await closed(short, Outcome.MISSED, BOTH[0])
+
+
+async def test_a_resting_order_is_no_larger_than_was_signed_whatever_its_list_counts() -> None:
+    """In millionths, say: no such count is written down as filled, and the order is taken out of the book."""
+    stage = maker()
+    honest = stage.venue.evidence
+
+    async def inflated(asked: OrderTicket, **named: Any) -> OrderEvidence:
+        seen = await honest(asked, **named)
+        wrong = seen.status is OrderStatus.RESTING and seen.filled
+        return replace(seen, filled=D(4_000_000)) if wrong else seen
+
+    stage.venue.evidence = inflated  # type: ignore[method-assign]
+    taken(stage, 1_000, "4")
+    await closed(stage, Outcome.HEDGED, FIRST, "hedge B1 buy 4 at 0.55")
+    assert "4000000 filled by the list, beyond what was signed; cancelling it" in stage.story()
+    assert all(order.filled <= 10 for record in stage.desk.recorded for order in record.orders)
