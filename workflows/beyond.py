@@ -6,7 +6,7 @@
 | beyond   | does not                           | STUCK with the numbers; looked at again, since a balance may lag |
 | beyond   | does not, and a person said unwind | what the position bears out is the count                         |
 | beyond   | cannot be read                     | looked at again                                                  |
-| beyond   | says nothing: the market has paid  | real if there is a fill for every share; as in the first row     |
+| beyond   | says nothing: the market has paid  | real if no more than twice the order, with a fill for every share |
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from workflows.orders import Order
 
 _ZERO = Decimal(0)
+_THINKABLE = 2  # times what was signed: more is another unit, not another fill
 _DOLLAR = Decimal(1)  # no share costs more, bought or sold short
 
 
@@ -45,7 +46,7 @@ async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decima
         )
         await _reserve(trade, order, evidence)
         return evidence.filled
-    if trade.edition >= FIRST_BOUNDED and evidence.complete and await _paid(trade, ticket):
+    if trade.edition >= FIRST_BOUNDED and _thinkable(trade, order, evidence) and await _paid(trade, ticket):
         trade.tell(
             f"{ticket.leg}{ticket.attempt}: the list counts {plain(evidence.filled)} of {plain(ticket.size)}, beyond "
             f"what was signed, with a fill for every share; {ticket.market} has paid, so no position can deny it."
@@ -64,6 +65,12 @@ async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decima
         )
         await trade.park("a count beyond what was signed is not borne out by the position")
     return None
+
+
+def _thinkable(trade: Trade, order: Order, evidence: OrderEvidence) -> bool:
+    """Whether a count may be believed that no position can bear out or deny: one that none has denied before."""
+    undenied = not order.doubted or trade.commands.at_any_price
+    return undenied and evidence.complete and evidence.filled <= _THINKABLE * order.ticket.size
 
 
 async def _paid(trade: Trade, ticket: OrderTicket) -> bool:

@@ -10,6 +10,7 @@ from domain.evidence import OrderEvidence, OrderStatus
 from domain.halt import Scope
 from domain.operator import Action
 from domain.orders import OrderTicket, SubmitResult, Verdict
+from domain.requests import Position
 from domain.trade import Outcome, TradeState
 from tests.ledger.samples import A, B, D
 from tests.workflows.rehearsal import BOTH, START, Rehearsal, closed
@@ -105,14 +106,35 @@ async def test_a_count_that_the_position_denies_gives_way_to_a_persons_unwind() 
     assert Verdict.UNKNOWN in [order.result.verdict for order in record.orders if order.result is not None]
 
 
-async def test_a_count_with_a_fill_for_every_share_is_real_once_its_market_has_paid() -> None:
-    """Nobody holds a share of a market that has paid: its position denies nothing."""
+@pytest.mark.parametrize(("count", "believed"), [("12", True), ("20", True), ("21", False)])
+async def test_a_count_with_a_fill_for_every_share_is_real_once_its_market_has_paid(
+    count: str, *, believed: bool
+) -> None:
+    """Nobody holds a share of a market that has paid: its position denies nothing. Beyond twice is another unit."""
     stage = Rehearsal()
     answers_too_much(stage, "A")
-    lists_too_much(stage, "A", "12")
-    stage.pays_at(60_000, {A: "1", B: "0"})
-    before = stage.look_at(59_000)
+    lists_too_much(stage, "A", count, until_ms=90_000)
+    honest = stage.desk.position
+
+    async def position(venue: str, market: str, intent_id: str) -> Position | None:
+        return await honest(venue, market, intent_id) if stage.desk.now() > START + 20_000_000 else None
+
+    stage.desk.position = position  # type: ignore[method-assign]
+    stage.pays_at(20_000, {A: "1", B: "0"})
+    before, after = stage.look_at(19_000), stage.look_at(89_000)
     record = await stage.run()
-    assert (before[0].state, before[0].orders[0].filled) == (TradeState.STUCK, 0)
-    assert "GAME-AAA has paid, so no position can deny it" in stage.story()
-    assert (record.state, record.orders[0].filled) == (TradeState.CLOSED, D(12))
+    assert before[0].orders[0].filled == 0
+    assert ("GAME-AAA has paid, so no position can deny it" in stage.story()) is believed
+    assert (not after or after[0].orders[0].filled == D(count)) is believed
+    assert record.state is TradeState.CLOSED
+
+
+async def test_what_a_position_has_denied_is_not_believed_since_its_market_paid() -> None:
+    stage = Rehearsal()
+    answers_too_much(stage, "A")
+    lists_too_much(stage, "A", "12", until_ms=90_000)
+    stage.pays_at(20_000, {A: "1", B: "0"})
+    before, after = stage.look_at(19_000), stage.look_at(89_000)
+    record = await stage.run()
+    assert (before[0].state, after[0].state, after[0].orders[0].filled) == (TradeState.STUCK, TradeState.STUCK, 0)
+    assert record.state is TradeState.CLOSED
