@@ -18,6 +18,10 @@ from workflows.temporal_desk import TemporalDesk
 
 T = TypeVar("T")
 
+LISTENS_TO_THE_END = 4
+"""The edition whose runs hear what came last before they go on as new."""
+_MOMENT_S = 0.001
+
 
 @workflow.defn(name=names.TRADE_WORKFLOW)
 class TradeWorkflow:
@@ -36,6 +40,7 @@ class TradeWorkflow:
         self._desk = TemporalDesk(self._intent, seal, new=known is None)
         self._driver = Driver(self._intent, self._desk, known)
         self._hearing = asyncio.Lock()
+        self._over = False  # what comes in the same task as the end may add no command to it
 
     @workflow.run
     async def run(self, intent: Intent, memory: TradeMemory | None = None, seal: Seal | None = None) -> TradeRecord:
@@ -44,8 +49,17 @@ class TradeWorkflow:
         end = await self._driven()
         await workflow.wait_condition(workflow.all_handlers_finished)
         if isinstance(end, TradeMemory):
+            if self._desk.edition() >= LISTENS_TO_THE_END:
+                await self._last_words()
             workflow.continue_as_new(args=[self._intent, carried(end), self._seal])
+        self._over = True
         return end
+
+    async def _last_words(self) -> None:
+        """A signal that came while a local activity ran is delivered, when the task is tried again, after everything
+        that followed from it: it would be lost to a run that has gone on by then. After a timer it comes before."""
+        await asyncio.sleep(_MOMENT_S)
+        await workflow.wait_condition(workflow.all_handlers_finished)
 
     async def _driven(self) -> TradeRecord | TradeMemory:
         """The run in a task of its own, out of reach of a cancel: cancelling a trade must not drop it on one leg.
@@ -108,6 +122,8 @@ class TradeWorkflow:
 
     def _may(self, action: Action, command: OperatorCommand) -> None:
         """Validators are not run again on replay, so here a key of the worker's may be asked."""
+        if self._over:
+            raise ValueError("the trade has ended")
         is_sealed = workflow.extern_functions().get(names.EXTERN_IS_SEALED)
         if is_sealed is None or not is_sealed(self._intent.id, action, command):
             raise ValueError(
@@ -132,6 +148,8 @@ class TradeWorkflow:
 
     async def _hear(self, action: Action, command: OperatorCommand) -> None:
         """One after the other, as they came. Of trades that began before there were seals each is believed."""
+        if self._over:
+            return
         with self._desk.hearing():
             async with self._hearing:
                 if self._desk.edition() < 3 or await self._desk.check(action, command):
@@ -142,8 +160,9 @@ class TradeWorkflow:
 
     @workflow.signal(name=names.SIGNAL_RESUME)
     def resume(self, build: str) -> None:
-        self._driver.resume(build)
-        self._desk.wake()
+        if not self._over:
+            self._driver.resume(build)
+            self._desk.wake()
 
     @workflow.signal(name=names.SIGNAL_ORDER_UPDATE)
     def order_update(self, client_order_id: str) -> None:
