@@ -5,7 +5,7 @@ But what was told may be wrong as well, and a list does not lag for ever.
 
 | the list says | the ledger has | for | told |
 |---|---|---|---|
-| absent | a fill of the order | an hour at most | unseen: the list is wrong, look again |
+| absent | a fill of the order, void or not | an hour at most | unseen: the list is wrong, look again |
 | dead, with a count | a fill, not listed even as void, beyond it | ten minutes at most | `Unavailable`: look again |
 | dead, with a fill for every share | the same | longer | the list, with the ledger's fill void |
 | absent | a fill of the order | longer | absent, with the ledger's fill void |
@@ -37,15 +37,19 @@ ABSENCE_LAGS_US = 3_600_000_000
 
 
 def fills_of(hand: InHand, ticket: OrderTicket, order_id: str | None) -> list[Fill]:
-    """The fills in the ledger that are of one order and not void: by our name of it, or the venue's own where the fill
-    has none of ours."""
+    """The fills in the ledger that are of one order and not void."""
+    return [fill for fill in told_of(hand, ticket, order_id) if fill.status is not FillStatus.VOID]
+
+
+def told_of(hand: InHand, ticket: OrderTicket, order_id: str | None) -> list[Fill]:
+    """The fills in the ledger that are of one order: by our name of it, or the venue's own where the fill has none of
+    ours."""
     own = ticket.client_order_id
     names = {order.order_id for order in hand.orders if order.client_order_id == own} | {order_id}
     return [
         fill
         for fill in hand.fills
-        if fill.status is not FillStatus.VOID
-        and fill.venue is ticket.venue
+        if fill.venue is ticket.venue
         and (fill.client_order_id == own or (not fill.client_order_id and fill.order_id and fill.order_id in names))
     ]
 
@@ -70,9 +74,10 @@ def held_against(hand: InHand, ticket: OrderTicket, evidence: OrderEvidence, now
         return evidence
     held = fills_of(hand, ticket, evidence.order_id)
     missing = lacking(held, evidence)
-    if not missing:
+    arrived = evidence.status is OrderStatus.ABSENT and told_of(hand, ticket, evidence.order_id)
+    if not missing and not arrived:
         return evidence
-    if _outweighs(hand, ticket, evidence, held, now):
+    if _outweighs(hand, ticket, evidence, arrived or held, now):
         void = [
             replace(fill, status=FillStatus.VOID, client_order_id=evidence.client_order_id)
             for fill in unlisted_of(held, evidence)

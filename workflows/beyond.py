@@ -6,7 +6,8 @@
 | beyond   | does not                           | STUCK with the numbers; looked at again, since a balance may lag |
 | beyond   | does not, and a person said unwind | what the position bears out is the count                         |
 | beyond   | cannot be read                     | looked at again                                                  |
-| beyond   | says nothing: the market has paid  | real if no more than twice the order, with a fill for every share |
+| beyond   | says nothing: the market has paid  | real up to twice the order, if there is a fill for every share   |
+| has more fills than it counts | whatever      | looked at again: which of the two is true, the next look tells   |
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decima
         return None
     rest = sum((_signed(other, other.filled) for other in trade.orders.orders if _beside(other, order)), _ZERO)
     there = position.left - rest if ticket.side is Side.BUY else rest - position.left
+    if trade.edition >= FIRST_BOUNDED and _contradicts_itself(evidence) and not trade.commands.at_any_price:
+        return None
     if count(evidence.filled) and there >= evidence.filled:
         trade.tell(
             f"{ticket.leg}{ticket.attempt}: the list counts {plain(evidence.filled)} of {plain(ticket.size)}, beyond "
@@ -65,6 +68,11 @@ async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decima
         )
         await trade.park("a count beyond what was signed is not borne out by the position")
     return None
+
+
+def _contradicts_itself(evidence: OrderEvidence) -> bool:
+    """Whether a list has more fills than it counts: which of the two is true, the next look tells."""
+    return sum((fill.size for fill in evidence.standing), _ZERO) > evidence.filled
 
 
 def _thinkable(trade: Trade, order: Order, evidence: OrderEvidence) -> bool:

@@ -161,6 +161,8 @@ class Driver:
         self.memory.taken.append(CommandRecord(action, command.author, command.reason, answer, fault.at))
         if action in (Action.UNWIND, Action.FORCE_FLAT):
             self.memory.mode, self.memory.least = Action.UNWIND, command.min_price
+        elif action is Action.HOLD:
+            self.memory.mode = Action.HOLD  # whatever was asked before, the parked run sells nothing
         else:
             self.memory.pending.append(PendingCommand(action, command))
         self._break_off(fault)

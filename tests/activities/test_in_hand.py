@@ -78,11 +78,9 @@ async def test_an_order_whose_fill_the_ledger_holds_is_not_absent_however_fresh_
     assert (await seen(desk)).status is OrderStatus.UNSEEN
 
 
-async def test_without_a_fill_in_hand_and_with_a_void_one_absence_stands(desk: Desk) -> None:
-    fill = await opened(desk, told=False)
+async def test_without_a_fill_in_hand_absence_stands(desk: Desk) -> None:
+    await opened(desk, told=False)
     absent(desk)
-    assert (await seen(desk)).status is OrderStatus.ABSENT
-    await desk.ledger.record_fills([replace(fill, status=FillStatus.VOID)])
     assert (await seen(desk)).status is OrderStatus.ABSENT
 
 
@@ -264,3 +262,12 @@ async def test_a_fill_of_a_forgotten_order_that_the_venue_lists_blocks_until_it_
     result = SubmitResult(Verdict.ACCEPTED, "", "", order_id=fill.order_id, filled=D(4), at=desk.now)
     assert (await settle(desk, OrderRecord(known, result, settled=True, filled=D(4)))).agrees
     assert fill.trade_id in await _standing(desk)
+
+
+async def test_a_fill_that_was_voided_shows_all_the_same_that_its_order_arrived(desk: Desk) -> None:
+    fill = await opened(desk)
+    await desk.ledger.record_fills([replace(fill, status=FillStatus.VOID)])
+    absent(desk)
+    assert (await seen(desk)).status is OrderStatus.UNSEEN
+    desk.now += HOUR + SECOND
+    assert (await seen(desk)).status is OrderStatus.ABSENT

@@ -138,3 +138,26 @@ async def test_what_a_position_has_denied_is_not_believed_since_its_market_paid(
     record = await stage.run()
     assert (before[0].state, after[0].state, after[0].orders[0].filled) == (TradeState.STUCK, TradeState.STUCK, 0)
     assert record.state is TradeState.CLOSED
+
+
+async def test_a_list_with_more_fills_than_it_counts_is_looked_at_again() -> None:
+    """Twelve came, its fills say; ten, its count. The position has twelve, so it would bear out either."""
+    stage = Rehearsal()
+    stage.book_a(bids=[("0.38", "50")], asks=[("0.40", "50")])
+    submit, evidence = stage.venue.submit, stage.venue.evidence
+
+    async def overfilled(ticket: OrderTicket) -> SubmitResult:
+        opening = ticket.leg == "A" and ticket.attempt == 1
+        result = await submit(replace(ticket, size=D(12)) if opening else ticket)
+        return replace(result, paid=TOO_MUCH) if opening else result
+
+    async def torn(ticket: OrderTicket, **asked: object) -> OrderEvidence:
+        seen = await evidence(ticket, **asked)  # type: ignore[arg-type]
+        wrong = ticket.leg == "A" and seen.status is OrderStatus.DONE and stage.desk.now() < START + 5_000_000
+        return replace(seen, filled=D(10), beyond=True) if wrong else seen
+
+    stage.venue.submit, stage.venue.evidence = overfilled, torn  # type: ignore[method-assign]
+    early = stage.look_at(4_900)
+    record = await stage.run()
+    assert not any(order.settled for order in early[0].orders), stage.story()
+    assert record.orders[0].filled == D(12)

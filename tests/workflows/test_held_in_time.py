@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from domain.operator import Action
+from domain.operator import Action, OperatorCommand
 from domain.orders import Purpose
 from tests.ledger.samples import START, D, ticket
 from tests.workflows.rehearsal import MS, PERSON, Rehearsal
+from workflows.driver import Driver
 from workflows.fake_desk import Lost, Submit
 from workflows.parked import Parked
 from workflows.state import Fault, OrderState, begun
@@ -70,3 +71,18 @@ async def test_nothing_leaves_after_a_hold_while_a_parked_run_reads_a_book_and_t
         assert decided_after(ms, submits) == [], f"held at {ms} ms"
         sold += bool(submits)
     assert 0 < sold < 39, "the word came both before and after the sale was decided"
+
+
+async def test_a_hold_that_breaks_the_code_that_obeys_it_holds_all_the_same() -> None:
+    """It was told to unwind before; the parked run is to sell nothing now."""
+    stage = Rehearsal()
+    memory = begun(START, stage.intent.worst_cost, merging=False)
+    memory.mode = Action.UNWIND
+    driver = Driver(stage.intent, stage.desk, memory)
+
+    def broken(action: Action, command: OperatorCommand) -> str:
+        raise ArithmeticError("a mistake")
+
+    driver.carried.take = broken  # type: ignore[method-assign]
+    assert "parked" in driver.take(Action.HOLD, PERSON)
+    assert (memory.mode, memory.pending) == (Action.HOLD, [])
