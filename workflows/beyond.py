@@ -49,7 +49,7 @@ async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decima
         )
         await _reserve(trade, order, evidence)
         return evidence.filled
-    if trade.edition >= FIRST_BOUNDED and _thinkable(trade, order, evidence) and await _paid(trade, ticket):
+    if trade.edition >= FIRST_BOUNDED and _thinkable(order, evidence) and await _paid(trade, ticket):
         trade.tell(
             f"{ticket.leg}{ticket.attempt}: the list counts {plain(evidence.filled)} of {plain(ticket.size)}, beyond "
             f"what was signed, with a fill for every share; {ticket.market} has paid, so no position can deny it."
@@ -75,10 +75,10 @@ def _contradicts_itself(evidence: OrderEvidence) -> bool:
     return sum((fill.size for fill in evidence.standing), _ZERO) > evidence.filled
 
 
-def _thinkable(trade: Trade, order: Order, evidence: OrderEvidence) -> bool:
-    """Whether a count may be believed that no position can bear out or deny: one that none has denied before."""
-    undenied = not order.doubted or trade.commands.at_any_price
-    return undenied and evidence.complete and evidence.filled <= _THINKABLE * order.ticket.size
+def _thinkable(order: Order, evidence: OrderEvidence) -> bool:
+    """Whether a count may be believed that no position can bear out or deny. One that was denied before may be: what
+    was known of the other orders may have been wrong then."""
+    return evidence.complete and evidence.filled <= _THINKABLE * order.ticket.size
 
 
 async def _paid(trade: Trade, ticket: OrderTicket) -> bool:
