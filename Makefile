@@ -28,8 +28,8 @@ format: install ## let ruff fix and format the tree
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: install ## every test, on a real Temporal server and a real Postgres started by the tests
-	$(BIN)/python -m pytest
+test: install ## every test, on real Temporal servers and Postgres started by the tests, in JOBS= processes (4)
+	$(BIN)/python -m pytest -n $(or $(JOBS),4) --dist loadgroup --no-loadscope-reorder --durations=20
 
 demo: install ## the whole system once: RECORDING= GAME= FROM= TO= SPEED= choose what is played
 	@$(BIN)/surefoot demo $(if $(RECORDING),--recording '$(RECORDING)') $(if $(GAME),--game '$(GAME)') \

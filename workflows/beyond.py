@@ -19,8 +19,7 @@ from domain.evidence import OrderEvidence
 from domain.fee_bounds import worst_fee
 from domain.money import plain
 from domain.orders import OrderTicket, Side
-from workflows.bounds import FIRST_BOUNDED
-from workflows.state import count
+from workflows.state import FIRST_BOUNDED, count
 
 if TYPE_CHECKING:
     from workflows.lifecycle import Trade
@@ -38,11 +37,10 @@ async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decima
     position = await trade.desk.position(ticket.venue, ticket.market, trade.intent.id)
     if position is None:
         return None
-    rest = sum((_signed(other, other.filled) for other in trade.orders.orders if _beside(other, order)), _ZERO)
-    there = position.left - rest if ticket.side is Side.BUY else rest - position.left
+    real = there(trade, order, position.left)
     if trade.edition >= FIRST_BOUNDED and _contradicts_itself(evidence) and not trade.commands.at_any_price:
         return None
-    if count(evidence.filled) and there >= evidence.filled:
+    if count(evidence.filled) and real >= evidence.filled:
         trade.tell(
             f"{ticket.leg}{ticket.attempt}: the list counts {plain(evidence.filled)} of {plain(ticket.size)}, beyond "
             f"what was signed, and the position bears it out: {plain(position.left)} are this trade's."
@@ -57,17 +55,23 @@ async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decima
         await _reserve(trade, order, evidence)
         return evidence.filled
     if trade.commands.at_any_price:
-        return max(there, _ZERO)
+        return max(real, _ZERO)
     if not order.doubted:
         order.doubted = True
         said = order.result.detail if order.result is not None else "nothing"
         trade.tell(
             f"{ticket.leg}{ticket.attempt}: the answer said: {said}. The list counts {plain(evidence.filled)} of "
             f"{plain(ticket.size)} signed. The account holds {plain(position.account)} in {ticket.market}, "
-            f"{plain(position.others)} of them other trades', which leaves {plain(max(there, _ZERO))} for this order."
+            f"{plain(position.others)} of them other trades', which leaves {plain(max(real, _ZERO))} for this order."
         )
         await trade.park("a count beyond what was signed is not borne out by the position")
     return None
+
+
+def there(trade: Trade, order: Order, left: Decimal) -> Decimal:
+    """What the order has brought by a position of `left` signed shares of the trade's, its other orders taken off."""
+    rest = sum((_signed(other, other.filled) for other in trade.orders.orders if _beside(other, order)), _ZERO)
+    return left - rest if order.ticket.side is Side.BUY else rest - left
 
 
 def _contradicts_itself(evidence: OrderEvidence) -> bool:

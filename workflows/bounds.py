@@ -17,14 +17,12 @@ from domain.money import plain, whole_lots
 from domain.orders import OrderTicket, Purpose, Side
 from domain.residual import Repair
 from domain.send_bounds import Sent, ceiling, largest_piece, may_hold, refusal, surely_held
-from workflows.state import count
+from workflows import fewer
+from workflows.state import FIRST_BOUNDED, count
 
 if TYPE_CHECKING:
     from workflows.lifecycle import Trade
     from workflows.orders import Order
-
-FIRST_BOUNDED = 4
-"""The edition that has bounds."""
 
 _NONE = Decimal(0)
 _ROUNDINGS = Decimal("0.0001")
@@ -123,7 +121,8 @@ async def corroborate(trade: Trade, leg: IntentLeg, wanted: Decimal) -> bool:
             continue
         grace_ms = trade.intent.policy.absence_grace_ms
         seen = await trade.desk.evidence(order.ticket, order.order_id, order.sent_at, grace_ms)
-        if seen is not None and seen.status is OrderStatus.DONE and seen.complete and not seen.beyond:
+        counts = seen is not None and seen.status is OrderStatus.DONE and seen.complete and not seen.beyond
+        if seen is not None and counts and await fewer.believed(trade, order, seen):
             trade.adopt(order, seen)
     if surely_held(leg, _sent(trade)) >= wanted:
         return True

@@ -12,7 +12,6 @@ Temporal, which repeats the task until mended code carries it out.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from domain.intent import Intent
 from domain.operator import Action, CommandRecord, OperatorCommand
@@ -32,7 +31,7 @@ class Driver:
         self._desk = desk
         self._end: asyncio.Future[TradeRecord | TradeMemory] | None = None
         self._fault: Fault | None = None
-        self._life: asyncio.Future[Any] | None = None
+        self._life: asyncio.Future[TradeRecord | TradeMemory] | None = None
         self.carried: Trade | Parked
         if memory is not None and memory.fault is not None:
             self.carried = Parked(intent, desk, memory)
@@ -55,34 +54,31 @@ class Driver:
         self._end = asyncio.get_running_loop().create_future()
         if self._fault is not None:  # its life could not even begin, or a command that came with the start broke it
             return self._parked_by(self._fault)
-        self._life = asyncio.ensure_future(self.carried.run())
-        self._life.add_done_callback(self._ended)
-        return await asyncio.shield(self._end)
+        self._life = asyncio.ensure_future(self._carry())
+        # Not by a callback of the life's: what one raises is heard by nobody, and the trade would wait for ever.
+        await asyncio.wait([self._life, self._end], return_when=asyncio.FIRST_COMPLETED)
+        return self._end.result() if self._end.done() else self._ended(self._life)
+
+    async def _carry(self) -> TradeRecord | TradeMemory:
+        return await self.carried.run()
 
     def abandon(self) -> None:
         """Drop what still runs of this run, outside of Temporal, which does so by itself."""
         if self._life is not None:
             self._life.cancel()
 
-    def _ended(self, life: asyncio.Future[Any]) -> None:
-        if self._end is None or self._end.done():
-            return
-        if life.cancelled():
-            self._end.cancel()
-            return
-        error = life.exception()
+    def _ended(self, life: asyncio.Future[TradeRecord | TradeMemory]) -> TradeRecord | TradeMemory:
+        """What the end of a life comes to. Raises what no other run could be begun from."""
+        error = None if life.cancelled() else life.exception()
         if error is None:
-            self._end.set_result(life.result())
-        elif isinstance(self.carried, Trade) and self.carried.final is not None:
-            self._end.set_result(
-                self.carried.final
-            )  # it has closed, and what was raised after that has nothing to park
-        elif isinstance(error, Renewed):
-            self._end.set_result(self.memory)
-        elif not _caught(error) or isinstance(self.carried, Parked):
-            self._end.set_exception(error)
-        else:
-            self._end.set_result(self._parked_by(self._described(error)))
+            return life.result()  # or raises that it was cancelled
+        if isinstance(self.carried, Trade) and self.carried.final is not None:
+            return self.carried.final  # it has closed, and what was raised after that has nothing to park
+        if isinstance(error, Renewed):
+            return self.memory
+        if not _caught(error) or isinstance(self.carried, Parked):
+            raise error
+        return self._parked_by(self._described(error))
 
     # ------------------------------------------------------------------ people
 

@@ -23,12 +23,12 @@ from domain.orders import SETS, Guard, OrderTicket, Purpose, Side, SubmitResult,
 from domain.overfill import hedgeable
 from domain.residual import alone, hedged
 from domain.trade import DONE_TRADING, Entry, Outcome, Step, TradeRecord, TradeState
-from workflows import adoption, beyond, bounds, revival
+from workflows import adoption, beyond, bounds, fewer, revival
 from workflows.commands import Commands
 from workflows.desk import Desk
 from workflows.orders import GTD_MARGIN_US, MOST_COPIES, Order, OrderBook, Sender
 from workflows.repair import Repairs
-from workflows.state import OrderState, TradeMemory, begun, count
+from workflows.state import FIRST_BOUNDED, OrderState, TradeMemory, begun, count
 from workflows.tail import Tail
 
 
@@ -159,7 +159,7 @@ class Trade:
     async def put_on_record(self) -> None:
         """Let the ledger hear what evidence has settled: it holds what is sent next to bounds of its own. Whoever sends
         asks afterwards whether people still want it."""
-        if self.memory.unrecorded and self.edition >= bounds.FIRST_BOUNDED:
+        if self.memory.unrecorded and self.edition >= FIRST_BOUNDED:
             await self.write()  # once: a ledger that is away keeps nothing back
 
     def learnt(self, order: Order) -> None:
@@ -180,6 +180,9 @@ class Trade:
 
     async def counted(self, order: Order, evidence: OrderEvidence) -> Decimal | None:
         return await beyond.counted(self, order, evidence)
+
+    async def believes(self, order: Order, evidence: OrderEvidence) -> bool:
+        return await fewer.believed(self, order, evidence)
 
     def in_doubt(self, order: Order) -> None:
         if order.ticket.purpose is Purpose.HEDGE:

@@ -51,9 +51,8 @@ from domain.money import plain
 from domain.orders import ALREADY_THERE, Guard, OrderTicket, Purpose, Side, SubmitResult, Verdict
 from domain.send_bounds import BOUND
 from domain.trade import OrderRecord
-from workflows.bounds import FIRST_BOUNDED
 from workflows.desk import Desk
-from workflows.state import OrderState
+from workflows.state import FIRST_BOUNDED, OrderState
 from workflows.wording import count_refusals, fill_words, name
 
 SEND_WINDOW_US = 10_000_000
@@ -256,6 +255,10 @@ class Owner(Protocol):
         """How much of a count beyond what the order was signed for is there by the account's word; None while open."""
         ...
 
+    async def believes(self, order: Order, evidence: OrderEvidence) -> bool:
+        """Whether a count may replace the one that is known: always, unless it is lower without a reason."""
+        ...
+
     async def park(self, why: str) -> None: ...
 
     async def wait(self, ms: int) -> bool:
@@ -371,6 +374,8 @@ class Sender:
                 order.settle(count)
                 self._owner.tell(f"{name(order)}: {plain(count)} by the account's word, as nothing else is to be had")
                 return
+        if not await self._owner.believes(order, seen):
+            return
         order.adopt(seen)
         self._owner.tell(f"{name(order)}: settled by the venue's list, {fill_words(order)}")
 

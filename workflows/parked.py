@@ -19,8 +19,8 @@ from domain.orders import ALREADY_THERE, Guard, SubmitResult, Verdict
 from domain.requests import Position
 from domain.trade import Entry, TradeRecord, TradeState
 from workflows.desk import Desk
-from workflows.parked_sale import FIRST_BOUNDED, bears_out, piece, reach, sale
-from workflows.state import OrderState, PendingCommand, TradeMemory, count, still_kept
+from workflows.parked_sale import bears_out, piece, reach, sale
+from workflows.state import FIRST_BOUNDED, OrderState, PendingCommand, TradeMemory, count, still_kept
 from workflows.tally import recorded, tally, there
 
 _FIRST_LOOK_MS, _SELLING_LOOK_MS, _SLOWEST_LOOK_MS = 500, 5_000, 900_000

@@ -6,12 +6,9 @@ from decimal import Decimal
 
 from domain.intent import Intent, IntentLeg
 from domain.orders import OrderTicket, Purpose, Side, TimeInForce
-from workflows.state import count
+from workflows.state import FIRST_BOUNDED, count
 
 _NONE = Decimal(0)
-
-FIRST_BOUNDED = 4
-"""The edition that asks two sources, and sells in pieces."""
 
 Levels = tuple[tuple[Decimal, Decimal], ...]
 

@@ -21,7 +21,7 @@ from domain.orders import Guard, Purpose, Quote, Side, SubmitResult, Verdict
 from domain.outlook import dollars, outlook, refusals, sellable
 from domain.send_bounds import BOUND
 from domain.trade import TradeState
-from workflows import bounds
+from workflows import bounds, fewer
 from workflows.orders import SEND_WINDOW_US
 from workflows.state import RepairState
 
@@ -371,7 +371,8 @@ class Repairs:
                 continue
             if seen.beyond and trade.edition > 1 and await trade.counted(order, seen) != seen.filled:
                 continue
-            trade.adopt(order, seen)
+            if await fewer.believed(trade, order, seen):
+                trade.adopt(order, seen)
 
     async def _markets_paid(self) -> None:
         """A market that has paid trades no more: what stood alone there is cash, for better or worse."""

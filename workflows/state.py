@@ -21,6 +21,9 @@ EDITION = 4
 """Which decisions a trade makes. 1: those of before 2026-12, kept for trades that began then; 2: those of before orders
 and commands were sealed; 3: those of before orders were held to bounds. A run learns its edition at its start."""
 
+FIRST_BOUNDED = 4
+"""The edition that holds orders to bounds, and asks two sources before anything is given back."""
+
 _MOST_DIGITS = 60
 _MOST = Decimal(10**12)
 
@@ -64,6 +67,7 @@ class OrderState:
     doubted: bool = False  # its count is beyond what was signed, and the position did not bear it out
     commands: int = 0  # how many had been taken when it was decided
     borne_out: Decimal | None = None  # the count that the account's position bore out
+    fewer_since: int = 0  # since when every list has counted less than is known, without a reason (µs)
     by_average: bool = False  # of a trade that began when averages were computed with
 
 

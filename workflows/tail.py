@@ -23,6 +23,7 @@ from domain.naming import shown
 from domain.orders import Guard, Side, Verdict
 from domain.requests import Settlement
 from domain.trade import Outcome, TradeRecord, TradeState
+from workflows import fewer
 from workflows.orders import SEND_WINDOW_US
 from workflows.state import Payment
 
@@ -113,12 +114,14 @@ class Tail:
             await self._trade.write()
 
     async def _borne_out(self, settlement: Settlement) -> bool:
-        """Whether every new count beyond what was signed is there by the account's word."""
+        """Whether every count that is new, beyond what was signed or below what is known, may be believed."""
         orders = {order.ticket.client_order_id: order for order in self._trade.orders.orders}
         for evidence in settlement.evidence:
             order = orders[evidence.client_order_id]
             doubted = evidence.beyond and evidence.filled != order.filled and self._trade.edition > 1
             if doubted and await self._trade.counted(order, evidence) != evidence.filled:
+                return False
+            if not await fewer.believed(self._trade, order, evidence):
                 return False
         return True
 

@@ -10,11 +10,14 @@ import pytest
 from tests.simulate.mutants import Mutant, evidence, money, parked, people, sends
 from workers.simulate.campaign import run_seeds
 
-pytestmark = pytest.mark.timeout(600)  # what is broken may go round in circles, with numbers that double
+pytestmark = [
+    pytest.mark.apart,
+    pytest.mark.timeout(600),  # what is broken may go round in circles, with numbers that double
+]
 
 MUTANTS = tuple(mutant for idea in (evidence, sends, parked, people, money) for mutant in idea.MUTANTS)
 ENOUGH = 2_000
-STEP = 50
+STEP = 10
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)

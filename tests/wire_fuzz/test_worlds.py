@@ -23,6 +23,8 @@ from workers.wire_fuzz.plan import Plan, make
 from workers.wire_fuzz.sockets import PACE, SOCKET_LIES, run_together
 from workers.wire_fuzz.world import World
 
+pytestmark = pytest.mark.apart
+
 SLICE = range(40)
 
 

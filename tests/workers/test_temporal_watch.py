@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 
 import psutil
 from temporalio.testing import WorkflowEnvironment
 
 from workers.stack.temporal import find_binary
 from workers.temporal_watch import TemporalWatch
+
+
+def stopped(process: psutil.Process) -> None:
+    """Wait until it is: a process that has not yet noticed may still answer."""
+    while process.status() != psutil.STATUS_STOPPED:
+        time.sleep(0.01)
 
 
 async def test_a_server_that_freezes_is_told_and_so_is_its_return_and_its_end() -> None:
@@ -22,6 +29,7 @@ async def test_a_server_that_freezes_is_told_and_so_is_its_return_and_its_end() 
         await watch.look()
         await watch.look()
         process.send_signal(signal.SIGSTOP)
+        await asyncio.to_thread(stopped, process)
         await watch.look()
         process.send_signal(signal.SIGCONT)
         while not watch.answers:

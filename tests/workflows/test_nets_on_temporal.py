@@ -23,6 +23,7 @@ from tests.workflows.floor import Floor, Handle, until
 from tests.workflows.injection import Site, broken_at, sites
 from tests.workflows.test_nets import LIFE, SUMS, Carried, deep, hedged, lines_of
 from workflows import names
+from workflows.driver import Driver
 from workflows.repair import Repairs
 
 pytestmark = [
@@ -34,6 +35,8 @@ pytestmark = [
 
 EVERY = bool(os.environ.get("SUREFOOT_EVERY_BUG"))
 STEP = 1 if EVERY else 20
+SHARES = 6
+"""Each test takes an equal share of the places, so that several processes can have them."""
 CARRIERS = ("trade", "temporal_desk", "driver", "state", "parked")
 FAILED = "workflow_task_failed_event_attributes"
 
@@ -62,12 +65,13 @@ async def reached_functions() -> dict[str, list[Site]]:
 
 
 @pytest.mark.timeout(3_600 if EVERY else 400)
+@pytest.mark.parametrize("share", range(SHARES))
 async def test_a_bug_in_any_function_of_a_life_parks_it_and_an_unwind_is_answered_within_five_seconds(
-    client: Client,
+    client: Client, share: int
 ) -> None:
     tried, parked = 0, 0
     for world, found in (await reached_functions()).items():
-        for n, site in enumerate(found[::STEP]):
+        for n, site in list(enumerate(found[::STEP]))[share::SHARES]:
             floor = Floor(client, f"{names.TRADE_QUEUE}-life-{world}-{n}")
             policy = replace(floor.intent.policy, repair_deadline_ms=500, ladder_wait_ms=100)
             floor.intent = replace(floor.intent, policy=policy, strategy=f"{world}-{n}")
@@ -93,7 +97,7 @@ async def test_a_bug_in_any_function_of_a_life_parks_it_and_an_unwind_is_answere
             if world == "alone":
                 assert (await floor.venue.account()).positions == {}, site
     gc.collect()  # what the SDK has left of failed tasks is this test's
-    assert parked > tried / 2, "most functions are come to before anything is paid"
+    assert parked >= tried / 2, "most functions are come to before anything is paid"
 
 
 async def _parked(handle: Handle) -> bool:
@@ -108,11 +112,20 @@ async def _parked(handle: Handle) -> bool:
     return False
 
 
-@pytest.mark.timeout(3_600 if EVERY else 400)
-async def test_a_bug_in_what_carries_a_life_keeps_a_command_and_mended_code_carries_it_out(client: Client) -> None:
-    """The person signals once. The task fails, or the trade is parked, until the code is mended; then it is done."""
+def carrying() -> list[Site]:
+    """Every `STEP`-th statement of what carries a life, and all that its end goes through."""
     found = [site for name in CARRIERS for site in sites(f"workflows.{name}")]
-    for n, site in enumerate(found[::STEP]):
+    ends = {f"{Driver.__name__}.run", f"{Driver.__name__}._ended"}
+    return [site for n, site in enumerate(found) if n % STEP == 0 or site.function in ends]
+
+
+@pytest.mark.timeout(3_600 if EVERY else 400)
+@pytest.mark.parametrize("share", range(SHARES))
+async def test_a_bug_in_what_carries_a_life_keeps_a_command_and_mended_code_carries_it_out(
+    client: Client, share: int
+) -> None:
+    """The person signals once. The task fails, or the trade is parked, until the code is mended; then it is done."""
+    for n, site in list(enumerate(carrying()))[share::SHARES]:
         floor = Floor(client, f"{names.TRADE_QUEUE}-carrier-{n}")
         floor.intent = replace(floor.intent, strategy=f"carrier-{n}")
         floor.venue.set_book(B)

@@ -32,6 +32,7 @@ from workers.simulate.carrier import Carrier
 from workers.simulate.clock import VirtualLoop
 from workers.simulate.durable import Broken, Command, Died, Event, Forked, History, Kind, carry
 from workers.simulate.fates import Fates
+from workers.simulate.judge_counts import contradicted
 from workers.simulate.ledgers import StormyLedger, at_once
 from workers.simulate.manners import Listing, RudeManners
 from workers.simulate.scenario import START, Happening, Plan, Scenario
@@ -374,7 +375,9 @@ class World:
             self.rows[f"{state} {word}{'' if answer.final else ', provisional'}"] += 1
             life = self._life_of[history.intent.id]
             doubted = any(seen.beyond for seen in answer.evidence)  # said to be wrong, and seen to be
-            life.disagreed += not answer.agrees and not doubted
+            counts = {o.ticket.client_order_id: o.filled for venue in self.venues.values() for o in venue.placed()}
+            guessed = contradicted(command.arguments[1].orders, answer.evidence, counts)
+            life.disagreed += not answer.agrees and not doubted and bool(guessed)
             if answer.agrees and answer.record.state is TradeState.CLOSED:
                 life.closed_at = life.closed_at or self.now()
 
