@@ -27,6 +27,7 @@ from domain.seal import SealKeys
 from domain.trade import Outcome, TradeState
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, A, B, intent
+from tests.patience import PATIENCE_S
 from tests.quiet import quiet
 from tests.workers.test_trades_on_temporal import ATTRIBUTES
 from venues.fake import FakeVenue
@@ -108,7 +109,7 @@ class Floor:
 
     async def ends(self, of: Intent) -> tuple[TradeState, Outcome | None]:
         """Where a trade stands once it trades no more."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not await self.ledger.done_trading([of.id]):  # noqa: ASYNC110 - what is awaited happens on a server
                 await asyncio.sleep(0.02)
         (row,) = [row for row in await self.ledger.trades() if row.intent_id == of.id]
@@ -116,7 +117,7 @@ class Floor:
 
 
 async def until_busy(floor: Floor, *, busy: bool) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while bool(floor.load.busy()) is not busy:  # noqa: ASYNC110 - what is awaited happens on a server
             await asyncio.sleep(0.02)
 

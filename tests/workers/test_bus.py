@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from domain.errors import BadInput, Unavailable
 from ingest.bus import Policy, Topic
+from tests.patience import PATIENCE_S
 from workers.bus import Bus, Consumer, GivenUp
 
 NEWS = Topic("test_news", Policy.NEVER_DROP, 1_000)
@@ -20,7 +21,7 @@ QUICK = (0.0, 0.0)
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             if condition():
                 return

@@ -21,6 +21,7 @@ from ingest.gates import Halts
 from ingest.sets import sets_of
 from ingest.strategies.registry import strategies_of
 from tests.ledger.samples import D
+from tests.patience import PATIENCE_S
 from tests.workers.test_accounts import started
 from tests.workers.test_rules_changed import A, B, spec
 from tests.workers.test_user_channel import fill_frame
@@ -102,7 +103,7 @@ class Floor:
         self.said.put_nowait(frames.delta(1, self.seq, A, "yes", 5 * CENT, SIZE, wall_clock_us(), yes_price=True))
 
     async def until(self, name: str, count: int = 1) -> list[Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 if len(self.came[name]) >= count:
                     return self.came[name]
@@ -160,7 +161,7 @@ async def test_control_that_overflows_halts_until_the_deciding_loop_has_drained_
         floor.thread.trade_closed("another|pair")
     assert "messages of control wait" in floor.thread._control.halting
     floor.thread.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             if not floor.thread._control.halting:
                 break
@@ -219,7 +220,7 @@ async def test_a_feed_that_numbers_anew_is_believed_again_within_seconds(floor: 
     floor.scripts.append(script)
     floor.thread.start()
     began = asyncio.get_running_loop().time()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while floor.thread.engine.kalshi.counters.duplicates == 0:  # noqa: ASYNC110 - it counts on another thread
             await asyncio.sleep(0.01)
         if deaf:

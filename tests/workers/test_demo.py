@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -14,14 +15,25 @@ import pytest
 
 from venues.recording import session_file, synth
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 REPORTED = {"intents", "suppressed", "trades", "fills", "fees", "pnl", "unhedged_notional_seconds", "invariants"}
 
 
+PATIENT = {
+    "SUREFOOT_STRATEGY__TTL_MS": "20000",
+    "SUREFOOT_GATES__MAX_BOOK_AGE_MS": "60000",
+    "SUREFOOT_GATES__MAX_SKEW_MS": "60000",
+    "SUREFOOT_GATES__MAX_LAG_MS": "60000",
+    "SUREFOOT_KALSHI__READ_TIMEOUT_MS": "14000",
+}
+"""The limits that a busy machine would meet: they have tests of their own."""
+
+
 def surefoot(state_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "workers.cli.main", "--state-dir", str(state_dir), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    env = os.environ | PATIENT
+    return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False, env=env)
 
 
 def left_running(state_dir: Path) -> list[str]:

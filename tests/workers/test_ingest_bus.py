@@ -17,6 +17,7 @@ from domain.evidence import Fill
 from ingest.dead_letters import Kind, read
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import START, D, body
+from tests.patience import PATIENCE_S
 from tests.workers.test_accounts import started
 from tests.workers.test_user_channel import ORDER, PLANNED, RUN, FakeTemporal, fill_frame
 from workers.ingest_host import IngestHost
@@ -57,7 +58,7 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             if condition():
                 return

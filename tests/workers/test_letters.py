@@ -14,6 +14,7 @@ from ingest.bus import Policy, Topic
 from ingest.dead_letters import DeadLetter, DeadLetters, Kind, read
 from ingest.letter_marks import Mark, Marks, State
 from tests.ledger.samples import intent
+from tests.patience import PATIENCE_S
 from tests.workers.test_user_channel import fill_frame
 from workers import letters as letters_module
 from workers.bus import Bus, Consumer
@@ -56,7 +57,7 @@ class Desk:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             if condition():
                 return

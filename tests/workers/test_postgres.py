@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from domain.errors import BadInput, Unavailable
+from tests.patience import PATIENCE_S
 from workers.stack.layout import Layout
 from workers.stack.ports import free_port
 from workers.stack.postgres import AWAY, EmbeddedPostgres, check_server
@@ -59,7 +60,7 @@ class Server:
 
     async def execute(self, statement: str) -> object:
         """Runs it as soon as the server answers."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 try:
                     connection = await asyncpg.connect(self.dsn)

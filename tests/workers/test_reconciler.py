@@ -25,6 +25,7 @@ from domain.reconcile import Kind, Trigger
 from ledger.memory import MemoryLedger
 from ledger.memory_reconciliations import MemoryReconciliations
 from tests.ledger.samples import RUN_ID, A, B, body, intent, ticket
+from tests.patience import PATIENCE_S
 from venues.fake import FakeVenue
 from workers.reconciler import (
     StartGate,
@@ -165,7 +166,7 @@ async def test_the_schedule_is_made_once_brought_up_to_date_and_left_paused_by_w
     await handle.unpause()
     async with floor.worker():
         await handle.trigger()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not await floor.records.latest():  # noqa: ASYNC110 - it happens in a workflow
                 await asyncio.sleep(0.05)
     assert (await floor.records.latest())[0].trigger is Trigger.SCHEDULE
@@ -205,7 +206,7 @@ async def test_runs_that_ended_long_ago_are_forgotten_and_trades_are_not(floor: 
         await reconcile_now(floor.client, Trigger.REQUEST, floor.queue)
     assert await forget_runs(floor.client, timedelta(hours=1)) == 0
     trade = await floor.client.start_workflow(names.TRADE_WORKFLOW, id="i-kept", task_queue=f"{floor.queue}-trades")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not await forget_runs(floor.client, timedelta(0)):  # noqa: ASYNC110 - listings follow by a moment
             await asyncio.sleep(0.1)
     assert (await trade.describe()).status is WorkflowExecutionStatus.RUNNING

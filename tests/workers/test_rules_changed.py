@@ -15,6 +15,7 @@ from domain.market import MarketSpec, PriceRange, Venue
 from ingest.events import TickChange
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import D
+from tests.patience import PATIENCE_S
 from tests.workers.test_accounts import started
 from tests.workers.test_user_channel import lifecycle_frame
 from venues.fake import FakeVenue
@@ -58,7 +59,7 @@ class Threads:
         return SimpleNamespace(start=lambda: None, stop=lambda: stopped.append(True))
 
     async def wait_for(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.made) < count:
                 self._another.clear()
                 await self._another.wait()

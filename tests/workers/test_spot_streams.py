@@ -31,6 +31,7 @@ from ingest.sets import OutcomeSet
 from ingest.strategies.basket import baskets
 from ingest.strategies.registry import strategies_of
 from tests.ingest.spot_world import DOWN, PARAMS, SECOND, UP, setup_of, spec, venues
+from tests.patience import PATIENCE_S
 from tests.venues.spot.world import Peer, World, world
 from tests.workers.test_accounts import started
 from venues.paper.server import PaperConfig, start
@@ -87,7 +88,7 @@ class Told:
         self._changed.set()
 
     async def until(self, condition: Callable[[], object], look: Callable[[], None] = lambda: None) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not condition():
                 look()
                 with suppress(TimeoutError):

@@ -20,6 +20,7 @@ from config.settings import Settings
 from domain.market import Venue
 from domain.operator import Action, OperatorCommand, is_sealed
 from domain.seal import Seal
+from tests.patience import PATIENCE_S
 from workers.cli import exits
 from workers.cli.ledger import venue_sides
 from workers.cli.main import main
@@ -171,7 +172,7 @@ async def test_the_exchange_comes_back_from_a_kill_at_the_same_address(stack: St
     records = {record.name: record for record in host.recorded(read_stack_file(stack.layout))}
     os.kill(records["paper"].pid, signal.SIGKILL)
     port = stack.metrics_ports["paper"]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             now = {record.name: record for record in host.recorded(read_stack_file(stack.layout))}
             if now["paper"].pid != records["paper"].pid and await get_status(port, "/healthz") == 200:

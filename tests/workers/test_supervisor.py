@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from domain.errors import BadInput, Denied, Unavailable
+from tests.patience import PATIENCE_S
 from workers.stack import host
 from workers.stack.layout import Layout, read_stack_file, write_json
 from workers.stack.processes import ProcessRecord, find, stop
@@ -52,7 +53,7 @@ class Running:
 
 
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - what is awaited happens in another process
             await asyncio.sleep(0.02)
 

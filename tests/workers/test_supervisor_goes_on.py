@@ -19,6 +19,7 @@ import pytest
 
 from config.load import load
 from domain.errors import Denied, Unavailable
+from tests.patience import PATIENCE_S
 from tests.workers.hosted import Hosted
 from workers.stack import host, presence
 from workers.stack.layout import read_stack_file
@@ -51,7 +52,7 @@ class Running:
         self.records = records
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while not condition():
                 if self.task.done():
                     self.task.result()

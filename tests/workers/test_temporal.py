@@ -19,6 +19,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from domain.errors import BadInput, Unavailable
+from tests.patience import PATIENCE_S
 from workers.stack.layout import Layout
 from workers.stack.ports import allot
 from workers.stack.processes import ProcessRecord
@@ -72,7 +73,7 @@ class Running:
         self.records = records
 
     async def client(self) -> Client:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 try:
                     return await Client.connect(self.server.address)
@@ -95,7 +96,7 @@ async def test_a_killed_server_comes_back_with_its_workflows_and_set_up_for_trad
     await client.start_workflow(TRADE_WORKFLOW, id="i-kept", task_queue=TRADE_QUEUE)
     first = running.records[0].pid
     os.kill(first, signal.SIGKILL)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while running.records[0].pid == first:  # noqa: ASYNC110 - it happens in another process
             await asyncio.sleep(0.05)
     description = await (await running.client()).get_workflow_handle("i-kept").describe()

@@ -33,6 +33,7 @@ from domain.seal import SealKeys
 from domain.trade import Outcome, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, A, B, D, intent
+from tests.patience import PATIENCE_S
 from tests.quiet import quiet
 from venues.fake import FakeVenue
 from workers.cli import operate
@@ -130,7 +131,7 @@ class Floor:
         return {row.intent_id: row.state for row in await self.ledger.trades()}.get(self.intent.id, TradeState.PLANNED)
 
     async def reaches(self, state: TradeState) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while await self.state() is not state:  # noqa: ASYNC110 - what is awaited happens on a server
                 await asyncio.sleep(0.02)
 
@@ -138,7 +139,7 @@ class Floor:
         return (await self.client.get_workflow_handle(self.intent.id).describe()).status
 
     async def result(self) -> TradeRecord:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             return await self.client.get_workflow_handle(self.intent.id, result_type=TradeRecord).result()
 
     async def say(self, action: Action) -> operate.Told:
@@ -167,7 +168,7 @@ async def _running(client: Client, of: Intent) -> bool:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():  # noqa: ASYNC110 - what is awaited happens on a server
             await asyncio.sleep(0.02)
 
@@ -259,7 +260,7 @@ async def test_a_hold_that_nobody_heard_holds_back_what_the_next_worker_would_se
     assert (await floor.say(Action.HOLD)).stored
     floor.venue.set_book(A, bids=[("0.40", "10")], asks=[("0.41", "10")])  # good enough to be sold by the policy
     async with floor.worker():
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not await floor.ledger.commands(floor.intent.id):  # noqa: ASYNC110 - what is awaited is on a server
                 await asyncio.sleep(0.02)
         await asyncio.sleep(1)

@@ -19,6 +19,7 @@ from domain.seal import Seal
 from domain.trade import TradeRecord, TradeState
 from ledger.store import Ledger
 from tests.ledger.samples import A, B, D, ticket
+from tests.patience import PATIENCE_S
 from tests.workers.test_layout import started
 from tests.workflows.floor import PERSON, Floor, serving, until
 from workers.stack.layout import load_stack
@@ -53,7 +54,7 @@ async def test_a_worker_sends_for_its_own_installation_alone(tmp_path: Path) -> 
 
         async with make_worker(client, stack, {Venue.KALSHI: floor.venue}, cast(Ledger, floor.ledger)):
             assert await become_current(client, build_id())
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 record = await (await start(forged, keys.intent(ours.id))).result()
             assert [order.result.code for order in record.orders] == ["not_decided"]
 

@@ -31,6 +31,7 @@ from domain.seal import SealKeys
 from domain.trade import DONE_TRADING, TradeRecord, TradeState
 from ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, A, B, intent
+from tests.patience import PATIENCE_S
 from venues.fake import FakeVenue
 from workers.sealing import Sealing
 from workers.stack.seals import as_sealed
@@ -149,7 +150,7 @@ async def replayed(handle: Handle) -> None:
 
 
 async def until(handle: Handle, holds: Callable[[TradeRecord], bool]) -> TradeRecord:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             record: TradeRecord = await handle.query(names.QUERY_RECORD, result_type=TradeRecord)
             if holds(record):
@@ -159,7 +160,7 @@ async def until(handle: Handle, holds: Callable[[TradeRecord], bool]) -> TradeRe
 
 async def listed(client: Client, query: str) -> list[str]:
     """Visibility follows the history by a moment."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             found = [execution.id async for execution in client.list_workflows(query)]
             if found:

@@ -13,6 +13,7 @@ from domain.intent import Intent
 from domain.operator import Action
 from domain.trade import TradeRecord, TradeState
 from tests.ledger.samples import START, B, D
+from tests.patience import PATIENCE_S
 from tests.workflows.floor import Floor, Handle, until
 from workflows import names
 from workflows.tail import Tail
@@ -58,7 +59,7 @@ async def test_a_signal_that_comes_as_a_trade_closes_keeps_it_from_nothing(
         await until(handle, lambda record: any("Parked" in step.text for step in record.steps))
         monkeypatch.undo()
         closing = slow_to_write(floor, TradeState.CLOSED)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             await handle.signal(names.SIGNAL_RESUME, "mended")
             await closing.wait()  # in the first task of a new run
             asking = asyncio.create_task(handle.query(names.QUERY_RECORD, result_type=TradeRecord))
@@ -79,7 +80,7 @@ async def test_a_signal_that_comes_as_a_run_is_parked_is_heard_by_the_parked_run
     settling = slow_to_write(floor, TradeState.SETTLING)
     async with floor.worker():
         handle = await floor.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await settling.wait()
             await signal(floor, handle, Action.HOLD)
             await until(handle, lambda record: any("Parked" in step.text for step in record.steps))

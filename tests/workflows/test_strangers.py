@@ -26,6 +26,7 @@ from domain.requests import CancelRequest, Origin, RecordRequest, SubmitRequest
 from domain.seal import Seal
 from domain.trade import Entry, Outcome, TradeRecord, TradeState
 from tests.ledger.samples import A, B, D, ticket
+from tests.patience import PATIENCE_S
 from tests.workflows.floor import KEYS, PERSON, Floor, Handle, now_us, replayed, serving, until
 from workers.stack.seals import as_sealed
 from workflows import names
@@ -60,7 +61,7 @@ async def start(
         result_type=TradeRecord,
         id_reuse_policy=reuse or WorkflowIDReusePolicy.ALLOW_DUPLICATE,
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         return await handle.result()
 
 

@@ -24,7 +24,7 @@ from workers.stack.services import get_status
 
 PARTS = ("postgres", "temporal", "paper", "worker", "ingest")
 SUPERVISOR = "supervisor"
-_PATIENCE = 45.0
+_PATIENCE = 120.0
 _ROOT = Path(__file__).parents[2]
 
 

@@ -13,6 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from domain.spot import ATTO, SpotKind
+from tests.patience import PATIENCE_S
 from tests.venues.spot.world import QUICK, World
 from venues.coinbase.feed import exchange_feed
 from venues.kept_socket import KeptSocket
@@ -81,7 +82,7 @@ async def test_stopping_the_exchange_ends_its_feeds(tmp_path: Path) -> None:
     world = World()
     async with world.feed(feed_of(server.spot_url, world)) as heard:
         await heard.until(lambda: heard.ticks)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await server.stop()
         await heard.until(heard.losses)
 

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.venues.paper.conftest import Launch
 from tests.venues.paper.sample import AAA, BBB, EVENT, ORDERS, T0, Client, micros, session, ticket, until
 from venues.paper.groups import Groups
@@ -333,7 +334,7 @@ async def test_what_ended_before_the_cut_off_is_listed_as_history_alone(launch: 
 
 
 async def heard(socket: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             frame: dict[str, Any] = await socket.receive_json()
             if frame["type"] == kind:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from domain.orders import Purpose, Side, Verdict
+from tests.patience import PATIENCE_S
 from tests.venues.polymarket.scripted import ORDERS, OWNER, TRADES, YES, Scripted, order, posted, rows, ticket, trade
 from tests.venues.scripted import says
 from venues.polymarket.account import BALANCE_LATE_S
@@ -127,7 +128,7 @@ async def test_a_refresh_that_hangs_holds_no_refusal_up(venue: Scripted, client:
 
     venue.on("POST", "/order", says(SHORT, 400))
     venue.on("GET", UPDATE, hangs)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert (await client.submit(ticket(side=Side.SELL))).verdict is Verdict.REJECTED
 
 

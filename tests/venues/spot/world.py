@@ -12,6 +12,7 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 
 from domain.spot import SpotTick
+from tests.patience import PATIENCE_S
 from tests.venues.loopback import loopback, nth
 from venues.kept_socket import KeptSocket, SocketTiming
 
@@ -76,7 +77,7 @@ class Heard:
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Until it holds; what a feed dies of is raised here."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not condition():
                 if self.over is not None and self.over.done():
                     self.over.result()
