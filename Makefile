@@ -36,34 +36,34 @@ demo: install ## the whole system once: RECORDING= GAME= FROM= TO= SPEED= choose
 		$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(SPEED),--speed '$(SPEED)')
 
 bench: install ## measure, one JSON line a figure (about three minutes; FIGURES= chooses: decision polymarket markets sign startup trades feed; stages, load, and soak with MINUTES=)
-	@$(BIN)/python -m workers.bench $(FIGURES) $(if $(MINUTES),--minutes $(MINUTES))
+	@$(BIN)/surefoot-proof bench $(FIGURES) $(if $(MINUTES),--minutes $(MINUTES))
 
 fuzz: install ## search for input that breaks a decoder, guided where atheris is installed (MINUTES= for all, TARGETS= chooses)
-	@$(BIN)/python -m workers.fuzz $(TARGETS) --minutes $(or $(MINUTES),5)
+	@$(BIN)/surefoot-proof fuzz $(TARGETS) --minutes $(or $(MINUTES),5)
 
 wire-fuzz: install ## real clients and whole trades against venues that answer wrongly: MINUTES= (5), SEED=s replays one world
-	@$(BIN)/python -m workers.wire_fuzz $(if $(SEED),--seed '$(SEED)',--minutes $(or $(MINUTES),5) --resume)
+	@$(BIN)/surefoot-proof wire-fuzz $(if $(SEED),--seed '$(SEED)',--minutes $(or $(MINUTES),5) --resume)
 
 simulate: install ## SEEDS=n worlds on virtual time, faults and crashes at every await (SEED=s replays one, with its trace; RESUME=1, MINUTES=)
-	@$(BIN)/surefoot simulate $(if $(SEED),--seed '$(SEED)' --trace,--seeds '$(or $(SEEDS),20000)') \
+	@$(BIN)/surefoot-proof simulate $(if $(SEED),--seed '$(SEED)' --trace,--seeds '$(or $(SEEDS),20000)') \
 		$(if $(RESUME),--resume) $(if $(MINUTES),--minutes $(MINUTES))
 
 chaos: install ## kill real processes at every step of every path; MINUTES= bounds it, ONLY= names one step, RESUME=1 leaves out those done
-	@$(BIN)/python -m workers.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only '$(ONLY)') \
+	@$(BIN)/surefoot-proof chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only '$(ONLY)') \
 		$(if $(RESUME),--resume)
 
 verify: install ## the long ladder: 1,000,000 seeds, all of chaos, two hours of the wire fuzzer, every mutant; goes on where it stopped (MINUTES= each, ONLY=)
-	@$(BIN)/python -m workers.verify $(ONLY) $(if $(MINUTES),--minutes $(MINUTES))
+	@$(BIN)/surefoot-proof verify $(ONLY) $(if $(MINUTES),--minutes $(MINUTES))
 
 verify-slice: install ## at most ten minutes of it, keeping nothing: the first 20,000 seeds, and a minute and a half of lies on the wire
-	$(BIN)/surefoot simulate --seeds 20000
-	$(BIN)/python -m workers.wire_fuzz --minutes 1.5
+	$(BIN)/surefoot-proof simulate --seeds 20000
+	$(BIN)/surefoot-proof wire-fuzz --minutes 1.5
 
 histories: install ## record one history of every path for the replay tests (20 seconds; PATHS= chooses)
-	@$(BIN)/python -m workers.histories $(PATHS)
+	@$(BIN)/surefoot-proof histories $(PATHS)
 
 conformance: install ## official clients and our own trade against the paper exchange (CLIENTS= chooses); JSON last
-	@$(BIN)/python -m workers.conformance $(CLIENTS)
+	@$(BIN)/surefoot-proof conformance $(CLIENTS)
 
 requirements: install ## re-pin requirements.txt (all hashes, no hosts) from pyproject.toml
 	$(BIN)/python -m pip install --quiet pip-tools==7.6.2

@@ -14,6 +14,9 @@ from config.section import Section
 from domain.features.params import FeatureParams
 from domain.spot import SpotFeed, SpotSource
 
+MADE_UP_PATH = "/spot/coinbase"
+"""Where the paper exchange serves prices it makes up, in Coinbase's form."""
+
 _URL = re.compile(r"wss://[^\s/@#]+\S*|ws://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?(?:/\S*)?")
 _SYMBOLS = {
     SpotFeed.COINBASE: (re.compile(r"[A-Z0-9]+-[A-Z0-9]+"), "BTC-USD"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from domain.market import Venue
-from ingest.feed import Feed
+from ingest.feeds.feed import Feed
 from ingest.gates import explain, shut_gates
 from ingest.guard import Guard
 from ingest.readiness import Phase, Readiness, market_phase

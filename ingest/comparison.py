@@ -13,9 +13,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from domain.errors import SurefootError
-from ingest.decode_polymarket import BookImage, read_books
-from ingest.events import Doubt, Malformed
-from ingest.feed_polymarket import PolymarketFeed
+from ingest.feeds.polymarket import PolymarketFeed
+from venues.market_events import Doubt, Malformed
+from venues.polymarket.market_data import BookImage, read_books
 
 ReadBooks = Callable[[Sequence[str]], Awaitable[bytes]]
 """The body of `POST /books` for these tokens as the venue answered it. May raise SurefootError or OSError."""

@@ -7,9 +7,9 @@ The host calls `on_frame` for every frame of a venue's order-book feed, `on_stat
 comes up, `on_users` when its private channel does, `on_link_lost` when one of several connections is gone, `on_spot`
 for every frame of a spot feed, `on_halts` when the halts in force change, `on_condition` when anything else begins or
 ceases to hold that trading rests on (`ingest.readiness`), and `trade_closed` when a trade of a set is over. When a
-market's book can no longer be believed (`ingest.events.Doubt`: a message missing, a frame that cannot be read, best
-prices that contradict the venue's) the market is *gapped* and `on_gapped` names it: ask the venue for a snapshot. Until
-one comes its opportunities are seen, counted and not taken.
+market's book can no longer be believed (`venues.market_events.Doubt`: a message missing, a frame that cannot be read,
+best prices that contradict the venue's) the market is *gapped* and `on_gapped` names it: ask the venue for a snapshot.
+Until one comes its opportunities are seen, counted and not taken.
 
 A frame is one event however many changes it holds: all are applied before anything is decided on them.
 
@@ -34,20 +34,20 @@ from domain.limits import GateLimits
 from domain.market import Venue
 from domain.spot import SpotFeed
 from ingest.answers import reason_of
-from ingest.events import Doubt, Malformed, News, TickChange
-from ingest.feed import Counters, Feed, Told
-from ingest.feed_kalshi import KalshiFeed
-from ingest.feed_polymarket import PolymarketFeed
+from ingest.feeds.feed import Counters, Feed, Told
+from ingest.feeds.kalshi import KalshiFeed
+from ingest.feeds.polymarket import PolymarketFeed
+from ingest.feeds.spot import SpotSide
 from ingest.gates import Bounds, Halts, Moment, bounds_of, explain, shut_gate
 from ingest.guard import FirewallRules, Guard
 from ingest.opportunity import Episode, Refusal
 from ingest.readiness import Change, Pauses, Readiness
-from ingest.spot_side import SpotSide
 from ingest.strategy import Strategy
 from ingest.view import View
 from ingest.warm import WarmState
 from ingest.watched import Event, OpenTrades, Watch
 from ingest.why import Answer, Reason
+from venues.market_events import Doubt, Malformed, News, TickChange
 
 __all__ = ["Counters", "Engine"]
 
@@ -60,11 +60,11 @@ class Engine:
     `on_intent` gets each decision to trade, `on_suppressed` each opportunity that ended without one, once for every
     gate that was shut meanwhile. `on_gapped` gets the markets of a venue that need a snapshot and why, each time they
     lose one's belief; `on_news` what a feed says besides books; `on_dead` each message that could not be used and why,
-    by venue or spot feed. `yes_price` says how Kalshi's feed writes NO levels (see `ingest.decode_kalshi`). `features`
-    say which markets follow a spot price; `spot` keeps what they see. `settle` is for how many microseconds of our
-    clock everything that trading rests on must have held, a book among it, before it is traded on. `firewall` says
-    which books stand behind the quote firewall, `on_phase` hears of each change of the process's phase;
-    `admission` is how much may be under way when a trade is opened.
+    by venue or spot feed. `yes_price` says how Kalshi's feed writes NO levels (see `venues.kalshi.market_data`).
+    `features` say which markets follow a spot price; `spot` keeps what they see. `settle` is for how many
+    microseconds of our clock everything that trading rests on must have held, a book among it, before it is traded
+    on. `firewall` says which books stand behind the quote firewall, `on_phase` hears of each change of the process's
+    phase; `admission` is how much may be under way when a trade is opened.
     """
 
     def __init__(

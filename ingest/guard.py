@@ -14,8 +14,8 @@ from domain.decisions import Refused
 from domain.features.touch import Touch
 from domain.market import MarketSpec, Venue
 from domain.money import to_micros
-from ingest.events import TickChange
 from ingest.firewall import QuoteFirewall, QuoteLimits
+from venues.market_events import TickChange
 
 
 @dataclass(frozen=True, slots=True)

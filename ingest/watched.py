@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from domain.market import Venue
 from domain.orders import Side
-from ingest.feed import Feed
+from ingest.feeds.feed import Feed
 from ingest.gates import Bounds, Moment
 from ingest.guard import Guard
 from ingest.opportunity import Episode

@@ -1,4 +1,4 @@
-"""What activities and ingest write into the ledger. Postgres keeps it, or a dict (`ledger.memory`).
+"""What activities and ingest write into the ledger. Postgres keeps it, or a dict (`testing.ledger.memory`).
 
 Every method is idempotent: repeating a call after a crash changes nothing, except that a repeated `begin_order`
 records one more copy of the same bytes. All raise `Unavailable` when the ledger could not be asked.

@@ -1,1 +1,1 @@
-"""Processes: the CLI, the trade worker, the ingest host, the development stack and its supervisor."""
+"""Processes that trade and what they run on: ingest host, trade worker, alerts, the UI's door, the local stack."""

@@ -23,7 +23,7 @@ from venues.polymarket.rest import Services
 from venues.polymarket.wallet import Credentials, SignatureType, Wallet
 from venues.port import VenueClient
 from venues.wire import HttpWire, Timeouts
-from workers.stack.layout import PolymarketEnds, Stack
+from workers.local.layout import PolymarketEnds, Stack
 
 log = structlog.get_logger(__name__)
 

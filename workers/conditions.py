@@ -23,7 +23,7 @@ from domain.spot import SpotFeed
 from ingest.clock_watch import ClockWatch
 from ingest.engine import Engine
 from ingest.readiness import Pauses
-from ingest.recorder import Recorder
+from recording.recorder import Recorder
 from venues.wire import wall_clock_us
 from workers import metrics
 from workers.warm_keeper import WarmKeeper

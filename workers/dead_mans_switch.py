@@ -13,7 +13,7 @@ from venues.polymarket.heartbeat import Heartbeat, KeyLock, Missed
 from venues.wire import HttpWire
 from workers import metrics
 from workers.accounts import credentials_of, polymarket_ends, wallet_of
-from workers.stack.layout import Stack
+from workers.local.layout import Stack
 
 log = structlog.get_logger(__name__)
 

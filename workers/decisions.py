@@ -27,24 +27,24 @@ from domain.intent import Intent
 from domain.market import Venue
 from domain.spot import SpotFeed
 from ingest.engine import Engine
-from ingest.events import Doubt, Resolved, TickChange
-from ingest.events import News as FeedNews
-from ingest.feed import Feed
+from ingest.feeds.feed import Feed
 from ingest.gates import Halts
 from ingest.readiness import Change, Pauses, Phase
-from ingest.taped import TapedEngine
 from ingest.why import Answer
+from recording.recorded_engine import TapedEngine
 from venues.kalshi.hours import weekly_pause
+from venues.market_events import Doubt, Resolved, TickChange
+from venues.market_events import News as FeedNews
 from venues.polymarket.user_stream import UserEvent
 from venues.wire import wall_clock_us
 from workers import conditions, metrics
 from workers.book_repairs import BookRepairs, Step
 from workers.bus import Bus, Consumer, GivenUp
 from workers.conditions import Conditions, Said
+from workers.local.layout import Stack
 from workers.news import News
 from workers.recording import firewall_of, recorder_of
 from workers.spot_streams import SpotStreams, made_up_url
-from workers.stack.layout import Stack
 from workers.streams import PauseAt, Stream, streams_of
 from workers.topics import CONTROL
 from workers.user_channel import is_user_frame

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from domain.halt import Halt
 from domain.halt_flag import MOST_BYTES, PREFIX, UNREAD, parse, render, unread
-from workers.stack.private_files import write_private
+from workers.local.private_files import write_private
 
 NAME = "HALT"
 _LOCK_S = 1.0

@@ -35,14 +35,14 @@ from workers.halt_flag import HaltFlag
 from workers.halt_watch import NOT_READ_YET, HaltWatch
 from workers.letters import Letters
 from workers.load_watch import LoadWatch
+from workers.local.layout import Stack
+from workers.local.locks import only_ingest
+from workers.local.seals import load_seal_keys
 from workers.news import Look, News, market_of
 from workers.process import child_main, until_told_to_stop
 from workers.reconciler import StartGate
 from workers.recording import prune
 from workers.spool import Spool
-from workers.stack.layout import Stack
-from workers.stack.locks import only_ingest
-from workers.stack.seals import load_seal_keys
 from workers.starter import TradeStarter
 from workers.supervised import unsupervised
 from workers.suppression_log import SuppressionLog

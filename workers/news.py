@@ -12,7 +12,7 @@ from domain.errors import BadInput
 from domain.evidence import Fill, FillStatus
 from domain.intent import Intent, canonical
 from domain.market import Venue
-from ingest.events import Resolved, TickChange
+from venues.market_events import Resolved, TickChange
 from venues.polymarket.user_stream import UserEvent, UserOrder, UserTrade
 
 News = bytes | UserEvent | Resolved | TickChange

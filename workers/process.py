@@ -17,7 +17,7 @@ import uvloop
 
 from domain.errors import SurefootError
 from workers import logs
-from workers.stack.layout import Stack, load_stack
+from workers.local.layout import Stack, load_stack
 from workers.venues_needed import VenueNeeded
 from workers.versions.errors import OtherVersionNeeded
 

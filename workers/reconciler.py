@@ -49,9 +49,9 @@ from domain.trade import TradeRecord
 from ledger.reconciliations import Reconciliations
 from workers import metrics
 from workers.alerting.watch import box_of
+from workers.local.layout import Stack
 from workers.orphan_watch import OrphanWatch
 from workers.sandbox import TradeSandbox
-from workers.stack.layout import Stack
 from workflows import names
 from workflows.reconcile import ReconcileWorkflow
 

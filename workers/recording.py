@@ -13,9 +13,9 @@ from domain.market import Venue
 from domain.money import to_micros
 from ingest.firewall import QuoteLimits
 from ingest.guard import FirewallRules
-from ingest.recorder import Recorder, name_at
-from ingest.session_blocks import SUFFIX
-from ingest.session_setup import Rules, Setup
+from recording.recorder import Recorder, name_at
+from recording.session_blocks import SUFFIX
+from recording.session_setup import Rules, Setup
 from workers.watch import Watched
 
 

@@ -18,19 +18,18 @@ import structlog
 
 from config.secrets import api_credentials
 from config.settings import Settings
-from config.spot import SpotFeedSettings
+from config.spot import MADE_UP_PATH, SpotFeedSettings
 from domain.errors import BadInput
 from domain.spot import SpotFeed, SpotTick
 from ingest.engine import Engine
 from venues.binance.feed import STREAM_URL, binance_feed
 from venues.coinbase.feed import ADVANCED_URL, EXCHANGE_URL, advanced_feed, exchange_feed
 from venues.kept_socket import KeptSocket, OnFrame
-from venues.paper.spot import PATH as SPOT_PATH
 from venues.polymarket.prices import PRICES_URL, prices_feed
 from venues.polymarket.wallet import Credentials
 from venues.wire import wall_clock_us
 from workers import metrics
-from workers.stack.layout import Stack
+from workers.local.layout import Stack
 
 log = structlog.get_logger(__name__)
 
@@ -176,7 +175,7 @@ class SpotStreams:
 def made_up_url(stack: Stack) -> str | None:
     """Where the paper exchange makes spot prices up; None where there is none."""
     admin = stack.paper_admin_url
-    return None if admin is None else f"ws{admin.removeprefix('http')}{SPOT_PATH}"
+    return None if admin is None else f"ws{admin.removeprefix('http')}{MADE_UP_PATH}"
 
 
 def _prices(

@@ -12,14 +12,14 @@ from domain.errors import Unavailable
 from domain.market import Venue
 from ingest.comparison import BookComparison
 from ingest.engine import Engine
-from ingest.events import Doubt
 from venues.kalshi.hours import Pause, weekly_pause
 from venues.kalshi.stream import KalshiStream
+from venues.market_events import Doubt
 from venues.polymarket.pool import MarketPool
 from venues.polymarket.user_stream import UserEvent, UserStream
 from venues.wire import HttpWire, WireFailure
 from workers.accounts import credentials_of, polymarket_ends, signer_of
-from workers.stack.layout import Stack
+from workers.local.layout import Stack
 from workers.watch import Watched
 
 _BOOKS_S = 5.0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from workers.stack.processes import SUPERVISOR_VARIABLE
+from workers.local.processes import SUPERVISOR_VARIABLE
 
 log = structlog.get_logger(__name__)
 

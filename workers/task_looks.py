@@ -3,7 +3,7 @@
 | question                    | asked by                                                                             |
 |-----------------------------|--------------------------------------------------------------------------------------|
 | whose task fails, who is    | one listing: `TemporalReportedProblems`, which a server of 1.30 or later sets at the |
-| parked?                     | configured failure (ours: the first, see `workers.stack.temporal`), and `Parked`     |
+| parked?                     | configured failure (ours: the first, see `workers.local.temporal`), and `Parked`     |
 | does it fail now, since     | `DescribeWorkflowExecution`: the attempt of the pending task, and since when a       |
 | when does somebody hold it? | worker holds it                                                                      |
 | with what words?            | the newest events of the history, read backwards                                     |

@@ -13,10 +13,10 @@ from activities.alerts import Alerts
 from workers import metrics
 from workers.alerting.watch import box_of, watching
 from workers.gauges import Gauges
+from workers.local.layout import Stack
 from workers.process import child_main, until_told_to_stop
 from workers.reconciler import reconciling
 from workers.rule_texts import watch_texts
-from workers.stack.layout import Stack
 from workers.trading import trading, wall_clock_us
 
 log = structlog.get_logger(__name__)

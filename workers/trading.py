@@ -27,20 +27,19 @@ from domain.errors import Unavailable
 from domain.market import Venue
 from ledger.store import Ledger
 from venues.port import VenueClient
-from workers import metrics
+from workers import metrics, seam
 from workers.accounts import venue_clients
 from workers.alerting.watch import box_of
-from workers.chaos import seam
 from workers.halt_flag import HaltFlag
 from workers.load_watch import LoadWatch
+from workers.local.layout import Stack
+from workers.local.seals import load_seal_keys
 from workers.measures import Measures
 from workers.payloads import DATA_CONVERTER
 from workers.permits import Approvals
 from workers.recovery import Recovery, process_start
 from workers.sandbox import TaskNews, TradeSandbox
 from workers.sealing import Sealing
-from workers.stack.layout import Stack
-from workers.stack.seals import load_seal_keys
 from workers.stuck_tasks import TaskPulse, end_when_stuck
 from workers.task_watch import TaskWatch
 from workers.venues_needed import check_venues

@@ -45,10 +45,10 @@ from domain.evidence import Fill, FillStatus
 from domain.market import Venue
 from domain.orders import Verdict
 from domain.snapshot import OrderFacts
-from ingest.events import Resolved, TickChange
 from ledger.port import OrderLedger, TradeReads
 from venues.kalshi.messages import FillMessage, LifecycleMessage, UserOrderMessage
 from venues.kalshi.translate import fill_from_stream
+from venues.market_events import Resolved, TickChange
 from venues.polymarket.user_stream import UserEvent, UserOrder
 from workers.news import Look, News
 from workflows import names

@@ -8,11 +8,11 @@ import asyncpg
 import pytest
 
 from domain.market import Venue
-from ledger.memory import MemoryLedger
-from ledger.memory_reconciliations import MemoryReconciliations
 from ledger.migrate import migrate
 from ledger.reconciliations import Reconciliations
 from ledger.store import Ledger
+from testing.ledger.memory import MemoryLedger
+from testing.ledger.memory_reconciliations import MemoryReconciliations
 from tests.activities.reconciling import Desk
 from tests.ledger.samples import SECOND, START
 from tests.quiet import quiet

@@ -10,9 +10,9 @@ from domain.intent import Intent
 from domain.market import MarketSpec, Venue
 from domain.orders import Guard, OrderTicket, Purpose, SubmitResult, Verdict
 from domain.requests import SubmitRequest
-from ledger.memory import MemoryLedger
+from testing.ledger.memory import MemoryLedger
+from testing.venue import FakeVenue
 from tests.ledger.samples import RUN_ID, START, A, B, D, intent, ticket
-from venues.fake import FakeVenue
 
 PLANNED = intent()
 FAR = 2**62

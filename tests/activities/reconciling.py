@@ -16,8 +16,8 @@ from domain.orders import OrderTicket, Purpose, Side, TimeInForce
 from domain.reconcile import CompareRequest, Comparison, ConsequencesRequest, Kind, Reconciliation, Trigger
 from domain.trade import TradeRecord
 from ledger.reconciliations import Acknowledgement
+from testing.venue import FakeVenue
 from tests.ledger.samples import RUN_ID, SECOND, START, A, B, body, intent, ticket
-from venues.fake import FakeVenue
 
 PLANNED = intent()
 PERSON = Acknowledgement("ada", "it was me", START)

@@ -16,10 +16,10 @@ from domain.operator import Action, OperatorCommand
 from domain.orders import SETS, OrderTicket, Purpose, Side
 from domain.requests import CheckRequest, Origin
 from domain.seal import SealKeys
-from ledger.memory import MemoryLedger
 from ledger.port import Decided
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, START, B, body, hedged, intent, ticket
-from workers.stack.seals import as_sealed
+from workers.local.seals import as_sealed
 
 KEYS = SealKeys({"k1": b"k" * 32}, run=RUN_ID, mode="paper")
 PLANNED = intent()

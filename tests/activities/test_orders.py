@@ -18,9 +18,9 @@ from domain.market import Venue
 from domain.orders import Guard, OrderTicket, Purpose, Side, SubmitResult, Verdict
 from domain.requests import CancelRequest, EvidenceRequest, QuoteRequest
 from domain.validation import Obstacle
+from testing.venue import Fault
 from tests.activities.ordering import HEDGE, PLANNED, RECHECK, Desk
 from tests.ledger.samples import RUN_ID, SECOND, START, B, D, ticket
-from venues.fake import Fault
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from domain.intent import Intent
 from domain.market import Venue
 from domain.orders import OrderTicket, Purpose, Side, Verdict
 from domain.requests import CancelRequest
-from ledger.memory import MemoryLedger
+from testing.ledger.memory import MemoryLedger
 from tests.activities.ordering import HEDGE, PLANNED, RECHECK, Desk
 from tests.ledger.samples import RUN_ID, START, B, ticket
 

@@ -11,6 +11,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from cli.reconcile import take_note
 from domain.books import DECLARED_FOR_US
 from domain.custody import Carried
 from domain.errors import Unavailable
@@ -19,11 +20,10 @@ from domain.market import Venue
 from domain.orders import OrderTicket, PreparedOrder, Purpose
 from domain.reconcile import ConsequencesRequest, Kind, Reconciliation, Trigger
 from domain.trade import OrderRecord
+from testing.venue import FakeVenue, Fault
 from tests.activities.reconciling import PERSON, PLANNED, Desk, kinds
 from tests.ledger.samples import RUN_ID, START, A, B, D, accepted, body, hedged, ticket
-from venues.fake import FakeVenue, Fault
 from venues.port import Account
-from workers.cli.reconcile import take_note
 
 
 async def test_an_account_that_agrees_takes_one_look_and_leaves_a_row_that_says_so(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from activities.findings import AUTHOR
+from cli.reconcile import take_note
 from domain.custody import Carried
 from domain.errors import Denied, Halted
 from domain.halt import Halt, Rule, Scope
@@ -15,10 +16,9 @@ from domain.market import Venue
 from domain.orders import Side
 from domain.reconcile import Kind, Trigger
 from domain.trade import TradeState
+from testing.venue import Fault
 from tests.activities.reconciling import PERSON, PLANNED, Desk, kinds
 from tests.ledger.samples import RUN_ID, SECOND, START, A, B, D, hedged
-from venues.fake import Fault
-from workers.cli.reconcile import take_note
 
 
 async def test_an_order_placed_by_hand_halts_its_market_once_and_for_all_runs(desk: Desk) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from cli.reconcile import take_note
 from domain.alerts import AlertKind
 from domain.custody import Carried
 from domain.evidence import Fill
@@ -13,11 +14,10 @@ from domain.halt import Rule, Scope
 from domain.orders import OrderTicket, Purpose, Side
 from domain.reconcile import Finding, Kind, Trigger
 from domain.trade import OrderRecord, Outcome, TradeState
+from testing.venue import Fault
 from tests.activities.reconciling import PERSON, PLANNED, Desk, kinds
 from tests.activities.test_reconcile import Nameless
 from tests.ledger.samples import RUN_ID, SECOND, A, B, D, body, hedged, ticket
-from venues.fake import Fault
-from workers.cli.reconcile import take_note
 
 
 async def heard(desk: Desk, order_id: str = "") -> tuple[Fill, ...]:

@@ -16,9 +16,9 @@ from domain.market import MarketSpec, Venue
 from domain.orders import OrderTicket, PreparedOrder, Purpose, Verdict
 from domain.requests import Origin, RecordRequest, Settlement, SettleRequest
 from domain.trade import OrderRecord, Outcome, TradeRecord, TradeState
-from ledger.memory import MemoryLedger
+from testing.ledger.memory import MemoryLedger
+from testing.venue import FakeVenue, Fault
 from tests.ledger.samples import DENIED, RUN_ID, SECOND, START, UNKNOWN, A, B, D, hedged, intent, standing_on_a, ticket
-from venues.fake import FakeVenue, Fault
 
 PLANNED = intent()
 LEG_A = ticket(PLANNED, "A")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from workers.conformance.checks import Check
-from workers.conformance.drive import DESKS
-from workers.conformance.runner import Result, run_client
+from proof.conformance.checks import Check
+from proof.conformance.drive import DESKS
+from proof.conformance.runner import Result, run_client
 
 _CLIENTS = tuple(client for client in DESKS if client != "kalshi_python_async")  # which wants a Python of its own
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]  # a dozen processes at once, on however few cores

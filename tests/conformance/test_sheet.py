@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.fees import FeeModel, FeeSchedule
-from workers.conformance.__main__ import main, summary
-from workers.conformance.books import Books, compare
-from workers.conformance.checks import Check, Sheet, read, write
-from workers.conformance.drive import DESKS
-from workers.conformance.refusals import WORDS, says
-from workers.conformance.report import table
-from workers.conformance.runner import Result
-from workers.conformance.stand import Stand
+from proof.conformance.__main__ import main, summary
+from proof.conformance.books import Books, compare
+from proof.conformance.checks import Check, Sheet, read, write
+from proof.conformance.drive import DESKS
+from proof.conformance.refusals import WORDS, says
+from proof.conformance.report import table
+from proof.conformance.runner import Result
+from proof.conformance.stand import Stand
 
 
 def _stand(venue: str, rate: str) -> Stand:

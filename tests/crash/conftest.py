@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from venues.recording import session_file
-from workers.chaos import books
-from workers.chaos.system import System, clear_away, survivors
+from proof.chaos import books
+from proof.chaos.system import System, clear_away, survivors
+from recording.sources import session_file
 
 CROWD = 20
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from cli import exits
+from proof.chaos.system import Ended, System, surefoot, survivors
+from recording.sources import session_file, synth
+from recording.sources.session import BookDelta, RecordedSession
 from venues.kalshi.signing import generate_rsa_key
-from venues.recording import session_file, synth
-from venues.recording.session import BookDelta, RecordedSession
-from workers.chaos.system import Ended, System, surefoot, survivors
-from workers.cli import exits
-from workers.stack.keys import ensure_paper_keys
-from workers.stack.layout import Layout, read_stack_file, write_json, write_private
-from workers.stack.ports import free_port
+from workers.local.keys import ensure_paper_keys
+from workers.local.layout import Layout, read_stack_file, write_json, write_private
+from workers.local.ports import free_port
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 

@@ -14,14 +14,14 @@ from decimal import Decimal
 
 import pytest
 
+from cli.ledger import current_report
 from domain.intent import Intent
 from domain.trade import DONE_TRADING, Outcome
 from ledger.story import TradeStory
+from proof.chaos.system import PARTS, SUPERVISOR, System, until
 from tests.crash.conftest import CROWD
 from tests.crash.trades import Moment, hold_trades, leg_orders
-from workers.chaos.system import PARTS, SUPERVISOR, System, until
-from workers.cli.ledger import current_report
-from workers.stack.books import open_ledger
+from workers.local.books import open_ledger
 from workers.trading import connect_temporal
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]

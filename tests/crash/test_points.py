@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from domain.errors import BadInput
-from workers.chaos import campaign
-from workers.chaos.paths import PATHS
-from workers.chaos.rounds import Stage, Victim
-from workers.chaos.seam import PLAN_VARIABLE, tapped
-from workers.chaos.steps import Step
-from workers.stack.layout import Stack
+from proof.chaos import campaign
+from proof.chaos.paths import PATHS
+from proof.chaos.rounds import Stage, Victim
+from proof.chaos.steps import Step
+from workers.local.layout import Stack
+from workers.seam import PLAN_VARIABLE, tapped
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 

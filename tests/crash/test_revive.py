@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from proof.chaos.system import PARTS, SUPERVISOR, System, surefoot
 from tests.crash.test_kill import ends_well
 from tests.crash.trades import Moment, hold_trades
-from workers.chaos.system import PARTS, SUPERVISOR, System, surefoot
 from workers.trading import connect_temporal
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]

@@ -12,9 +12,9 @@ from temporalio.client import Client
 
 from domain.intent import Intent
 from domain.orders import client_order_id
-from workers.chaos.paths import PATHS
-from workers.chaos.system import System, until
-from workers.stack.seals import load_seal_keys
+from proof.chaos.paths import PATHS
+from proof.chaos.system import System, until
+from workers.local.seals import load_seal_keys
 from workers.starter import search_attributes
 from workflows import names
 

@@ -11,9 +11,9 @@ import typer
 import yaml
 from prometheus_client import REGISTRY
 
+from cli.main import app
 from config.load import load
 from workers import metrics
-from workers.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])

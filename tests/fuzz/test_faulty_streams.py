@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from domain.book import Book
 from domain.market import Venue
-from ingest.feed import Counters, Told
-from ingest.feed_kalshi import KalshiFeed
+from ingest.feeds.feed import Counters, Told
+from ingest.feeds.kalshi import KalshiFeed
 from venues.kalshi import frames
 
 T0 = 1_772_359_200_000_000

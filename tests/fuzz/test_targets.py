@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from workers.fuzz import feeds, mutate, seeds
-from workers.fuzz.feeds import Wrong
-from workers.fuzz.targets import TARGETS
+from proof.fuzz import feeds, mutate, seeds
+from proof.fuzz.feeds import Wrong
+from proof.fuzz.targets import TARGETS
 
 FOUND = Path(__file__).with_name("found")
 SLOW_TARGETS = {"recording", "session"}  # they write files
@@ -98,7 +98,7 @@ def json_lines(content: bytes) -> int:
 
 def test_the_command_searches_without_atheris_and_says_what_it_did(tmp_path: Path) -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "workers.fuzz", "labels", "--plain", "--minutes", "0.02", "--finds", str(tmp_path)],
+        [sys.executable, "-m", "proof.fuzz", "labels", "--plain", "--minutes", "0.02", "--finds", str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,

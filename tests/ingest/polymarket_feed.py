@@ -13,10 +13,10 @@ from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec, Venue
 from ingest.engine import Engine
-from ingest.events import Doubt, News
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import baskets
 from ingest.strategy import Strategy
+from venues.market_events import Doubt, News
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
 

@@ -12,7 +12,7 @@ from domain.fees import FeeSchedule
 from domain.market import MarketSpec, Venue
 from domain.spot import SpotFeed, SpotSource
 from ingest.engine import Engine
-from ingest.session_setup import Rules, Setup, engine_of
+from recording.session_setup import Rules, Setup, engine_of
 from venues.kalshi import frames
 
 T0 = 1_795_262_400_000_000  # 2026-11-21T12:00:00Z

@@ -8,15 +8,15 @@ from typing import Any
 from domain.halt import Halt, Rule, Scope
 from domain.market import Venue
 from ingest.engine import Engine
-from ingest.events import Doubt
 from ingest.gates import Halts
-from ingest.recorder import Recorder
-from ingest.replay import TimedTrades
-from ingest.session_setup import Rules, Setup, engine_of, whole_sets
-from ingest.taped import TapedEngine
-from ingest.wire import wire
-from venues.recording import synth
-from venues.recording.instruments import instruments
+from recording.recorded_engine import TapedEngine
+from recording.recorder import Recorder
+from recording.replay import TimedTrades
+from recording.session_setup import Rules, Setup, engine_of, whole_sets
+from recording.sources import synth
+from recording.sources.instruments import instruments
+from recording.wire import wire
+from venues.market_events import Doubt
 
 
 def setup_of(seed: int, name: str = "evening") -> Setup:

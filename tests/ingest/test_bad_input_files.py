@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from domain.errors import BadInput
-from ingest.importing.intake import Intake
-from ingest.importing.record import decide
-from ingest.importing.source import open_source
-from ingest.replay import replay
-from ingest.session_setup import Rules
-from venues.recording.kalshi_csv import HEADER
-from venues.recording.open import open_recording
-from venues.recording.session import BookReset
+from recording.importing.intake import Intake
+from recording.importing.record import decide
+from recording.importing.source import open_source
+from recording.replay import replay
+from recording.session_setup import Rules
+from recording.sources.kalshi_csv import HEADER
+from recording.sources.open import open_recording
+from recording.sources.session import BookReset
 
 CORRUPT = Path(__file__).resolve().parents[3] / "shared" / "data" / "kalshi_corrupt"
 GAME = "AAA-BBB"

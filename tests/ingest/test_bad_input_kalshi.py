@@ -15,10 +15,10 @@ from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec, Venue
 from ingest.dead_letters import LONGEST, DeadLetters, read
 from ingest.engine import Engine
-from ingest.events import Doubt
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import baskets
 from venues.kalshi import frames
+from venues.market_events import Doubt
 
 T0 = 1_772_359_200_000_000
 MS = 1_000

@@ -8,8 +8,8 @@ import pytest
 
 from domain.market import Venue
 from ingest.dead_letters import DeadLetters, read
-from ingest.events import Doubt, Resolved, TickChange
 from tests.ingest.polymarket_feed import CENT, CONDITION, MS, NO, SHARE, T0, YES, Feed, image
+from venues.market_events import Doubt, Resolved, TickChange
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
 

@@ -12,11 +12,11 @@ from domain.decisions import Gate, Suppression
 from domain.intent import Intent
 from domain.limits import StrategySpec
 from ingest.engine import Engine
-from ingest.recorder import Recorder
-from ingest.rerun import Verdict, rerun
-from ingest.session_reader import RecordedEvents
-from ingest.session_setup import Setup, engine_of
-from ingest.taped import TapedEngine
+from recording.recorded_engine import TapedEngine
+from recording.recorder import Recorder
+from recording.rerun import Verdict, rerun
+from recording.session_reader import RecordedEvents
+from recording.session_setup import Setup, engine_of
 from tests.ingest.spot_world import DOWN, SECOND, T0, UP, Venues, setup_of
 
 DECLARED = (

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 from domain.errors import Unavailable
 from ingest.comparison import BookComparison
-from ingest.events import Doubt
-from ingest.feed import Counters, Told
-from ingest.feed_polymarket import PolymarketFeed
+from ingest.feeds.feed import Counters, Told
+from ingest.feeds.polymarket import PolymarketFeed
+from venues.market_events import Doubt
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.decode_kalshi import Delta, Other, Snapshot, decode, size_micros, time_micros
-from ingest.events import Malformed
 from venues.kalshi import frames
+from venues.kalshi.market_data import Delta, Other, Snapshot, decode, size_micros, time_micros
+from venues.market_events import Malformed
 
 AT = 1_781_159_489_957_081
 

@@ -12,7 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.market import Venue
-from ingest.decode_polymarket import (
+from venues.market_events import Listed, Malformed, Resolved, TickChange, TradePrint
+from venues.polymarket import frames
+from venues.polymarket.book import book_hash
+from venues.polymarket.frames import LevelChange
+from venues.polymarket.market_data import (
     NOT_CARRIED,
     Best,
     BookImage,
@@ -23,10 +27,6 @@ from ingest.decode_polymarket import (
     size_micros,
     time_micros,
 )
-from ingest.events import Listed, Malformed, Resolved, TickChange, TradePrint
-from venues.polymarket import frames
-from venues.polymarket.book import book_hash
-from venues.polymarket.frames import LevelChange
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "polymarket"
 AT = 1_791_238_858_575_000

@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.market import Venue
-from ingest.envelope import Envelope, EventType, decode, dedup_key, encode, envelope
-from ingest.frame_labels import label
-from ingest.wire import wire
-from venues.recording import synth
+from recording.envelope import Envelope, EventType, decode, dedup_key, encode, envelope
+from recording.frame_labels import label
+from recording.sources import synth
+from recording.wire import wire
 
 
 @given(body=st.binary(), market=st.text(), numbers=st.lists(st.integers(0, 2**63 - 1), min_size=5, max_size=5))

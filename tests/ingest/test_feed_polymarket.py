@@ -13,13 +13,13 @@ from domain.decisions import Gate
 from domain.features.params import FeatureParams, Follow
 from domain.market import Venue
 from domain.spot import SpotSource
-from ingest.decode_polymarket import read_books
-from ingest.events import Doubt, Listed, Resolved, TickChange, TradePrint
 from ingest.gates import mirrored
 from ingest.guard import FirewallRules, Guard
 from tests.ingest.polymarket_feed import CENT, CONDITION, MS, NO, SHARE, T0, YES, Feed, image, row, token
+from venues.market_events import Doubt, Listed, Resolved, TickChange, TradePrint
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
+from venues.polymarket.market_data import read_books
 
 
 def test_a_book_still_crossed_as_time_goes_on_is_gapped_until_its_snapshot() -> None:

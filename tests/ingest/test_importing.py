@@ -16,20 +16,20 @@ import pytest
 
 from domain.errors import BadInput
 from domain.money import MICRO
-from ingest.envelope import Envelope, EventType
-from ingest.importing.clocks import clock, from_eastern
-from ingest.importing.documents import json_document
-from ingest.importing.intake import Intake
-from ingest.importing.record import write_session
-from ingest.importing.source import open_source, session_source
-from ingest.parquet import Export, columns
-from ingest.replay import replay
-from ingest.rerun import Verdict, rerun
-from ingest.session_reader import RecordedEvents
-from ingest.session_setup import Rules
-from venues.recording import synth
-from venues.recording.games import paired
-from venues.recording.kalshi_csv import Change, Stretch
+from recording.envelope import Envelope, EventType
+from recording.importing.clocks import clock, from_eastern
+from recording.importing.documents import json_document
+from recording.importing.intake import Intake
+from recording.importing.record import write_session
+from recording.importing.source import open_source, session_source
+from recording.parquet import Export, columns
+from recording.replay import replay
+from recording.rerun import Verdict, rerun
+from recording.session_reader import RecordedEvents
+from recording.session_setup import Rules
+from recording.sources import synth
+from recording.sources.games import paired
+from recording.sources.kalshi_csv import Change, Stretch
 
 HEADER = "timestamp,event_type,price,side,size,best_bid,best_ask"
 
@@ -143,7 +143,7 @@ def test_a_line_without_an_end_is_not_read_to_its_end_and_costs_the_rest_of_its_
 def test_a_document_that_unpacks_to_more_than_one_is_left_and_said_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.importing.documents._MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("recording.importing.documents._MOST_BYTES", 1 << 20)
     zeros(tmp_path / "markets.json.gz", 64)
     assert list(json_document(tmp_path / "markets.json.gz", intake := Intake(tmp_path / "set-aside.jsonl"))) == []
     assert "more than 1 MiB" in refused(intake)[0]["expected"]

@@ -13,7 +13,7 @@ from domain.money import MICRO
 from domain.orders import Side
 from domain.sequence import PPM, LegRisk, best_order, expected_value
 from ingest.strategies.legging import LEG_US, PATH_US, risk_of
-from venues.recording.tickers import market
+from recording.sources.tickers import market
 
 FEES = TakerFees(70_000)
 SPEC = market("CUP-RED", "CUP", "Red")

@@ -12,20 +12,20 @@ from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
 from domain.market import Venue
 from ingest.engine import Engine
-from ingest.events import Doubt
 from ingest.firewall import QuoteLimits
 from ingest.guard import FirewallRules
 from ingest.readiness import Change, Pauses, Phase
-from ingest.recorder import Recorder
-from ingest.rerun import Verdict, rerun, until
-from ingest.session_reader import RecordedEvents
-from ingest.session_setup import Rules, Setup
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import baskets
-from ingest.taped import TapedEngine
 from ingest.why import plain
+from recording.recorded_engine import TapedEngine
+from recording.recorder import Recorder
+from recording.rerun import Verdict, rerun, until
+from recording.session_reader import RecordedEvents
+from recording.session_setup import Rules, Setup
 from tests.ingest.test_halts import MS, T0, A, B, spec
 from venues.kalshi import frames
+from venues.market_events import Doubt
 
 S = 1_000_000
 SHARES = 200 * 10**6

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from ingest.events import Malformed
 from ingest.read_again import says_now
 from venues.kalshi import frames
+from venues.market_events import Malformed
 
 AT = 1_780_000_000_000_000
 DELTA = frames.delta(1, 2, "KX-A", "yes", 470_000, 10_000, AT, yes_price=True)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from domain.book import Book
 from domain.market import Venue
-from ingest.feed import Counters, Told
-from ingest.feed_kalshi import KalshiFeed
+from ingest.feeds.feed import Counters, Told
+from ingest.feeds.kalshi import KalshiFeed
 from ingest.readiness import Change, Pauses, Phase, Readiness, market_phase
 
 S = 1_000_000

@@ -9,10 +9,10 @@ import pytest
 from domain.decisions import Gate
 from domain.limits import GateLimits, SetParams
 from domain.orders import Side
-from ingest.replay import ReplayResult, replay
-from venues.recording.choose import takeable
-from venues.recording.open import open_recording
-from venues.recording.session import RecordedSession
+from recording.replay import ReplayResult, replay
+from recording.sources.choose import takeable
+from recording.sources.open import open_recording
+from recording.sources.session import RecordedSession
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 

@@ -21,10 +21,10 @@ from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec, Venue
 from domain.money import to_micros
 from ingest.engine import Engine
-from ingest.events import Doubt
 from ingest.gates import mirrored
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import baskets
+from venues.market_events import Doubt
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
 

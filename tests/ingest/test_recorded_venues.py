@@ -13,11 +13,11 @@ from domain.decisions import Gate
 from domain.intent import Intent, LegPolicy
 from domain.limits import CrossParams, GateLimits, SetParams
 from domain.market import MarketSpec, Venue
-from ingest.replay import ReplayResult, replay
 from ingest.sets import sets_of
 from ingest.strategies.cross import NAME, cross_strategies
-from venues.recording.instruments import instruments
-from venues.recording.open import open_recording
+from recording.replay import ReplayResult, replay
+from recording.sources.instruments import instruments
+from recording.sources.open import open_recording
 
 D = Decimal
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"

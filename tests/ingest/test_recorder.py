@@ -15,10 +15,10 @@ import pytest
 from domain.decisions import Gate, Suppression
 from domain.errors import BadInput
 from domain.market import Venue
-from ingest.envelope import EventType
-from ingest.recorder import Recorder
-from ingest.rerun import Verdict, rerun
-from ingest.session_reader import RecordedEvents
+from recording.envelope import EventType
+from recording.recorder import Recorder
+from recording.rerun import Verdict, rerun
+from recording.session_reader import RecordedEvents
 from tests.ingest.taping import record, run, setup_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,8 +139,8 @@ import sys, time
 from pathlib import Path
 from domain.intent import Intent
 from domain.market import Venue
-from ingest.recorder import Recorder
-from ingest.session_setup import Setup
+from recording.recorder import Recorder
+from recording.session_setup import Setup
 recorder = Recorder(Path(sys.argv[1]), Setup(name="killed", origin="test"))
 recorder.start()
 number = 0

@@ -15,10 +15,10 @@ from domain.decisions import Gate
 from domain.errors import BadInput
 from domain.limits import SetParams
 from domain.orders import Side
-from ingest.bench import measure
-from ingest.replay import replay
-from venues.recording import synth
-from venues.recording.session import BookDelta, RecordedSession
+from proof.bench.frames import measure
+from recording.replay import replay
+from recording.sources import synth
+from recording.sources.session import BookDelta, RecordedSession
 
 ROOT = Path(__file__).resolve().parents[2]
 FINGERPRINT = "5aced10940ef99b13abbc306985a2e28ee304b0e55b5e042a1c5cd50fee78e70"
@@ -67,7 +67,8 @@ def test_every_intent_costs_less_than_it_pays_by_at_least_the_margin() -> None:
 def test_intents_and_their_ids_are_the_same_on_every_machine_and_under_every_hash_seed() -> None:
     assert replay(synth.make(7)).fingerprint == FINGERPRINT
     code = (
-        "from ingest.replay import replay; from venues.recording import synth; print(replay(synth.make(7)).fingerprint)"
+        "from recording.replay import replay; from recording.sources import synth;"
+        "print(replay(synth.make(7)).fingerprint)"
     )
     for seed in ("0", "1", "4711"):
         run = subprocess.run(

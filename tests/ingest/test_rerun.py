@@ -10,18 +10,18 @@ from pathlib import Path
 import msgspec
 
 from domain.intent import Intent
-from ingest.recorder import Recorder
-from ingest.replay import TimedTrades, replay
-from ingest.rerun import Verdict, rerun
-from ingest.session_reader import RecordedEvents
-from ingest.session_setup import Rules, Setup, whole_sets
 from ingest.sets import sets_of
 from ingest.strategies.cross import cross_strategies
-from ingest.wire import wire
+from recording.recorder import Recorder
+from recording.replay import TimedTrades, replay
+from recording.rerun import Verdict, rerun
+from recording.session_reader import RecordedEvents
+from recording.session_setup import Rules, Setup, whole_sets
+from recording.sources import synth_cross
+from recording.sources.instruments import instruments
+from recording.sources.session import RecordedSession
+from recording.wire import wire
 from tests.ingest.taping import record, taped
-from venues.recording import synth_cross
-from venues.recording.instruments import instruments
-from venues.recording.session import RecordedSession
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -91,8 +91,8 @@ def test_a_recording_that_broke_off_is_compared_as_far_as_it_goes(tmp_path: Path
 def test_the_decisions_of_a_recording_are_the_same_under_every_hash_seed(tmp_path: Path) -> None:
     record(tmp_path)
     code = (
-        "import sys; from pathlib import Path; from ingest.rerun import rerun;"
-        "from ingest.session_reader import RecordedEvents;"
+        "import sys; from pathlib import Path; from recording.rerun import rerun;"
+        "from recording.session_reader import RecordedEvents;"
         "print(rerun(RecordedEvents(Path(sys.argv[1]))).fingerprint)"
     )
     said = {

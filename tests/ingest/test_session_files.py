@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import BadInput
-from ingest.envelope import EventType, envelope
-from ingest.session_blocks import Kind
-from ingest.session_reader import RecordedEvents
-from ingest.session_setup import Setup
-from ingest.session_writer import SessionWriter
+from recording.envelope import EventType, envelope
+from recording.session_blocks import Kind
+from recording.session_reader import RecordedEvents
+from recording.session_setup import Setup
+from recording.session_writer import SessionWriter
 from tests.ingest.taping import record, setup_of
 
 

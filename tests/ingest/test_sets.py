@@ -10,7 +10,7 @@ import pytest
 from domain.errors import BadInput
 from domain.market import MarketSpec
 from ingest.sets import MOST, sets_of
-from venues.recording.tickers import market
+from recording.sources.tickers import market
 
 
 def outcomes(event: str, number: int) -> tuple[MarketSpec, ...]:

@@ -14,15 +14,15 @@ from domain.market import Venue
 from domain.spot import SpotFeed, SpotSource
 from ingest.dead_letters import DeadLetters, read
 from ingest.engine import Engine
-from ingest.envelope import EventType
-from ingest.events import Doubt
-from ingest.frame_labels import Label, label
-from ingest.recorder import Recorder
-from ingest.rerun import Verdict, rerun
-from ingest.session_reader import RecordedEvents
-from ingest.session_setup import decode_setup, encode_setup, engine_of
-from ingest.taped import TapedEngine
+from recording.envelope import EventType
+from recording.frame_labels import Label, label
+from recording.recorded_engine import TapedEngine
+from recording.recorder import Recorder
+from recording.rerun import Verdict, rerun
+from recording.session_reader import RecordedEvents
+from recording.session_setup import decode_setup, encode_setup, engine_of
 from tests.ingest.spot_world import BTC, DOWN, OTHER, PARAMS, SECOND, T0, UP, Venues, numbers, setup_of, ticker, venues
+from venues.market_events import Doubt
 
 END = T0 + 20 * SECOND + 2
 

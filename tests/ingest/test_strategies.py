@@ -21,13 +21,13 @@ from domain.limits import GateLimits, SetParams, StrategySpec
 from domain.market import MarketSpec, Venue
 from domain.money import MICRO
 from ingest.engine import Engine
-from ingest.session_setup import Rules
 from ingest.sets import OutcomeSet, sets_of
 from ingest.strategies.basket import BasketStrategy
 from ingest.strategies.combination import CombinationStrategy
 from ingest.strategies.registry import REGISTRY, instances, strategies_of
 from ingest.strategy import Proposal, Strategy
 from ingest.view import View
+from recording.session_setup import Rules
 from venues.kalshi import frames
 
 D = Decimal

@@ -16,12 +16,12 @@ import ingest.strategies
 from config.strategy_files import entries
 from config.yaml_text import parse
 from domain.limits import StrategySpec
-from ingest.replay import replay
-from ingest.session_setup import Rules
 from ingest.sets import sets_of
 from ingest.strategies import calm
 from ingest.strategies.registry import REGISTRY, Kind, instances, strategies_of
-from venues.recording import synth
+from recording.replay import replay
+from recording.session_setup import Rules
+from recording.sources import synth
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to-write-a-strategy.md"
 TEXT = PAGE.read_text(encoding="utf-8")

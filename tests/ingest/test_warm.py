@@ -17,13 +17,13 @@ from domain.features.spot_folds import SpotFolds, SpotParams
 from domain.features.volatility import Sampling
 from domain.spot import ATTO, SpotKind, SpotSource, SpotTick
 from ingest.engine import Engine
-from ingest.envelope import EventType
-from ingest.recorder import Recorder
-from ingest.rerun import Verdict, rerun
-from ingest.session_reader import RecordedEvents
-from ingest.session_setup import engine_of
-from ingest.taped import TapedEngine
 from ingest.warm import MemoryCache, WarmState, decode, encode
+from recording.envelope import EventType
+from recording.recorded_engine import TapedEngine
+from recording.recorder import Recorder
+from recording.rerun import Verdict, rerun
+from recording.session_reader import RecordedEvents
+from recording.session_setup import engine_of
 from tests.ingest.spot_world import PARAMS, SECOND, T0, UP, Venues, numbers, setup_of, venues
 
 SPOT = SpotParams(

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from cli import why
 from domain.decisions import Gate
 from domain.halt import Halt, Rule, Scope
 from domain.market import Venue
@@ -15,7 +16,6 @@ from ingest.why import plain
 from tests.ingest.test_engine import Feed
 from tests.ingest.test_halts import MS, T0
 from tests.ingest.test_pauses import PATIENT, Books, S, running
-from workers.cli import why
 
 QUIET = T0 + (PATIENT.max_book_age_ms + 60_000) * MS
 HALT = Halt("h-1", Scope.ALL, "", Rule.OPERATOR, "night", "pause for test", T0)

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from ledger.memory import MemoryLedger
 from ledger.migrate import migrate
 from ledger.store import Ledger
+from testing.ledger.memory import MemoryLedger
 
 TABLES = (
     "runs, intents, suppressions, trades, reservations, steps, orders, sends, fills, cash, "

@@ -16,9 +16,9 @@ from domain.market import Venue
 from domain.orders import Purpose, Side
 from domain.snapshot import VenueCapital
 from domain.trade import TradeState
-from ledger.memory import MemoryLedger
 from ledger.migrate import migrate, shipped
 from ledger.store import Ledger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import (
     OPENING,
     RUN_ID,

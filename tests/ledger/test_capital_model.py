@@ -16,9 +16,9 @@ from domain.intent import Intent
 from domain.market import Venue
 from domain.orders import Purpose
 from domain.trade import TradeState
-from ledger.memory import MemoryLedger
 from ledger.migrate import migrate
 from ledger.store import Ledger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.conftest import TABLES
 from tests.ledger.samples import RUN_ID, START, D, body, fill, hedged, intent, settling, standing_on_a, ticket
 

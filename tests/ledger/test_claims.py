@@ -21,8 +21,8 @@ from domain.claims import (
 )
 from domain.errors import BadInput, Denied
 from domain.market import Venue
-from ledger.memory import MemoryLedger
 from ledger.store import Ledger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger import samples
 
 AnyLedger = Ledger | MemoryLedger

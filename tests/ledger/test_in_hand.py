@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from domain.operator import Action, CommandRecord
-from ledger.memory import MemoryLedger
 from ledger.port import InHand
 from ledger.store import Ledger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, SECOND, START, accepted, body, fill, intent, ticket
 
 ONE, OTHER = intent(1), intent(2)

@@ -17,8 +17,8 @@ from domain.market import Venue
 from domain.orders import Purpose, Side, Verdict
 from domain.snapshot import LedgerFacts
 from domain.trade import TradeState
-from ledger.memory import MemoryLedger
 from ledger.store import Ledger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import (
     DENIED,
     OPENING,

@@ -14,8 +14,8 @@ from domain.market import Venue
 from domain.operator import Action, CommandRecord
 from domain.orders import SETS, OrderTicket, Purpose, Side
 from domain.trade import OrderRecord, Outcome, TradeState
-from ledger.memory import MemoryLedger
 from ledger.store import Ledger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import (
     RUN_ID,
     SECOND,

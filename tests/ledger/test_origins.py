@@ -11,9 +11,9 @@ from domain.errors import Denied
 from domain.intent import Intent
 from domain.orders import Purpose, Side
 from domain.trade import OrderRecord, TradeState
-from ledger.memory import MemoryLedger
 from ledger.port import Decided
 from ledger.store import Ledger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, START, accepted, body, hedged, intent, standing_on_a, ticket
 
 AnyLedger = Ledger | MemoryLedger

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from domain.market import Venue
-from ledger.memory import MemoryLedger
 from ledger.store import Ledger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, START, B, D, accepted, body, fill, intent, order_id, ticket
 
 AnyLedger = Ledger | MemoryLedger

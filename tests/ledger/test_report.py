@@ -12,10 +12,10 @@ from domain.operator import Action, CommandRecord
 from domain.orders import Purpose
 from domain.snapshot import Arrival, VenueSnapshot
 from domain.trade import OrderRecord, TradeRecord
-from ledger.memory import MemoryLedger
 from ledger.render import render
 from ledger.report import build_report
 from ledger.store import Ledger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import (
     OPENING,
     RUN_ID,

@@ -10,8 +10,8 @@ from domain.errors import Halted
 from domain.halt import Rule
 from domain.market import Venue
 from domain.workflow_fault import MOST_TEXT, FaultKind, FaultSource, WorkflowFault
-from ledger.memory import MemoryLedger
 from ledger.store import Ledger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import OPENING, RUN_ID, SECOND, START, A, B, body, intent, ticket
 
 AnyLedger = Ledger | MemoryLedger

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from workers.simulate.clock import Deadlock, VirtualLoop
+from proof.simulate.clock import Deadlock, VirtualLoop
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from domain.intent import LegPolicy
 from domain.market import Venue
 from domain.orders import OrderTicket, Purpose, Side
 from domain.snapshot import LedgerFacts
+from proof.simulate import judge_fees
+from proof.simulate.judge_fees import Match, Rates, Row, trade_fee, wrong_fees
+from proof.simulate.judge_halts import Stop, forbidding
+from proof.simulate.judge_limits import Decided, beyond, outlay, worst_cost
+from proof.simulate.judge_money import Truth, change, judge, sets
 from tests.ledger.samples import A, B, D, intent
 from venues.port import Account, OpenOrder
-from workers.simulate import judge_fees
-from workers.simulate.judge_fees import Match, Rates, Row, trade_fee, wrong_fees
-from workers.simulate.judge_halts import Stop, forbidding
-from workers.simulate.judge_limits import Decided, beyond, outlay, worst_cost
-from workers.simulate.judge_money import Truth, change, judge, sets
 
 KALSHI = Rates(D("0.07"), D(0), D("0.0001"), 1, half_up=False)
 CRYPTO = Rates(D("0.07"), D(0), D("0.000001"), 1, half_up=True)

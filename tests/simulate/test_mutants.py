@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from proof.simulate.campaign import run_seeds
 from tests.simulate.mutants import Mutant, evidence, money, parked, people, sends
-from workers.simulate.campaign import run_seeds
 
 pytestmark = [
     pytest.mark.apart,

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from cli import exits
+from cli.main import app
 from domain.operator import OperatorCommand
 from domain.trade import TradeRecord, TradeState
-from workers.cli import exits
-from workers.cli.main import app
-from workers.simulate import campaign
-from workers.simulate.campaign import ENOUGH, Tally, run_one, run_seeds, run_world
-from workers.simulate.catalogue import ON, RECORD, WEIGHTS
-from workers.simulate.durable import Process
-from workers.simulate.scenario import make
-from workers.simulate.trace import render
+from proof.simulate import campaign
+from proof.simulate.campaign import ENOUGH, Tally, run_one, run_seeds, run_world
+from proof.simulate.catalogue import ON, RECORD, WEIGHTS
+from proof.simulate.durable import Process
+from proof.simulate.scenario import make
+from proof.simulate.trace import render
 from workflows.lifecycle import Trade
 from workflows.repair import Repairs
 

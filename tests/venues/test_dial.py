@@ -59,5 +59,9 @@ async def test_a_redirect_to_what_is_no_address_is_a_refusal_too(location: str) 
 
 def test_every_client_opens_its_sockets_here() -> None:
     opens = re.compile(r"^from websockets\S* import .*\bconnect\b|^import websockets|websockets\.connect", re.MULTILINE)
-    code = [file for room in ("venues", "ingest", "workers", "activities") for file in (_ROOT / room).rglob("*.py")]
+    code = [
+        file
+        for room in ("venues", "ingest", "recording", "workers", "activities", "cli")
+        for file in (_ROOT / room).rglob("*.py")
+    ]
     assert [file.name for file in code if opens.search(file.read_text(encoding="utf-8"))] == ["dial.py"]

@@ -12,8 +12,8 @@ from domain.evidence import OrderStatus
 from domain.market import MarketSpec, Venue
 from domain.money import from_micros, to_micros
 from domain.orders import Purpose, Side, Verdict
+from testing.venue import FakeVenue, Fault
 from tests.ledger.samples import START, A, D, intent, ticket
-from venues.fake import FakeVenue, Fault
 from venues.port import VenueClient
 
 PLANNED = intent()

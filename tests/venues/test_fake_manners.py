@@ -11,11 +11,11 @@ from domain.evidence import OrderStatus
 from domain.fees import FeeModel, FeeSchedule
 from domain.market import MarketSpec, Venue
 from domain.orders import OrderTicket, Purpose, Side, TimeInForce, Verdict
+from testing.venue import FakeVenue
+from testing.venue.books import Books
+from testing.venue.manners import Manners
+from testing.venue.orders import Placed
 from tests.ledger.samples import START, A, D, intent, ticket
-from venues.fake import FakeVenue
-from venues.fake.books import Books
-from venues.fake.manners import Manners
-from venues.fake.orders import Placed
 
 POWER = FeeSchedule(taker=D("0.05"), unit=D("0.000001"), model=FeeModel.POLYMARKET)
 ORDER = ticket(intent(), limit="0.50", size="90")

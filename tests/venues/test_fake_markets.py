@@ -10,8 +10,8 @@ from domain.errors import Rejected
 from domain.evidence import Fill, FillStatus, OrderStatus
 from domain.market import MarketSpec, Venue
 from domain.orders import SETS, OrderTicket, Purpose, Side, TimeInForce, Verdict
+from testing.venue import FakeVenue
 from tests.ledger.samples import START, A, B, D, intent, ticket
-from venues.fake import FakeVenue
 
 PLANNED = intent()
 IOC = ticket(PLANNED, limit="0.40")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.verify.digest import digest, modules
+from proof.verify.digest import digest, modules
 
 FILES = {
     "domain/__init__.py": "",
@@ -19,9 +19,9 @@ FILES = {
     "workers/trader/__init__.py": "",
     "workers/trader/__main__.py": "from domain.book import TWO\n",
     "workers/proof.py": '"""Words."""\nimport ledger\nARGV = ("-m", "workers.trader")\n',
-    "workers/verify/__init__.py": "",
-    "workers/verify/results.py": "X = 1\n",
-    "workers/keeps.py": "import workers.verify.results\n",
+    "proof/verify/__init__.py": "",
+    "proof/verify/results.py": "X = 1\n",
+    "workers/keeps.py": "import proof.verify.results\n",
     "docs/page.md": "words",
     "tests/test_proof.py": "def test_it() -> None: ...",
 }
@@ -79,7 +79,7 @@ def test_comments_docstrings_and_layout_do_not(tree: Path) -> None:
 
 def test_the_bookkeeping_of_results_does_not(tree: Path) -> None:
     before = of(tree, "workers.keeps")
-    (tree / "workers/verify/results.py").write_text("X = 2\n")
+    (tree / "proof/verify/results.py").write_text("X = 2\n")
     assert of(tree, "workers.keeps") == before
 
 
@@ -89,6 +89,6 @@ def test_an_entry_that_is_not_there_is_an_error(tree: Path) -> None:
 
 
 def test_the_simulators_code_reaches_the_trade_and_no_process() -> None:
-    found = modules("workers.simulate.campaign")
-    assert {"workflows.lifecycle", "activities.orders", "domain.residual", "venues.fake.exchange"} <= found
-    assert not any(name.startswith(("ingest", "workers.stack", "workers.cli")) for name in found)
+    found = modules("proof.simulate.campaign")
+    assert {"workflows.lifecycle", "activities.orders", "domain.residual", "testing.venue.exchange"} <= found
+    assert not any(name.startswith(("ingest", "workers.local", "cli")) for name in found)

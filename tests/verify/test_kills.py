@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from workers.chaos.campaign import _verdict
-from workers.chaos.crowd import Crowd
-from workers.chaos.paths import PATHS
-from workers.chaos.plan import Point
-from workers.chaos.rounds import Lane, Victim
-from workers.chaos.steps import Step
-from workers.verify.kills import Kills
-from workers.verify.results import Results
+from proof.chaos.campaign import _verdict
+from proof.chaos.crowd import Crowd
+from proof.chaos.paths import PATHS
+from proof.chaos.plan import Point
+from proof.chaos.rounds import Lane, Victim
+from proof.chaos.steps import Step
+from proof.verify.kills import Kills
+from proof.verify.results import Results
 
 PATH = PATHS[0]
 BEFORE, AFTER = (Point("trader", "submit_order.A1/venue.submit", when) for when in ("before", "after"))

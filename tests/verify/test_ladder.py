@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.verify import __main__ as command
-from workers.verify.ladder import RUNGS, Rung, Standing, minutes_for
+from proof.verify import __main__ as command
+from proof.verify.ladder import RUNGS, Rung, Standing, minutes_for
 
 LEAVES_A_MARK = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(sys.argv[2]); sys.exit(int(sys.argv[3]))"
 

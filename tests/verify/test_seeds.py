@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from workers.cli.simulate import simulate
-from workers.simulate import campaign as campaigns
-from workers.simulate.campaign import Tally, campaign
-from workers.verify import results as stores
-from workers.verify.results import Results
-from workers.verify.seeds import Keeper
+from cli.simulate import simulate
+from proof.simulate import campaign as campaigns
+from proof.simulate.campaign import Tally, campaign
+from proof.verify import results as stores
+from proof.verify.results import Results
+from proof.verify.seeds import Keeper
 
 
 def count_every_seed(chunk: range) -> Tally:

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
+from proof.wire_fuzz.campaign import Tally, run_one, run_seeds, write_down
+from proof.wire_fuzz.checks import MOST_COPIES, check
+from proof.wire_fuzz.lies import LIES
+from proof.wire_fuzz.plan import Plan, make
+from proof.wire_fuzz.sockets import PACE, SOCKET_LIES, run_together
+from proof.wire_fuzz.world import World
 from venues.kalshi import errors as kalshi
 from venues.kalshi.client import KalshiClient
 from venues.polymarket.user_stream import UserOrder, UserTrade
 from workers.user_channel import UserChannel
-from workers.wire_fuzz.campaign import Tally, run_one, run_seeds, write_down
-from workers.wire_fuzz.checks import MOST_COPIES, check
-from workers.wire_fuzz.lies import LIES
-from workers.wire_fuzz.plan import Plan, make
-from workers.wire_fuzz.sockets import PACE, SOCKET_LIES, run_together
-from workers.wire_fuzz.world import World
 
 pytestmark = pytest.mark.apart
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-import workers.cli.recorded  # noqa: F401 - bound to the real ledger before a test puts another in its place
+import cli.recorded  # noqa: F401 - bound to the real ledger before a test puts another in its place
+from proof.chaos.system import survivors
 from tests.workers.hosted import Hosted
-from workers.chaos.system import survivors
-from workers.stack.processes import wait_ended
+from workers.local.processes import wait_ended
 
 
 @pytest.fixture

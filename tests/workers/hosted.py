@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from workers.stack import host
-from workers.stack.layout import Layout, read_stack_file
-from workers.stack.processes import ProcessRecord
+from workers.local import host
+from workers.local.layout import Layout, read_stack_file
+from workers.local.processes import ProcessRecord
 
 
 class Hosted:

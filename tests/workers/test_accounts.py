@@ -14,17 +14,17 @@ from config.load import load
 from domain.errors import BadInput, Rejected
 from domain.market import Venue
 from domain.orders import SETS, OrderTicket, Purpose, Side, Verdict
+from testing.relayer import FakeRelayer
 from venues.kalshi.client import KalshiClient
 from venues.polymarket.chain import ChainRequest
 from venues.polymarket.client import PolymarketClient
-from venues.polymarket.fake_relayer import FakeRelayer
 from venues.polymarket.relayer import RelayerClient
 from venues.polymarket.wallet import Wallet
 from workers.accounts import chain_access, credentials_of, kalshi_client, polymarket_client, venue_clients, wallet_of
-from workers.stack.keys import ensure_paper_keys
-from workers.stack.layout import Layout, Stack, load_stack, write_json, write_private
-from workers.stack.ports import allot
-from workers.stack.services import endpoints, wanted_ports
+from workers.local.keys import ensure_paper_keys
+from workers.local.layout import Layout, Stack, load_stack, write_json, write_private
+from workers.local.ports import allot
+from workers.local.services import endpoints, wanted_ports
 
 BOTH = {"SUREFOOT_VENUES": '["kalshi", "polymarket"]'}
 ADDRESS = "0x" + "12" * 20

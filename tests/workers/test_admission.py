@@ -25,16 +25,16 @@ from domain.market import MarketSpec, Venue
 from domain.orders import OrderTicket, SubmitResult
 from domain.seal import SealKeys
 from domain.trade import Outcome, TradeState
-from ledger.memory import MemoryLedger
+from testing.ledger.memory import MemoryLedger
+from testing.venue import FakeVenue
 from tests.ledger.samples import RUN_ID, A, B, intent
 from tests.patience import PATIENCE_S
 from tests.quiet import quiet
 from tests.workers.test_trades_on_temporal import ATTRIBUTES
-from venues.fake import FakeVenue
 from workers.load_watch import LoadWatch
+from workers.local.temporal import find_binary
 from workers.payloads import DATA_CONVERTER
 from workers.sandbox import TradeSandbox
-from workers.stack.temporal import find_binary
 from workers.starter import TradeStarter
 from workflows import names
 from workflows.trade import TradeWorkflow

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.main import main
 from domain.alerts import AlertKind, Origin, Trouble
 from workers.alerting.box import AlertBox
-from workers.cli.main import main
 
 LONG = "trade i-1 [on X] is STUCK: " + "long " * 40
 

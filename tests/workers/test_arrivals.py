@@ -10,11 +10,11 @@ from typing import Any
 
 import aiohttp
 
+from cli.ledger import arrivals
 from domain.market import Venue
+from paper.core.playback import Spec
+from paper.server import PaperConfig, start
 from tests.venues.paper.polymarket.clob import Trader, session
-from venues.paper.playback import Spec
-from venues.paper.server import PaperConfig, start
-from workers.cli.ledger import arrivals
 
 
 async def test_a_polymarket_order_arrives_by_its_order_id_where_the_venue_is_in_use(tmp_path: Path) -> None:

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
+from cli import exits
+from cli.main import main
 from config.load import load
 from config.settings import Settings
 from ledger.migrate import migrate
-from workers.cli import exits
-from workers.cli.main import main
-from workers.stack import host
-from workers.stack import services as services_of_stack
-from workers.stack.layout import Layout, load_stack
-from workers.stack.processes import ProcessSpec
+from workers.local import host
+from workers.local import services as services_of_stack
+from workers.local.layout import Layout, load_stack
+from workers.local.processes import ProcessSpec
 
 pytestmark = pytest.mark.stack
 

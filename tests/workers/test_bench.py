@@ -8,13 +8,13 @@ from domain.book import Book
 from domain.decisions import Gate
 from domain.intent import LegPolicy
 from domain.limits import GateLimits, SetParams
-from ingest.replay import replay
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import BasketStrategy
 from ingest.view import View
-from venues.recording.session import BookReset
-from workers.bench.figures import percentiles
-from workers.bench.sessions import deep, waves
+from proof.bench.figures import percentiles
+from proof.bench.sessions import deep, waves
+from recording.replay import replay
+from recording.sources.session import BookReset
 
 
 def test_percentiles_are_samples_by_nearest_rank_and_the_last_permille_needs_a_thousand() -> None:

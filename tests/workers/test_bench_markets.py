@@ -6,8 +6,8 @@ import pytest
 
 from domain.market import Venue
 from ingest.gates import mirrored
-from workers.bench import markets
-from workers.bench.crowd import STEP_US, T0, Crowd, crowd
+from proof.bench import markets
+from proof.bench.crowd import STEP_US, T0, Crowd, crowd
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.decode_polymarket import BookImage, Change, decode
-from ingest.feed import Counters, Told
-from ingest.feed_polymarket import PolymarketFeed
+from ingest.feeds.feed import Counters, Told
+from ingest.feeds.polymarket import PolymarketFeed
 from ingest.gates import mirrored
-from workers.bench import polymarket
-from workers.bench.polymarket import INTERPRETER, generated, measure
+from proof.bench import polymarket
+from proof.bench.polymarket import INTERPRETER, generated, measure
+from venues.polymarket.market_data import BookImage, Change, decode
 
 
 def test_the_generated_frames_hold_two_mirrored_books_without_a_contradiction() -> None:

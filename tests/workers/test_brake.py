@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
+from cli import exits
+from cli.main import main
 from domain.decisions import Gate
-from workers.chaos.system import System, clear_away, surefoot
-from workers.cli import exits
-from workers.cli.main import main
+from proof.chaos.system import System, clear_away, surefoot
 from workers.halt_flag import HaltFlag
-from workers.stack.books import open_ledger
-from workers.stack.host import SUPERVISOR
-from workers.stack.layout import Layout
-from workers.stack.presence import running
+from workers.local.books import open_ledger
+from workers.local.host import SUPERVISOR
+from workers.local.layout import Layout
+from workers.local.presence import running
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from activities.alerts import Alerts
+from cli import claims, exits
+from cli.main import main
+from cli.options import Options
 from domain.claims import ClaimStatus, InstrumentKey, declared, rules_hash
 from domain.errors import Unavailable
-from ledger.memory import MemoryLedger
-from workers.cli import claims, exits
-from workers.cli.main import main
-from workers.cli.options import Options
+from testing.ledger.memory import MemoryLedger
 from workers.rules_watch import AUTHOR, watch_rules
 
 WHO = ["--reason", "read both texts", "--author", "Ada"]
@@ -46,8 +46,8 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> MemoryLedger:
 
     monkeypatch.setattr(Options, "stack_with_ledger", lambda _: SimpleNamespace())
     monkeypatch.setattr(Options, "stack", lambda _: SimpleNamespace())
-    monkeypatch.setattr("workers.stack.books.open_ledger", opened)
-    monkeypatch.setattr("workers.stack.asleep.reading", opened)
+    monkeypatch.setattr("workers.local.books.open_ledger", opened)
+    monkeypatch.setattr("workers.local.asleep.reading", opened)
     return kept
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from cli import exits
+from cli.main import main
 from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError, Unavailable, Unknown
-from workers.cli import exits
-from workers.cli.main import main
 
 COMMANDS = ["up", "down", "status", "play", "demo", "replay", "synth"]
 COMMANDS += ["trades", "trade", "unwind", "hold", "retry", "accept", "adopt", "flat"]
@@ -116,7 +116,7 @@ def test_an_internal_error_names_the_log_that_holds_its_traceback(
         raise ZeroDivisionError("boom")
 
     (tmp_path / "state" / "logs").mkdir(parents=True)
-    monkeypatch.setattr("workers.cli.doctor._checks", broken)
+    monkeypatch.setattr("cli.doctor._checks", broken)
     assert main(["doctor"]) == exits.INTERNAL
     told = capsys.readouterr().err
     log = tmp_path / "state" / "logs" / "cli.log"
@@ -131,7 +131,7 @@ def test_an_interruption_has_its_own_exit_code(monkeypatch: pytest.MonkeyPatch) 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("workers.cli.doctor._checks", interrupted)
+    monkeypatch.setattr("cli.doctor._checks", interrupted)
     assert main(["doctor"]) == exits.INTERRUPTED
 
 
@@ -231,7 +231,7 @@ def test_a_saved_report_outlives_the_stack_and_its_verdict_is_the_exit_code(
 def test_the_installed_program_ends_with_the_documented_code(tmp_path: Path) -> None:
     env = {**os.environ, "SUREFOOT_STATE_DIR": str(tmp_path)}
     done = subprocess.run(
-        (sys.executable, "-m", "workers.cli.main", "status"),
+        (sys.executable, "-m", "cli.main", "status"),
         env=env,
         capture_output=True,
         text=True,

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from workers.cli import exits
-from workers.cli.commands import PANELS, Commands
-from workers.cli.main import app, main
+from cli import exits
+from cli.commands import PANELS, Commands
+from cli.main import app, main
 
 HEAVY = {
     "temporalio",
@@ -33,7 +33,7 @@ ROWS = [row for rows in PANELS.values() for row in rows]
 def imported(*arguments: str) -> set[str]:
     """The top-level packages in memory after one command line."""
     script = (
-        "import sys\nfrom workers.cli.main import main\nmain(sys.argv[1:])\n"
+        "import sys\nfrom cli.main import main\nmain(sys.argv[1:])\n"
         "print('IMPORTED', *sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     ended = subprocess.run(

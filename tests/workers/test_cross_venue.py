@@ -21,7 +21,7 @@ UP = {"SUREFOOT_VENUES": '["kalshi", "polymarket"]', "SUREFOOT_PAPER__POLYMARKET
 
 
 def surefoot(state_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "workers.cli.main", "--state-dir", str(state_dir), *arguments]
+    command = [sys.executable, "-m", "cli.main", "--state-dir", str(state_dir), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False, env=os.environ | UP)
 
 
@@ -52,7 +52,7 @@ def test_trades_between_two_venues_survive_the_death_of_every_process_that_carri
         names = {check["name"].partition(" ")[0] for check in seen}
         assert {"kalshi", "polymarket"} <= names
         assert [check for check in seen if check["verdict"] == "fail"] == []
-        command = [sys.executable, "-m", "workers.cli.main", "--state-dir", str(state_dir)]
+        command = [sys.executable, "-m", "cli.main", "--state-dir", str(state_dir)]
         play = subprocess.Popen(
             [*command, "play", "--recording", "synth-cross:5", "--resolve"],
             stdout=subprocess.DEVNULL,

@@ -15,7 +15,7 @@ from tests.served import served
 from tests.workers.test_accounts import BOTH, started
 from workers import metrics
 from workers.dead_mans_switch import beating
-from workers.stack.layout import Stack
+from workers.local.layout import Stack
 
 BEATING = BOTH | {"SUREFOOT_POLYMARKET__HEARTBEAT": "true"}
 

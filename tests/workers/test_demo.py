@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from venues.recording import session_file, synth
+from recording.sources import session_file, synth
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -31,7 +31,7 @@ PATIENT = {
 
 
 def surefoot(state_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "workers.cli.main", "--state-dir", str(state_dir), *arguments]
+    command = [sys.executable, "-m", "cli.main", "--state-dir", str(state_dir), *arguments]
     env = os.environ | PATIENT
     return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False, env=env)
 

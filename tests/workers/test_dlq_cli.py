@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from cli import dlq, exits
+from cli.main import main
 from domain.errors import Unavailable
 from ingest.dead_letters import DeadLetters, read
 from ingest.letter_marks import Marks, State
@@ -17,10 +19,8 @@ from tests.ingest.test_read_again import DELTA
 from tests.workers.test_user_channel import fill_frame
 from workers import letters as letters_module
 from workers.bus import Bus, Consumer
-from workers.cli import dlq, exits
-from workers.cli.main import main
 from workers.letters import Letters
-from workers.stack.layout import Layout
+from workers.local.layout import Layout
 from workers.topics import USER_NEWS
 
 FRAME = fill_frame(market_ticker="KX-A")

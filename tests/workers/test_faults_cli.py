@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
+from cli import exits, faults, status
+from cli.main import main
+from cli.options import Options
 from domain.errors import Unavailable
 from domain.workflow_fault import FaultKind, FaultSource, WorkflowFault
-from ledger.memory import MemoryLedger
 from ledger.render import render
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import OPENING, RUN_ID, SECOND, START, A, B, body, intent, ticket
 from venues.wire import Answer
-from workers.cli import exits, faults, status
-from workers.cli.main import main
-from workers.cli.options import Options
 
 FAILS = "workflow task fails since 2026-11-18 11:06:40 UTC (attempt 7): Inexact: 1/3 has no end"
 
@@ -46,7 +46,7 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> MemoryLedger:
 
     asyncio.run(fill())
     monkeypatch.setattr(Options, "stack", lambda _: SimpleNamespace(metrics_ports={"ingest": 1}))
-    for module in ("workers.stack.books.open_ledger", "workers.cli.trades.open_ledger"):
+    for module in ("workers.local.books.open_ledger", "cli.trades.open_ledger"):
         monkeypatch.setattr(module, opened)
     return kept
 
@@ -84,7 +84,7 @@ def test_why_names_the_trade_and_the_markets_that_nothing_opens_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = {"at": START, "phase": "running", "why": "", "conditions": [], "changes": [], "strategies": []}
-    monkeypatch.setattr("workers.cli.pages.ask", lambda *_, **__: Answer(200, json.dumps(answer).encode(), 0, 0, 0))
+    monkeypatch.setattr("cli.pages.ask", lambda *_, **__: Answer(200, json.dumps(answer).encode(), 0, 0, 0))
     assert main(["why"]) == exits.OK
     told = capsys.readouterr().out
     assert f"trade {intent().id}: {FAILS}" in told
@@ -111,7 +111,7 @@ def test_a_ledger_that_is_away_leaves_faults_unknown_and_ends_no_command(monkeyp
         raise Unavailable("Postgres is away", "ledger_unavailable")
         yield MemoryLedger()
 
-    monkeypatch.setattr("workers.stack.books.open_ledger", away)
+    monkeypatch.setattr("workers.local.books.open_ledger", away)
     assert faults.standing(SimpleNamespace()) is None  # type: ignore[arg-type] # nothing of it is read
 
 

@@ -19,12 +19,12 @@ from domain.orders import OrderTicket, Purpose, Side, TimeInForce, Verdict
 from domain.snapshot import LedgerFacts
 from domain.trade import Outcome
 from ledger.store import Ledger
+from proof.chaos import books, paths
+from proof.chaos.system import Ended, System, clear_away, surefoot, survivors
+from recording.sources import session_file
 from tests.ledger.samples import D
-from venues.recording import session_file
 from workers.accounts import kalshi_client
-from workers.chaos import books, paths
-from workers.chaos.system import Ended, System, clear_away, surefoot, survivors
-from workers.stack.seals import load_seal_keys
+from workers.local.seals import load_seal_keys
 from workers.trading import connect_temporal
 from workflows import names
 

@@ -13,7 +13,7 @@ from domain.market import Venue
 from domain.orders import SubmitResult, Verdict
 from domain.trade import OrderRecord, TradeRecord, TradeState
 from domain.workflow_fault import FaultKind, FaultSource, WorkflowFault
-from ledger.memory import MemoryLedger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import SECOND, START, accepted, body, fill, intent, ticket
 from workers.gauges import Gauges
 

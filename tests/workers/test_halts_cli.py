@@ -13,19 +13,19 @@ from typing import Any
 
 import pytest
 
+from cli import capital, exits, halts, targets
+from cli.main import main
+from cli.options import Options
 from config.load import load
 from domain.errors import BadInput, Unavailable
 from domain.halt import Halt, Rule, Scope
 from domain.market import Venue
 from domain.workflow_fault import FaultKind, FaultSource, WorkflowFault
-from ledger.memory import MemoryLedger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, START, body, intent, ticket
-from workers.cli import capital, exits, halts, targets
-from workers.cli.main import main
-from workers.cli.options import Options
 from workers.halt_flag import HaltFlag
-from workers.stack.layout import Layout
-from workers.stack.processes import ProcessRecord
+from workers.local.layout import Layout
+from workers.local.processes import ProcessRecord
 
 WHO = ["--reason", "venue storm", "--author", "Ada"]
 
@@ -271,7 +271,7 @@ def away(ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch) -> None:
         yield ledger
 
     monkeypatch.setattr(halts, "open_ledger", refused)
-    monkeypatch.setattr("workers.stack.presence.running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
+    monkeypatch.setattr("workers.local.presence.running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
 
 
 @pytest.mark.usefixtures("away")
@@ -299,7 +299,7 @@ def test_a_ledger_that_hangs_does_not_keep_one_from_the_brake(tmp_path: Path, mo
 
     monkeypatch.setattr(halts, "_PATIENCE_S", 0.01)
     monkeypatch.setattr(halts, "open_ledger", hangs)
-    monkeypatch.setattr("workers.stack.presence.running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
+    monkeypatch.setattr("workers.local.presence.running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
     assert main(["halt", "--venue", "kalshi", *WHO]) == exits.OK
     assert [one.target for one in HaltFlag(tmp_path).standing()] == ["kalshi"]
     assert main(["halt", "--venue", "hyperliquid", *WHO]) == exits.BAD_INPUT
@@ -310,7 +310,7 @@ def test_a_broken_configuration_does_not_keep_one_from_the_brake(
 ) -> None:
     broken = tmp_path / "mine.yaml"
     broken.write_text("stratgy: {", encoding="utf-8")
-    monkeypatch.setattr("workers.stack.presence.running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
+    monkeypatch.setattr("workers.local.presence.running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
     state = tmp_path / "state"
     state.mkdir()
     assert main(["--state-dir", str(state), "--config", str(broken), "halt", "--all", *WHO]) == exits.OK

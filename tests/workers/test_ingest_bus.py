@@ -15,7 +15,7 @@ from domain.decisions import Gate, Suppression
 from domain.errors import Unavailable
 from domain.evidence import Fill
 from ingest.dead_letters import Kind, read
-from ledger.memory import MemoryLedger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import START, D, body
 from tests.patience import PATIENCE_S
 from tests.workers.test_accounts import started

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
+from cli import claims, exits
+from cli import match as command
+from cli.main import main
+from cli.matching.listing import WINNER, Listing, kalshi_events, polymarket_ids
+from cli.matching.nearest import nearest
+from cli.matching.pairing import LEAST, Candidate, candidates, contradiction
+from cli.matching.rules import differences, pays_when, treatments
 from domain.claims import ClaimStatus
-from ledger.memory import MemoryLedger
-from workers.cli import claims, exits
-from workers.cli import match as command
-from workers.cli.main import main
-from workers.match.listing import WINNER, Listing, kalshi_events, polymarket_ids
-from workers.match.nearest import nearest
-from workers.match.pairing import LEAST, Candidate, candidates, contradiction
-from workers.match.rules import differences, pays_when, treatments
+from testing.ledger.memory import MemoryLedger
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -229,7 +229,7 @@ async def test_what_is_proposed_waits_for_a_person_and_what_people_decided_is_le
     async def opened(_: Any) -> AsyncIterator[MemoryLedger]:
         yield ledger
 
-    monkeypatch.setattr("workers.stack.books.open_ledger", opened)
+    monkeypatch.setattr("workers.local.books.open_ledger", opened)
     found = candidates(command.read_polymarket(Path(documents[1])), command.read_kalshi(Path(documents[3])))
     records = [command.draft(one, 1) for one in found]
     stack: Any = SimpleNamespace()

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from cli.names import claimed, names_of, told
 from domain.market import MarketSpec, Venue
-from ledger.memory import MemoryLedger
+from testing.ledger.memory import MemoryLedger
+from testing.venue import FakeVenue
 from tests.ingest.test_cross import OTHER, TOKEN, claim
 from tests.workers.test_accounts import BOTH, started
-from venues.fake import FakeVenue
 from venues.port import VenueClient
-from workers.cli.names import claimed, names_of, told
 
 LONG, OTHER_LONG = "4" * 70 + "745240", "5" * 70 + "112233"
 POLY = Venue.POLYMARKET

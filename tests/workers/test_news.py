@@ -10,9 +10,9 @@ import pytest
 from domain.errors import BadInput
 from domain.evidence import Fill, FillStatus
 from domain.market import Venue
-from ingest.events import Resolved, TickChange
 from tests.ledger.samples import START, intent
 from tests.workers.test_user_channel import fill_frame, lifecycle_frame, user_order, user_trade
+from venues.market_events import Resolved, TickChange
 from workers.news import Look, News, market_of, pack, unpack
 
 FILL = Fill(Venue.KALSHI, "t", "o", "c", "KX", intent().legs[0].side, Decimal("0.4"), Decimal(10), Decimal(0), START)

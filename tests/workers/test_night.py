@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from workers.chaos.system import Ended, System, clear_away, surefoot, until
+from proof.chaos.system import Ended, System, clear_away, surefoot, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 

@@ -13,6 +13,9 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from cli import exits, operate
+from cli.main import main
+from cli.trades import holder_of
 from domain.errors import BadInput, Denied
 from domain.market import Venue
 from domain.operator import Action, CommandRecord, OperatorCommand, is_sealed, sealed
@@ -20,9 +23,6 @@ from domain.orders import Guard
 from domain.seal import SealKeys
 from tests.ledger.samples import D, ticket
 from tests.workflows.rehearsal import Rehearsal
-from workers.cli import exits, operate
-from workers.cli.main import main
-from workers.cli.trades import holder_of
 from workers.preview import outlooks
 from workflows import names
 
@@ -62,7 +62,7 @@ class Handle:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.cli.operate.UPDATE_SECONDS", 0.01)
+    monkeypatch.setattr("cli.operate.UPDATE_SECONDS", 0.01)
 
 
 @pytest.mark.parametrize("action", UPDATED)
@@ -156,7 +156,7 @@ def test_the_author_is_the_login_name_unless_another_is_given(monkeypatch: pytes
 
 
 def test_nobody_is_no_author(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.cli.person.login_name", lambda: "")
+    monkeypatch.setattr("cli.person.login_name", lambda: "")
     with pytest.raises(BadInput, match="--author is empty"):
         operate.command_of("", "why")
 

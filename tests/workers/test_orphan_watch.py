@@ -17,11 +17,11 @@ from domain.errors import Unavailable
 from domain.halt import Rule, Scope
 from domain.reconcile import Kind
 from domain.trade import TradeState
-from ledger.memory import MemoryLedger
-from ledger.memory_reconciliations import MemoryReconciliations
+from testing.ledger.memory import MemoryLedger
+from testing.ledger.memory_reconciliations import MemoryReconciliations
 from tests.ledger.samples import RUN_ID, A, B, intent, settling, standing_on_a
+from workers.local.temporal import find_binary
 from workers.orphan_watch import OrphanWatch
-from workers.stack.temporal import find_binary
 from workflows import names
 
 pytestmark = pytest.mark.stack

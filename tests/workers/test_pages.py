@@ -9,9 +9,9 @@ import json
 import pytest
 from aiohttp import web
 
+from cli import pages
+from cli.pages import NoAnswer, ask
 from tests.served import served
-from workers.cli import pages
-from workers.cli.pages import NoAnswer, ask
 
 
 async def asked(origin: str, timeout: float = 5.0) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from workers.cli.main import main
+from cli.main import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,7 +22,7 @@ async def started(folder: Path, *flags: str) -> tuple[asyncio.subprocess.Process
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "workers.cli.main",
+        "cli.main",
         "paper",
         "--json",
         "--folder",
@@ -83,7 +83,7 @@ async def test_it_says_where_it_is_and_keeps_accounts_and_keys_through_kill_9(tm
 
 
 async def test_people_are_told_what_is_being_opened_what_to_try_and_nothing_when_they_end_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "workers.cli.main", "paper", "--folder", str(tmp_path), "--recording", "synth:3"]
+    command = [sys.executable, "-m", "cli.main", "paper", "--folder", str(tmp_path), "--recording", "synth:3"]
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=os.environ, cwd=ROOT
     )

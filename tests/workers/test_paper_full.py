@@ -11,11 +11,11 @@ import pytest
 from domain.errors import SurefootError
 from domain.market import Venue
 from domain.orders import OrderTicket, Purpose, Side, TimeInForce, Verdict
+from proof.chaos import books
+from proof.chaos.system import System, clear_away, surefoot, until
+from recording.sources import session_file
 from tests.ledger.samples import D
-from venues.recording import session_file
 from workers.accounts import kalshi_client
-from workers.chaos import books
-from workers.chaos.system import System, clear_away, surefoot, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 

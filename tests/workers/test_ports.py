@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from domain.errors import BadInput
-from workers.stack.ports import allot, free_port, holder, is_free
+from workers.local.ports import allot, free_port, holder, is_free
 
 
 @pytest.fixture

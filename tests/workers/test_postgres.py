@@ -14,10 +14,10 @@ import pytest
 
 from domain.errors import BadInput, Unavailable
 from tests.patience import PATIENCE_S
-from workers.stack.layout import Layout
-from workers.stack.ports import free_port
-from workers.stack.postgres import AWAY, EmbeddedPostgres, check_server
-from workers.stack.supervisor import RestartPolicy, Supervisor
+from workers.local.layout import Layout
+from workers.local.ports import free_port
+from workers.local.postgres import AWAY, EmbeddedPostgres, check_server
+from workers.local.supervisor import RestartPolicy, Supervisor
 
 pytestmark = pytest.mark.stack
 

@@ -15,9 +15,9 @@ import pytest
 
 from domain.errors import Unavailable
 from tests.workers.hosted import Hosted
-from workers.stack import host, locks, presence
-from workers.stack.layout import Layout
-from workers.stack.processes import ProcessRecord, find
+from workers.local import host, locks, presence
+from workers.local.layout import Layout
+from workers.local.processes import ProcessRecord, find
 
 Start = Callable[..., Hosted]
 

@@ -22,21 +22,14 @@ from domain.errors import Unavailable
 from domain.market import MarketSpec, Venue
 from domain.orders import Side, TimeInForce
 from domain.reconcile import Kind, Trigger
-from ledger.memory import MemoryLedger
-from ledger.memory_reconciliations import MemoryReconciliations
+from testing.ledger.memory import MemoryLedger
+from testing.ledger.memory_reconciliations import MemoryReconciliations
+from testing.venue import FakeVenue
 from tests.ledger.samples import RUN_ID, A, B, body, intent, ticket
 from tests.patience import PATIENCE_S
-from venues.fake import FakeVenue
-from workers.reconciler import (
-    StartGate,
-    TemporalTrades,
-    control_worker,
-    ensure_schedule,
-    forget_runs,
-    reconcile_now,
-)
+from workers.local.temporal import find_binary
+from workers.reconciler import StartGate, TemporalTrades, control_worker, ensure_schedule, forget_runs, reconcile_now
 from workers.sandbox import TradeSandbox
-from workers.stack.temporal import find_binary
 from workflows import names
 from workflows.reconcile import ReconcileWorkflow
 

@@ -13,15 +13,15 @@ from config.settings import Settings
 from domain.errors import BadInput
 from domain.limits import SetParams, StrategySpec
 from domain.market import Venue
-from ingest.replay import TimedTrades
-from ingest.rerun import Verdict, rerun
-from ingest.session_reader import RecordedEvents
 from ingest.sets import sets_of
 from ingest.strategies.registry import strategies_of
-from ingest.taped import TapedEngine
-from ingest.wire import wire
-from venues.recording import synth_cross
-from venues.recording.instruments import instruments
+from recording.recorded_engine import TapedEngine
+from recording.replay import TimedTrades
+from recording.rerun import Verdict, rerun
+from recording.session_reader import RecordedEvents
+from recording.sources import synth_cross
+from recording.sources.instruments import instruments
+from recording.wire import wire
 from workers.recording import recorder_of
 from workers.watch import Watched
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from ingest.session_blocks import Kind, Packer
-from workers.cli import exits
-from workers.cli.main import main
+from cli import exits
+from cli.main import main
+from recording.session_blocks import Kind, Packer
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data"
@@ -57,7 +57,7 @@ def test_a_decision_that_is_not_the_recorded_one_is_shown_beside_it(
 
 def _altered(path: Path, old: bytes, new: bytes) -> None:
     """Rewrites a session whose first matching decision says something else, every block valid."""
-    from ingest.session_blocks import BlockReader
+    from recording.session_blocks import BlockReader
 
     with path.open("rb") as file:
         blocks = list(BlockReader(file, path.name, path.stat().st_size))
@@ -105,7 +105,7 @@ def test_the_fingerprint_of_a_session_is_the_same_in_processes_of_different_hash
         out = tmp_path / seed
         for arguments in (["import", "synth:5", "--out", str(out)], ["replay", str(out), "--check"]):
             run = subprocess.run(
-                [sys.executable, "-m", "workers.cli.main", *arguments, "--json"],
+                [sys.executable, "-m", "cli.main", *arguments, "--json"],
                 cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
             )  # fmt: skip
         found.append((json.loads(run.stdout), next(out.glob("*.session.zst")).read_bytes()))

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from cli import paper, resolve
 from config.settings import PaperSession
 from domain.errors import BadInput
+from recording.sources import session_file
+from recording.sources.session import Result
 from tests.venues.recording.test_winners import A, B, E, ended
-from venues.recording import session_file
-from venues.recording.session import Result
-from workers.cli import paper, resolve
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_only_events_whose_winner_is_known_are_resolved(
     async def wait(stack: object, markets: set[str], patience: float) -> None:
         waited.append(markets)
 
-    monkeypatch.setattr("workers.cli.progress.await_paid", wait)
+    monkeypatch.setattr("cli.progress.await_paid", wait)
     for name, results in (("known", (Result(E, B),)), ("unknown", ())):
         path = tmp_path / f"{name}.session.jsonl"
         path.write_bytes(b"".join(session_file.lines(ended((A, (50, 52)), (B, (48, 50)), results=results))))
@@ -77,8 +77,6 @@ def test_a_game_of_the_recording_that_was_not_played_is_left_alone(
 ) -> None:
     whole = ended((A, (99, None)), (B, (None, 1)), results=(Result(E, A),))
     other = replace(whole, markets=tuple(replace(spec, event="KXG-2") for spec in whole.markets))
-    monkeypatch.setattr(
-        "workers.cli.session.opened", lambda session, whole_=whole, *, whole=False: whole_ if whole else other
-    )
+    monkeypatch.setattr("cli.session.opened", lambda session, whole_=whole, *, whole=False: whole_ if whole else other)
     resolve.resolve_known(object(), PaperSession(recording="a folder"), 1.0)  # type: ignore[arg-type]
     assert asked == []

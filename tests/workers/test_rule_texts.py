@@ -12,7 +12,7 @@ from activities.alerts import Alerts
 from domain.claims import ClaimStatus, Instrument, JointOutcome, Pays, proposal, rules_hash
 from domain.errors import SurefootError, Unavailable
 from domain.market import Venue
-from ledger.memory import MemoryLedger
+from testing.ledger.memory import MemoryLedger
 from tests.served import served
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.signing import Signer, generate_rsa_key

@@ -12,13 +12,13 @@ import pytest
 
 from domain.fees import FeeSchedule
 from domain.market import MarketSpec, PriceRange, Venue
-from ingest.events import TickChange
-from ledger.memory import MemoryLedger
+from testing.ledger.memory import MemoryLedger
+from testing.venue import FakeVenue
 from tests.ledger.samples import D
 from tests.patience import PATIENCE_S
 from tests.workers.test_accounts import started
 from tests.workers.test_user_channel import lifecycle_frame
-from venues.fake import FakeVenue
+from venues.market_events import TickChange
 from workers import ingest_host
 from workers.ingest_host import IngestHost
 from workers.watch import Watched

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.stack.host import run_to_begin
-from workers.stack.layout import Layout, write_json
+from workers.local.host import run_to_begin
+from workers.local.layout import Layout, write_json
 
 
 @pytest.mark.parametrize("phase", ["starting", "ready", "failed"])

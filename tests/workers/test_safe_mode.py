@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from domain.orders import OrderTicket, Purpose, Side, TimeInForce, Verdict
+from proof.chaos.system import Ended, System, clear_away, surefoot, survivors
 from tests.ledger.samples import D, intent
 from workers.accounts import kalshi_client
-from workers.chaos.system import Ended, System, clear_away, surefoot, survivors
 
 pytestmark = pytest.mark.stack
 

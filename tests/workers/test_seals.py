@@ -13,8 +13,8 @@ import pytest
 from config.secrets import seal_keys
 from domain.errors import BadInput
 from tests.workers.test_layout import started
-from workers.stack.layout import Stack, load_stack
-from workers.stack.seals import load_seal_keys
+from workers.local.layout import Stack, load_stack
+from workers.local.seals import load_seal_keys
 
 TRADE = "i-" + "1" * 32
 

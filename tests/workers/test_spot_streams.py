@@ -30,15 +30,15 @@ from ingest.readiness import Pauses
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import baskets
 from ingest.strategies.registry import strategies_of
+from paper.server import PaperConfig, start
 from tests.ingest.spot_world import DOWN, PARAMS, SECOND, UP, setup_of, spec, venues
 from tests.patience import PATIENCE_S
 from tests.venues.spot.world import Peer, World, world
 from tests.workers.test_accounts import started
-from venues.paper.server import PaperConfig, start
 from venues.wire import wall_clock_us
 from workers.decisions import DecisionThread
+from workers.local.layout import Stack
 from workers.spot_streams import SpotStreams, made_up_url
-from workers.stack.layout import Stack
 from workers.warm_keeper import WarmKeeper
 from workers.watch import Watched
 

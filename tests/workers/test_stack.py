@@ -15,22 +15,22 @@ from typing import cast
 import pytest
 from temporalio.client import Client
 
+from cli import exits
+from cli.ledger import venue_sides
+from cli.main import main
 from config.load import load
 from config.settings import Settings
 from domain.market import Venue
 from domain.operator import Action, OperatorCommand, is_sealed
 from domain.seal import Seal
 from tests.patience import PATIENCE_S
-from workers.cli import exits
-from workers.cli.ledger import venue_sides
-from workers.cli.main import main
-from workers.stack import host
-from workers.stack import services as services_of_stack
-from workers.stack.books import open_ledger, record_opening_once
-from workers.stack.layout import Layout, Stack, load_stack, read_stack_file
-from workers.stack.processes import ProcessSpec
-from workers.stack.seals import load_seal_keys
-from workers.stack.services import get_status
+from workers.local import host
+from workers.local import services as services_of_stack
+from workers.local.books import open_ledger, record_opening_once
+from workers.local.layout import Layout, Stack, load_stack, read_stack_file
+from workers.local.processes import ProcessSpec
+from workers.local.seals import load_seal_keys
+from workers.local.services import get_status
 from workflows.names import SIGNAL_FORCE_FLAT, TRADE_QUEUE, TRADE_WORKFLOW
 
 pytestmark = pytest.mark.stack

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from cli import exits
 from domain.market import Venue
 from ledger.store import Ledger
+from proof.chaos.system import System, clear_away, surefoot, survivors, until
 from tests.ledger.samples import intent, standing_on_a
-from workers.chaos.system import System, clear_away, surefoot, survivors, until
-from workers.cli import exits
-from workers.stack import presence
-from workers.stack.layout import Layout, open_to_others, read_stack_file
-from workers.stack.processes import find
+from workers.local import presence
+from workers.local.layout import Layout, open_to_others, read_stack_file
+from workers.local.processes import find
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from cli import exits, paper, status
+from cli.main import main
+from cli.options import Options
 from config.settings import Settings
 from domain.errors import Unavailable
 from domain.halt import Halt, Rule, Scope
@@ -20,12 +23,9 @@ from domain.workflow_fault import FaultKind, FaultSource, WorkflowFault
 from ledger.alerts import AlertLedger
 from ledger.overview import Overview
 from ledger.standing import Compared
-from workers.cli import exits, paper, status
-from workers.cli.main import main
-from workers.cli.options import Options
 from workers.halt_flag import HaltFlag
-from workers.stack.layout import Layout
-from workers.stack.processes import ProcessRecord
+from workers.local.layout import Layout
+from workers.local.processes import ProcessRecord
 from workers.ui_door.tokens import TokenFolder
 
 STACK = ("supervisor", "postgres", "temporal", "paper", "worker", "ingest")
@@ -85,13 +85,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr("workers.alerting.sources.page", page)
     monkeypatch.setattr(status, "_process", process)
     monkeypatch.setattr("workers.alerting.sources.speaks", speaks)
-    monkeypatch.setattr("workers.cli.reconcile.awaited", awaited)
+    monkeypatch.setattr("cli.reconcile.awaited", awaited)
     monkeypatch.setattr(paper, "status", lambda _: {"session": None, "state": "idle"})
     monkeypatch.setattr(
-        "workers.stack.presence.running",
+        "workers.local.presence.running",
         lambda _: tuple(ProcessRecord(name, n, 0.0, ()) for n, name in enumerate(there.runs, 1)),
     )
-    monkeypatch.setattr("workers.stack.layout.read_stack_file", lambda _: {"phase": there.phase, "processes": []})
+    monkeypatch.setattr("workers.local.layout.read_stack_file", lambda _: {"phase": there.phase, "processes": []})
     return there
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from cli import exits
+from cli.main import main
 from config.settings import Postgres, Settings
 from domain.limits import StrategySpec
-from workers.cli import exits
-from workers.cli.main import main
-from workers.stack.layout import Layout, write_json
-from workers.stack.ports import allot
-from workers.stack.services import endpoints, wanted_ports
+from workers.local.layout import Layout, write_json
+from workers.local.ports import allot
+from workers.local.services import endpoints, wanted_ports
 
 CALM = "strategy: calm\nname: quiet\nparams: {calmest: '0.004'}\npairs: [KXBTC-]\n"
 

@@ -13,13 +13,13 @@ from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from proof.histories.__main__ import SEARCH_KEYS
+from proof.histories.stage import Stage
 from workers import sandbox
-from workers.histories.__main__ import SEARCH_KEYS
-from workers.histories.stage import Stage
+from workers.local.processes import ProcessSpec
+from workers.local.supervisor import RestartPolicy, Supervisor
+from workers.local.temporal import find_binary
 from workers.payloads import DATA_CONVERTER
-from workers.stack.processes import ProcessSpec
-from workers.stack.supervisor import RestartPolicy, Supervisor
-from workers.stack.temporal import find_binary
 from workers.stuck_tasks import TaskPulse, end_when_stuck
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from workers.stack.processes import SUPERVISOR_VARIABLE
+from workers.local.processes import SUPERVISOR_VARIABLE
 from workers.supervised import unsupervised
 
 

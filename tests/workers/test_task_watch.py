@@ -21,11 +21,11 @@ from domain.errors import Halted
 from domain.operator import Action
 from domain.trade import TradeState
 from domain.workflow_fault import FaultKind, FaultSource, WorkflowFault
+from proof.histories.__main__ import SEARCH_KEYS
+from proof.histories.stage import PERSON, A, B, Stage
 from tests.ledger.samples import RUN_ID, START, body, intent, ticket
-from workers.histories.__main__ import SEARCH_KEYS
-from workers.histories.stage import PERSON, A, B, Stage
+from workers.local.temporal import DYNAMIC, find_binary
 from workers.payloads import DATA_CONVERTER
-from workers.stack.temporal import DYNAMIC, find_binary
 from workers.task_watch import TaskWatch
 from workers.trading import wall_clock_us
 from workers.versions.deployment import open_trades

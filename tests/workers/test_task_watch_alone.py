@@ -15,7 +15,7 @@ from activities.alerts import Alerts
 from domain.alerts import Trouble
 from domain.errors import Unavailable
 from domain.workflow_fault import FaultKind, FaultSource, WorkflowFault
-from ledger.memory import MemoryLedger
+from testing.ledger.memory import MemoryLedger
 from workers import task_looks
 from workers.task_looks import TIMED_OUT, TradeNow
 from workers.task_watch import TaskWatch

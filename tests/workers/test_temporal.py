@@ -20,12 +20,12 @@ from temporalio.service import RPCError
 
 from domain.errors import BadInput, Unavailable
 from tests.patience import PATIENCE_S
-from workers.stack.layout import Layout
-from workers.stack.ports import allot
-from workers.stack.processes import ProcessRecord
-from workers.stack.services import get_status
-from workers.stack.supervisor import RestartPolicy, Supervisor
-from workers.stack.temporal import (
+from workers.local.layout import Layout
+from workers.local.ports import allot
+from workers.local.processes import ProcessRecord
+from workers.local.services import get_status
+from workers.local.supervisor import RestartPolicy, Supervisor
+from workers.local.temporal import (
     SEARCH_ATTRIBUTES,
     TemporalServer,
     check_cluster,

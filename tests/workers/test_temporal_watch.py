@@ -9,7 +9,7 @@ import time
 import psutil
 from temporalio.testing import WorkflowEnvironment
 
-from workers.stack.temporal import find_binary
+from workers.local.temporal import find_binary
 from workers.temporal_watch import TemporalWatch
 
 

@@ -12,12 +12,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-import workers.cli
+import cli
+from cli import exits
+from cli.main import main
+from cli.options import print_json
+from cli.terminal import Terminal, clean, clean_json
 from tests.workers.test_claims_cli import DOCUMENT, WHO, ledger
-from workers.cli import exits
-from workers.cli.main import main
-from workers.cli.options import print_json
-from workers.cli.terminal import Terminal, clean, clean_json
 
 __all__ = ["ledger"]
 
@@ -87,7 +87,7 @@ def test_a_title_a_meaning_and_a_rule_text_of_a_venue_are_shown_clean(
 
 
 def test_no_command_has_a_way_to_the_terminal_of_its_own() -> None:
-    folder = Path(workers.cli.__file__).parent
+    folder = Path(cli.__file__).parent
     for path in folder.glob("*.py"):
         text = path.read_text()
         assert path.name == "terminal.py" or " Console(" not in text, path.name

@@ -16,9 +16,9 @@ from domain.errors import BadInput
 from domain.market import Venue
 from domain.orders import OrderTicket, SubmitResult, TimeInForce, Verdict
 from domain.trade import OrderRecord, TradeRecord, TradeState
-from ingest.events import Resolved
-from ledger.memory import MemoryLedger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import START, accepted, body, intent, order_id, ticket
+from venues.market_events import Resolved
 from venues.polymarket.user_stream import MakerPart, UserEvent, UserOrder, UserTrade
 from workers.user_channel import UserChannel, is_user_frame
 from workflows.names import SIGNAL_ORDER_UPDATE

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from domain.market import Venue
-from ledger.memory import MemoryLedger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import RUN_ID, START, hedged, intent, standing_on_a
 from workers.venues_needed import VenueNeeded, check_venues
 

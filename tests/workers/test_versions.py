@@ -17,13 +17,13 @@ from temporalio.testing import WorkflowEnvironment
 
 from domain.errors import Denied
 from domain.trade import Outcome, TradeState
-from workers.histories import corpus
-from workers.histories.__main__ import SEARCH_KEYS
-from workers.histories.stage import Stage
+from proof.histories import corpus
+from proof.histories.__main__ import SEARCH_KEYS
+from proof.histories.stage import Stage
+from workers.local.processes import ProcessSpec
+from workers.local.supervisor import Supervisor
+from workers.local.temporal import find_binary
 from workers.payloads import DATA_CONVERTER
-from workers.stack.processes import ProcessSpec
-from workers.stack.supervisor import Supervisor
-from workers.stack.temporal import find_binary
 from workers.versions import build
 from workers.versions.deployment import UNVERSIONED, open_trades
 from workers.versions.errors import OtherVersionNeeded

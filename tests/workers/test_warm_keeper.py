@@ -19,7 +19,7 @@ from domain.errors import BadInput, Unavailable
 from ingest.warm import MemoryCache, WarmState, decode
 from ingest.warm_redis import RedisCache
 from tests.ingest.spot_world import SECOND, T0, venues
-from workers.stack.ports import free_port
+from workers.local.ports import free_port
 from workers.warm_keeper import WarmKeeper, warm_keeper_of
 
 

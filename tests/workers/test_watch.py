@@ -14,10 +14,10 @@ from domain.errors import BadInput
 from domain.limits import StrategySpec
 from domain.market import Venue
 from ingest.strategies.cross import NAME
-from venues.fake import FakeVenue
+from recording.sources.instruments import instruments
+from recording.sources.synth_cross import make
+from testing.venue import FakeVenue
 from venues.port import VenueClient
-from venues.recording.instruments import instruments
-from venues.recording.synth_cross import make
 from workers.watch import Watched, venue_of, watch
 
 SESSION = make(7)

@@ -22,8 +22,8 @@ from tests.ledger.samples import A, B, D, ticket
 from tests.patience import PATIENCE_S
 from tests.workers.test_layout import started
 from tests.workflows.floor import PERSON, Floor, serving, until
-from workers.stack.layout import load_stack
-from workers.stack.seals import as_sealed, load_seal_keys
+from workers.local.layout import load_stack
+from workers.local.seals import as_sealed, load_seal_keys
 from workers.trading import make_worker
 from workers.versions.build import build_id
 from workers.versions.deployment import become_current

@@ -19,13 +19,13 @@ from domain.orders import Side
 from domain.snapshot import LedgerFacts
 from domain.trade import DONE_TRADING, Outcome, TradeState
 from ledger.store import Ledger
+from proof.chaos import books, paths
+from proof.chaos.system import clear_away, survivors, until
+from recording.sources import session_file
 from tests.ledger.samples import D
 from tests.workers.test_night import Night
-from venues.recording import session_file
 from workers.accounts import kalshi_client
-from workers.chaos import books, paths
-from workers.chaos.system import clear_away, survivors, until
-from workers.stack.seals import load_seal_keys
+from workers.local.seals import load_seal_keys
 from workers.trading import connect_temporal
 from workflows import names
 

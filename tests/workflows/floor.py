@@ -29,13 +29,13 @@ from domain.market import MarketSpec, Venue
 from domain.operator import Action, OperatorCommand
 from domain.seal import SealKeys
 from domain.trade import DONE_TRADING, TradeRecord, TradeState
-from ledger.memory import MemoryLedger
+from testing.ledger.memory import MemoryLedger
+from testing.venue import FakeVenue
 from tests.ledger.samples import RUN_ID, A, B, intent
 from tests.patience import PATIENCE_S
-from venues.fake import FakeVenue
+from workers.local.seals import as_sealed
+from workers.local.temporal import find_binary
 from workers.sealing import Sealing
-from workers.stack.seals import as_sealed
-from workers.stack.temporal import find_binary
 from workflows import names
 from workflows.trade import TradeWorkflow
 

@@ -20,11 +20,11 @@ from domain.operator import Action, OperatorCommand
 from domain.orders import OrderTicket, Side
 from domain.snapshot import VenueSnapshot, WorkingOrder
 from domain.trade import Outcome, TradeRecord, TradeState
-from ledger.memory import MemoryLedger
+from testing.desk import FakeDesk
+from testing.ledger.memory import MemoryLedger
+from testing.venue import FakeVenue, Word
 from tests.ledger.samples import RUN_ID, START, A, B, D
 from tests.ledger.samples import intent as sample_intent
-from venues.fake import FakeVenue, Word
-from workflows.fake_desk import FakeDesk
 from workflows.lifecycle import Trade
 
 MS = 1_000

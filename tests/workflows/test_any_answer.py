@@ -17,10 +17,10 @@ from domain.operator import Action
 from domain.orders import Guard, OrderTicket, Quote, Side, SubmitResult, Verdict
 from domain.requests import LookUp, Position, Settlement
 from domain.trade import TradeRecord
+from testing.desk import Broken
 from tests.ledger.samples import START, A, B
 from tests.workflows.test_nets import MEMORY, Carried
 from workflows.driver import Driver
-from workflows.fake_desk import Broken
 from workflows.orders import MOST_COPIES
 from workflows.parked import Parked
 from workflows.state import TradeMemory, carried

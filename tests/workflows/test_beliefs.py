@@ -11,9 +11,9 @@ from domain.evidence import Fill, FillStatus, OrderEvidence, OrderStatus
 from domain.operator import Action
 from domain.orders import OrderTicket, SubmitResult, Verdict
 from domain.trade import Outcome, TradeState
+from testing.venue import Fault
 from tests.ledger.samples import A, B, D
 from tests.workflows.rehearsal import BOTH, Rehearsal, closed
-from venues.fake import Fault
 from workflows.orders import MOST_COPIES, SAME_REFUSALS
 
 OPEN = BOTH[0]

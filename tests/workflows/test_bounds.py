@@ -10,9 +10,9 @@ import pytest
 from domain.operator import Action
 from domain.orders import Purpose
 from domain.trade import Outcome, TradeState
+from testing.desk import Lost
 from tests.ledger.samples import D
 from tests.workflows.rehearsal import BOTH, Rehearsal, closed
-from workflows.fake_desk import Lost
 
 
 def miscounted(stage: Rehearsal, count: str, *, listed: bool) -> None:

@@ -6,10 +6,10 @@ import pytest
 
 from domain.orders import Purpose, SubmitResult
 from domain.trade import Outcome
+from testing.desk import Lost
+from testing.venue import Fault
 from tests.ledger.samples import DENIED, REJECTED, RUN_ID, START, UNKNOWN, D, intent, ticket
 from tests.workflows.rehearsal import BOTH, MS, Rehearsal, closed
-from venues.fake import Fault
-from workflows.fake_desk import Lost
 from workflows.orders import Order
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from domain.operator import Action, OperatorCommand
 from domain.orders import Purpose
+from testing.desk import Lost, Submit
 from tests.ledger.samples import START, D, ticket
 from tests.workflows.rehearsal import MS, PERSON, Rehearsal
 from workflows.driver import Driver
-from workflows.fake_desk import Lost, Submit
 from workflows.parked import Parked
 from workflows.state import Fault, OrderState, begun
 

@@ -11,8 +11,8 @@ from temporalio import workflow
 from temporalio.client import WorkflowHistory
 
 from domain.errors import BadInput
-from workers.histories import corpus
-from workers.histories.paths import PATHS
+from proof.histories import corpus
+from proof.histories.paths import PATHS
 from workers.versions.replay import Divergence, replay
 from workflows.lifecycle import Trade
 from workflows.repair import Repairs
@@ -62,7 +62,7 @@ def test_the_corpus_says_nothing_of_the_machine_it_was_made_on() -> None:
         told = [
             word for word in ('"identity"', "stackTrace", "site-packages", "/home/", str(Path.home())) if word in text
         ]
-        assert not told, f"{name}.json tells {told}; add it to what workers/histories/corpus.py drops"
+        assert not told, f"{name}.json tells {told}; add it to what proof/histories/corpus.py drops"
 
 
 def test_a_history_that_is_missing_is_named_with_what_to_do(tmp_path: Path) -> None:

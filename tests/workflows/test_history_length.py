@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from domain.intent import LegPolicy
-from workers.histories import corpus
+from proof.histories import corpus
 from workflows.repair import _SLOWEST_STUCK_LOOK_MS, _STUCK_LOOK_MS
 from workflows.temporal_desk import LONG_HISTORY, RARE_LOOK_MS, SLOW_LOOK_MS, paced
 

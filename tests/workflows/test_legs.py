@@ -7,9 +7,9 @@ from dataclasses import replace
 from domain.intent import Intent, IntentLeg
 from domain.orders import Side
 from domain.trade import Outcome, TradeState
+from testing.venue import Fault
 from tests.ledger.samples import START, A, B, D
 from tests.workflows.rehearsal import MS, Rehearsal, closed
-from venues.fake import Fault
 
 C = "GAME-CCC"
 THREE = ["open A1 buy 10 at 0.40", "hedge B1 buy 10 at 0.30", "hedge C1 buy 10 at 0.20"]

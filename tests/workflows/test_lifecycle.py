@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from domain.trade import Outcome, TradeState
+from testing.desk import Broken, Lost
+from testing.venue import Fault
 from tests.ledger.samples import B, D
 from tests.workflows.rehearsal import BOTH, Rehearsal, closed
-from venues.fake import Fault
-from workflows.fake_desk import Broken, Lost
 
 # ---------------------------------------------------------------------- PLANNED, LEG_A
 

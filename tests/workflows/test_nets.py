@@ -23,15 +23,15 @@ from domain.intent import Intent
 from domain.operator import Action, OperatorCommand
 from domain.orders import OrderTicket, Side
 from domain.trade import TradeRecord, TradeState
+from testing.desk import Lost
+from testing.venue import Fault
+from testing.venue.manners import Manners
 from tests.ledger.samples import START, A, B, D
 from tests.workflows.injection import MADE_TO_ORDER, Site, broken_at, sites
 from tests.workflows.rehearsal import MS, PAYDAY_MS, PERSON, Rehearsal
 from tests.workflows.test_legs import basket, crossed_claim
 from tests.workflows.test_resting import MAKER, styled
-from venues.fake import Fault
-from venues.fake.manners import Manners
 from workflows.driver import Driver
-from workflows.fake_desk import Lost
 from workflows.parked import Parked
 from workflows.state import TradeMemory, carried
 

@@ -13,9 +13,9 @@ from temporalio.exceptions import ApplicationError
 from domain.operator import Action, OperatorCommand
 from domain.orders import OrderTicket, Quote, Side, SubmitResult
 from domain.trade import Outcome, TradeRecord, TradeState
+from testing.venue import Fault
 from tests.ledger.samples import A, B, D
 from tests.workflows.floor import Floor, Handle, listed, replayed, until
-from venues.fake import Fault
 from workflows import names
 from workflows.repair import Repairs
 from workflows.tail import Tail

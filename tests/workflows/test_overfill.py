@@ -12,9 +12,9 @@ from domain.intent import Intent, IntentLeg, LegPolicy
 from domain.market import Venue
 from domain.overfill import hedgeable
 from domain.trade import Outcome, TradeRecord
+from testing.venue import Fault
 from tests.ledger.samples import START, B, D, intent
 from tests.workflows.rehearsal import BOTH, MS, Rehearsal, closed
-from venues.fake import Fault
 
 POWER = FeeSchedule(taker=D("0.05"), unit=D("0.000001"), model=FeeModel.POLYMARKET)
 

@@ -9,9 +9,9 @@ import pytest
 from domain.operator import Action, CommandRecord, OperatorCommand
 from domain.orders import Purpose, Side, TimeInForce
 from domain.trade import Outcome, TradeState
+from testing.venue import Fault
 from tests.ledger.samples import START, B, D
 from tests.workflows.rehearsal import BOTH, MS, PERSON, Rehearsal, closed
-from venues.fake import Fault
 
 
 async def test_a_person_who_speaks_before_leg_a_keeps_it_from_being_sent() -> None:

@@ -12,10 +12,10 @@ from domain.intent import Intent, Way
 from domain.operator import Action
 from domain.orders import OrderTicket, Quote
 from domain.trade import Outcome, TradeState
+from testing.desk import Lost
+from testing.venue import Fault
 from tests.ledger.samples import START, A, B, D
 from tests.workflows.rehearsal import BOTH, MS, PAYDAY_MS, Rehearsal, closed
-from venues.fake import Fault
-from workflows.fake_desk import Lost
 
 
 async def test_a_repair_that_found_nothing_reaches_a_tick_further() -> None:

@@ -12,10 +12,10 @@ from domain.evidence import OrderEvidence, OrderStatus
 from domain.intent import Intent
 from domain.orders import OrderTicket, Side, TimeInForce
 from domain.trade import Outcome, TradeState
+from testing.desk import Lost
+from testing.venue import Fault
 from tests.ledger.samples import START, A, B, D
 from tests.workflows.rehearsal import BOTH, MS, Rehearsal, closed
-from venues.fake import Fault
-from workflows.fake_desk import Lost
 
 FIRST = "open A1 buy 10 at 0.39"
 MAKER: dict[str, Any] = {"tif": TimeInForce.GTC, "post_only": True, "rest_ms": 5_000}

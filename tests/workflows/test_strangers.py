@@ -28,7 +28,7 @@ from domain.trade import Entry, Outcome, TradeRecord, TradeState
 from tests.ledger.samples import A, B, D, ticket
 from tests.patience import PATIENCE_S
 from tests.workflows.floor import KEYS, PERSON, Floor, Handle, now_us, replayed, serving, until
-from workers.stack.seals import as_sealed
+from workers.local.seals import as_sealed
 from workflows import names
 from workflows.state import OrderState, TradeMemory
 

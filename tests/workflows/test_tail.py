@@ -13,10 +13,10 @@ from domain.operator import Action, OperatorCommand
 from domain.orders import OrderTicket, SubmitResult
 from domain.requests import Settlement
 from domain.trade import Outcome, TradeRecord, TradeState
+from testing.desk import Lost
+from testing.venue import Fault
 from tests.ledger.samples import START, A, B, D
 from tests.workflows.rehearsal import BOTH, MS, PAYDAY_MS, Rehearsal, closed
-from venues.fake import Fault
-from workflows.fake_desk import Lost
 
 MERGE = "merge *1 sell 10 at 1"
 

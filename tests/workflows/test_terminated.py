@@ -11,10 +11,10 @@ from temporalio.client import Client
 from domain.market import Venue
 from domain.seal import SealKeys
 from domain.trade import TradeState
+from testing.desk import Lost
 from tests.ledger.samples import RUN_ID, START, D
 from tests.workflows.rehearsal import MS, Rehearsal
 from workers.revival import Reviver
-from workflows.fake_desk import Lost
 from workflows.lifecycle import Trade
 from workflows.revival import Remembered, revived
 

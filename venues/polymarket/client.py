@@ -25,13 +25,7 @@ from venues.polymarket.evidence import Orders
 from venues.polymarket.journal import ChainJournal
 from venues.polymarket.limits import TIERS, Cost, Endpoint, Limits
 from venues.polymarket.merge import Merger
-from venues.polymarket.messages import (
-    Book,
-    CancelAnswer,
-    RateLimitTier,
-    demanded,
-    plain_text,
-)
+from venues.polymarket.messages import Book, CancelAnswer, RateLimitTier, demanded, plain_text
 from venues.polymarket.orders import MOST_IN_BATCH, ORDER_PATH, ORDERS_PATH, batch_body, order_body
 from venues.polymarket.reference import Markets
 from venues.polymarket.relayer import Relayer

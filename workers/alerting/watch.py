@@ -30,10 +30,10 @@ from workers.alerting.sources import (
     together,
 )
 from workers.halt_flag import HaltFlag
-from workers.stack.layout import Stack, read_stack_file
-from workers.stack.locks import SUPERVISOR
-from workers.stack.presence import running
-from workers.stack.processes import ProcessRecord, find
+from workers.local.layout import Stack, read_stack_file
+from workers.local.locks import SUPERVISOR
+from workers.local.presence import running
+from workers.local.processes import ProcessRecord, find
 
 LOOK_S = 2.0
 _LOOK_TAKES_S = 10.0

@@ -14,7 +14,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 
-from workers.stack.layout import Layout, write_private
+from workers.local.layout import Layout, write_private
 
 
 @dataclass(frozen=True, slots=True)

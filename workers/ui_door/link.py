@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, urlencode
 
 from domain.trade import TradeState
-from workers.stack.layout import Stack
+from workers.local.layout import Stack
 from workers.ui_door.tokens import TokenFolder
 from workflows.names import SEARCH_STATE
 

@@ -23,7 +23,7 @@ from typing import Any
 import aiohttp
 
 from domain.errors import Unavailable
-from workers.stack.ports import HOST, free_port
+from workers.local.ports import HOST, free_port
 
 _BASE = "/SUREFOOT-UI-BASE"  # stands in the first page where the folder's name will be
 _START = "index.html"

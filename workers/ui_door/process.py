@@ -6,10 +6,10 @@ import logging
 
 import structlog
 
+from workers.local.layout import Stack
+from workers.local.ports import HOST
+from workers.local.temporal import find_binary
 from workers.process import child_main, until_told_to_stop
-from workers.stack.layout import Stack
-from workers.stack.ports import HOST
-from workers.stack.temporal import find_binary
 from workers.ui_door.door import Door
 from workers.ui_door.keys import ensure_door_keys
 from workers.ui_door.pages import Pages, pages_of

@@ -13,8 +13,8 @@ import asyncio
 import structlog
 from temporalio.service import RPCError
 
+from workers.local.layout import Stack
 from workers.process import child_main, until_told_to_stop
-from workers.stack.layout import Stack
 from workers.trading import trading
 from workers.versions.build import build_id
 from workers.versions.deployment import open_trades

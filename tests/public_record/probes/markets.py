@@ -24,10 +24,10 @@ from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec, Venue
 from ingest.engine import Engine
-from ingest.events import Doubt, News
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import baskets
 from tests.ingest.polymarket_feed import CONDITION, NO, YES, token
+from venues.market_events import Doubt, News
 
 T0 = 1_780_000_000_000_000
 A, B = "KXCUP-26-AAA", "KXCUP-26-BBB"

@@ -2,7 +2,7 @@
 
     input:
       recording: synth-cross:5              a generated game that both venues trade
-      faults:                               as `venues.paper.fault` has them
+      faults:                               as `paper.core.fault` has them
         - {match: {request: place_order, every: 3}, do: lost_answer, times: 50}
       at_least: 3                           times that it must have happened
 
@@ -28,9 +28,9 @@ from typing import Any
 
 import httpx
 
-from workers.chaos.system import survivors
-from workers.stack.layout import Layout
-from workers.stack.processes import wait_ended
+from proof.chaos.system import survivors
+from workers.local.layout import Layout
+from workers.local.processes import wait_ended
 
 _ENVIRONMENT = {
     "SUREFOOT_VENUES": '["kalshi", "polymarket"]',
@@ -78,7 +78,7 @@ def _traded(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _run(folder: Path, *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "workers.cli.main", "--state-dir", str(folder), *arguments]
+    command = [sys.executable, "-m", "cli.main", "--state-dir", str(folder), *arguments]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=280, check=False, env=os.environ | _ENVIRONMENT
     )

@@ -4,7 +4,7 @@
       in_dollars: true                       a taking purchase is sized in dollars, fees are Polymarket's
       policy: {unknown_deadline_ms: 60000}
       books: {A: {bids: [["0.38", "50"]], asks: […]}, B: …}
-      faults: {submit: [none, partial]}      of the model exchange (`venues.fake.faults`)
+      faults: {submit: [none, partial]}      of the model exchange (`testing.venue.faults`)
       answers:                               what an order's sender is told instead
         - {leg: B, first: 1, runs: true, as: kalshi, status: 201, says: {…}}
         - {leg: A, side: sell, until_s: 45, code: insufficient_balance, detail: not enough balance / allowance}
@@ -36,10 +36,10 @@ from domain.errors import Unavailable
 from domain.evidence import Fill, FillStatus, OrderEvidence, OrderStatus
 from domain.operator import Action
 from domain.orders import OrderTicket, Side, SubmitResult, Verdict
+from testing.venue import Fault
 from tests.ledger.samples import START, A, B
 from tests.workflows.rehearsal import PAYDAY_MS, Rehearsal, words
 from tests.workflows.test_overfill import powered
-from venues.fake import Fault
 from venues.kalshi import errors as kalshi
 from venues.polymarket import errors as polymarket
 

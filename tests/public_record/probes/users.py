@@ -22,7 +22,7 @@ import pytest
 from domain.errors import BadInput
 from domain.market import Venue
 from domain.orders import SubmitResult, TimeInForce, Verdict
-from ledger.memory import MemoryLedger
+from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import START, accepted, body, intent, order_id, ticket
 from tests.public_record.probes.rest import filled_in
 from tests.workers.test_user_channel import FakeTemporal

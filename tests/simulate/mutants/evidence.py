@@ -10,10 +10,10 @@ from typing import Any
 from activities import settlement
 from domain.evidence import OrderEvidence, OrderStatus
 from domain.orders import OrderTicket
+from proof.simulate.durable import Process
+from proof.simulate.wire import Wire
+from testing.venue import FakeVenue
 from tests.simulate.mutants import Mutant, Patch
-from venues.fake import FakeVenue
-from workers.simulate.durable import Process
-from workers.simulate.wire import Wire
 from workflows import orders
 from workflows.orders import Order, OrderBook, Sender
 

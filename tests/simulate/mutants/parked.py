@@ -8,9 +8,9 @@ from typing import Any
 
 from domain.operator import Action, OperatorCommand
 from domain.trade import TradeState
+from proof.simulate import durable
+from proof.simulate.durable import Process
 from tests.simulate.mutants import Mutant, Patch
-from workers.simulate import durable
-from workers.simulate.durable import Process
 from workflows.driver import Driver
 from workflows.parked import Parked
 from workflows.state import Fault, TradeMemory

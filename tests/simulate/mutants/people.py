@@ -8,8 +8,8 @@ from typing import Any
 from domain.halt import Halt, Scope
 from domain.intent import Intent
 from domain.operator import Action
+from proof.simulate.ledgers import StormyLedger
 from tests.simulate.mutants import Mutant, Patch
-from workers.simulate.ledgers import StormyLedger
 from workflows.commands import Commands
 from workflows.lifecycle import Trade
 

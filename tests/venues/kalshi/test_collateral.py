@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Unavailable
+from paper.core.records import Position
+from paper.kalshi.account import Account, Commitment
 from venues.kalshi.collateral import held_back
 from venues.kalshi.messages import Order
-from venues.paper.account import Account, Commitment
-from venues.paper.records import Position
 
 _ORDERS = st.lists(
     st.tuples(st.sampled_from(["bid", "ask"]), st.integers(1, 9_999), st.integers(1, 10_000)), max_size=6

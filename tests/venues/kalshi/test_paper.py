@@ -15,6 +15,10 @@ from domain.errors import BadInput, Rejected, Unavailable
 from domain.evidence import OrderStatus, Redemption
 from domain.market import Venue
 from domain.orders import Purpose, Side, TimeInForce, Verdict
+from paper.core.playback import Spec
+from paper.kalshi.listing import NO, YES
+from paper.kalshi.office import Opening
+from paper.server import PaperConfig, PaperServer, start
 from tests.venues.kalshi.conftest import KEY_ID
 from tests.venues.kalshi.fake import ticket
 from tests.venues.paper.sample import AAA, BBB, session
@@ -23,10 +27,6 @@ from venues.kalshi.client import KalshiClient
 from venues.kalshi.messages import Envelope, LifecycleMessage
 from venues.kalshi.signing import Signer, generate_rsa_key
 from venues.kalshi.stream import LIFECYCLE_FRAME, KalshiStream
-from venues.paper.listing import NO, YES
-from venues.paper.office import Opening
-from venues.paper.playback import Spec
-from venues.paper.server import PaperConfig, PaperServer, start
 from venues.wire import wall_clock_us
 
 

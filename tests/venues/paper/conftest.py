@@ -12,10 +12,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from paper.core.playback import Spec
+from paper.server import PaperConfig, PaperServer, start
+from recording.sources.session import RecordedSession
 from tests.venues.paper.sample import KEY_ID, Client, session
-from venues.paper.playback import Spec
-from venues.paper.server import PaperConfig, PaperServer, start
-from venues.recording.session import RecordedSession
 
 
 @pytest.fixture(scope="session")

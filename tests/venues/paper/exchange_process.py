@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from venues.paper.server import PaperConfig, PaperServer, serve
+from paper.server import PaperConfig, PaperServer, serve
 
 
 def sample() -> Any:

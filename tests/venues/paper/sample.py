@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from domain.fees import FeeSchedule
 from domain.market import MarketSpec, Venue
-from venues.paper.server import PaperServer
-from venues.recording.session import BookDelta, BookReset, RecordedSession, SessionEvent
+from paper.server import PaperServer
+from recording.sources.session import BookDelta, BookReset, RecordedSession, SessionEvent
 
 AAA = "KXGAME-26NOV21AAABBB-AAA"
 BBB = "KXGAME-26NOV21AAABBB-BBB"

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.fees import FeeSchedule
-from venues.paper.account import Account, Commitment
-from venues.paper.records import Order
+from paper.core.records import Order
+from paper.kalshi.account import Account, Commitment
 
 CENT, LOT = 10_000, 1_000_000
 OPENING = 1_000 * LOT

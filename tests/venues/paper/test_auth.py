@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from domain.errors import BadInput
+from paper.kalshi.auth import Keys
+from paper.kalshi.refusals import Refusal
 from tests.venues.paper.sample import Client
-from venues.paper.auth import Keys
-from venues.paper.refusals import Refusal
 
 BALANCE = "/trade-api/v2/portfolio/balance"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venues.paper.book import MarketBook
+from paper.core.book import MarketBook
 
 CENT, LOT = 10_000, 1_000_000
 

@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 
 from domain.errors import BadInput
+from paper.core.faults import Faults, load, parse
 from tests.venues.paper.conftest import Launch
 from tests.venues.paper.sample import AAA, ORDERS, Client, ticket, until
-from venues.paper.faults import Faults, load, parse
 
 CREATE = {"method": "POST", "path_prefix": "/trade-api/v2" + ORDERS}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venues.paper.engine import MarketEngine, Resting, Take
+from paper.core.engine import MarketEngine, Resting, Take
 
 CENT, LOT, STEP, ONE = 10_000, 1_000_000, 10_000, 1_000_000
 

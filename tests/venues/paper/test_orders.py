@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from recording.sources.session import BookDelta
 from tests.venues.paper.conftest import Launch
 from tests.venues.paper.sample import AAA, BBB, ORDERS, T0, Client, micros, session, ticket, until
-from venues.recording.session import BookDelta
 
 GTC = {"time_in_force": "good_till_canceled"}
 

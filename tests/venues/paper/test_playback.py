@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 
 from domain.errors import BadInput
+from paper.core.floor import Floor
+from paper.core.metrics import Metrics
+from paper.core.playback import Playback, Spec
+from paper.kalshi.exchange import Exchange
+from paper.kalshi.request import parse
+from paper.kalshi.store import Store
+from paper.polymarket.exchange import Clob
+from paper.polymarket.modes import Modes
+from paper.polymarket.settlement import Pace
+from paper.polymarket.store import ClobStore
+from paper.server import PaperConfig, start
+from recording.sources.session import BookDelta, BookReset, RecordedSession
 from tests.venues.paper.conftest import Launch
 from tests.venues.paper.sample import AAA, BBB, T0, books, levels, micros, session, spec, ticket, until
-from venues.paper.exchange import Exchange
-from venues.paper.floor import Floor
-from venues.paper.metrics import Metrics
-from venues.paper.playback import Playback, Spec
-from venues.paper.polymarket.exchange import Clob
-from venues.paper.polymarket.modes import Modes
-from venues.paper.polymarket.settlement import Pace
-from venues.paper.polymarket.store import ClobStore
-from venues.paper.request import parse
-from venues.paper.server import PaperConfig, start
-from venues.paper.store import Store
-from venues.recording.session import BookDelta, BookReset, RecordedSession
 
 SECOND = 1_000_000
 

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import BadInput
+from paper.core.engine import Take
+from paper.core.faults import Faults, parse
+from paper.core.filling import Filling, improved, shared, split
+from paper.core.rudeness import HARMLESS, HARSH, habits
+from paper.kalshi.charges import kalshi_trade_fee
 from tests.venues.paper.conftest import Launch
 from tests.venues.paper.sample import AAA, BBB, EVENT, ORDERS, Client
-from venues.paper.charges import kalshi_trade_fee
-from venues.paper.engine import Take
-from venues.paper.faults import Faults, parse
-from venues.paper.filling import Filling, improved, shared, split
-from venues.paper.rudeness import HARMLESS, HARSH, habits
 
 PLACE = {"venue": "kalshi", "request": "place_order"}
 

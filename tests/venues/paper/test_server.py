@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from domain.errors import BadInput, Unavailable
+from paper.core.playback import Spec
+from paper.server import PaperConfig, start
 from tests.venues.paper.conftest import Launch
 from tests.venues.paper.sample import Client, ticket
-from venues.paper.playback import Spec
-from venues.paper.server import PaperConfig, start
 
 
 async def test_a_port_in_use_is_named(launch: Launch, tmp_path: Path) -> None:

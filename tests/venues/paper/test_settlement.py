@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import BadInput
+from paper.core.records import Position
+from paper.kalshi import listing as life
+from paper.kalshi.account import Account
+from paper.kalshi.exchange import Exchange
+from paper.kalshi.settlement import Clerk
+from paper.kalshi.store import Store
 from tests.venues.paper.conftest import Launch
 from tests.venues.paper.sample import AAA, BBB, EVENT, Client, session, spec, until
-from venues.paper import listing as life
-from venues.paper.account import Account
-from venues.paper.exchange import Exchange
-from venues.paper.records import Position
-from venues.paper.settlement import Clerk
-from venues.paper.store import Store
 
 GTC = {"time_in_force": "good_till_canceled"}
 SECOND = 1_000_000

@@ -13,12 +13,12 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from domain.spot import ATTO, SpotKind
+from paper.core.spot import STEP_US, Walk
+from paper.server import PaperConfig, PaperServer, start
 from tests.patience import PATIENCE_S
 from tests.venues.spot.world import QUICK, World
 from venues.coinbase.feed import exchange_feed
 from venues.kept_socket import KeptSocket
-from venues.paper.server import PaperConfig, PaperServer, start
-from venues.paper.spot import STEP_US, Walk
 
 T0 = 1_795_262_400_000_000
 

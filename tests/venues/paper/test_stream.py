@@ -8,9 +8,9 @@ from typing import Any
 
 import aiohttp
 
+from recording.sources.session import BookDelta, BookReset
 from tests.venues.paper.conftest import Launch
 from tests.venues.paper.sample import AAA, BBB, T0, Client, micros, session, until
-from venues.recording.session import BookDelta, BookReset
 
 GTC = {"time_in_force": "good_till_canceled"}
 

@@ -10,12 +10,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from paper.kalshi.groups import Groups
+from paper.kalshi.store import Store
+from recording.sources.session import BookDelta
 from tests.patience import PATIENCE_S
 from tests.venues.paper.conftest import Launch
 from tests.venues.paper.sample import AAA, BBB, EVENT, ORDERS, T0, Client, micros, session, ticket, until
-from venues.paper.groups import Groups
-from venues.paper.store import Store
-from venues.recording.session import BookDelta
 
 GTC = {"time_in_force": "good_till_canceled"}
 GROUPS = "/portfolio/order_groups"

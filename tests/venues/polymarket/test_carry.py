@@ -10,10 +10,10 @@ import pytest
 from domain.errors import Denied, Unavailable, Unknown
 from domain.evidence import OrderStatus
 from domain.orders import Verdict
+from testing.relayer import FakeRelayer
 from venues.polymarket.calls import Condition, redeem, trading_approvals
 from venues.polymarket.carry import Carrier
 from venues.polymarket.contracts import Protocol
-from venues.polymarket.fake_relayer import FakeRelayer
 from venues.polymarket.journal import ChainJournal
 from venues.polymarket.relayer import Stage
 from venues.polymarket.wallet import SignatureType, Wallet

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Rejected
+from testing.relayer import FakeRelayer
 from tests.venues.polymarket.scripted import CREDENTIALS, NO, OWNER, WALLET, YES, Scripted
 from tests.venues.scripted import NOW, says
 from venues.checklist import Check
@@ -16,7 +17,6 @@ from venues.polymarket.checklist import SPENDERS, checklist
 from venues.polymarket.client import ChainAccess, PolymarketClient
 from venues.polymarket.contracts import EXCHANGE, NEG_RISK_ADAPTER
 from venues.polymarket.derive import wallets_of
-from venues.polymarket.fake_relayer import FakeRelayer
 from venues.polymarket.journal import ChainJournal
 from venues.polymarket.wallet import SignatureType, Wallet
 

@@ -12,6 +12,7 @@ import pytest
 from domain.errors import Rejected, Unavailable
 from domain.evidence import OrderStatus
 from domain.orders import Purpose, Side, Verdict
+from testing.relayer import FakeRelayer
 from tests.venues.polymarket.scripted import (
     CONDITION,
     CREDENTIALS,
@@ -28,7 +29,6 @@ from tests.venues.polymarket.scripted import (
 )
 from tests.venues.scripted import NOW, says
 from venues.polymarket.client import ChainAccess, PolymarketClient
-from venues.polymarket.fake_relayer import FakeRelayer
 from venues.polymarket.journal import ChainJournal
 from venues.polymarket.relayer import Stage
 from venues.polymarket.wallet import SignatureType, Wallet

@@ -9,7 +9,6 @@ from domain.intent import LegPolicy
 from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec, Venue
 from ingest.engine import Engine
-from ingest.events import Doubt
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import baskets
 from tests.venues.polymarket.streaming import (
@@ -27,6 +26,7 @@ from tests.venues.polymarket.streaming import (
     pool,
     venue,
 )
+from venues.market_events import Doubt
 from venues.polymarket import frames
 from venues.polymarket.pool import MarketPool
 

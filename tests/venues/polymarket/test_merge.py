@@ -16,11 +16,11 @@ from domain.errors import Denied, Rejected, SurefootError, Unavailable, Unknown
 from domain.evidence import OrderStatus
 from domain.market import Venue
 from domain.orders import SETS, OrderTicket, Purpose, Side, Verdict
+from testing.relayer import FakeRelayer
 from tests.served import served
 from venues.polymarket.calls import Condition, merge
 from venues.polymarket.chain import LIFE_S
 from venues.polymarket.contracts import Protocol
-from venues.polymarket.fake_relayer import FakeRelayer
 from venues.polymarket.journal import ChainJournal
 from venues.polymarket.merge import FullSet, Merger
 from venues.polymarket.relayer import RelayerClient, RelayerKey, Stage

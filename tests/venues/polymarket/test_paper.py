@@ -17,10 +17,10 @@ import pytest
 from domain.evidence import FillStatus, OrderStatus
 from domain.market import Venue
 from domain.orders import OrderTicket, Purpose, Side, SubmitResult, TimeInForce, Verdict
+from paper.core.playback import Spec
+from paper.polymarket.facade import PolymarketConfig
+from paper.server import PaperConfig, PaperServer, start
 from tests.venues.paper.polymarket.clob import CONDITION, KEY, NO, OTHER, YES, Trader, session
-from venues.paper.playback import Spec
-from venues.paper.polymarket.facade import PolymarketConfig
-from venues.paper.server import PaperConfig, PaperServer, start
 from venues.polymarket.checklist import checklist
 from venues.polymarket.client import PolymarketClient
 from venues.polymarket.rest import Services

@@ -17,11 +17,11 @@ import pytest
 from domain.errors import Unavailable
 from domain.evidence import OrderStatus
 from domain.orders import Purpose, Side, SubmitResult, TimeInForce, Verdict
+from paper.core.playback import Spec
+from paper.polymarket.facade import PolymarketConfig
+from paper.server import PaperConfig, start
 from tests.venues.paper.polymarket.clob import KEY, NO, YES, Trader, session
 from tests.venues.polymarket.test_paper import Desk
-from venues.paper.playback import Spec
-from venues.paper.polymarket.facade import PolymarketConfig
-from venues.paper.server import PaperConfig, start
 from venues.polymarket.client import PolymarketClient
 from venues.polymarket.rest import Services
 from venues.polymarket.wallet import Wallet

@@ -19,10 +19,10 @@ from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec, Venue
 from domain.money import MICRO
 from ingest.engine import Engine
-from ingest.events import Doubt
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import baskets
 from tests.venues.loopback import loopback
+from venues.market_events import Doubt
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
 from venues.polymarket.market_stream import StreamTiming

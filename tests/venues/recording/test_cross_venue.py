@@ -11,10 +11,10 @@ from domain.claims import ClaimStatus, crosses
 from domain.errors import BadInput
 from domain.market import Venue
 from domain.orders import Side
-from venues.recording import session_file
-from venues.recording.instruments import instruments
-from venues.recording.open import open_recording
-from venues.recording.session import BookReset
+from recording.sources import session_file
+from recording.sources.instruments import instruments
+from recording.sources.open import open_recording
+from recording.sources.session import BookReset
 
 TICKER = "KXNBAGAME-26FEB22"
 KALSHI = "2026-02-22 17:00:{at} | INFO | Updated order book for Asset ID: {t} | Best Bid: {b} | Best Ask: {a}"

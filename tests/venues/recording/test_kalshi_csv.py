@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from domain.errors import BadInput
-from venues.recording.kalshi_csv import HEADER, Rebuilt, read_stretches, rebuild
-from venues.recording.quarantine import Quarantine
-from venues.recording.session import BookDelta, BookReset
+from recording.sources.kalshi_csv import HEADER, Rebuilt, read_stretches, rebuild
+from recording.sources.quarantine import Quarantine
+from recording.sources.session import BookDelta, BookReset
 
 START = [",book,0.4000,BUY,50,0.4000,0.42", ",book,0.42,SELL,30,0.4000,0.42"]
 

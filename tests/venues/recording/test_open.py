@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from domain.errors import BadInput
-from venues.recording import synth
-from venues.recording.choose import default_window, takeable
-from venues.recording.kalshi_csv import HEADER, read_stretches, rebuild
-from venues.recording.open import open_recording
-from venues.recording.quarantine import Quarantine
-from venues.recording.session import BookReset, RecordedSession
+from recording.sources import synth
+from recording.sources.choose import default_window, takeable
+from recording.sources.kalshi_csv import HEADER, read_stretches, rebuild
+from recording.sources.open import open_recording
+from recording.sources.quarantine import Quarantine
+from recording.sources.session import BookReset, RecordedSession
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 WINNERS = SHARED / "kalshi_nba_winners"

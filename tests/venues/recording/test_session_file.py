@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from domain.errors import BadInput
-from venues.recording import session_file, synth, synth_cross
-from venues.recording.open import open_recording
+from recording.sources import session_file, synth, synth_cross
+from recording.sources.open import open_recording
 
 
 def damaged(folder: Path, edit: str, line: int) -> Path:

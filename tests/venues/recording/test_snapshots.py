@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from domain.errors import BadInput
-from venues.recording.open import open_recording
-from venues.recording.session import BookDelta, BookReset
-from venues.recording.snapshots import HEADER
+from recording.sources.open import open_recording
+from recording.sources.session import BookDelta, BookReset
+from recording.sources.snapshots import HEADER
 
 
 def write(folder: Path, *rows: str) -> str:

@@ -9,9 +9,9 @@ import pytest
 
 from domain.book import Book
 from domain.money import MICRO
-from venues.recording import session_file, synth
-from venues.recording.choose import takeable
-from venues.recording.session import BookDelta, BookReset
+from recording.sources import session_file, synth
+from recording.sources.choose import takeable
+from recording.sources.session import BookDelta, BookReset
 
 SEEDS = (0, 1, 7, 42, 1234)
 

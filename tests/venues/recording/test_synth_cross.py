@@ -9,15 +9,15 @@ from domain.intent import LegPolicy
 from domain.limits import CrossParams, GateLimits, SetParams
 from domain.market import Venue
 from domain.money import MICRO
-from ingest.replay import replay
 from ingest.sets import OutcomeSet
 from ingest.strategies.cross import cross_strategies
-from venues.recording.instruments import instruments
-from venues.recording.open import open_recording
-from venues.recording.session import BookDelta
-from venues.recording.synth_cross import make
-from venues.recording.window import Levels
-from venues.recording.winners import winners
+from recording.replay import replay
+from recording.sources.instruments import instruments
+from recording.sources.open import open_recording
+from recording.sources.session import BookDelta
+from recording.sources.synth_cross import make
+from recording.sources.window import Levels
+from recording.sources.winners import winners
 
 
 def test_equal_seeds_give_equal_sessions_and_other_seeds_others() -> None:

@@ -9,10 +9,10 @@ import pytest
 from domain.book import Book
 from domain.errors import BadInput
 from domain.money import MICRO
-from venues.recording.kalshi_csv import HEADER
-from venues.recording.open import open_recording
-from venues.recording.session import BookReset, RecordedSession
-from venues.recording.updown import HEADER as POLLED
+from recording.sources.kalshi_csv import HEADER
+from recording.sources.open import open_recording
+from recording.sources.session import BookReset, RecordedSession
+from recording.sources.updown import HEADER as POLLED
 
 AT = "2025-12-08T03:00:0{}.000000+00:00"
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 
 from domain.errors import BadInput
-from venues.recording import synth
-from venues.recording.session import BookDelta, BookReset, RecordedSession
-from venues.recording.window import Levels, between, cut
+from recording.sources import synth
+from recording.sources.session import BookDelta, BookReset, RecordedSession
+from recording.sources.window import Levels, between, cut
 
 SECOND = 1_000_000
 

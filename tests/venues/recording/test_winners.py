@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from domain.errors import BadInput
-from venues.recording import session_file, synth
-from venues.recording.session import BookReset, RecordedSession, Result
-from venues.recording.tickers import market
-from venues.recording.winners import known_winners, winners
+from recording.sources import session_file, synth
+from recording.sources.session import BookReset, RecordedSession, Result
+from recording.sources.tickers import market
+from recording.sources.winners import known_winners, winners
 
 E, A, B, C = "KXG-1", "KXG-1-A", "KXG-1-B", "KXG-1-C"
 CENT, LOT = 10_000, 1_000_000

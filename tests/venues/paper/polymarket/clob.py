@@ -17,11 +17,11 @@ import msgspec
 from domain.fees import FeeModel, FeeSchedule
 from domain.market import MarketSpec, PriceRange, Venue
 from domain.orders import OrderTicket, Purpose, Side, TimeInForce
-from venues.paper.server import PaperServer
+from paper.server import PaperServer
+from recording.sources.session import BookDelta, BookReset, Condition, RecordedSession, SessionEvent
 from venues.polymarket.auth import l1_headers, l2_headers
 from venues.polymarket.orders import OrderRules, order_body
 from venues.polymarket.wallet import Credentials, SignatureType, Wallet
-from venues.recording.session import BookDelta, BookReset, Condition, RecordedSession, SessionEvent
 
 YES = str(int("5a" * 32, 16))
 NO = str(int("5b" * 32, 16))

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from venues.paper.polymarket.facade import PolymarketConfig
-from venues.paper.server import PaperConfig, PaperServer, serve
+from paper.polymarket.facade import PolymarketConfig
+from paper.server import PaperConfig, PaperServer, serve
 
 
 def beside(name: str) -> Any:

@@ -9,11 +9,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from paper.core.playback import Spec
+from paper.polymarket.facade import PolymarketConfig
+from paper.server import PaperConfig, PaperServer, start
+from recording.sources.session import RecordedSession
 from tests.venues.paper.polymarket.clob import Trader, session
-from venues.paper.playback import Spec
-from venues.paper.polymarket.facade import PolymarketConfig
-from venues.paper.server import PaperConfig, PaperServer, start
-from venues.recording.session import RecordedSession
 
 Launch = Callable[..., Awaitable[PaperServer]]
 

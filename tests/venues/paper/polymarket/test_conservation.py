@@ -11,15 +11,15 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paper.polymarket import matching, refusals
+from paper.polymarket.conditions import Market
+from paper.polymarket.desk import Admitted, Desk
+from paper.polymarket.exchange import Clob
+from paper.polymarket.modes import Modes
+from paper.polymarket.records import ClobOrder
+from paper.polymarket.settlement import Pace
+from paper.polymarket.store import ClobStore
 from tests.venues.paper.polymarket.clob import CONDITION, NO, T0, YES, change, session
-from venues.paper.polymarket import matching, refusals
-from venues.paper.polymarket.conditions import Market
-from venues.paper.polymarket.desk import Admitted, Desk
-from venues.paper.polymarket.exchange import Clob
-from venues.paper.polymarket.modes import Modes
-from venues.paper.polymarket.records import ClobOrder
-from venues.paper.polymarket.settlement import Pace
-from venues.paper.polymarket.store import ClobStore
 
 ACCOUNT = "0x" + "11" * 20
 CASH = 1_000_000_000

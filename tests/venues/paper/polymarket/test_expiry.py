@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from paper.polymarket import wire
+from paper.polymarket.desk import Admitted
+from paper.polymarket.matching import Terms
+from paper.polymarket.records import ClobOrder
 from tests.venues.paper.polymarket.clob import CONDITION, YES
 from tests.venues.paper.polymarket.test_conservation import ACCOUNT, World
-from venues.paper.polymarket import wire
-from venues.paper.polymarket.desk import Admitted
-from venues.paper.polymarket.matching import Terms
-from venues.paper.polymarket.records import ClobOrder
 
 
 def test_an_expired_order_is_cancelled_and_says_so(tmp_path: Path) -> None:

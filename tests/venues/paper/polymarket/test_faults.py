@@ -12,11 +12,11 @@ import pytest
 
 from domain.errors import BadInput
 from domain.orders import TimeInForce
+from paper.core import faults
+from paper.polymarket.limits import Limits
+from paper.polymarket.refusals import PolyRefusal
 from tests.venues.paper.polymarket.clob import Trader, until
 from tests.venues.paper.polymarket.conftest import Launch
-from venues.paper import faults
-from venues.paper.polymarket.limits import Limits
-from venues.paper.polymarket.refusals import PolyRefusal
 from venues.polymarket.orders import batch_body
 
 GTC = TimeInForce.GTC

@@ -9,11 +9,11 @@ import pytest
 
 from domain.errors import BadInput, Unavailable
 from domain.orders import TimeInForce
+from paper.core.live import Relay
+from paper.polymarket.facade import PolymarketConfig
+from paper.server import PaperConfig, start
 from tests.venues.paper.polymarket.clob import NO, OTHER, YES, Trader, until
 from tests.venues.paper.polymarket.conftest import Launch
-from venues.paper.live import Relay
-from venues.paper.polymarket.facade import PolymarketConfig
-from venues.paper.server import PaperConfig, start
 
 
 async def test_books_follow_the_feed_and_what_is_taken_here_is_not_taken_there(

@@ -14,13 +14,13 @@ from domain.limits import GateLimits, SetParams
 from domain.market import Venue
 from ingest.comparison import BookComparison
 from ingest.engine import Engine
-from ingest.events import Doubt
 from ingest.gates import mirrored
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import baskets
+from paper.server import PaperServer
 from tests.venues.paper.polymarket.clob import CONDITION, NO, YES, Trader, change, session, spec
 from tests.venues.paper.polymarket.conftest import Launch
-from venues.paper.server import PaperServer
+from venues.market_events import Doubt
 from venues.polymarket.market_stream import StreamTiming
 from venues.polymarket.pool import MarketPool
 from venues.polymarket.user_stream import UserEvent, UserOrder, UserStream, UserTrade

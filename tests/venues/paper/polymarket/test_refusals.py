@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from domain.orders import Side, TimeInForce
+from recording.sources.session import BookReset, Condition, RecordedSession
 from tests.venues.paper.polymarket.clob import (
     CONDITION,
     DEPOSIT,
@@ -27,7 +28,6 @@ from tests.venues.paper.polymarket.conftest import Launch
 from venues.polymarket.auth import l1_headers
 from venues.polymarket.contracts import EXCHANGE, NEG_RISK_ADAPTER
 from venues.polymarket.wallet import SignatureType
-from venues.recording.session import BookReset, Condition, RecordedSession
 
 GTC, FOK = TimeInForce.GTC, TimeInForce.FOK
 FUNDER = "0x" + "77" * 20

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from domain.orders import Side, TimeInForce
+from paper.kalshi.charges import polymarket_fee
+from paper.server import PaperServer
 from tests.venues.paper.polymarket.clob import NO, YES, Trader, session, until
 from tests.venues.paper.polymarket.conftest import Launch
 from tests.venues.paper.polymarket.test_faults import arm, place
-from venues.paper.charges import polymarket_fee
-from venues.paper.server import PaperServer
 
 SETTLEMENT = {"event": "settlement"}
 D = Decimal

@@ -1,0 +1,100 @@
+"""revive: take up trades whose workflow is gone, one by name or all of them after Temporal's file was lost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import exits
+from cli.options import JsonFlag, options, out, print_json, say
+from cli.person import Author, Reason, command_of
+from domain.errors import BadInput, SurefootError
+from domain.operator import OperatorCommand
+
+if TYPE_CHECKING:
+    from workers.local.layout import Stack
+    from workers.revival import Revived
+
+
+def register(app: typer.Typer) -> None:
+    app.command("revive")(revive)
+
+
+def revive(
+    trade: Annotated[
+        str, typer.Argument(metavar="[ID]", help="The trade's id, or a beginning of it that no other trade shares.")
+    ] = "",
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Every open trade that no workflow carries.")] = False,
+    reason: Reason,
+    author: Author = "",
+    json_output: JsonFlag = False,
+) -> int:
+    """Take up a trade whose workflow is gone: it was terminated, or Temporal lost its history.
+
+    Ledger and venues say what it holds; it asks for the evidence of every order before it sends anything, and uses no
+    order number twice. Refused while a workflow carries the trade. After a loss of temporal.db: `surefoot up`, then
+    `surefoot revive --all`.
+    """
+    import asyncio
+
+    if bool(trade) == every:
+        raise BadInput("name one trade, or give --all for every one that no workflow carries", "operator")
+    command = command_of(author, reason)
+    done, failed = asyncio.run(_revive(options.stack_with_ledger(), trade, command))
+    if json_output:
+        print_json({"revived": [asdict(one) for one in done], "failed": [asdict(one) for one in failed]})
+    else:
+        for one in done:
+            found = f", {one.found} more at the venues" if one.found else ""
+            out.print(
+                f"trade {one.trade} is taken up again, {one.state} in the ledger; {one.known} orders known{found}",
+                markup=False,
+            )
+        for lost in failed:
+            say(f"trade {lost.trade}: {lost.error}")
+        if not done and not failed:
+            say("every open trade has its workflow; nothing to take up")
+        elif done:
+            say("`surefoot trade ID` tells what becomes of each; then `surefoot reconcile` and `surefoot resume`")
+    return exits.UNAVAILABLE if failed else exits.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A trade that could not be taken up now; the same command may be given again."""
+
+    trade: str
+    error: str
+
+
+async def _revive(stack: Stack, trade: str, command: OperatorCommand) -> tuple[list[Revived], list[Failed]]:
+    # Loaded here: they bring the SDK's native library along.
+    from cli.operate import connected
+    from workers.accounts import venue_clients
+    from workers.local.books import now, open_ledger
+    from workers.local.seals import load_seal_keys
+    from workers.revival import Reviver
+
+    client = await connected(stack)
+    done: list[Revived] = []
+    failed: list[Failed] = []
+    async with open_ledger(stack) as ledger, venue_clients(stack) as clients:
+        reviver = Reviver(
+            client,
+            ledger,
+            clients,
+            seal=load_seal_keys(stack).intent,
+            clock=now,
+            task_timeout_ms=stack.settings.worker.task_timeout_ms,
+        )
+        if trade:
+            return [await reviver.revive(trade, command.author, command.reason)], []
+        for orphan in await reviver.orphans():
+            try:
+                done.append(await reviver.revive(orphan, command.author, command.reason))
+            except SurefootError as error:
+                failed.append(Failed(orphan, error.message))
+    return done, failed
