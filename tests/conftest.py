@@ -23,17 +23,18 @@ settings.register_profile("no timings", deadline=None)  # how long an example ta
 settings.load_profile("no timings")
 
 
-LONG = ("crash", "simulate", "public_record", "wire_fuzz", "conformance", "workers", "workflows", "ingest")
+LONG = ("proof/chaos", "proof", "public_record", "workers", "workflows", "recording", "cli", "ingest")
 """Folders whose tests are long, the longest first: begun last, one of them would keep all processes waiting."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For several processes (`-n 4 --dist loadgroup`): the tests of a file stay together, since what they stand on is
     costly to start, unless they are marked `apart`; the long ones come first."""
     for item in items:
         if item.get_closest_marker("apart") is None:
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: LONG.index(folder) if (folder := item.path.parts[len(HERE.parts)]) in LONG else 99)
+    items.sort(key=lambda item: next((n for n, folder in enumerate(LONG) if HERE / folder in item.path.parents), 99))
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 With atheris installed the search is guided by what the code does with each input; without it, or with `--plain`, inputs
 are only changed at random. What was worth keeping goes to `--corpus`, what a target did not stand to `--finds`: put
-that file into tests/fuzz/found when it is mended. Exit code 0 with nothing found, 1 with something, 2 for a wrong name.
+that file into tests/proof/fuzz/found when it is mended. Exit code 0 with nothing found, 1 with something, 2 for a wrong
+name.
 """
 
 from __future__ import annotations

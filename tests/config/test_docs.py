@@ -13,8 +13,9 @@ from typing import Any
 from config.keys import leaves
 from config.load import ENV_PREFIX, ENV_SHORT, effective, load
 from config.settings import Settings
+from tests.places import ROOT
 
-PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+PAGE = ROOT / "docs" / "configuration.md"
 _HEAD = "| key | default | meaning |\n|---|---|---|\n"
 _ROW = re.compile(r"^\| `(?P<key>[\w.]+)` \| `(?P<default>[^`]*)` \| (?P<meaning>.*?) ?\|$", re.MULTILINE)
 

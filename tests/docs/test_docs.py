@@ -13,9 +13,9 @@ from prometheus_client import REGISTRY
 
 from cli.main import app
 from config.load import load
+from tests.places import ROOT
 from workers import metrics
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])
 _LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)[^)]*\)")
 _TEST = re.compile(r"def (test_\w+)\(")

@@ -17,8 +17,9 @@ from recording.session_setup import Rules
 from recording.sources.kalshi_csv import HEADER
 from recording.sources.open import open_recording
 from recording.sources.session import BookReset
+from tests.places import SHARED_FOLDER
 
-CORRUPT = Path(__file__).resolve().parents[3] / "shared" / "data" / "kalshi_corrupt"
+CORRUPT = SHARED_FOLDER / "data" / "kalshi_corrupt"
 GAME = "AAA-BBB"
 
 

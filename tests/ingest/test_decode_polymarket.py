@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.market import Venue
+from tests.places import SHARED_FOLDER
 from venues.market_events import Listed, Malformed, Resolved, TickChange, TradePrint
 from venues.polymarket import frames
 from venues.polymarket.book import book_hash
@@ -28,7 +28,7 @@ from venues.polymarket.market_data import (
     time_micros,
 )
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "polymarket"
+SHARED = SHARED_FOLDER / "fixtures" / "polymarket"
 AT = 1_791_238_858_575_000
 CONDITION = "0x" + "cd" * 32
 TOKEN = "114528627098181527180076013437205839368323282497361602702800503052375432480589"

@@ -7,7 +7,6 @@ import gzip
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,9 @@ from domain.decisions import Gate
 from domain.features.touch import Touch
 from domain.money import MICRO, to_micros
 from ingest.firewall import PairFirewall, QuoteLimits
+from tests.places import SHARED_FOLDER
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+SHARED = SHARED_FOLDER / "data"
 CENT = 10_000
 
 pytestmark = [

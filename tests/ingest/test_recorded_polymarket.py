@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import groupby, pairwise
-from pathlib import Path
 
 import pytest
 
@@ -24,11 +23,12 @@ from ingest.engine import Engine
 from ingest.gates import mirrored
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import baskets
+from tests.places import SHARED_FOLDER
 from venues.market_events import Doubt
 from venues.polymarket import frames
 from venues.polymarket.frames import LevelChange
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+SHARED = SHARED_FOLDER / "data"
 CONDITION = "0x" + "ab" * 32
 HOUR = 3_600_000_000
 

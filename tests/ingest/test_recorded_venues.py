@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -18,9 +17,10 @@ from ingest.strategies.cross import NAME, cross_strategies
 from recording.replay import ReplayResult, replay
 from recording.sources.instruments import instruments
 from recording.sources.open import open_recording
+from tests.places import SHARED_FOLDER
 
 D = Decimal
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+SHARED = SHARED_FOLDER / "data"
 GAMES = SHARED / "cross_venue_nba"
 FREE = {Venue.KALSHI: D(0), Venue.POLYMARKET: D(0)}
 OF_THE_TIME = {Venue.KALSHI: D("0.07"), Venue.POLYMARKET: D(0)}

@@ -22,8 +22,9 @@ from ingest.strategies.registry import REGISTRY, Kind, instances, strategies_of
 from recording.replay import replay
 from recording.session_setup import Rules
 from recording.sources import synth
+from tests.places import ROOT
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to-write-a-strategy.md"
+PAGE = ROOT / "docs" / "how-to-write-a-strategy.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 FILE, LINE, TEST, FEATURES = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 (PARAMS,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)

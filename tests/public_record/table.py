@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from itertools import groupby
-from pathlib import Path
 
+from tests.places import ROOT
 from tests.public_record.case import Case, load_all
 
-PAGE = Path(__file__).parents[2] / "docs" / "what-venues-do.md"
+PAGE = ROOT / "docs" / "what-venues-do.md"
 _BEGIN = "<!-- cases: written by `python -m tests.public_record.table` -->\n"
 _END = "<!-- end of cases -->\n"
 

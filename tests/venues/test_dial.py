@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -14,11 +13,11 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Request, Response
 
+from tests.places import ROOT
 from tests.venues.loopback import Loopback, loopback
 from venues.dial import dial
 
 SECRET = {"X-Secret": "the signature"}
-_ROOT = Path(__file__).parents[2]
 
 
 @asynccontextmanager
@@ -62,6 +61,6 @@ def test_every_client_opens_its_sockets_here() -> None:
     code = [
         file
         for room in ("venues", "ingest", "recording", "workers", "activities", "cli")
-        for file in (_ROOT / room).rglob("*.py")
+        for file in (ROOT / room).rglob("*.py")
     ]
     assert [file.name for file in code if opens.search(file.read_text(encoding="utf-8"))] == ["dial.py"]

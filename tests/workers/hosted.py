@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.places import ROOT
 from workers.local import host
 from workers.local.layout import Layout, read_stack_file
 from workers.local.processes import ProcessRecord
@@ -18,7 +19,7 @@ class Hosted:
     def __init__(self, folder: Path, *names: str) -> None:
         self.layout = Layout(folder)
         script = str(Path(__file__).with_name("dummy_host.py"))
-        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
         self.process = subprocess.Popen(
             (sys.executable, script, str(folder), *names),
             stdout=subprocess.PIPE,

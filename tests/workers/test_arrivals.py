@@ -14,7 +14,7 @@ from cli.ledger import arrivals
 from domain.market import Venue
 from paper.core.playback import Spec
 from paper.server import PaperConfig, start
-from tests.venues.paper.polymarket.clob import Trader, session
+from tests.paper.polymarket.clob import Trader, session
 
 
 async def test_a_polymarket_order_arrives_by_its_order_id_where_the_venue_is_in_use(tmp_path: Path) -> None:

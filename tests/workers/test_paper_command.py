@@ -14,8 +14,7 @@ from typing import Any
 import aiohttp
 
 from cli.main import main
-
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
 
 
 async def started(folder: Path, *flags: str) -> tuple[asyncio.subprocess.Process, dict[str, Any]]:

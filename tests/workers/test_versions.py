@@ -20,6 +20,7 @@ from domain.trade import Outcome, TradeState
 from proof.histories import corpus
 from proof.histories.__main__ import SEARCH_KEYS
 from proof.histories.stage import Stage
+from tests.places import ROOT
 from workers.local.processes import ProcessSpec
 from workers.local.supervisor import Supervisor
 from workers.local.temporal import find_binary
@@ -30,8 +31,6 @@ from workers.versions.errors import OtherVersionNeeded
 from workers.versions.inherit import Inheritance, after_start, before_start, look, take_later
 from workers.versions.replay import _recorded, as_far_as_it_went
 from workflows.lifecycle import Trade
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_the_build_is_a_function_of_the_workflows_code_and_of_nothing_else(tmp_path: Path) -> None:

@@ -13,12 +13,13 @@ from temporalio.client import WorkflowHistory
 from domain.errors import BadInput
 from proof.histories import corpus
 from proof.histories.paths import PATHS
+from tests.places import ROOT
 from workers.versions.replay import Divergence, replay
 from workflows.lifecycle import Trade
 from workflows.repair import Repairs
 from workflows.tail import Tail
 
-FOLDER = Path(__file__).parents[1] / "histories"
+FOLDER = ROOT / "tests" / "histories"
 
 WHAT_TO_DO = """
 {count} recorded histories do not replay on this code, so open trades would fail after an upgrade. First: {first}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from domain.intent import LegPolicy
 from proof.histories import corpus
+from tests.places import ROOT
 from workflows.repair import _SLOWEST_STUCK_LOOK_MS, _STUCK_LOOK_MS
 from workflows.temporal_desk import LONG_HISTORY, RARE_LOOK_MS, SLOW_LOOK_MS, paced
 
-FOLDER = Path(__file__).parents[1] / "histories"
+FOLDER = ROOT / "tests" / "histories"
 MOST_EVENTS = 51_200  # docs.temporal.io/workflow-execution/limits
 YEAR_MS = 365 * 86_400_000
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 
 from domain.features.volatility import Sampling, realised_volatility
 from domain.spot import ATTO
+from tests.places import SHARED_FOLDER
 
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "data" / "chainlink_btc"
+SHARED = SHARED_FOLDER / "data" / "chainlink_btc"
 
 pytestmark = [
     pytest.mark.shared,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.money import Inexact, from_micros, to_micros
+from tests.places import SHARED_FOLDER
 from venues.kalshi import frames
 
-_SHARED = Path(__file__).resolve().parents[4] / "shared" / "fixtures" / "kalshi" / "ws"
+_SHARED = SHARED_FOLDER / "fixtures" / "kalshi" / "ws"
 
 
 def test_a_delta_has_four_decimal_prices_two_decimal_counts_and_both_clocks() -> None:

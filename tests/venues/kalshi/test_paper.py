@@ -19,9 +19,9 @@ from paper.core.playback import Spec
 from paper.kalshi.listing import NO, YES
 from paper.kalshi.office import Opening
 from paper.server import PaperConfig, PaperServer, start
+from tests.paper.sample import AAA, BBB, session
 from tests.venues.kalshi.conftest import KEY_ID
 from tests.venues.kalshi.fake import ticket
-from tests.venues.paper.sample import AAA, BBB, session
 from venues.kalshi.checklist import checklist
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.messages import Envelope, LifecycleMessage

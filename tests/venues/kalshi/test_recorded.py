@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ from domain.evidence import OrderStatus
 from domain.fees import quadratic_fee
 from domain.money import from_micros, to_micros
 from domain.orders import Verdict
+from tests.places import SHARED_FOLDER
 from venues.kalshi import exchange_messages as told
 from venues.kalshi import messages as wire
 from venues.kalshi.errors import judge_answer, parse_error, read_refusal
@@ -30,7 +30,7 @@ from venues.kalshi.translate import (
     quote_from_levels,
 )
 
-FIXTURES = Path(__file__).resolve().parents[4] / "shared" / "fixtures" / "kalshi"
+FIXTURES = SHARED_FOLDER / "fixtures" / "kalshi"
 
 pytestmark = [
     pytest.mark.shared,

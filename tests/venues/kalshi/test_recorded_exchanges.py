@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,12 +16,13 @@ import pytest
 from domain.errors import Rejected
 from domain.evidence import OrderStatus
 from domain.orders import OrderTicket, Side, TimeInForce, Verdict
+from tests.places import SHARED_FOLDER
 from tests.venues.kalshi.fake import FakeKalshi, ticket
 from tests.venues.scripted import NOW, says
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.messages import MarketsPage, TradesPage
 
-FIXTURES = Path(__file__).resolve().parents[4] / "shared" / "fixtures" / "kalshi"
+FIXTURES = SHARED_FOLDER / "fixtures" / "kalshi"
 REST, WS = FIXTURES / "rest", FIXTURES / "ws"
 ROOT = "/trade-api/v2"
 

@@ -15,9 +15,9 @@ from domain.evidence import OrderStatus
 from domain.orders import Side, Verdict
 from paper.core.playback import Spec
 from paper.server import PaperConfig, start
+from tests.paper.sample import AAA, session
 from tests.venues.kalshi.conftest import KEY_ID
 from tests.venues.kalshi.fake import ticket
-from tests.venues.paper.sample import AAA, session
 from venues.kalshi.client import KalshiClient
 from venues.kalshi.signing import Signer
 from venues.wire import wall_clock_us

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from domain.errors import Unavailable
 from domain.orders import TimeInForce, Verdict
+from tests.places import SHARED_FOLDER
 from tests.venues.polymarket.scripted import Scripted, ticket
 from tests.venues.scripted import says
 from venues.polymarket.client import PolymarketClient
@@ -29,7 +29,7 @@ from venues.polymarket.messages import (
 )
 from venues.polymarket.translate import fee_schedule, matched_shares, order_dead, quote_from_book
 
-FIXTURES = Path(__file__).resolve().parents[4] / "shared" / "fixtures" / "polymarket"
+FIXTURES = SHARED_FOLDER / "fixtures" / "polymarket"
 
 pytestmark = [
     pytest.mark.shared,

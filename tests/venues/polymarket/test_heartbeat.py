@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 from domain.errors import Denied
+from tests.places import ROOT
 from tests.served import served
 from venues.polymarket.auth import verify_l2
 from venues.polymarket.heartbeat import EVERY_S, HEARTBEAT_PATH, Heartbeat, KeyLock, Missed
@@ -192,7 +193,7 @@ def test_a_second_process_refuses_until_the_first_is_gone_however_it_went(tmp_pa
             CREDENTIALS.key,
         ],
         stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
     )
     try:
         assert holder.stdout is not None

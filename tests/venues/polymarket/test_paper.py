@@ -20,7 +20,7 @@ from domain.orders import OrderTicket, Purpose, Side, SubmitResult, TimeInForce,
 from paper.core.playback import Spec
 from paper.polymarket.facade import PolymarketConfig
 from paper.server import PaperConfig, PaperServer, start
-from tests.venues.paper.polymarket.clob import CONDITION, KEY, NO, OTHER, YES, Trader, session
+from tests.paper.polymarket.clob import CONDITION, KEY, NO, OTHER, YES, Trader, session
 from venues.polymarket.checklist import checklist
 from venues.polymarket.client import PolymarketClient
 from venues.polymarket.rest import Services

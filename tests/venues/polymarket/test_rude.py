@@ -20,7 +20,7 @@ from domain.orders import Purpose, Side, SubmitResult, TimeInForce, Verdict
 from paper.core.playback import Spec
 from paper.polymarket.facade import PolymarketConfig
 from paper.server import PaperConfig, start
-from tests.venues.paper.polymarket.clob import KEY, NO, YES, Trader, session
+from tests.paper.polymarket.clob import KEY, NO, YES, Trader, session
 from tests.venues.polymarket.test_paper import Desk
 from venues.polymarket.client import PolymarketClient
 from venues.polymarket.rest import Services

@@ -15,7 +15,7 @@ from domain.orders import OrderTicket, Purpose, Side, TimeInForce, Verdict
 from paper.core.playback import Spec
 from paper.polymarket.facade import PolymarketConfig
 from paper.server import PaperConfig, PaperServer, start
-from tests.venues.paper.polymarket.clob import KEY, YES, session, until
+from tests.paper.polymarket.clob import KEY, YES, session, until
 from venues.polymarket.client import PolymarketClient
 from venues.polymarket.credentials import credentials_for
 from venues.polymarket.heartbeat import Heartbeat, KeyLock, Missed

@@ -5,15 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from domain.spot import SpotKind, SpotSource, to_attos
+from tests.places import SHARED_FOLDER
 from venues.binance.ticks import BinanceTicks
 from venues.coinbase.exchange import ExchangeTicks
 
-SHARED = Path(__file__).resolve().parents[4] / "shared"
+SHARED = SHARED_FOLDER
 
 pytestmark = [
     pytest.mark.shared,
