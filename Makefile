@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
+# Where it is set, each of the hundreds of processes that the tests start compiles all of the project anew.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help install check format test demo bench fuzz histories simulate wire-fuzz chaos conformance verify verify-slice requirements clean
 
 help: ## list the targets
@@ -29,7 +31,7 @@ format: install ## let ruff fix and format the tree
 	$(BIN)/ruff format .
 
 test: install ## every test, on real Temporal servers and Postgres started by the tests, in JOBS= processes (4)
-	$(BIN)/python -m pytest -n $(or $(JOBS),4) --dist loadgroup --no-loadscope-reorder --durations=20
+	$(BIN)/python -m pytest -n $(or $(JOBS),4) --durations=20
 
 demo: install ## the whole system once: RECORDING= GAME= FROM= TO= SPEED= choose what is played
 	@$(BIN)/surefoot demo $(if $(RECORDING),--recording '$(RECORDING)') $(if $(GAME),--game '$(GAME)') \

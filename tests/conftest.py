@@ -8,7 +8,7 @@ import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -26,15 +26,30 @@ settings.load_profile("no timings")
 LONG = ("proof/chaos", "proof", "public_record", "workers", "workflows", "recording", "cli", "ingest")
 """Folders whose tests are long, the longest first: begun last, one of them would keep all processes waiting."""
 
+APART = ("proof/simulate/test_mutants.py", "proof/wire_fuzz/test_worlds.py", "public_record/test_public_record.py")
+"""Files each of whose tests may run in a process of its own. Those of every other file stay together: what they stand
+on is costly to start."""
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For several processes (`-n 4 --dist loadgroup`): the tests of a file stay together, since what they stand on is
-    costly to start, unless they are marked `apart`; the long ones come first."""
-    for item in items:
-        if item.get_closest_marker("apart") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: next((n for n, folder in enumerate(LONG) if HERE / folder in item.path.parents), 99))
+    items.sort(
+        key=lambda item: next((n for n, folder in enumerate(LONG) if item.nodeid.startswith(f"tests/{folder}/")), 99)
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """For several processes (`-n 4`). By `--dist loadgroup` it could be said with marks, were it not that pytest-xdist
+    3.8 writes the group into an attribute that pytest 9.2 no longer reads."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return nodeid if file.removeprefix("tests/") in APART else file
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,6 @@ from tests.public_record.case import VENUES, Case, differences, holds, load_all
 from tests.public_record.probes.catalogue import PROBES, tried
 from tests.public_record.table import PAGE, rendered
 
-pytestmark = pytest.mark.apart
-
 CASES = load_all()
 _ISSUE = re.compile(r"[\w.-]+/[\w.-]+#\d+")
 _PAGE = re.compile(r"[a-z0-9.-]+\.[a-z]{2,}(/[\w./-]*)?: \S.+")

@@ -23,8 +23,6 @@ from venues.kalshi.client import KalshiClient
 from venues.polymarket.user_stream import UserOrder, UserTrade
 from workers.user_channel import UserChannel
 
-pytestmark = pytest.mark.apart
-
 SLICE = range(40)
 
 
