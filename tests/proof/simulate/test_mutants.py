@@ -21,6 +21,7 @@ ENOUGH = 2_000
 SHOWN_BY = {
     "a_halt_of_a_venue_looks_at_the_first_leg_only": 923,
     "a_hedge_knows_no_limit_of_capital": 598,
+    "a_lost_sign_is_bounded_by_nothing": 10,
     "absence_needs_no_grace": 173,
     "copies_are_sent_without_end": 296,
     "fees_are_forgotten_while_unsettled": 320,
