@@ -15,7 +15,7 @@ from domain.errors import BadInput, Denied
 from domain.intent import canonical
 
 if TYPE_CHECKING:
-    from ledger.reads import Connection
+    from ledger.connection import Connection
 
 _RECORD = msgspec.json.Decoder(EquivalenceRecord)
 

@@ -10,7 +10,7 @@ from ledger.codec import fill_of, in_story_order, order_of
 from ledger.port import InHand
 
 if TYPE_CHECKING:
-    from ledger.reads import Connection
+    from ledger.connection import Connection
 
 _FILLS = "SELECT * FROM fills WHERE client_order_id = ANY($1) OR order_id = ANY($2) ORDER BY at, trade_id, order_id"
 _COMMANDED = "SELECT COALESCE(max(at), 0) FROM commands WHERE intent_id = $1"

@@ -10,7 +10,7 @@ from ledger.codec import intent_of
 from ledger.port import Decided
 
 if TYPE_CHECKING:
-    from ledger.reads import Connection
+    from ledger.connection import Connection
 
 _DECIDED = """
 SELECT i.canonical, COALESCE(t.state = 'CLOSED', FALSE) AS closed, COALESCE(t.chain, '') AS chain

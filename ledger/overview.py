@@ -11,6 +11,7 @@ from domain.halt import Halt
 from domain.troubles import Stuck
 from domain.workflow_fault import WorkflowFault
 from ledger import reads, workflow_faults
+from ledger.connection import Connection
 from ledger.standing import Compared, alert_of, last_compared, stuck_trades
 
 _MOST_ALONE = 50
@@ -42,7 +43,7 @@ class Overview:
     last_alert: Alert | None
 
 
-async def overview(connection: reads.Connection, now: int) -> Overview:
+async def overview(connection: Connection, now: int) -> Overview:
     """At `now`, wall-clock microseconds."""
     at_work = await connection.fetch(_AT_WORK)
     unhedged = Decimal(0)

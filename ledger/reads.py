@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
-
-import asyncpg
+from typing import Any
 
 from domain.admission import AtWork
 from domain.halt import Halt
@@ -15,11 +13,9 @@ from domain.operator import CommandRecord
 from domain.snapshot import Capital, Ended, LedgerFacts, OrderFacts, Reservation, TradeFacts, VenueCapital
 from domain.trade import AT_WORK, DONE_TRADING, TradeState
 from ledger import codec, workflow_faults
+from ledger.connection import Connection
 from ledger.halts import HaltRecord, halt_of, record_of
 from ledger.story import Run, SentBody, Snapshot, TradeRow, TradeStory, choose
-
-if TYPE_CHECKING:
-    Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 _TRADES = """
 SELECT t.*, i.strategy, i.pair, i.size, i.edge, i.decided_at FROM trades_now t JOIN intents i USING (intent_id)

@@ -10,7 +10,7 @@ import msgspec
 from domain.alerts import Alert
 from domain.reconcile import Finding
 from domain.troubles import Stuck
-from ledger import reads
+from ledger.connection import Connection
 
 _MOST_STUCK = 200
 _STUCK = """
@@ -34,12 +34,12 @@ class Compared:
     findings: tuple[Finding, ...]
 
 
-async def stuck_trades(connection: reads.Connection) -> tuple[Stuck, ...]:
+async def stuck_trades(connection: Connection) -> tuple[Stuck, ...]:
     rows = await connection.fetch(_STUCK, _MOST_STUCK)
     return tuple(Stuck(row["intent_id"], row["pair"], row["residual"], row["at"]) for row in rows)
 
 
-async def last_compared(connection: reads.Connection) -> Compared | None:
+async def last_compared(connection: Connection) -> Compared | None:
     rows = await connection.fetch(_COMPARED)
     if not rows:
         return None

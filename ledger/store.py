@@ -31,6 +31,7 @@ from domain.snapshot import Ended, OrderFacts, TradeFacts, VenueCapital
 from domain.trade import TradeRecord, TradeState
 from ledger import capital, codec, reads, statements
 from ledger.claims import ClaimStore
+from ledger.connection import Connection
 from ledger.faults import translated
 from ledger.halts import HaltRecord, halt_of, halt_row, new_id, not_in_force, require_person, taken
 from ledger.in_hand import InHandStore
@@ -287,7 +288,7 @@ class Ledger(ClaimStore, FaultStore, OriginStore, InHandStore):
         )
 
     @asynccontextmanager
-    async def _view(self) -> AsyncIterator[reads.Connection]:
+    async def _view(self) -> AsyncIterator[Connection]:
         async with (
             self._connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -295,7 +296,7 @@ class Ledger(ClaimStore, FaultStore, OriginStore, InHandStore):
             yield connection
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[reads.Connection]:
+    async def _connection(self) -> AsyncIterator[Connection]:
         with translated():
             async with self._pool.acquire(timeout=_PATIENCE_S) as connection:
                 try:
@@ -320,10 +321,10 @@ def _opening(run_id: str, intent: Intent, ticket: OrderTicket, at: int, chain: s
     return codec.json_text(document)
 
 
-async def _warm(connection: reads.Connection) -> None:
+async def _warm(connection: Connection) -> None:
     for statement, arguments in statements.WARM:
         await connection.fetchval(statement, *arguments)
 
 
-async def _keep(connection: reads.Connection) -> None:
+async def _keep(connection: Connection) -> None:
     """Nothing to reset: no session state is ever set, and a reset would cost a round trip on the order path."""

@@ -6,13 +6,11 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from domain.workflow_fault import MOST_TEXT, FaultKind, FaultSource, WorkflowFault
 from ledger.codec import Row, rows_json
-
-if TYPE_CHECKING:
-    from ledger.reads import Connection
+from ledger.connection import Connection
 
 # Seen again, a standing fault keeps when and by whom it was first seen; what was not told now stays as it was known.
 _RECORD = """

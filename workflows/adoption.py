@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from domain.evidence import ForeignOrder, OrderStatus
 from domain.money import plain
 from domain.naming import shown
 from domain.operator import OperatorCommand
 from domain.orders import OrderTicket, Purpose, SubmitResult, Verdict
+from workflows.at_hand import TradeAtHand
 from workflows.orders import Order
 
-if TYPE_CHECKING:
-    from workflows.lifecycle import Trade
 
-
-async def adopt(trade: Trade, command: OperatorCommand) -> None:
+async def adopt(trade: TradeAtHand, command: OperatorCommand) -> None:
     """Look the order up and take it over, or tell why not. Asking again is always possible."""
     found = await trade.desk.look_up(command.venue, command.order_id, trade.intent.id)
     if found.order is None:
@@ -33,7 +30,7 @@ async def adopt(trade: Trade, command: OperatorCommand) -> None:
     trade.memory.retries += 1  # what stands alone has changed
 
 
-def _obstacle(trade: Trade, found: ForeignOrder) -> str:
+def _obstacle(trade: TradeAtHand, found: ForeignOrder) -> str:
     if found.evidence.status is not OrderStatus.DONE:
         return f"it is {found.evidence.status}; cancel it on {found.venue} first, so that its count is final"
     if not found.evidence.filled:
@@ -46,7 +43,7 @@ def _obstacle(trade: Trade, found: ForeignOrder) -> str:
     return ""
 
 
-def _own(trade: Trade, found: ForeignOrder) -> Order:
+def _own(trade: TradeAtHand, found: ForeignOrder) -> Order:
     leg = next(leg for leg in trade.intent.legs if (leg.venue, leg.market) == (found.venue, found.market))
     ticket = OrderTicket(
         intent_id=trade.intent.id,

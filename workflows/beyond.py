@@ -13,24 +13,21 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from domain.evidence import OrderEvidence
 from domain.fee_bounds import worst_fee
 from domain.money import plain
 from domain.orders import OrderTicket, Side
+from workflows.at_hand import TradeAtHand
+from workflows.orders import Order
 from workflows.state import FIRST_BOUNDED, count
-
-if TYPE_CHECKING:
-    from workflows.lifecycle import Trade
-    from workflows.orders import Order
 
 _ZERO = Decimal(0)
 _THINKABLE = 2  # times what was signed: more is another unit, not another fill
 _DOLLAR = Decimal(1)  # no share costs more, bought or sold short
 
 
-async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decimal | None:
+async def counted(trade: TradeAtHand, order: Order, evidence: OrderEvidence) -> Decimal | None:
     """How much of the order is there by the account's word: all that the list counts, or what a person's unwind has to
     go by. None while that is open."""
     ticket = order.ticket
@@ -68,7 +65,7 @@ async def counted(trade: Trade, order: Order, evidence: OrderEvidence) -> Decima
     return None
 
 
-def there(trade: Trade, order: Order, left: Decimal) -> Decimal:
+def there(trade: TradeAtHand, order: Order, left: Decimal) -> Decimal:
     """What the order has brought by a position of `left` signed shares of the trade's, its other orders taken off."""
     rest = sum((_signed(other, other.filled) for other in trade.orders.orders if _beside(other, order)), _ZERO)
     return left - rest if order.ticket.side is Side.BUY else rest - left
@@ -85,13 +82,13 @@ def _thinkable(order: Order, evidence: OrderEvidence) -> bool:
     return evidence.complete and evidence.filled <= _THINKABLE * order.ticket.size
 
 
-async def _paid(trade: Trade, ticket: OrderTicket) -> bool:
+async def _paid(trade: TradeAtHand, ticket: OrderTicket) -> bool:
     """Whether its market has paid: then nobody holds a share of it any more."""
     seen = await trade.desk.resolution(ticket.venue, ticket.market)
     return seen is not None and seen.payout is not None
 
 
-async def _reserve(trade: Trade, order: Order, evidence: OrderEvidence) -> None:
+async def _reserve(trade: TradeAtHand, order: Order, evidence: OrderEvidence) -> None:
     """Set aside what the excess may have cost, before anything is done about it; once an order."""
     if trade.edition < FIRST_BOUNDED or order.borne_out is not None:
         return

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from domain.evidence import OrderStatus
 from domain.fee_bounds import worst_fee
@@ -18,18 +17,16 @@ from domain.orders import OrderTicket, Purpose, Side
 from domain.residual import Repair
 from domain.send_bounds import Sent, ceiling, largest_piece, may_hold, refusal, surely_held
 from workflows import fewer
+from workflows.at_hand import TradeAtHand
+from workflows.orders import Order
 from workflows.state import FIRST_BOUNDED, count
-
-if TYPE_CHECKING:
-    from workflows.lifecycle import Trade
-    from workflows.orders import Order
 
 _NONE = Decimal(0)
 _ROUNDINGS = Decimal("0.0001")
 _ALL = 1_000_000  # more than any leg holds
 
 
-def refused(trade: Trade, ticket: OrderTicket) -> str:
+def refused(trade: TradeAtHand, ticket: OrderTicket) -> str:
     """Why an order may not leave; empty if it may."""
     if trade.edition < FIRST_BOUNDED or ticket.purpose is Purpose.ADOPTED:
         return ""
@@ -50,7 +47,7 @@ class Refusal:
     may_pass: bool
 
 
-async def why_not(trade: Trade, leg: IntentLeg, repair: Repair, size: Decimal) -> Refusal | None:
+async def why_not(trade: TradeAtHand, leg: IntentLeg, repair: Repair, size: Decimal) -> Refusal | None:
     """Why a repair's next order may not leave, asking for the evidence that it needs; None if it may.
 
     The trade's counts may be others afterwards."""
@@ -71,7 +68,7 @@ async def why_not(trade: Trade, leg: IntentLeg, repair: Repair, size: Decimal) -
     return Refusal(why, may_pass=False) if why else None
 
 
-def piece(trade: Trade, leg: IntentLeg, side: Side, size: Decimal) -> Decimal:
+def piece(trade: TradeAtHand, leg: IntentLeg, side: Side, size: Decimal) -> Decimal:
     """As much of `size` as one order may give back, what is left being enough for another."""
     most = whole_lots(largest_piece(trade.intent, leg), leg.lot)
     if trade.edition < FIRST_BOUNDED or side is leg.side or size <= most:
@@ -80,7 +77,7 @@ def piece(trade: Trade, leg: IntentLeg, side: Side, size: Decimal) -> Decimal:
     return most if short <= 0 or most - short < leg.min_size else whole_lots(most - short, leg.lot)
 
 
-def room(trade: Trade, leg: IntentLeg, wanted: Decimal) -> Decimal:
+def room(trade: TradeAtHand, leg: IntentLeg, wanted: Decimal) -> Decimal:
     """How many of `wanted` shares the leg may still get."""
     if trade.edition < FIRST_BOUNDED:
         return wanted
@@ -88,7 +85,7 @@ def room(trade: Trade, leg: IntentLeg, wanted: Decimal) -> Decimal:
     return whole_lots(max(ceiling(trade.intent, leg, before) - may_hold(leg, before), _NONE), leg.lot)
 
 
-def _sent(trade: Trade, but: str = "") -> list[Sent]:
+def _sent(trade: TradeAtHand, but: str = "") -> list[Sent]:
     return [_as_sent(one) for one in trade.orders.orders if one.ticket.client_order_id != but]
 
 
@@ -111,7 +108,7 @@ def _cash_at_worst(order: Order) -> Decimal:
     return (-ticket.limit * ticket.size if ticket.side is Side.BUY else _NONE) - fee
 
 
-async def corroborate(trade: Trade, leg: IntentLeg, wanted: Decimal) -> bool:
+async def corroborate(trade: TradeAtHand, leg: IntentLeg, wanted: Decimal) -> bool:
     """Ask until two sources agree on what the leg has: whether at least `wanted` of it may be given back now."""
     if trade.edition < FIRST_BOUNDED or surely_held(leg, _sent(trade)) >= wanted:
         return True
@@ -129,7 +126,7 @@ async def corroborate(trade: Trade, leg: IntentLeg, wanted: Decimal) -> bool:
     return await _borne_out_by_position(trade, leg) and surely_held(leg, _sent(trade)) >= wanted
 
 
-async def _borne_out_by_position(trade: Trade, leg: IntentLeg) -> bool:
+async def _borne_out_by_position(trade: TradeAtHand, leg: IntentLeg) -> bool:
     orders = [one for one in trade.orders.orders if one.ticket.leg == leg.name]
     if not all(one.settled and count(one.filled) for one in orders):
         return False

@@ -16,8 +16,9 @@ import asyncio
 from domain.intent import Intent
 from domain.operator import Action, CommandRecord, OperatorCommand
 from domain.trade import TradeRecord
+from workflows.at_hand import Renewed
 from workflows.desk import Desk
-from workflows.lifecycle import Renewed, Trade
+from workflows.lifecycle import Trade
 from workflows.parked import Parked
 from workflows.state import Fault, PendingCommand, TradeMemory
 

@@ -12,23 +12,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from domain.evidence import FillStatus, OrderEvidence
 from domain.money import plain
 from domain.orders import Purpose
+from workflows.at_hand import TradeAtHand
 from workflows.beyond import there
+from workflows.orders import Order
 from workflows.state import FIRST_BOUNDED, count
-
-if TYPE_CHECKING:
-    from workflows.lifecycle import Trade
-    from workflows.orders import Order
 
 _LISTS_LAG_US = 600_000_000
 _ZERO = Decimal(0)
 
 
-async def believed(trade: Trade, order: Order, evidence: OrderEvidence) -> bool:
+async def believed(trade: TradeAtHand, order: Order, evidence: OrderEvidence) -> bool:
     """Whether the list's count may replace the trade's. True for every count that is not below it."""
     known = order.filled
     if trade.edition < FIRST_BOUNDED or not (count(known) and count(evidence.filled)) or evidence.filled >= known:

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from domain import residual
 from domain.evidence import OrderStatus
@@ -22,11 +21,9 @@ from domain.outlook import dollars, outlook, refusals, sellable
 from domain.send_bounds import BOUND
 from domain.trade import TradeState
 from workflows import bounds, fewer
+from workflows.at_hand import TradeAtHand
 from workflows.orders import SEND_WINDOW_US
 from workflows.state import RepairState
-
-if TYPE_CHECKING:
-    from workflows.lifecycle import Trade
 
 _SLOWEST_LOOK_MS = 2_000
 _STUCK_LOOK_MS = 5_000
@@ -46,7 +43,7 @@ _LACKING = "insufficient_balance"
 class Repairs:
     """The repairs of one trade. `run` comes back when what stands alone may stay so."""
 
-    def __init__(self, trade: Trade) -> None:
+    def __init__(self, trade: TradeAtHand) -> None:
         self._trade = trade
         self._desk = trade.desk
         self._policy = trade.intent.policy

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from domain.evidence import Fill, FillStatus, ForeignOrder, OrderStatus
 from domain.fees import FeeSchedule
@@ -25,12 +24,9 @@ from domain.operator import Action, CommandRecord
 from domain.orders import OrderTicket, Purpose, SubmitResult, TimeInForce, Verdict
 from domain.snapshot import OrderFacts, TradeFacts
 from domain.trade import Entry, Step
-from workflows.orders import MOST_COPIES, MOST_REMEMBERED, SEND_WINDOW_US
+from workflows.at_hand import TradeAtHand
+from workflows.orders import MOST_COPIES, MOST_REMEMBERED, SEND_WINDOW_US, Order
 from workflows.state import OrderState, TradeMemory
-
-if TYPE_CHECKING:
-    from workflows.lifecycle import Trade
-    from workflows.orders import Order
 
 _FIRST_LOOK_MS, _SLOWEST_LOOK_MS = 500, 5_000
 _NONE = Decimal(0)
@@ -210,7 +206,7 @@ def _refused(order: OrderState) -> bool:
     return order.result is not None and order.result.verdict in _REFUSED
 
 
-async def confirm(trade: Trade) -> None:
+async def confirm(trade: TradeAtHand) -> None:
     """Ask for the count of every order that the ledger has settled, before anything is decided on it: the ledger may
     have been told less than the trade knew. Without end, and people are heard in between."""
     trade.memory.revived = False
@@ -226,7 +222,7 @@ async def confirm(trade: Trade) -> None:
 _BY_OTHERS = (Purpose.ADOPTED, Purpose.MERGE)  # found by no name of ours, or by a hand-back; the tail asks for both
 
 
-async def _confirmed(trade: Trade, order: Order) -> bool:
+async def _confirmed(trade: TradeAtHand, order: Order) -> bool:
     """Whether the venue could be asked. What it does not list, or what is beyond what was signed, is left for the
     repairs and the tail, which ask again."""
     grace_ms = trade.intent.policy.absence_grace_ms

@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from domain.evidence import Redemption, Resolution
 from domain.intent import IntentLeg
@@ -24,17 +23,15 @@ from domain.orders import Guard, Side, Verdict
 from domain.requests import Settlement
 from domain.trade import Outcome, TradeRecord, TradeState
 from workflows import fewer
+from workflows.at_hand import TradeAtHand
 from workflows.orders import SEND_WINDOW_US
 from workflows.state import Payment
-
-if TYPE_CHECKING:
-    from workflows.lifecycle import Trade
 
 
 class Tail:
     """The end of one trade. `run` returns the closed record, or None when there is something to repair again."""
 
-    def __init__(self, trade: Trade) -> None:
+    def __init__(self, trade: TradeAtHand) -> None:
         self._trade = trade
         self._desk = trade.desk
         self._policy = trade.intent.policy

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from domain.money import plain
 from domain.naming import shown
 from domain.orders import NO_ANSWER, SubmitResult
-
-if TYPE_CHECKING:
-    from workflows.orders import Order
+from workflows.state import OrderState
 
 
-def count_refusals(order: Order, result: SubmitResult) -> None:
+def count_refusals(order: OrderState, result: SubmitResult) -> None:
     """Equal answers in a row that prove nothing, refusals or not."""
     if order.told or result.code in NO_ANSWER or not result.sent:
         order.refusal, order.refusals = "", 0
@@ -21,7 +17,7 @@ def count_refusals(order: Order, result: SubmitResult) -> None:
     order.refusal, order.refusals = said, order.refusals + 1 if said == order.refusal else 1
 
 
-def name(order: Order) -> str:
+def name(order: OrderState) -> str:
     ticket = order.ticket
     return (
         f"{ticket.purpose} {ticket.leg}{ticket.attempt}: {ticket.side} {plain(ticket.size)} {shown(ticket.market)} "
@@ -29,7 +25,7 @@ def name(order: Order) -> str:
     )
 
 
-def fill_words(order: Order) -> str:
+def fill_words(order: OrderState) -> str:
     if not order.filled:
         return "nothing filled"
     average = order.paid / order.filled if order.paid is not None else order.price  # for people; never kept

@@ -119,3 +119,8 @@ class AccountView(msgspec.Struct, frozen=True):
     reserved: int
     resting: dict[str, int]
     positions: dict[str, Position]
+
+
+def ended(order: Order, reason: str) -> Order:
+    """The order, taken out of the book for `reason`."""
+    return msgspec.structs.replace(order, remaining=0, status="canceled", reason=reason)

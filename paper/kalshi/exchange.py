@@ -18,8 +18,7 @@ from domain.errors import BadInput
 from domain.market import MarketSpec
 from domain.money import to_micros
 from paper.core.engine import MarketEngine, Resting, Take
-from paper.core.filling import PLAIN, Filling
-from paper.core.records import AccountView, BookSide, Cancelled, Order, Position, SettlementRow
+from paper.core.records import AccountView, BookSide, Cancelled, Order, Position, SettlementRow, ended
 from paper.core.state_file import Taken
 from paper.kalshi import collateral, identity, refusals
 from paper.kalshi.account import Account
@@ -28,8 +27,6 @@ from paper.kalshi.history import History
 from paper.kalshi.listing import Listing, Outcome, decide
 from paper.kalshi.listings import Listings
 from paper.kalshi.office import Office, Opening
-from paper.kalshi.placing import ended, place
-from paper.kalshi.request import OrderRequest
 from paper.kalshi.step import Changes, Listener
 from paper.kalshi.store import Store
 from recording.sources.session import BookReset, SessionEvent
@@ -159,14 +156,6 @@ class Exchange:
         """Note bytes that arrived and will have no effect."""
         with self.step():
             self._receipt(client_order_id, body)
-
-    def create(self, request: OrderRequest, body: bytes, filling: Filling = PLAIN) -> Order:
-        """Take an order and fill it, otherwise than by the book if `filling` says so (a fault).
-
-        Raises `Refusal`; the arrival of the bytes is on record either way.
-        """
-        order = self.attempt(lambda: place(self, request, filling), (request.client_order_id, body))
-        return (self.store.order(order.order_id) or order) if order.group else order  # its group may have ended it
 
     def attempt(self, do: Callable[[], T], arrived: tuple[str, bytes] = ("", b"")) -> T:
         """One step that the rules may forbid: what was refused changes nothing but the record of what `arrived`.

@@ -14,21 +14,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from domain.market import MarketSpec
 from domain.money import from_micros, to_micros
 from paper.core.engine import Plan
-from paper.core.filling import Filling, improved, split
-from paper.core.records import Order
+from paper.core.filling import PLAIN, Filling, improved, split
+from paper.core.records import Order, ended
 from paper.kalshi import collateral, identity, refusals
+from paper.kalshi.exchange import Exchange
 from paper.kalshi.request import OrderRequest
 from paper.kalshi.request_changes import AmendRequest, DecreaseRequest
-
-if TYPE_CHECKING:
-    from paper.kalshi.exchange import Exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +36,15 @@ class Amended:
     filled: int
     cost: int
     fees: int
+
+
+def create(exchange: Exchange, request: OrderRequest, body: bytes, filling: Filling = PLAIN) -> Order:
+    """Take an order and fill it, otherwise than by the book if `filling` says so (a fault).
+
+    Raises `Refusal`; the arrival of the bytes is on record either way.
+    """
+    order = exchange.attempt(lambda: place(exchange, request, filling), (request.client_order_id, body))
+    return (exchange.store.order(order.order_id) or order) if order.group else order  # its group may have ended it
 
 
 def place(exchange: Exchange, request: OrderRequest, filling: Filling) -> Order:
@@ -213,10 +219,6 @@ def _whole_steps(spec: MarketSpec, count: int) -> None:
     # fractional level leaves over can always be traded away.
     if count % to_micros(spec.size_step):
         raise refusals.api(400, "invalid_parameters", f"count: at least {spec.size_step}, in steps of it")
-
-
-def ended(order: Order, reason: str) -> Order:
-    return msgspec.structs.replace(order, remaining=0, status="canceled", reason=reason)
 
 
 def _filled(plan: Plan, request: OrderRequest, filling: Filling, spec: MarketSpec) -> Plan:

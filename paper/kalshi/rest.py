@@ -19,6 +19,7 @@ from paper.core.records import Order
 from paper.kalshi import refusals, request, wire
 from paper.kalshi.exchange import Exchange
 from paper.kalshi.listing import Listing
+from paper.kalshi.placing import create
 from venues.kalshi.frames import count_text, price_text
 
 PREFIX = "/trade-api/v2"
@@ -84,7 +85,7 @@ class Routes:
         body = await http.read()
         try:
             wanted = self._parsed(body)
-            order = self._exchange.create(wanted, body, http.get(FILLING, PLAIN))
+            order = create(self._exchange, wanted, body, http.get(FILLING, PLAIN))
         except refusals.Refusal as refusal:
             self._metrics.orders.labels(refusal.code).inc()
             raise

@@ -16,6 +16,7 @@ from paper.core.paging import answer
 from paper.core.records import Order
 from paper.kalshi import collateral, placing, refusals, request, request_changes, wire
 from paper.kalshi.exchange import Exchange
+from paper.kalshi.placing import create
 from venues.kalshi.frames import count_text
 
 PREFIX = "/trade-api/v2"
@@ -99,7 +100,7 @@ class OrderRoutes:
             except refusals.Refusal:
                 self._exchange.receive(name if isinstance(name, str) else "", body)
                 raise
-            order = self._exchange.create(wanted, body)
+            order = create(self._exchange, wanted, body)
         except refusals.Refusal as refusal:
             self._metrics.orders.labels(refusal.code).inc()
             return {"client_order_id": name, "error": _item_error(refusal)}

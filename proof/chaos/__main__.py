@@ -17,8 +17,8 @@ import uvloop
 
 from domain.errors import SurefootError
 from proof.chaos import campaign, crowd
+from proof.chaos.kills import Kills
 from proof.chaos.paths import PATHS
-from proof.verify.kills import Kills
 
 _BEGAN = time.monotonic()
 

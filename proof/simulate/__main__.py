@@ -14,8 +14,8 @@ from cli import exits
 from cli.main import ended
 from cli.options import JsonFlag, say
 from proof.simulate.campaign import ENOUGH, Tally, campaign, run_one
+from proof.simulate.kept_seeds import Keeper
 from proof.simulate.trace import render
-from proof.verify.seeds import Keeper
 
 _SAY_EVERY = 5.0
 

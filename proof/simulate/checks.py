@@ -39,9 +39,10 @@ from domain.trade import TradeState
 from proof.simulate.durable import Command, Kind
 from proof.simulate.judge_fees import Match, trade_fee
 from proof.simulate.judge_money import sets
+from proof.simulate.life import Life
 from proof.simulate.scenario import START
 from proof.simulate.verdicts import limits, rates_of, sends, verdicts
-from proof.simulate.world import Life, World
+from proof.simulate.world import World
 
 _ZERO = Decimal(0)
 

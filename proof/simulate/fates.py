@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from domain.operator import Action
-from proof.simulate.durable import Broken, Event, Kind
-from proof.simulate.scenario import START
+from proof.simulate.clock import VirtualLoop
+from proof.simulate.durable import Broken, Event, History, Kind
+from proof.simulate.life import Life
+from proof.simulate.scenario import START, Scenario
+from proof.simulate.weather import Weather
 from workflows.state import TradeMemory
-
-if TYPE_CHECKING:
-    from proof.simulate.world import Life, World
 
 _MOST_CRASHED = 60  # a trade that waits for long is replayed at each crash, from the start: time better spent elsewhere
 _MOST_RUNS = 200
 _DOWN_MS = (0, 0, 0, 0, 0, 50, 300, 2_000, 8_000)
 
 
+class Place(Protocol):
+    """The world, as the fates of its trades need it."""
+
+    scenario: Scenario
+    lives: list[Life]
+    rng: Random
+    weather: Weather
+    loop: VirtualLoop
+
+    def name(self, history: History) -> str: ...
+
+    def now(self) -> int: ...
+
+    def fail(self, why: str) -> None: ...
+
+    def say(self, trade: int, action: Action) -> None: ...
+
+
 class Fates:
     """Of the trades of one world."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Place) -> None:
         self._world = world
         self._rng = Random(world.scenario.seed ^ 0xC4A5)  # noqa: S311 - chance, not secrets
         self._rate = world.scenario.crashes

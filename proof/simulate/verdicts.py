@@ -26,7 +26,8 @@ from proof.simulate.judge_sends import Left, unbounded
 from venues.port import Account
 
 if TYPE_CHECKING:
-    from proof.simulate.world import Life, World
+    from proof.simulate.life import Life
+from proof.simulate.world import World
 
 
 def verdicts(world: World, ledger: LedgerFacts, accounts: Mapping[Venue, Account]) -> list[str]:

@@ -11,7 +11,7 @@ import asyncio
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -33,8 +33,9 @@ from proof.simulate.durable import Broken, Command, Died, Event, Forked, History
 from proof.simulate.fates import Fates
 from proof.simulate.judge_counts import contradicted
 from proof.simulate.ledgers import StormyLedger, at_once
+from proof.simulate.life import Life
 from proof.simulate.manners import Listing, RudeManners
-from proof.simulate.scenario import START, Happening, Plan, Scenario
+from proof.simulate.scenario import START, Happening, Scenario
 from proof.simulate.stops import Stops, words
 from proof.simulate.weather import Weather
 from proof.simulate.wire import Wire
@@ -49,24 +50,6 @@ _FAULTS = {
     "maintenance": "venue:maintenance",
     "retired": "venue:retires",
 }
-
-
-@dataclass(slots=True)
-class Life:
-    """What became of one trade, as the world saw it. Times in microseconds. `parks` are the starts of its later runs,
-    each with whether it is a parked one."""
-
-    plan: Plan
-    history: History
-    states: list[tuple[int, TradeState, Decimal]] = field(default_factory=list)
-    answers: list[tuple[int, SubmitResult]] = field(default_factory=list)
-    deaths: set[tuple[int, int]] = field(default_factory=set)
-    down_ms: int = 0
-    disagreed: int = 0
-    closed_at: int | None = None
-    told: int = 0
-    broken_on_purpose: bool = False
-    parks: list[tuple[int, bool]] = field(default_factory=list)
 
 
 class World:

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from proof.verify import kills, seeds
-from proof.verify.digest import digest
-from proof.verify.results import Results
+from proof.chaos import kills
+from proof.kept.digest import digest
+from proof.kept.results import Results
+from proof.simulate import kept_seeds as seeds
 
 SEEDS = 1_000_000
 FUZZ_MINUTES = 120.0

@@ -16,8 +16,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from proof.verify.digest import digest
-from proof.verify.results import Proof, Results
+from proof.kept.digest import digest
+from proof.kept.results import Proof, Results
 from proof.wire_fuzz.campaign import CHUNK, TOGETHER, Tally, campaign, run_one, run_seeds, run_sockets, write_down
 from proof.wire_fuzz.world import World
 

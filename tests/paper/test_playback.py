@@ -14,6 +14,7 @@ from paper.core.floor import Floor
 from paper.core.metrics import Metrics
 from paper.core.playback import Playback, Spec
 from paper.kalshi.exchange import Exchange
+from paper.kalshi.placing import create
 from paper.kalshi.request import parse
 from paper.kalshi.store import Store
 from paper.polymarket.exchange import Clob
@@ -102,7 +103,7 @@ async def test_a_restart_goes_on_where_the_wall_clock_says_with_what_was_taken_s
     exchange.apply(plays.log[2], clock.now)  # the first change, as playback would: 100 at 0.49
 
     body = json.dumps(ticket(count="60.00")).encode()
-    exchange.create(parse(body), body)
+    create(exchange, parse(body), body)
     assert exchange.levels(AAA)["no"][-1] == (510_000, 40 * SECOND)
     exchange.store.close()
 
@@ -127,7 +128,7 @@ async def test_a_resting_order_survives_the_restart_and_trades_on_the_book_it_co
     await playback.play(Spec(recording="r"))
     await playback.stop()
     body = json.dumps(ticket(price="0.4800", count="5.00", time_in_force="good_till_canceled")).encode()
-    order = exchange.create(parse(body), body)
+    order = create(exchange, parse(body), body)
     exchange.store.close()
 
     clock.now += 20 * SECOND

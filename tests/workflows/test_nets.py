@@ -35,7 +35,7 @@ from workflows.driver import Driver
 from workflows.parked import Parked
 from workflows.state import TradeMemory, carried
 
-LIFE = ("lifecycle", "orders", "repair", "adoption", "tail", "beyond", "bounds", "commands")
+LIFE = ("lifecycle", "at_hand", "orders", "repair", "adoption", "tail", "beyond", "fewer", "bounds", "commands")
 SUMS = ("residual", "overfill", "fees", "fee_bounds", "send_bounds")
 MODULES = tuple(f"workflows.{name}" for name in LIFE) + tuple(f"domain.{name}" for name in SUMS)
 OF_THE_EXCHANGE = (

@@ -1,4 +1,4 @@
-"""`surefoot-proof verify.mutants [MODULE …]`: try every mutant that has no verdict yet, and list the survivors.
+"""`python -m proof.verify.mutants [MODULE …]`: try every mutant that has no verdict yet, and list the survivors.
 
 Exit code 0 if every one that was tried is noticed or explained, 6 if not.
 """
@@ -20,7 +20,7 @@ from proof.verify.mutants.verdicts import PASSED, SURVIVED, Verdicts, explanatio
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="surefoot-proof verify.mutants", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m proof.verify.mutants", description=__doc__)
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"of {', '.join(TARGETS)}; all if none")
     parser.add_argument("--minutes", type=float, help="stop after so long; the next run goes on from there")
     parser.add_argument("--jobs", type=int, default=1, help="forks at once; 0 takes one a core")

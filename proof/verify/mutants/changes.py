@@ -24,7 +24,7 @@ from libcst import matchers as m
 from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation import mutators
 
-from proof.verify.digest import TREE
+from proof.kept.digest import TREE
 from workers.versions.build import wordless
 
 _SAYS = frozenset(

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
-from proof.verify.digest import ROOMS
+from proof.kept.digest import ROOMS
 from proof.verify.mutants.changes import Mutant
 
 _CACHE: Any = type(functools.lru_cache(lambda: None))

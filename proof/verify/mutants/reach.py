@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from proof.verify.digest import ROOMS, TREE, digest, source_file
+from proof.kept.digest import ROOMS, TREE, digest, source_file
 from workers.versions.build import wordless
 
 FILE = TREE / ".verify" / "reach.json"

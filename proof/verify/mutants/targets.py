@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proof.verify.digest import TREE
+from proof.kept.digest import TREE
 
 _NOT_JUDGED = ("__init__", "names", "desk", "fake_desk")
 """`desk` is a port, `names` are words, `fake_desk` is a tool of the tests."""

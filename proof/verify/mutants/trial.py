@@ -27,8 +27,8 @@ import coverage
 import pytest
 from _pytest.runner import runtestprotocol
 
+from proof.kept.digest import TREE
 from proof.simulate.campaign import run_seeds
-from proof.verify.digest import TREE
 from proof.verify.mutants.changes import Mutant, file_of
 from proof.verify.mutants.graft import Grafts, NotGraftedError
 from proof.verify.mutants.reach import Reach, code_of, words_of

@@ -15,9 +15,9 @@ from pathlib import Path
 import yaml
 
 from domain.errors import BadInput
+from proof.kept.results import FOLDER, Results
 from proof.verify.mutants.changes import Mutant
 from proof.verify.mutants.trial import Verdict
-from proof.verify.results import FOLDER, Results
 
 PROOF = "mutants"
 EXPLAINED = FOLDER / "explained-mutants.yaml"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from proof.verify.digest import digest, modules
+from proof.kept.digest import digest, modules
 
 FILES = {
     "domain/__init__.py": "",
@@ -20,8 +20,8 @@ FILES = {
     "workers/trader/__main__.py": "from domain.book import TWO\n",
     "workers/proof.py": '"""Words."""\nimport ledger\nARGV = ("-m", "workers.trader")\n',
     "proof/verify/__init__.py": "",
-    "proof/verify/results.py": "X = 1\n",
-    "workers/keeps.py": "import proof.verify.results\n",
+    "proof/kept/results.py": "X = 1\n",
+    "workers/keeps.py": "import proof.kept.results\n",
     "docs/page.md": "words",
     "tests/test_proof.py": "def test_it() -> None: ...",
 }
@@ -79,7 +79,7 @@ def test_comments_docstrings_and_layout_do_not(tree: Path) -> None:
 
 def test_the_bookkeeping_of_results_does_not(tree: Path) -> None:
     before = of(tree, "workers.keeps")
-    (tree / "proof/verify/results.py").write_text("X = 2\n")
+    (tree / "proof/kept/results.py").write_text("X = 2\n")
     assert of(tree, "workers.keeps") == before
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from proof.chaos.campaign import _verdict
 from proof.chaos.crowd import Crowd
+from proof.chaos.kills import Kills
 from proof.chaos.paths import PATHS
 from proof.chaos.plan import Point
 from proof.chaos.rounds import Lane, Victim
 from proof.chaos.steps import Step
-from proof.verify.kills import Kills
-from proof.verify.results import Results
+from proof.kept.results import Results
 
 PATH = PATHS[0]
 BEFORE, AFTER = (Point("trader", "submit_order.A1/venue.submit", when) for when in ("before", "after"))

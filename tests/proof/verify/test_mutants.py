@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from proof.kept.results import Results
 from proof.verify.mutants import reach
 from proof.verify.mutants.changes import Mutant, mutants_of
 from proof.verify.mutants.graft import Grafts, NotGraftedError
 from proof.verify.mutants.trial import Verdict
 from proof.verify.mutants.verdicts import Explanation, Verdicts, explanations, score
-from proof.verify.results import Results
 
 SOURCE = '''
 from functools import lru_cache

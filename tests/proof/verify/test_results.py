@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from proof.verify.results import Done, Results
+from proof.kept.results import Done, Results
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from proof.kept import results as stores
+from proof.kept.results import Results
 from proof.simulate import campaign as campaigns
 from proof.simulate.__main__ import simulate
 from proof.simulate.campaign import Tally, campaign
-from proof.verify import results as stores
-from proof.verify.results import Results
-from proof.verify.seeds import Keeper
+from proof.simulate.kept_seeds import Keeper
 
 
 def count_every_seed(chunk: range) -> Tally:

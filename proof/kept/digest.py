@@ -4,8 +4,8 @@
 
 Without comments, docstrings and layout, so that words may change and a result still stands. Docs and tests are no part
 of it; the data files of a room are (migrations, profiles), and so are the versions of the libraries that its modules
-import. A module that is started by its name in a string (`python -m …`) counts as imported. `proof.verify` does not:
-it keeps the books, and proves nothing by itself.
+import. A module that is started by its name in a string (`python -m …`) counts as imported. What keeps the books
+(`proof.kept`, `proof.verify`) does not: it proves nothing by itself.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ROOMS = (
     "workers",
     "workflows",
 )
-_BOOKKEEPING = "proof.verify"
+_BOOKKEEPING = ("proof.verify", "proof.kept")
 _DATA = (".sql", ".yaml")
 
 
@@ -75,7 +75,9 @@ def _code(tree: Path, entries: tuple[str, ...], without: tuple[str, ...]) -> tup
         if top not in ROOMS:
             outside.add(top)
             continue
-        if module in found or any(module == left or module.startswith(f"{left}.") for left in (_BOOKKEEPING, *without)):
+        if module in found or any(
+            module == left or module.startswith(f"{left}.") for left in (*_BOOKKEEPING, *without)
+        ):
             continue
         file = source_file(tree, module)
         if file is None:

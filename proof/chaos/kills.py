@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from proof.verify.digest import digest
-from proof.verify.results import Results
+from proof.kept.digest import digest
+from proof.kept.results import Results
 
 if TYPE_CHECKING:
     from proof.chaos.crowd import Crowd

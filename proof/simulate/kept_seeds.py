@@ -11,8 +11,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from proof.verify.digest import digest
-from proof.verify.results import Results
+from proof.kept.digest import digest
+from proof.kept.results import Results
 
 if TYPE_CHECKING:
     from proof.simulate.campaign import Tally

@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from proof.verify.digest import TREE
+from proof.kept.digest import TREE
 
 FOLDER = TREE / "proof-results"
 """In the repository, so that what one machine has shown need not be shown again by the next."""
