@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from enum import StrEnum
-from hashlib import blake2b
 
 import msgspec
 
@@ -117,8 +116,6 @@ def envelope(
     )
 
 
-DedupKey = tuple[str | int | bytes, ...]
-
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Envelope)
 
@@ -134,31 +131,3 @@ def decode(line: bytes | memoryview) -> Envelope:
     if event.schema != SCHEMA:
         raise msgspec.ValidationError(f"schema {event.schema}; this program reads {SCHEMA}")
     return event
-
-
-def dedup_key(event: Envelope) -> DedupKey:
-    """Two events with one key are one event that came twice.
-
-    | type | key |
-    |---|---|
-    | intent, suppressed | the content: a decision made twice is one decision |
-    | user, document, match, fill, note | the content, whichever connection brought it and whenever |
-    | frame with a number | venue, connection, number and content: numbers start over with a subscription |
-    | frame without one, tick, quote | venue, market, exchange time and content |
-    | anything else | everything: what the host did twice happened twice |
-    """
-    match event.type:
-        case EventType.INTENT | EventType.SUPPRESSED:
-            return event.type, _digest(event)
-        case EventType.USER | EventType.DOCUMENT | EventType.MATCH | EventType.FILL | EventType.NOTE:
-            return event.type, event.venue, event.source, _digest(event)
-        case EventType.FRAME if event.seq:
-            return event.type, event.venue, event.link, event.seq, _digest(event)
-        case EventType.FRAME | EventType.TICK | EventType.QUOTE:
-            return event.type, event.venue, event.market, event.exchange_at, _digest(event)
-        case _:
-            return event.type, event.received_at, event.received_ns, event.seq, event.market, _digest(event)
-
-
-def _digest(event: Envelope) -> bytes:
-    return blake2b(event.text.encode(), digest_size=16).digest()

@@ -17,13 +17,6 @@ from recording.session_writer import part_path
 _LATER_PART = re.compile(r"(.+)\.(\d{4})")
 
 
-def is_session(path: Path) -> bool:
-    """Whether `path` is a session file by its name, or a folder that holds just one session."""
-    if path.is_dir():
-        return len(_sessions(path)) == 1
-    return path.name.endswith(SUFFIX)
-
-
 def _sessions(folder: Path) -> list[Path]:
     found = sorted(folder.glob(f"*{SUFFIX}"))
     return [path for path in found if not _LATER_PART.fullmatch(path.name.removesuffix(SUFFIX))]

@@ -1,4 +1,4 @@
-"""One event is the same after writing and reading, has one key, and says what it is about."""
+"""One event is the same after writing and reading, and says what it is about."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.market import Venue
-from recording.envelope import Envelope, EventType, decode, dedup_key, encode, envelope
+from recording.envelope import Envelope, EventType, decode, encode, envelope
 from recording.frame_labels import label
 from recording.sources import synth
 from recording.wire import wire
@@ -33,22 +33,6 @@ def test_every_event_is_the_same_after_writing_and_reading_whatever_its_bytes(
     assert b"\r" not in line
     assert decode(line) == event
     assert event.body == body
-    assert dedup_key(event) == dedup_key(decode(line))
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "same"),
-    [
-        ({"seq": 1}, {"seq": 1}, True),
-        ({"seq": 1}, {"seq": 2}, False),
-        ({"seq": 1, "link": 1}, {"seq": 1, "link": 2}, False),
-        ({"exchange_at": 5, "received_at": 1, "link": 1}, {"exchange_at": 5, "received_at": 2, "link": 2}, True),
-        ({"exchange_at": 5}, {"exchange_at": 6}, False),
-    ],
-)
-def test_frames_that_came_twice_have_one_key(first: dict[str, int], second: dict[str, int], same: bool) -> None:
-    one, other = (envelope(EventType.FRAME, b"{}", venue="kalshi", market="M", **said) for said in (first, second))
-    assert (dedup_key(one) == dedup_key(other)) is same
 
 
 def test_a_frame_is_labelled_with_its_instruments_time_and_number() -> None:
