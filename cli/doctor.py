@@ -76,7 +76,10 @@ def _checks(settings: Settings) -> Iterator[Check]:
     yield _folder(layout)
     yield _alert_command(settings)
     for venue in settings.in_use:
-        yield _key(settings, layout) if venue is Venue.KALSHI else _wallet(settings, layout)
+        if venue is Venue.KALSHI:
+            yield _key(settings, layout)
+        elif venue is Venue.POLYMARKET:
+            yield _wallet(settings, layout)
     yield from _stack(settings, layout)
 
 

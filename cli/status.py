@@ -301,7 +301,7 @@ def _addresses(stack: Stack) -> dict[str, str]:
     for venue in stack.settings.in_use:
         if venue is Venue.KALSHI:
             found[venue] = stack.venue_base_url
-        elif stack.polymarket is not None:
+        elif venue is Venue.POLYMARKET and stack.polymarket is not None:
             found[venue] = stack.polymarket.clob_url
     return found
 

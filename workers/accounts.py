@@ -132,11 +132,13 @@ async def venue_clients(stack: Stack, *, ready: bool = False) -> AsyncIterator[M
                 if ready and not await _limits_read(venue, kalshi.configure_limits):
                     await open_clients.enter_async_context(_again(venue, kalshi.configure_limits))
                 clients[venue] = kalshi
-            else:
+            elif venue is Venue.POLYMARKET:
                 polymarket = await open_clients.enter_async_context(polymarket_client(stack))
                 if ready and stack.live and not await _limits_read(venue, polymarket.configure_limits):
                     await open_clients.enter_async_context(_again(venue, polymarket.configure_limits))
                 clients[venue] = polymarket
+            else:
+                raise BadInput(f"nothing here trades at {venue} yet; leave it out of the settings", "venue")
         yield clients
 
 

@@ -153,7 +153,7 @@ class DecisionThread:
         self.up: dict[Venue, bool] = dict.fromkeys(self._streams, False)
         self._last_frame = time.monotonic()
         self._counted = 0
-        self._kalshi, self._polymarket = _Lag(self.engine.kalshi), _Lag(self.engine.polymarket)
+        self._lags = {Venue.KALSHI: _Lag(self.engine.kalshi), Venue.POLYMARKET: _Lag(self.engine.polymarket)}
         self._snapshots: set[asyncio.Task[bool]] = set()
         self._repairs = {venue: BookRepairs() for venue in self._streams}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -275,7 +275,7 @@ class DecisionThread:
             self._control.handle_now()  # a halt does not wait behind a backlog of frames
         if self._halting or self._control.halting or self._bus.halting:
             self._mind_the_bus()
-        lag = self._kalshi if venue is Venue.KALSHI else self._polymarket
+        lag = self._lags[venue]
         before = lag.feed.at
         self.engine.on_frame(raw, received_at_us, venue, link)
         at = lag.feed.at
@@ -395,7 +395,7 @@ class DecisionThread:
             self._counted = frames
             self._mind_the_bus()
             self._control.measure()
-            for lag in (self._kalshi, self._polymarket):
+            for lag in self._lags.values():
                 metrics.FRAME_LAG.labels(lag.feed.venue).set(max(lag.least, 0) / 1e6)
                 lag.least = -1
             self._spot.look()

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from domain.errors import Unavailable
+from domain.errors import BadInput, Unavailable
 from domain.market import Venue
 from ingest.comparison import BookComparison
 from ingest.engine import Engine
@@ -74,8 +74,10 @@ def streams_of(
             continue
         if venue is Venue.KALSHI:
             made[venue] = _kalshi(stack, watched, engine, hooks, pause_at)
-        else:
+        elif venue is Venue.POLYMARKET:
             made[venue] = _Polymarket(stack, watched, engine, hooks)
+        else:
+            raise BadInput(f"nothing here streams the books of {venue} yet; leave it out of the settings", "venue")
     return made
 
 
