@@ -13,7 +13,7 @@ class Admission(Section):
     once one has stood with shares alone for `hedge_wait_ms`. It begins again at three quarters of that. null: no limit.
     """
 
-    most_trading: int | None = Field(default=24, gt=0)
+    most_trading: int | None = Field(default=4, gt=0)
     hedge_wait_ms: int | None = Field(default=1_000, gt=0)
 
     def limits(self) -> AdmissionLimits:

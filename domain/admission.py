@@ -1,8 +1,8 @@
 """How many trades may be under way at once: opening one more must not make a hedge wait.
 
-    admission = Admission(AdmissionLimits(most_trading=24, hedge_wait_ms=1_000))
-    admission.busy(Load(trading=30))       # "30 trades are under way; limit 24"
-    admission.busy(Load(trading=20))       # the same words still: it opens again at 18
+    admission = Admission(AdmissionLimits(most_trading=4, hedge_wait_ms=1_000))
+    admission.busy(Load(trading=5))        # "5 trades are under way; limit 4"
+    admission.busy(Load(trading=4))        # the like still: it opens again below 3
 
 On a busy machine a second trade takes its time from the second leg of the first. So opening stops, of all that this
 system does first, as soon as as many trades are under way as the machine was measured to carry, or one has stood with
@@ -23,7 +23,7 @@ class AdmissionLimits:
     """`most_trading` trades may be under way at once, over all processes; none of them may have stood with shares alone
     for `hedge_wait_ms` when another is opened. None: no limit."""
 
-    most_trading: int | None = 24
+    most_trading: int | None = 4
     hedge_wait_ms: int | None = 1_000
 
 

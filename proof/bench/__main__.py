@@ -21,6 +21,8 @@ from workers import logs
 
 _ALL = ("decision", "burst", "polymarket", "markets", "sign", "startup", "trades", "feed")
 _ON_REQUEST = ("stages", "soak", "load")
+_UNLIMITED = {"admission.most_trading": None, "admission.hedge_wait_ms": None}
+"""What as many trades as are asked for at once are measured without."""
 _RECORDING = Path(__file__).parents[2].parent / "shared/data/kalshi_nba_winners"
 
 
@@ -88,7 +90,7 @@ async def _until_told(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _trades(command: str, arguments: argparse.Namespace) -> None:
-    with stand(ingest=False) as stack:
+    with stand(ingest=False, overrides=_UNLIMITED) as stack:
         logs.configure("ingest", stack.run_id, stack.settings.logging.level, stack.layout.log("ingest"))
         await asyncio.to_thread(play, stack, deep())
         async with trades.desk(stack) as opened:

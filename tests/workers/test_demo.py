@@ -59,7 +59,7 @@ def test_a_demo_trades_reports_the_truth_and_leaves_nothing_running_and_so_does_
         assert report["intents"] > 0
         assert report["trades"] == {"CLOSED": report["intents"]}
         assert report["fills"] >= 2
-        assert report["suppressed"].keys() <= {"crossed", "stale", "shallow", "open_trade", "skewed", "lagged"}
+        assert report["suppressed"].keys() <= {"crossed", "stale", "shallow", "open_trade", "skewed", "lagged", "busy"}
         assert set(report["invariants"].values()) == {True}, report["violations"]
         assert sum(kind["seen"] for kind in report["faults"].values()) > 100  # could have happened
         assert "the exchange was rude" in demo.stdout

@@ -24,6 +24,7 @@ from domain.workflow_fault import FaultKind, FaultSource, WorkflowFault
 from proof.histories.__main__ import SEARCH_KEYS
 from proof.histories.stage import PERSON, A, B, Stage
 from tests.ledger.samples import RUN_ID, START, body, intent, ticket
+from tests.patience import PATIENCE_S
 from workers.local.temporal import DYNAMIC, find_binary
 from workers.payloads import DATA_CONVERTER
 from workers.task_watch import TaskWatch
@@ -230,7 +231,7 @@ async def test_on_a_server_of_the_users_own_a_held_task_is_freed_and_the_trade_m
     with wrong_code(MemoryError("1/3 has no end")):
         async with watching(on, "bad-4", sweeps=True):
             await on.start()
-            await tried(on, 5, within_s=60)  # from here on it is held for ten seconds and more
+            await tried(on, 5, within_s=PATIENCE_S)  # from here on it is held for ten seconds and more
     await on.force_flat()
     began = time.monotonic()
     async with watching(on, "good-4", sweeps=True):

@@ -51,6 +51,8 @@ async def system() -> AsyncIterator[System]:
         "SUREFOOT_GATES__MAX_BOOK_AGE_MS": "60000",
         "SUREFOOT_GATES__MAX_SKEW_MS": "60000",
         "SUREFOOT_GATES__MAX_LAG_MS": "60000",
+        "SUREFOOT_ADMISSION__MOST_TRADING": "null",  # trades are held half-way by the dozen
+        "SUREFOOT_ADMISSION__HEDGE_WAIT_MS": "null",
         "SUREFOOT_KALSHI__READ_TIMEOUT_MS": "14000",
     }
     with state_folder() as path:
