@@ -6,12 +6,12 @@ import sys
 from importlib import import_module
 
 NAMES = {
-    "simulate": "trades on virtual time against a model exchange, with faults at every call and crashes at every await",
+    "simulate": "trades on virtual time, with faults and crashes at every step",
     "chaos": "real processes killed at every step of a trade's life",
-    "wire-fuzz": "real clients and whole trades against venues that answer wrongly",
+    "wire-fuzz": "real clients and whole trades against venues that lie",
     "fuzz": "input that breaks a decoder",
-    "conformance": "the venues' official clients and our own trade against the paper exchange",
-    "histories": "record one history of every path of a trade, for the replay tests",
+    "conformance": "the venues' official clients against the paper exchange",
+    "histories": "record one history of every path, for the replay tests",
     "verify": "the long ladder of all of these, going on where it stopped",
     "bench": "what it costs, in figures",
 }
