@@ -47,7 +47,7 @@ async def system() -> AsyncIterator[System]:
         "SUREFOOT_PAPER__RUDENESS": "0",
         "SUREFOOT_STRATEGY__MARGIN": "0.2",
         "SUREFOOT_STRATEGY__MAX_SIZE": "10",
-        "SUREFOOT_STRATEGY__TTL_MS": "10000",
+        "SUREFOOT_STRATEGY__TTL_MS": "60000",
         "SUREFOOT_GATES__MAX_BOOK_AGE_MS": "60000",
         "SUREFOOT_GATES__MAX_SKEW_MS": "60000",
         "SUREFOOT_GATES__MAX_LAG_MS": "60000",

@@ -75,18 +75,27 @@ async def test_twenty_trades_decided_by_ingest_outlive_the_death_of_everything(s
     await system.ask("DELETE", "/faults")
     books = [{"path_prefix": f"/trade-api/v2/markets/DECIDED-{n:02d}-BLUE/orderbook"} for n in range(CROWD)]
     await system.hold(*books, ms=12_000)
-    await system.ask("POST", "/play", {"recording": str(system.folder / "crowd.session.jsonl.gz")})
+    played = 0.0
 
+    async def play() -> None:
+        """The offers come once, early: where a machine is busy, they have passed before ingest has read the books."""
+        nonlocal played
+        await system.ask("POST", "/play", {"recording": str(system.folder / "crowd.session.jsonl.gz")})
+        played = time.monotonic()
+
+    await play()
     expired: set[str] = set()
 
     async def all_open() -> bool:
         """Where a machine is busy, one that was held long enough has asked again by the time the last one is there,
-        and the intent of another has expired before it was sent."""
+        and an intent has expired before it was sent: its pair is decided a second time."""
         async with open_ledger(system.stack) as ledger:
             rows = [row for row in await ledger.trades(limit=1_000_000) if row.pair.startswith("DECIDED")]
         expired.update(row.intent_id for row in rows if row.state is TradeState.CLOSED)
-        standing = CROWD - len(expired)
-        return len(rows) == CROWD and standing > CROWD / 2 and await system.held() >= standing
+        standing = {row.pair for row in rows if row.intent_id not in expired}
+        if not rows and time.monotonic() > played + 15:
+            await play()
+        return len(rows) >= CROWD and len(standing) > CROWD / 2 and await system.held() >= len(standing)
 
     await until(all_open, f"{CROWD} trades on one leg at once")
     system.kill((SUPERVISOR, *PARTS), tree=True)
@@ -97,7 +106,7 @@ async def test_twenty_trades_decided_by_ingest_outlive_the_death_of_everything(s
     async with open_ledger(system.stack) as ledger:
         rows = await ledger.trades(limit=1_000_000)
         trades = [row.intent_id for row in rows if row.pair.startswith("DECIDED")]
-        assert len(trades) == CROWD
+        assert len(trades) >= CROWD
         await system.done(trades)
         stories = [await ledger.trade(trade) for trade in trades]
     over = time.monotonic()

@@ -73,7 +73,7 @@ async def hold_trades(system: System, client: Client, moment: Moment) -> Held:
         held.intents += fresh
 
         async def all_held(wanted: int = len(held.intents)) -> bool:
-            return await system.held() == wanted
+            return await system.held() >= wanted
 
         await until(all_held, f"{len(held.intents)} trades at: {moment}")
         for intent in fresh:
