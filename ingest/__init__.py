@@ -1,4 +1,4 @@
-"""The decision side: feeds, books, strategies, gates, intents. One event runs to its end before the next.
+"""The decision side: spot prices, strategies, gates, intents. One event runs to its end before the next.
 
-`engine.py` decides, frame by frame; `replay.py` runs a recording through it; `bench.py` measures it.
+`engine.py` decides, frame by frame, on the books that the venues' feeds keep (`venues.book_feed`).
 """

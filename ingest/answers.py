@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from domain.market import Venue
-from ingest.feeds.feed import Feed
 from ingest.gates import explain, shut_gates
 from ingest.guard import Guard
 from ingest.readiness import Phase, Readiness, market_phase
 from ingest.watched import Event, Watch
 from ingest.why import LASTING, ONLY_WITH_AN_EDGE, MarketState, Reason
+from venues.book_feed import Feed
 
 
 def reason_of(

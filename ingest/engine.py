@@ -34,20 +34,20 @@ from domain.limits import GateLimits
 from domain.market import Venue
 from domain.spot import SpotFeed
 from ingest.answers import reason_of
-from ingest.feeds.feed import Counters, Feed, Told
-from ingest.feeds.kalshi import KalshiFeed
-from ingest.feeds.polymarket import PolymarketFeed
-from ingest.feeds.spot import SpotSide
 from ingest.gates import Bounds, Halts, Moment, bounds_of, explain, shut_gate
 from ingest.guard import FirewallRules, Guard
 from ingest.opportunity import Episode, Refusal
 from ingest.readiness import Change, Pauses, Readiness
+from ingest.spot_side import SpotSide
 from ingest.strategy import Strategy
 from ingest.view import View
 from ingest.warm import WarmState
 from ingest.watched import Event, OpenTrades, Watch
 from ingest.why import Answer, Reason
+from venues.book_feed import Counters, Feed, Told
+from venues.kalshi.book_feed import KalshiFeed
 from venues.market_events import Doubt, Malformed, News, TickChange
+from venues.polymarket.book_feed import PolymarketFeed
 
 __all__ = ["Counters", "Engine"]
 

@@ -9,16 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from domain.market import Venue
-from ingest.feeds.feed import Counters, Feed, Told
-from ingest.feeds.kalshi import KalshiFeed
-from ingest.feeds.polymarket import PolymarketFeed
 from venues.binance.ticks import BinanceTicks
+from venues.book_feed import Counters, Feed, Told
 from venues.coinbase.advanced import AdvancedTicks
 from venues.coinbase.exchange import ExchangeTicks
 from venues.kalshi import market_data as decode_kalshi
+from venues.kalshi.book_feed import KalshiFeed
 from venues.market_events import Malformed
 from venues.polymarket import market_data as decode_polymarket
 from venues.polymarket import user_stream
+from venues.polymarket.book_feed import PolymarketFeed
 from venues.polymarket.prices import PriceTicks
 from venues.spot import OutOfStep, SpotDecoder, Unreadable
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.book import Book
-from ingest.feeds.feed import Feed
+from venues.book_feed import Feed
 
 _KEPT = 32
 

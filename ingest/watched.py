@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from domain.market import Venue
 from domain.orders import Side
-from ingest.feeds.feed import Feed
 from ingest.gates import Bounds, Moment
 from ingest.guard import Guard
 from ingest.opportunity import Episode
 from ingest.readiness import Readiness
 from ingest.strategy import Strategy
 from ingest.view import View
+from venues.book_feed import Feed
 
 
 class OpenTrades:

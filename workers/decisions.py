@@ -27,11 +27,11 @@ from domain.intent import Intent
 from domain.market import Venue
 from domain.spot import SpotFeed
 from ingest.engine import Engine
-from ingest.feeds.feed import Feed
 from ingest.gates import Halts
 from ingest.readiness import Change, Pauses, Phase
 from ingest.why import Answer
 from recording.recorded_engine import TapedEngine
+from venues.book_feed import Feed
 from venues.kalshi.hours import weekly_pause
 from venues.market_events import Doubt, Resolved, TickChange
 from venues.market_events import News as FeedNews

@@ -10,11 +10,11 @@ import msgspec
 
 from domain.errors import BadInput, Unavailable
 from domain.market import Venue
-from ingest.comparison import BookComparison
 from ingest.engine import Engine
 from venues.kalshi.hours import Pause, weekly_pause
 from venues.kalshi.stream import KalshiStream
 from venues.market_events import Doubt
+from venues.polymarket.comparison import BookComparison
 from venues.polymarket.pool import MarketPool
 from venues.polymarket.user_stream import UserEvent, UserStream
 from venues.wire import HttpWire, WireFailure

@@ -23,13 +23,13 @@ from domain.intent import LegPolicy
 from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec, Venue
 from ingest.engine import Engine
-from ingest.feeds.feed import Counters, Told
-from ingest.feeds.kalshi import KalshiFeed
 from ingest.sets import sets_of
 from ingest.strategies.basket import baskets
 from proof.bench.figures import emit, percentiles
 from recording.sources.tickers import market
+from venues.book_feed import Counters, Told
 from venues.kalshi import frames
+from venues.kalshi.book_feed import KalshiFeed
 from venues.kalshi.signing import Signer
 from venues.kalshi.stream import KalshiStream
 from venues.wire import wall_clock_us

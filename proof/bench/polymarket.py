@@ -34,12 +34,12 @@ from domain.limits import GateLimits, SetParams
 from domain.market import MarketSpec, Venue
 from domain.money import MICRO, to_micros
 from ingest.engine import Engine
-from ingest.feeds.feed import Counters, Told
-from ingest.feeds.polymarket import PolymarketFeed
 from ingest.sets import OutcomeSet
 from ingest.strategies.basket import baskets
 from proof.bench.figures import emit, percentiles
+from venues.book_feed import Counters, Told
 from venues.polymarket import frames
+from venues.polymarket.book_feed import PolymarketFeed
 from venues.polymarket.frames import LevelChange
 
 INTERPRETER = "SUREFOOT_NAUTILUS_PYTHON"

@@ -6,7 +6,6 @@ import copy
 from datetime import UTC, datetime
 from typing import Any
 
-from ingest.feeds.kalshi import PASSED_OVER
 from proof.fuzz.slow_books import (
     AHEAD,
     MICRO,
@@ -21,6 +20,7 @@ from proof.fuzz.slow_books import (
     text,
     whole,
 )
+from venues.kalshi.book_feed import PASSED_OVER
 
 
 class SlowKalshi:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from domain.book import Book
 from domain.market import Venue
-from ingest.feeds.feed import Counters, Told
-from ingest.feeds.kalshi import KalshiFeed
 from ingest.readiness import Change, Pauses, Phase, Readiness, market_phase
+from venues.book_feed import Counters, Told
+from venues.kalshi.book_feed import KalshiFeed
 
 S = 1_000_000
 SETTLE = 1 * S

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.feeds.feed import Counters, Told
-from ingest.feeds.polymarket import PolymarketFeed
 from ingest.gates import mirrored
 from proof.bench import polymarket
 from proof.bench.polymarket import INTERPRETER, generated, measure
+from venues.book_feed import Counters, Told
+from venues.polymarket.book_feed import PolymarketFeed
 from venues.polymarket.market_data import BookImage, Change, decode
 
 

@@ -6,7 +6,7 @@ The venue names no limit of assets a connection; 500 was the most that still bro
 **Rotation.** A connection is replaced after `rotate_s`, and when assets on it are frozen while it answers pings. The
 new one is opened and has its books before the old one is closed; meanwhile both hand on their frames, each with its
 connection's number, and numbers rise. Whoever keeps the books follows, asset by asset, the highest number that has
-brought a book, so nothing is missed and nothing is applied twice or out of order (see `ingest.feeds.polymarket`).
+brought a book, so nothing is missed and nothing is applied twice or out of order (see `venues.polymarket.book_feed`).
 
 **Loss.** A connection lost before its replacement stands is told by `on_link_lost`: its assets' books are not to be
 believed until another brings them. `on_state` speaks of the whole: up when every connection has its books, down when

@@ -12,7 +12,6 @@ import aiohttp
 from domain.intent import LegPolicy
 from domain.limits import GateLimits, SetParams
 from domain.market import Venue
-from ingest.comparison import BookComparison
 from ingest.engine import Engine
 from ingest.gates import mirrored
 from ingest.sets import OutcomeSet
@@ -21,6 +20,7 @@ from paper.server import PaperServer
 from tests.paper.polymarket.clob import CONDITION, NO, YES, Trader, change, session, spec
 from tests.paper.polymarket.conftest import Launch
 from venues.market_events import Doubt
+from venues.polymarket.comparison import BookComparison
 from venues.polymarket.market_stream import StreamTiming
 from venues.polymarket.pool import MarketPool
 from venues.polymarket.user_stream import UserEvent, UserOrder, UserStream, UserTrade

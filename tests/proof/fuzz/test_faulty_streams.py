@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from domain.book import Book
 from domain.market import Venue
-from ingest.feeds.feed import Counters, Told
-from ingest.feeds.kalshi import KalshiFeed
+from venues.book_feed import Counters, Told
 from venues.kalshi import frames
+from venues.kalshi.book_feed import KalshiFeed
 
 T0 = 1_772_359_200_000_000
 MARKETS = ("KXCUP-26-AAA", "KXCUP-26-BBB", "KXCUP-26-CCC")

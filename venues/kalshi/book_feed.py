@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from domain.book import Book
 from domain.market import Venue
-from ingest.feeds.feed import Counters, Feed, Told
+from venues.book_feed import Counters, Feed, Told
 from venues.kalshi.market_data import Delta, Lifecycle, Snapshot, decode, numbered
 from venues.market_events import Doubt, Malformed
 from venues.spot import AHEAD_US

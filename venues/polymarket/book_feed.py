@@ -33,7 +33,7 @@ from collections.abc import Sequence
 from domain.book import Book
 from domain.market import Venue
 from domain.money import MICRO
-from ingest.feeds.feed import Counters, Feed, Told, named_in
+from venues.book_feed import Counters, Feed, Told, named_in
 from venues.market_events import Doubt, Malformed, Resolved, TickChange
 from venues.polymarket.book import book_hash
 from venues.polymarket.market_data import NOT_CARRIED, Best, BookImage, Change, Unknown, WireBook, decode

@@ -13,8 +13,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from domain.errors import SurefootError
-from ingest.feeds.polymarket import PolymarketFeed
 from venues.market_events import Doubt, Malformed
+from venues.polymarket.book_feed import PolymarketFeed
 from venues.polymarket.market_data import BookImage, read_books
 
 ReadBooks = Callable[[Sequence[str]], Awaitable[bytes]]

@@ -7,11 +7,11 @@ import json
 from collections.abc import Callable, Sequence
 
 from domain.errors import Unavailable
-from ingest.comparison import BookComparison
-from ingest.feeds.feed import Counters, Told
-from ingest.feeds.polymarket import PolymarketFeed
+from venues.book_feed import Counters, Told
 from venues.market_events import Doubt
 from venues.polymarket import frames
+from venues.polymarket.book_feed import PolymarketFeed
+from venues.polymarket.comparison import BookComparison
 from venues.polymarket.frames import LevelChange
 
 CONDITION = "0x" + "ab" * 32
