@@ -13,18 +13,17 @@ from rich.markup import escape
 from rich.panel import Panel
 
 from cli.options import JsonFlag, options, out, print_json, say
-from cli.person import Author, Reason, command_of
+from cli.person import Author, Reason, person_of
 from domain.errors import BadInput
 from domain.market import Venue
 from domain.money import decimal, plain
-from ledger.port import ClaimLedger
 from recording.sources.numbers import iso
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from domain.claims import ClaimStatus, EquivalenceRecord, Pays
-    from workers.local.layout import Stack
+    from workers.operator.port import Person
 
 
 Claim = Annotated[str, typer.Argument(metavar="CLAIM", help="The claim's id, or a unique beginning of it.")]
@@ -51,7 +50,7 @@ def ls(json_output: JsonFlag = False) -> None:
 
     from domain.claims import crosses
 
-    records = asyncio.run(_newest(options.stack()))
+    records = asyncio.run(options.operator().claims.newest())
     if json_output:
         print_json([asdict(one) for one in records])
         return
@@ -74,7 +73,8 @@ def show(claim: Claim, json_output: JsonFlag = False) -> None:
 
     from domain.claims import crosses
 
-    history, texts = asyncio.run(_story(options.stack(), claim))
+    told = asyncio.run(options.operator().claims.story(claim))
+    history, texts = told.versions, told.texts
     if json_output:
         print_json({"versions": [asdict(one) for one in history], "texts": texts})
         return
@@ -116,11 +116,11 @@ def propose(
     from domain.claims import without_text
     from workers.local.books import now
 
-    person = command_of(author, reason)
+    person = person_of(author, reason)
     record, texts = read_proposal(file, person.author, person.reason, now())
     for market in without_text(record):
         say(f"{market} has no rule text: the claim cannot be approved so; propose it again with the venue's whole text")
-    kept = asyncio.run(_propose(options.stack_with_ledger(), record, texts))
+    kept = asyncio.run(options.operator_with_ledger().claims.propose(record, texts))
     say(f"read it again with `surefoot claims show {kept.id}`, then `surefoot claims approve {kept.id}`")
     out.print(kept.pin, markup=False)
 
@@ -129,87 +129,28 @@ def approve(claim: Claim, version: Version, reason: Reason, author: Author = "")
     """Say, with your name, that you have read both rule texts and that the table is what they pay."""
     from domain.claims import ClaimStatus
 
-    _decide(claim, ClaimStatus.APPROVED, command_of(author, reason), version)
+    _decide(claim, ClaimStatus.APPROVED, person_of(author, reason), version)
 
 
 def suspend(claim: Claim, reason: Reason, author: Author = "") -> None:
     """No new trade on this claim until somebody approves it again; open ones go on."""
     from domain.claims import ClaimStatus
 
-    _decide(claim, ClaimStatus.SUSPENDED, command_of(author, reason), None)
+    _decide(claim, ClaimStatus.SUSPENDED, person_of(author, reason), None)
 
 
 def withdraw(claim: Claim, reason: Reason, author: Author = "") -> None:
     """The claim is wrong: never to be used again."""
     from domain.claims import ClaimStatus
 
-    _decide(claim, ClaimStatus.WITHDRAWN, command_of(author, reason), None)
+    _decide(claim, ClaimStatus.WITHDRAWN, person_of(author, reason), None)
 
 
-def _decide(claim: str, status: ClaimStatus, person: Any, version: int | None) -> None:
+def _decide(claim: str, status: ClaimStatus, person: Person, version: int | None) -> None:
     import asyncio
 
-    decided = asyncio.run(_next(options.stack_with_ledger(), claim, status, person, version))
+    decided = asyncio.run(options.operator_with_ledger().claims.decide(claim, status, person, version))
     out.print(f"{decided.pin} {decided.status} by {decided.author}: {decided.reason}", markup=False)
-
-
-async def _next(stack: Stack, claim: str, status: ClaimStatus, person: Any, version: int | None) -> EquivalenceRecord:
-    from domain.claims import ClaimStatus
-    from workers.local.books import now, open_ledger
-
-    async with open_ledger(stack) as ledger:
-        newest = chosen(claim, await ledger.claims())
-        if version is not None and version != newest.version:
-            raise BadInput(
-                f"claim {newest.id} is at version {newest.version} ({newest.status} by {newest.author}: "
-                f"{newest.reason}), not {version}; read it again and approve that one",
-                "claim_changed",
-            )
-        if status is ClaimStatus.APPROVED and newest.paper:
-            raise BadInput(f"claim {newest.id} was declared by a recording; propose it with its rule texts", "paper")
-        return await ledger.add_claim(newest.decided(status, person.author, person.reason, now()))
-
-
-async def _newest(stack: Stack) -> tuple[EquivalenceRecord, ...]:
-    from workers.local.asleep import reading
-
-    async with reading(stack, say) as ledger:
-        return await ledger.claims()
-
-
-async def _story(stack: Stack, claim: str) -> tuple[tuple[EquivalenceRecord, ...], dict[str, str]]:
-    from workers.local.asleep import reading
-
-    async with reading(stack, say) as ledger:
-        newest = chosen(claim, await ledger.claims())
-        history = await ledger.claim_history(newest.id)
-        return history, await ledger.rule_texts(one.rules_sha256 for one in newest.instruments)
-
-
-async def _propose(stack: Stack, record: EquivalenceRecord, texts: Sequence[str]) -> EquivalenceRecord:
-    from workers.local.books import open_ledger
-
-    async with open_ledger(stack) as ledger:
-        return await keep_proposal(ledger, record, texts)
-
-
-async def keep_proposal(ledger: ClaimLedger, record: EquivalenceRecord, texts: Sequence[str]) -> EquivalenceRecord:
-    """Record a proposal as the first version of its claim or the next one."""
-    from domain.claims import amended
-
-    history = await ledger.claim_history(record.id)
-    return await ledger.add_claim(amended(record, history[-1]) if history else record, texts)
-
-
-def chosen(beginning: str, records: Sequence[EquivalenceRecord]) -> EquivalenceRecord:
-    """The one claim whose id starts so, with or without `c-`. Raises `BadInput` (`no_such_claim`) if none or several
-    do."""
-    meant = [one for one in records if beginning and one.id.startswith((beginning, f"c-{beginning}"))]
-    if len(meant) == 1:
-        return meant[0]
-    shown = ", ".join(one.id for one in meant or records) or "none"
-    said = "starts several claims" if meant else "is no claim"
-    raise BadInput(f"{beginning!r} {said}; there are: {shown}. `surefoot claims ls` tells more", "no_such_claim")
 
 
 class _Leg(msgspec.Struct, forbid_unknown_fields=True):

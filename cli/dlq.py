@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.options import JsonFlag, options, out, print_json, say
-from cli.person import Author, command_of
+from cli.person import Author, person_of
 from domain.errors import BadInput, Denied, SurefootError, Unavailable
 from ingest.letter_marks import State
 from recording.sources.numbers import Unreadable, iso, moment
@@ -133,7 +133,7 @@ def retry(
         raise BadInput("expected either the ID of a letter or --all", "letter")
     known = list(_all(folder))
     chosen = [kept for kept in known if kept.state not in _OVER] if everything else [_chosen(letter, known)]
-    marks, person = Marks(folder), command_of(author, "retry").author
+    marks, person = Marks(folder), person_of(author, "retry").author
     for kept in chosen:
         if kept.letter.kind is Kind.FRAME:
             _mark(marks, _read_again(kept.letter))

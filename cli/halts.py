@@ -1,12 +1,6 @@
 """halt, resume, halts: durable stops, set and cleared by a named person. Entries stop; everything else still passes.
 
-A halt works whenever anything may trade:
-
-| the ledger                                        | where the halt stands                                         |
-|---------------------------------------------------|---------------------------------------------------------------|
-| answers, whoever started it                       | in the ledger                                                 |
-| does not, and nothing of the stack runs           | in the ledger: its Postgres is started for the command        |
-| does not otherwise, or not in time                | in the file HALT of the state folder: see `workers.halt_flag` |
+Where a halt stands when the ledger does not answer: `workers.operator.halts`.
 """
 
 from __future__ import annotations
@@ -17,23 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import exits, targets
+from cli import exits
 from cli.options import JsonFlag, options, out, print_json, say
-from cli.person import Author, Reason, command_of
-from cli.recorded import open_ledger
-from domain.errors import BadInput, Denied, SurefootError, Unavailable
-from domain.halt import Halt, Rule, Scope
-from domain.halt_flag import PREFIX, UNREAD
+from cli.person import Author, Reason, person_of
+from domain.errors import BadInput
+from domain.halt import Halt, Scope
 from domain.market import Venue
 from recording.sources.numbers import iso
-from workers.halt_flag import HaltFlag
 
 if TYPE_CHECKING:
     from ledger.halts import HaltRecord
-    from workers.local.layout import Layout, Stack
-
-
-_PATIENCE_S = 3.0  # for a ledger that should answer: a brake is not kept waiting
+    from workers.operator.halts import StackHalts
+    from workers.operator.port import WouldStop
 
 
 def register(app: typer.Typer) -> None:
@@ -60,87 +49,52 @@ def halt(
     In force within a second, and for good: through restarts, and whatever of the stack runs or does not. Where the
     ledger cannot be reached the halt stands in the file HALT of the state folder.
     """
-    from workers.local.books import now
-
-    scope, target = _scope(venue, market, strategy, everything=everything)
-    person = command_of(author, reason)
-    wanted = Halt("", scope, target, Rule.OPERATOR, person.author, person.reason, now())
-    if dry_run:
-        _show_stopped(options.stack(), wanted, json_output=json_output)
-        return
-    standing = _in_force(options.layout_at_hand(), wanted, anyway=anyway)
-    if (standing.at, standing.author) != (wanted.at, wanted.author):
-        say("such a halt stands already; it stays as it is")
-    if json_output:
-        print_json(_standing(standing))
-    else:
-        out.print(str(standing), markup=False)
-    say(f"lift it with `surefoot resume {standing.id} --reason …`")
-
-
-def _in_force(layout: Layout, wanted: Halt, *, anyway: bool) -> Halt:
-    """Sets the halt where it can stand. Raises `Unavailable` only if neither ledger nor disk takes it."""
     import asyncio
 
-    from workers.local.presence import running
-
-    seen: Sequence[targets.Watched] | None = None
-    stack: Stack | None = None
-    try:
-        stack = options.stack()
-        seen = targets.watched(stack) if wanted.scope is not Scope.ALL else None
-        return asyncio.run(_set(stack, wanted, seen, anyway=anyway))
-    except (SurefootError, OSError, TimeoutError) as away:
-        if isinstance(away, BadInput) and away.code == targets.UNKNOWN:
-            raise
-        if stack is None and not running(layout):
-            raise
-        if stack is not None and not anyway:
-            _warn(targets.require_known(wanted.scope, wanted.target, stack.settings, seen, None))
-        return _flagged(layout, wanted, str(away) or "it did not answer in time")
-
-
-def _flagged(layout: Layout, wanted: Halt, why: str) -> Halt:
-    flag = HaltFlag(layout.root)
-    try:
-        standing = flag.add(wanted)
-    except OSError as error:
-        raise Unavailable(
-            f"nothing was halted: the ledger cannot be reached ({why}), and {flag.path} cannot be written "
-            f"({error.strerror}); `surefoot down` stops trading",
-            "no_halt",
-        ) from None
-    say(f"the ledger cannot be reached ({why}); the halt stands in {flag.path}, which whatever opens trades reads")
-    if standing.id == UNREAD:
-        say("that file cannot be read, or not be written whole: it halts everything")
-    return standing
+    scope, target = _scope(venue, market, strategy, everything=everything)
+    person = person_of(author, reason)
+    brake = _brake()
+    if dry_run:
+        _show_stopped(asyncio.run(brake.would_stop(scope, target)), json_output=json_output)
+        return
+    told = asyncio.run(brake.place(scope, target, person, anyway=anyway))
+    for note in told.notes:
+        say(note)
+    if told.known:
+        say("such a halt stands already; it stays as it is")
+    if json_output:
+        print_json(_standing(told.halt))
+    else:
+        out.print(str(told.halt), markup=False)
+    say(f"lift it with `surefoot resume {told.halt.id} --reason …`")
 
 
-def _show_stopped(stack: Stack, wanted: Halt, *, json_output: bool) -> None:
+def _brake() -> StackHalts:
+    """It needs the state folder alone: what the configuration or the ledger cannot tell is not waited for."""
+    from workers.operator.halts import StackHalts
+
+    return StackHalts(options.layout_at_hand(), options.stack, say)
+
+
+def _show_stopped(told: WouldStop, *, json_output: bool) -> None:
     from rich.table import Table
 
-    seen = targets.watched(stack)
-    _warn(targets.require_known(wanted.scope, wanted.target, stack.settings, seen, None))
-    if seen is None:
+    for note in told.notes:
+        say(note)
+    if told.watched is None:
         say("ingest does not answer, or watches nothing yet: nobody can say what would stop")
         if json_output:
             print_json({"watched": None, "would_stop": None})
         return
-    stopped = [one for one in seen if one.stopped_by(wanted)]
     if json_output:
-        print_json({"watched": len(seen), "would_stop": [asdict(one) for one in stopped]})
+        print_json({"watched": told.watched, "would_stop": [asdict(one) for one in told.stopped]})
         return
     table = Table("strategy", "pair", "markets", box=None)
-    for one in stopped:
+    for one in told.stopped:
         table.add_row(one.strategy, one.pair, ", ".join(f"{venue}/{market}" for venue, market in one.markets))
-    if stopped:
+    if told.stopped:
         out.print(table)
-    say(f"would stop {len(stopped)} of the {len(seen)} that ingest watches; nothing was halted")
-
-
-def _warn(text: str) -> None:
-    if text:
-        say(text)
+    say(f"would stop {len(told.stopped)} of the {told.watched} that ingest watches; nothing was halted")
 
 
 def resume(
@@ -152,36 +106,16 @@ def resume(
     """Lift one halt."""
     import asyncio
 
-    person = command_of(author, reason)
-    layout = options.layout_at_hand()
-    flag = HaltFlag(layout.root)
-    left: tuple[Halt, ...]
-    if halt_id.startswith(PREFIX):
-        lifted = _lifted(flag, halt_id)
-        try:
-            left = tuple(one.halt for one in asyncio.run(_records(options.stack(), everything=False)))
-        except SurefootError as away:
-            left = ()
-            say(f"whether the ledger has other halts cannot be said: {away.message}")
-    else:
-        lifted, left = asyncio.run(_clear(options.stack(), halt_id, person.author, person.reason))
-    still = (*flag.standing(), *left)
+    person = person_of(author, reason)
+    told = asyncio.run(_brake().lift(halt_id, person))
+    for note in told.notes:
+        say(note)
     if json_output:
-        print_json({"lifted": _standing(lifted), "in_force": [_standing(one) for one in still]})
+        print_json({"lifted": _standing(told.halt), "in_force": [_standing(one) for one in told.left]})
     else:
-        out.print(f"lifted by {person.author} ({person.reason}): {lifted}", markup=False)
-    for other in still:
+        out.print(f"lifted by {person.author} ({person.reason}): {told.halt}", markup=False)
+    for other in told.left:
         say(f"still in force: {other}")
-
-
-def _lifted(flag: HaltFlag, beginning: str) -> Halt:
-    standing = flag.standing()
-    meant = chosen(beginning, standing)
-    try:
-        flag.remove(meant)
-    except OSError as error:
-        raise Unavailable(f"{flag.path} cannot be changed ({error.strerror}); remove it by hand", "halt_flag") from None
-    return next(one for one in standing if one.id == meant)
 
 
 def halts(
@@ -192,19 +126,10 @@ def halts(
     """List the halts in force, oldest first; those of the file HALT too. Exit code 5 if the ledger cannot be asked."""
     import asyncio
 
-    from ledger.halts import HaltRecord
-
-    records = tuple(HaltRecord(one) for one in HaltFlag(options.layout_at_hand().root).standing())
-    unknown = ""
-    try:
-        records += asyncio.run(_records(options.stack(), everything=everything))
-    except SurefootError as away:
-        if not records:
-            raise
-        unknown = away.message
-    _list(records, everything=everything, json_output=json_output)
-    if unknown:
-        say(f"only what the file HALT says; the ledger cannot be asked: {unknown}")
+    told = asyncio.run(_brake().listed(lifted_too=everything))
+    _list(told.records, everything=everything, json_output=json_output)
+    if told.unread:
+        say(f"only what the file HALT says; the ledger cannot be asked: {told.unread}")
         raise typer.Exit(exits.UNAVAILABLE)
 
 
@@ -252,55 +177,3 @@ def _scope(venue: Venue | None, market: str | None, strategy: str | None, *, eve
     if scope is not Scope.ALL and not str(target).strip():
         raise BadInput(f"--{scope} is empty; name the {scope} that is to stop", "scope")
     return scope, str(target).strip()
-
-
-async def _set(stack: Stack, wanted: Halt, seen: Sequence[targets.Watched] | None, *, anyway: bool) -> Halt:
-    """Raises `BadInput` (`unknown_target`), `TimeoutError` if a ledger that runs does not answer soon."""
-    import asyncio
-
-    from workers.local.presence import running
-
-    async with asyncio.timeout(_PATIENCE_S if running(stack.layout) else None), open_ledger(stack) as ledger:
-        if not anyway:
-            claims = await ledger.claims() if wanted.scope is Scope.MARKET else None
-            _warn(targets.require_known(wanted.scope, wanted.target, stack.settings, seen, claims))
-        return await ledger.set_halt(wanted)
-
-
-async def _records(stack: Stack, *, everything: bool) -> tuple[HaltRecord, ...]:
-    from ledger.halts import HaltRecord
-
-    async with open_ledger(stack) as ledger:
-        if everything:
-            return tuple(reversed(await ledger.halt_history()))
-        return tuple(HaltRecord(one) for one in await ledger.halts())
-
-
-async def _clear(stack: Stack, beginning: str, author: str, reason: str) -> tuple[Halt, tuple[Halt, ...]]:
-    from workers.local.books import now
-
-    async with open_ledger(stack) as ledger:
-        standing = await ledger.halts()
-        meant = chosen(beginning, standing)
-        own = next(one for one in standing if one.id == meant)
-        if own.rule is Rule.WORKFLOW_FAULT:
-            raise Denied(
-                f"{meant} ends by itself once its trade moves again, and cannot be lifted before: {own.reason}; see "
-                "docs/how-to-run.md",
-                "workflow_fault",
-            )
-        lifted = await ledger.clear_halt(meant, author, reason, now())
-        return lifted, await ledger.halts()
-
-
-def chosen(beginning: str, standing: Sequence[Halt]) -> str:
-    """The id of the one halt in force that starts so, with or without `h-`. Raises `BadInput` if none or several do."""
-    ids = [one.id for one in standing]
-    if beginning in ids:
-        return beginning
-    meant = [known for known in ids if beginning and known.startswith((beginning, f"h-{beginning}"))]
-    if len(meant) == 1:
-        return meant[0]
-    shown = ", ".join(meant or ids) or "none"
-    said = "starts several halts" if meant else "is no halt in force"
-    raise BadInput(f"{beginning!r} {said}; in force: {shown}. `surefoot halts` tells more", "no_such_halt")

@@ -14,7 +14,7 @@ from rich.columns import Columns
 from rich.markup import escape
 from rich.panel import Panel
 
-from cli.claims import document_of, keep_proposal, payoff_table
+from cli.claims import document_of, payoff_table
 from cli.matching.pairing import LEAST
 from cli.options import JsonFlag, options, out, print_json, say
 from domain.claims import Pays
@@ -143,6 +143,7 @@ async def _propose(
 ) -> list[EquivalenceRecord]:
     """Those that are not in the ledger yet; what people have decided about the others is left alone."""
     from workers.local.books import open_ledger
+    from workers.operator.claims import keep_proposal
 
     async with open_ledger(stack) as ledger:
         known = {one.id for one in await ledger.claims()}

@@ -18,6 +18,7 @@ from domain.errors import BadInput, Unavailable
 if TYPE_CHECKING:
     from config.load import Loaded
     from workers.local.layout import Layout, Stack
+    from workers.operator.stack import StackOperator
 
 _PIPED_WIDTH = 240  # a pipe has no width; rich would cut tables at 80 columns
 
@@ -85,6 +86,18 @@ class Options:
                 "down",
             )
         return stack
+
+    def operator(self) -> StackOperator:
+        """The operator port of the stack last started in the state folder, whether it runs or not."""
+        from workers.operator.stack import StackOperator
+
+        return StackOperator(self.stack(), say)
+
+    def operator_with_ledger(self) -> StackOperator:
+        """The same, its ledger within reach. Raises `Unavailable` if nothing of the stack runs that holds it."""
+        from workers.operator.stack import StackOperator
+
+        return StackOperator(self.stack_with_ledger(), say)
 
 
 options = Options()

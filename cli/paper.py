@@ -86,7 +86,7 @@ def located(recording: str | None) -> str | None:
 def _call(
     stack: Stack, method: str, path: str, *, timeout: float, body: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    from cli.pages import NoAnswer, ask
+    from workers.local.pages import NoAnswer, ask
 
     if stack.paper_admin_url is None:
         raise Denied("this stack runs in mode live: there is no paper exchange to ask", "live")

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import getpass
 import os
-from decimal import Decimal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from domain.errors import BadInput
-from domain.operator import OperatorCommand
+
+if TYPE_CHECKING:
+    from workers.operator.port import Person
 
 Reason = Annotated[str, typer.Option("--reason", help="Why; goes on record.")]
 Author = Annotated[str, typer.Option("--author", help="Who, the login name if not given; goes on record.")]
 
 
-def command_of(
-    author: str, reason: str, *, order_id: str = "", venue: str = "", min_price: Decimal | None = None
-) -> OperatorCommand:
-    """Who and why, for the record. Raises `BadInput` if either is empty."""
-    command = OperatorCommand((author or login_name()).strip(), reason.strip(), order_id, venue, min_price=min_price)
-    for flag, value in (("--reason", command.reason), ("--author", command.author)):
+def person_of(author: str, reason: str) -> Person:
+    """Who acts and why, for the record. Raises `BadInput` if either is empty."""
+    from workers.operator.port import Person
+
+    who, why = (author or login_name()).strip(), reason.strip()
+    for flag, value in (("--reason", why), ("--author", who)):
         if not value:
             raise BadInput(f"{flag} is empty; say in a few words what goes on record", "operator")
-    return command
+    return Person(who, why)
 
 
 def login_name() -> str:

@@ -152,7 +152,7 @@ async def _read(stack: Stack, ledger: Ledger, last: View) -> View:
 
 def _intents_counted(stack: Stack) -> int:
     """By ingest's own counter; 0 if it does not answer just now."""
-    from cli.pages import NoAnswer, ask
+    from workers.local.pages import NoAnswer, ask
 
     try:
         said = ask("GET", f"http://127.0.0.1:{stack.metrics_ports['ingest']}/metrics", timeout=1).body

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,18 +11,16 @@ import typer
 
 from cli import exits
 from cli.options import JsonFlag, options, out, print_json, say
-from cli.person import Author, Reason, command_of
-from domain.errors import BadInput, Denied, SurefootError, Unavailable
-from domain.halt import Halt, Rule, Scope
+from cli.person import Author, Reason, person_of
+from domain.errors import BadInput, SurefootError
+from domain.halt import Rule
 from domain.market import Venue
 from domain.money import tidy
 from domain.naming import shown
-from domain.reconcile import ACKNOWLEDGEABLE, ADDS_UP, Finding, Kind, Reconciliation, Trigger
-from ledger.port import HaltLedger
+from domain.reconcile import Reconciliation
 from recording.sources.numbers import iso
 
 if TYPE_CHECKING:
-    from ledger.reconciliations import Acknowledgement, ReconcileLedger, Reconciliations
     from workers.local.layout import Stack
 
 
@@ -54,8 +51,11 @@ def reconcile(
 
     import msgspec
 
+    from workers.operator.stack import StackOperator
+
     stack = options.stack_with_ledger()
-    result = asyncio.run(_last(stack) if last else _run(stack))
+    comparing = StackOperator(stack).reconciliation
+    result = asyncio.run(comparing.last() if last else comparing.run())
     if json_output:
         print_json({**msgspec.to_builtins(result), "agrees": result.agrees})
     else:
@@ -64,31 +64,6 @@ def reconcile(
         raise typer.Exit(exits.UNAVAILABLE)
     if not result.agrees:
         raise typer.Exit(exits.INVARIANT)
-
-
-async def _last(stack: Stack) -> Reconciliation:
-    async with _records(stack) as records:
-        runs = await records.latest()
-    if not runs:
-        raise Unavailable("no reconciliation has run yet; run one with `surefoot reconcile`", "reconcile")
-    return runs[0]
-
-
-async def _run(stack: Stack) -> Reconciliation:
-    # The SDK's native library is loaded by the commands that need it.
-    import asyncio
-
-    from workers.reconciler import reconcile_now
-    from workers.trading import connect_temporal
-
-    client = await connect_temporal(stack)
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            return await reconcile_now(client, Trigger.REQUEST, venues=stack.settings.in_use)
-    except TimeoutError:
-        raise Unavailable(
-            f"no worker took the reconciliation within {_PATIENCE_S:g} s; see `surefoot status`", "reconcile"
-        ) from None
 
 
 async def _names(stack: Stack, result: Reconciliation) -> dict[str, str]:
@@ -139,15 +114,6 @@ def _verdict(result: Reconciliation) -> str:
 # ---------------------------------------------------------------------- acknowledge
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """What became known, and the halts that were lifted for it and that stay."""
-
-    findings: tuple[Finding, ...]
-    lifted: tuple[Halt, ...]
-    left: tuple[Halt, ...]
-
-
 def acknowledge(reason: Reason, author: Author = "") -> None:
     """Declare known what the last reconciliation found that no trade owns; lift safe mode and the halts set for it.
 
@@ -156,56 +122,14 @@ def acknowledge(reason: Reason, author: Author = "") -> None:
     """
     import asyncio
 
-    person = command_of(author, reason)
-    done = asyncio.run(_acknowledge(options.stack_with_ledger(), person.author, person.reason))
+    person = person_of(author, reason)
+    done = asyncio.run(options.operator_with_ledger().reconciliation.acknowledge(person))
     for finding in done.findings:
         out.print(f"known from now on: {finding}", markup=False)
     for halt in done.lifted:
         out.print(f"lifted by {person.author} ({person.reason}): {halt}", markup=False)
     for halt in done.left:
         say(f"still in force: {halt}; lift it with `surefoot resume {halt.id} --reason …`")
-
-
-async def _acknowledge(stack: Stack, author: str, reason: str) -> Acknowledged:
-    from ledger.reconciliations import Acknowledgement
-    from workers.local.books import now, open_ledger
-
-    async with open_ledger(stack) as ledger, _records(stack) as records:
-        return await take_note(ledger, records, Acknowledgement(author, reason, now()))
-
-
-async def take_note(halts: HaltLedger, records: ReconcileLedger, by: Acknowledgement) -> Acknowledged:
-    """Acknowledge the last run that reached every venue.
-
-    Raises `Denied` if nothing waits for a person. What is declared known is written first: a crash before a halt is
-    lifted leaves the halt.
-    """
-    runs = [run for run in await records.latest(20) if not run.unreached]
-    latest = runs[0] if runs else None
-    known = await records.known()
-    standing: Sequence[Halt] = await halts.halts()
-    findings = tuple(
-        finding
-        for finding in (latest.findings if latest is not None else ())
-        if finding.kind in ACKNOWLEDGEABLE and (finding.kind in ADDS_UP or finding.known_as not in known)
-    )
-    safe = [halt for halt in standing if halt.rule is Rule.SAFE_MODE]
-    if not findings and not safe:
-        raise Denied("nothing waits to be acknowledged; `surefoot reconcile` compares now", "nothing_to_acknowledge")
-    if latest is not None:
-        await records.acknowledge(latest, findings, by)
-    settled = {market for finding in findings for market in finding.markets}
-    explained = {finding.venue for finding in findings if finding.kind is Kind.UNEXPLAINED_CASH}
-    others = latest.findings if latest is not None else ()
-    settled -= {m for f in others if f.stops and f not in findings and f.known_as not in known for m in f.markets}
-    lifted = [
-        await halts.clear_halt(halt.id, by.author, by.reason, by.at)
-        for halt in standing
-        if halt in safe
-        or (halt.rule is Rule.MISMATCH and halt.scope is Scope.MARKET and halt.target in settled)
-        or (halt.rule is Rule.MISMATCH and halt.scope is Scope.VENUE and halt.target in explained)
-    ]
-    return Acknowledged(findings, tuple(lifted), tuple(await halts.halts()))
 
 
 # ---------------------------------------------------------------------- transfers
@@ -224,15 +148,11 @@ def transfer(
     """
     import asyncio
 
-    from ledger.reconciliations import Acknowledgement
-    from workers.local.books import now
-
-    person = command_of(author, reason)
+    person = person_of(author, reason)
     amount = dollars(came, went)
-    by = Acknowledgement(person.author, person.reason, now())
-    asyncio.run(_declare(options.stack_with_ledger(), venue, amount, by))
+    asyncio.run(options.operator_with_ledger().reconciliation.declare_transfer(venue, amount, person))
     out.print(
-        f"declared: ${tidy(amount)} at {venue} by {by.author} ({by.reason}); booked once the balance shows it",
+        f"declared: ${tidy(amount)} at {venue} by {person.author} ({person.reason}); booked once the balance shows it",
         markup=False,
     )
 
@@ -253,11 +173,6 @@ def dollars(came: str, went: str) -> Decimal:
     return amount if came else -amount
 
 
-async def _declare(stack: Stack, venue: Venue, amount: Decimal, by: Acknowledgement) -> None:
-    async with _records(stack) as records:
-        await records.declare_transfer(venue, amount, by)
-
-
 # ---------------------------------------------------------------------- for status and doctor
 
 
@@ -268,26 +183,16 @@ async def awaited(stack: Stack, document: Mapping[str, Any]) -> str | None:
     """
     from workers.local import host
     from workers.local.books import open_ledger
+    from workers.operator.reconciliation import open_records
 
     ingest = next((record for record in host.recorded(document) if record.name == "ingest"), None)
     if ingest is None:
         return "ingest has not been started"
     try:
-        async with open_ledger(stack) as ledger, _records(stack) as records:
+        async with open_ledger(stack) as ledger, open_records(stack) as records:
             if not await records.started_since(round(ingest.created * 1e6) - _SAME_MOMENT_US):
                 return "ingest awaits its start-up reconciliation, which needs every venue, Temporal and the worker"
             safe = [halt for halt in await ledger.halts() if halt.rule is Rule.SAFE_MODE]
     except SurefootError as away:
         return f"whether the start-up reconciliation is done could not be read: {away.message}"
     return f"safe mode until `surefoot acknowledge`: {safe[0]}" if safe else None
-
-
-@asynccontextmanager
-async def _records(stack: Stack) -> AsyncIterator[Reconciliations]:
-    from ledger.reconciliations import Reconciliations
-
-    records = await Reconciliations.connect(stack.postgres_dsn)
-    try:
-        yield records
-    finally:
-        await records.close()

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
 from cli import exits
 from cli.options import JsonFlag, options, out, print_json, say
-from cli.person import Author, Reason, command_of
-from domain.errors import BadInput, SurefootError
-from domain.operator import OperatorCommand
-
-if TYPE_CHECKING:
-    from workers.local.layout import Stack
-    from workers.revival import Revived
+from cli.person import Author, Reason, person_of
+from domain.errors import BadInput
 
 
 def register(app: typer.Typer) -> None:
@@ -42,8 +37,9 @@ def revive(
 
     if bool(trade) == every:
         raise BadInput("name one trade, or give --all for every one that no workflow carries", "operator")
-    command = command_of(author, reason)
-    done, failed = asyncio.run(_revive(options.stack_with_ledger(), trade, command))
+    person = person_of(author, reason)
+    told = asyncio.run(options.operator_with_ledger().trades.revive(trade, person))
+    done, failed = told.done, told.failed
     if json_output:
         print_json({"revived": [asdict(one) for one in done], "failed": [asdict(one) for one in failed]})
     else:
@@ -60,41 +56,3 @@ def revive(
         elif done:
             say("`surefoot trade ID` tells what becomes of each; then `surefoot reconcile` and `surefoot resume`")
     return exits.UNAVAILABLE if failed else exits.OK
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A trade that could not be taken up now; the same command may be given again."""
-
-    trade: str
-    error: str
-
-
-async def _revive(stack: Stack, trade: str, command: OperatorCommand) -> tuple[list[Revived], list[Failed]]:
-    # Loaded here: they bring the SDK's native library along.
-    from cli.operate import connected
-    from workers.accounts import venue_clients
-    from workers.local.books import now, open_ledger
-    from workers.local.seals import load_seal_keys
-    from workers.revival import Reviver
-
-    client = await connected(stack)
-    done: list[Revived] = []
-    failed: list[Failed] = []
-    async with open_ledger(stack) as ledger, venue_clients(stack) as clients:
-        reviver = Reviver(
-            client,
-            ledger,
-            clients,
-            seal=load_seal_keys(stack).intent,
-            clock=now,
-            task_timeout_ms=stack.settings.worker.task_timeout_ms,
-        )
-        if trade:
-            return [await reviver.revive(trade, command.author, command.reason)], []
-        for orphan in await reviver.orphans():
-            try:
-                done.append(await reviver.revive(orphan, command.author, command.reason))
-            except SurefootError as error:
-                failed.append(Failed(orphan, error.message))
-    return done, failed

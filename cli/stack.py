@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.options import options, say
-from cli.person import Author, command_of
+from cli.person import Author, person_of
 from domain.errors import BadInput, SurefootError, Unavailable
 from domain.halt import Halt, Rule, Scope
 from workers.halt_flag import HaltFlag
@@ -95,7 +95,7 @@ def _halt_first(layout: Layout, reason: str, author: str) -> None:
     """A halt that needs no ledger: it stands before there is one."""
     from workers.local.books import now
 
-    person = command_of(author, reason or "started with --halted")
+    person = person_of(author, reason or "started with --halted")
     layout.prepare()
     flag = HaltFlag(layout.root)
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.options import JsonFlag, options, out, print_json
-from cli.targets import called
+from workers.operator.targets import called
 
 if TYPE_CHECKING:
     from ingest.strategies.registry import Instance

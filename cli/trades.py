@@ -109,9 +109,7 @@ def trade(
     for line in render(story, names):
         out.print(line, markup=False)
     if story.trade is not None and story.trade.state is TradeState.STUCK:
-        from cli.operate import live_outlooks
-
-        for way in asyncio.run(live_outlooks(stack, story.intent.id)):
+        for way in asyncio.run(options.operator().trades.live_outlooks(story.intent.id)):
             out.print(f"  {way.words}", markup=False)
     if stack.temporal_ui_url:
         say(f"Temporal UI: run `surefoot ui {story.intent.id}`")

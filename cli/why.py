@@ -64,7 +64,7 @@ def why(
 
 def _now() -> dict[str, Any]:
     from cli import faults
-    from cli.pages import NoAnswer, ask
+    from workers.local.pages import NoAnswer, ask
 
     stack = options.stack()
     port = stack.metrics_ports["ingest"]

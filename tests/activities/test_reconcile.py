@@ -11,7 +11,6 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from cli.reconcile import take_note
 from domain.books import DECLARED_FOR_US
 from domain.custody import Carried
 from domain.errors import Unavailable
@@ -24,6 +23,7 @@ from testing.venue import FakeVenue, Fault
 from tests.activities.reconciling import PERSON, PLANNED, Desk, kinds
 from tests.ledger.samples import RUN_ID, START, A, B, D, accepted, body, hedged, ticket
 from venues.port import Account
+from workers.operator.reconciliation import take_note
 
 
 async def test_an_account_that_agrees_takes_one_look_and_leaves_a_row_that_says_so(desk: Desk) -> None:

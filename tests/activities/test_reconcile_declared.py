@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from cli.reconcile import take_note
 from domain.claims import ClaimStatus, Instrument, JointOutcome, Pays, proposal
 from domain.errors import Halted
 from domain.halt import Rule, Scope
@@ -15,6 +14,7 @@ from domain.market import Venue
 from domain.reconcile import Kind
 from tests.activities.reconciling import PERSON, PLANNED, Desk, kinds
 from tests.ledger.samples import RUN_ID, A, B, D, body, intent, paid_out, ticket
+from workers.operator.reconciliation import take_note
 
 ONE, ZERO = Pays.exactly(D(1)), Pays.exactly(D(0))
 CLAIM = proposal(

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from activities.findings import AUTHOR
-from cli.reconcile import take_note
 from domain.custody import Carried
 from domain.errors import Denied, Halted
 from domain.halt import Halt, Rule, Scope
@@ -19,6 +18,7 @@ from domain.trade import TradeState
 from testing.venue import Fault
 from tests.activities.reconciling import PERSON, PLANNED, Desk, kinds
 from tests.ledger.samples import RUN_ID, SECOND, START, A, B, D, hedged
+from workers.operator.reconciliation import take_note
 
 
 async def test_an_order_placed_by_hand_halts_its_market_once_and_for_all_runs(desk: Desk) -> None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from cli.reconcile import take_note
 from domain.alerts import AlertKind
 from domain.custody import Carried
 from domain.evidence import Fill
@@ -18,6 +17,7 @@ from testing.venue import Fault
 from tests.activities.reconciling import PERSON, PLANNED, Desk, kinds
 from tests.activities.test_reconcile import Nameless
 from tests.ledger.samples import RUN_ID, SECOND, A, B, D, body, hedged, ticket
+from workers.operator.reconciliation import take_note
 
 
 async def heard(desk: Desk, order_id: str = "") -> tuple[Fill, ...]:

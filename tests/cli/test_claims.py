@@ -18,6 +18,7 @@ from cli.options import Options
 from domain.claims import ClaimStatus, InstrumentKey, declared, rules_hash
 from domain.errors import Unavailable
 from testing.ledger.memory import MemoryLedger
+from workers.operator.claims import keep_proposal
 from workers.rules_watch import AUTHOR, watch_rules
 
 WHO = ["--reason", "read both texts", "--author", "Ada"]
@@ -157,7 +158,7 @@ class Rules:
 
 async def approved(ledger: MemoryLedger, file: str) -> str:
     record, texts = claims.read_proposal(Path(file), "Ada", "look", 1)
-    kept = await claims.keep_proposal(ledger, record, texts)
+    kept = await keep_proposal(ledger, record, texts)
     return (await ledger.add_claim(kept.decided(ClaimStatus.APPROVED, "Ada", "read both", 2))).id
 
 

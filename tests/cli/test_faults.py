@@ -84,7 +84,7 @@ def test_why_names_the_trade_and_the_markets_that_nothing_opens_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = {"at": START, "phase": "running", "why": "", "conditions": [], "changes": [], "strategies": []}
-    monkeypatch.setattr("cli.pages.ask", lambda *_, **__: Answer(200, json.dumps(answer).encode(), 0, 0, 0))
+    monkeypatch.setattr("workers.local.pages.ask", lambda *_, **__: Answer(200, json.dumps(answer).encode(), 0, 0, 0))
     assert main(["why"]) == exits.OK
     told = capsys.readouterr().out
     assert f"trade {intent().id}: {FAILS}" in told

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cli import capital, exits, halts, targets
+from cli import capital, exits
 from cli.main import main
 from cli.options import Options
 from config.load import load
@@ -26,6 +26,7 @@ from tests.ledger.samples import RUN_ID, START, body, intent, ticket
 from workers.halt_flag import HaltFlag
 from workers.local.layout import Layout
 from workers.local.processes import ProcessRecord
+from workers.operator import halts, targets
 
 WHO = ["--reason", "venue storm", "--author", "Ada"]
 
@@ -43,7 +44,7 @@ def ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MemoryLedger:
     settings = load(environ={}, overrides={"state_dir": str(tmp_path)}).settings
 
     @asynccontextmanager
-    async def opened(_: Any) -> AsyncIterator[MemoryLedger]:
+    async def opened(*_: Any) -> AsyncIterator[MemoryLedger]:
         yield kept
 
     monkeypatch.setenv("SUREFOOT_STATE_DIR", str(tmp_path))
@@ -266,7 +267,7 @@ def away(ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Worker and ingest run; their ledger does not answer."""
 
     @asynccontextmanager
-    async def refused(_: Any) -> AsyncIterator[MemoryLedger]:
+    async def refused(*_: Any) -> AsyncIterator[MemoryLedger]:
         raise Unavailable("Postgres is gone", "ledger_unavailable")
         yield ledger
 
@@ -293,11 +294,11 @@ def test_a_halt_without_a_ledger_stands_in_the_flag_and_is_listed_and_lifted(
 @pytest.mark.usefixtures("ledger")
 def test_a_ledger_that_hangs_does_not_keep_one_from_the_brake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     @asynccontextmanager
-    async def hangs(_: Any) -> AsyncIterator[MemoryLedger]:
+    async def hangs(*_: Any) -> AsyncIterator[MemoryLedger]:
         await asyncio.Event().wait()
         yield MemoryLedger()
 
-    monkeypatch.setattr(halts, "_PATIENCE_S", 0.01)
+    monkeypatch.setattr(halts, "PATIENCE_S", 0.01)
     monkeypatch.setattr(halts, "open_ledger", hangs)
     monkeypatch.setattr("workers.local.presence.running", lambda _: (ProcessRecord("ingest", 1, 0, ()),))
     assert main(["halt", "--venue", "kalshi", *WHO]) == exits.OK

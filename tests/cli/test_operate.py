@@ -13,8 +13,9 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from cli import exits, operate
+from cli import exits
 from cli.main import main
+from cli.person import person_of
 from cli.trades import holder_of
 from domain.errors import BadInput, Denied
 from domain.market import Venue
@@ -23,6 +24,8 @@ from domain.orders import Guard
 from domain.seal import SealKeys
 from tests.ledger.samples import D, ticket
 from tests.workflows.rehearsal import Rehearsal
+from workers.operator import trades
+from workers.operator.port import Person
 from workers.preview import outlooks
 from workflows import names
 
@@ -62,13 +65,13 @@ class Handle:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.operate.UPDATE_SECONDS", 0.01)
+    monkeypatch.setattr(trades, "UPDATE_SECONDS", 0.01)
 
 
 @pytest.mark.parametrize("action", UPDATED)
 async def test_a_command_is_the_update_of_its_name_and_the_answer_is_the_trades(action: Action) -> None:
     handle: Any = Handle("will do")
-    told = await operate.tell(handle, action, WORD)
+    told = await trades.tell(handle, action, WORD)
     assert (told.answer, told.stored) == ("will do", False)
     assert handle.updates == [(getattr(names, f"UPDATE_{action.name}"), WORD)]
     assert handle.signals == []
@@ -76,7 +79,7 @@ async def test_a_command_is_the_update_of_its_name_and_the_answer_is_the_trades(
 
 async def test_flat_is_a_signal_and_needs_no_worker() -> None:
     handle: Any = Handle(None)
-    told = await operate.tell(handle, Action.FORCE_FLAT, WORD)
+    told = await trades.tell(handle, Action.FORCE_FLAT, WORD)
     assert told.stored
     assert handle.signals == [(names.SIGNAL_FORCE_FLAT, WORD)]
     assert handle.updates == []
@@ -86,7 +89,7 @@ async def test_flat_is_a_signal_and_needs_no_worker() -> None:
 async def test_a_refusal_is_told_in_the_validators_words(action: Action) -> None:
     refusal = WorkflowUpdateFailedError(ApplicationError("nothing stands alone", type="ValueError"))
     with pytest.raises(Denied, match="nothing stands alone") as refused:
-        await operate.tell(Handle(refusal), action, WORD)  # type: ignore[arg-type]
+        await trades.tell(Handle(refusal), action, WORD)  # type: ignore[arg-type]
     assert exits.code_of(refused.value) == exits.REFUSED
 
 
@@ -101,7 +104,7 @@ def left_as(action: Action) -> tuple[str, Any]:
 @pytest.mark.parametrize("action", UPDATED)
 async def test_a_command_nobody_answers_is_left_as_a_signal(action: Action) -> None:
     handle: Any = Handle(None)
-    told = await operate.tell(handle, action, WORD)
+    told = await trades.tell(handle, action, WORD)
     assert told.stored
     assert "obeyed as soon as a worker is up" in told.answer
     assert handle.signals == [left_as(action)], "once"
@@ -124,7 +127,7 @@ async def test_a_command_that_temporal_cannot_bring_to_a_trade_is_left_as_a_sign
     action: Action, status: RPCStatusCode, words: str
 ) -> None:
     handle: Any = Handle(RPCError(words, status, b""))
-    told = await operate.tell(handle, action, WORD)
+    told = await trades.tell(handle, action, WORD)
     assert told.stored
     assert words in told.answer
     assert handle.signals == [left_as(action)], "once"
@@ -137,7 +140,7 @@ async def test_a_task_that_is_tried_again_and_again_is_named_and_the_command_is_
     action: Action, answer: Exception | None
 ) -> None:
     handle: Any = Handle(answer, attempt=4)
-    told = await operate.tell(handle, action, WORD)
+    told = await trades.tell(handle, action, WORD)
     assert "its code fails" in told.answer
     assert handle.signals == [left_as(action)], "once"
 
@@ -145,20 +148,20 @@ async def test_a_task_that_is_tried_again_and_again_is_named_and_the_command_is_
 async def test_a_trade_that_does_not_run_keeps_nothing() -> None:
     handle: Any = Handle(RPCError("no such workflow", RPCStatusCode.NOT_FOUND, b""))
     with pytest.raises(RPCError):
-        await operate.tell(handle, Action.HOLD, WORD)
+        await trades.tell(handle, Action.HOLD, WORD)
     assert handle.signals == []
 
 
 def test_the_author_is_the_login_name_unless_another_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USER", "grace")
-    assert operate.command_of("", "why").author == "grace"
-    assert operate.command_of("Ada", " why ") == OperatorCommand("Ada", "why")
+    assert person_of("", "why") == Person("grace", "why")
+    assert person_of("Ada", " why ") == Person("Ada", "why")
 
 
 def test_nobody_is_no_author(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.person.login_name", lambda: "")
     with pytest.raises(BadInput, match="--author is empty"):
-        operate.command_of("", "why")
+        person_of("", "why")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.settlement import SettlementActivities
 from activities.trade import trade_activities
-from cli import operate
 from domain.errors import Denied
 from domain.halt import Halt, Rule, Scope
 from domain.intent import Intent
@@ -39,6 +38,7 @@ from tests.patience import PATIENCE_S
 from tests.quiet import quiet
 from workers.local.seals import as_sealed
 from workers.local.temporal import find_binary
+from workers.operator import trades
 from workers.payloads import DATA_CONVERTER
 from workers.recovery import Recovery
 from workers.sandbox import TradeSandbox
@@ -142,9 +142,9 @@ class Floor:
         async with asyncio.timeout(PATIENCE_S):
             return await self.client.get_workflow_handle(self.intent.id, result_type=TradeRecord).result()
 
-    async def say(self, action: Action) -> operate.Told:
+    async def say(self, action: Action) -> trades.Told:
         command = as_sealed(KEYS, self.intent.id, action, ADA)
-        return await operate.tell(self.client.get_workflow_handle(self.intent.id), action, command)
+        return await trades.tell(self.client.get_workflow_handle(self.intent.id), action, command)
 
     async def stuck(self) -> None:
         """Leg A fills, and there is nobody to trade with afterwards."""
@@ -236,7 +236,7 @@ async def test_without_a_worker_a_wish_to_go_flat_is_stored_and_obeyed_by_the_ne
 ) -> None:
     async with floor.worker():
         await floor.stuck()
-    monkeypatch.setattr("cli.operate.UPDATE_SECONDS", 0.5)
+    monkeypatch.setattr("workers.operator.trades.UPDATE_SECONDS", 0.5)
     assert (await floor.say(action)).stored
     floor.venue.set_book(A, bids=[("0.10", "10")], asks=[("0.40", "10")])
     moving = asyncio.create_task(floor.recovery.follow())
@@ -256,7 +256,7 @@ async def test_a_hold_that_nobody_heard_holds_back_what_the_next_worker_would_se
     async with floor.worker():
         await floor.stuck()
     sent = len(floor.venue.arrivals)
-    monkeypatch.setattr("cli.operate.UPDATE_SECONDS", 0.5)
+    monkeypatch.setattr("workers.operator.trades.UPDATE_SECONDS", 0.5)
     assert (await floor.say(Action.HOLD)).stored
     floor.venue.set_book(A, bids=[("0.40", "10")], asks=[("0.41", "10")])  # good enough to be sold by the policy
     async with floor.worker():
@@ -276,7 +276,7 @@ async def test_an_unwind_after_a_command_that_timed_out_is_stored_and_both_are_o
 ) -> None:
     async with floor.worker():
         await floor.stuck()
-    monkeypatch.setattr("cli.operate.UPDATE_SECONDS", 0.5)
+    monkeypatch.setattr("workers.operator.trades.UPDATE_SECONDS", 0.5)
     assert (await floor.say(Action.HOLD)).stored
     await asyncio.sleep(3)  # its workflow task has timed out by then, which made Temporal refuse the next update
     assert (await floor.say(Action.UNWIND)).stored

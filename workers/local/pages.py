@@ -22,14 +22,14 @@ class NoAnswer(Exception):
 
 def ask(method: str, url: str, *, timeout: float, body: Any = None) -> Answer:
     """Ask once, with `body` as JSON if there is one. Raises `NoAnswer`."""
-    import asyncio
+    import asyncio  # noqa: PLC0415 - as the line below: a command that asks no page does without
 
     with ThreadPoolExecutor(1) as thread:  # the caller may stand on a loop of its own
         return thread.submit(asyncio.run, _asked(method, url, timeout, body)).result()
 
 
 async def _asked(method: str, url: str, timeout: float, body: Any) -> Answer:
-    from venues.wire import HttpWire, Timeouts, WireFailure
+    from venues.wire import HttpWire, Timeouts, WireFailure  # noqa: PLC0415 - the same
 
     origin, slash, path = url.partition("://")[2].partition("/")
     wire = HttpWire(

@@ -9,9 +9,9 @@ import json
 import pytest
 from aiohttp import web
 
-from cli import pages
-from cli.pages import NoAnswer, ask
 from tests.served import served
+from workers.local import pages
+from workers.local.pages import NoAnswer, ask
 
 
 async def asked(origin: str, timeout: float = 5.0) -> bytes:

@@ -39,7 +39,7 @@ class Watched:
 
 def watched(stack: Stack) -> tuple[Watched, ...] | None:
     """What ingest watches now; None if it does not answer, or watches nothing yet."""
-    from cli.pages import NoAnswer, ask
+    from workers.local.pages import NoAnswer, ask
 
     try:
         answer = ask("GET", f"http://127.0.0.1:{stack.metrics_ports['ingest']}/why", timeout=_PATIENCE_S)
