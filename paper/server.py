@@ -19,18 +19,14 @@ from config.spot import MADE_UP_PATH
 from domain.errors import BadInput
 from domain.money import Inexact, to_micros
 from paper.core import faults as scripted
-from paper.core.admin import Admin, admin_errors
-from paper.core.admin_opening import OpeningAdmin
 from paper.core.faults import Faults
-from paper.core.floor import Floor
 from paper.core.metrics import Metrics
-from paper.core.playback import OpenSession, Playback, Spec
+from paper.core.read_lag import lag_micros
 from paper.core.rudeness import MOST, habits
 from paper.core.spot import SpotStreet
 from paper.kalshi.auth import Keys
 from paper.kalshi.exchange import Exchange
 from paper.kalshi.gate import WS_PATH, gate, no_strangers
-from paper.kalshi.history import lag_micros
 from paper.kalshi.rest import PREFIX, Routes
 from paper.kalshi.rest_exchange import ExchangeRoutes
 from paper.kalshi.rest_orders import OrderRoutes
@@ -38,6 +34,10 @@ from paper.kalshi.settlement import Clerk
 from paper.kalshi.store import Store
 from paper.kalshi.stream import Streams
 from paper.polymarket.facade import PolymarketConfig, PolymarketSide
+from paper.session.admin import Admin, admin_errors
+from paper.session.admin_opening import OpeningAdmin
+from paper.session.floor import Floor
+from paper.session.playback import OpenSession, Playback, Spec
 from recording.sources.open import open_recording
 from recording.sources.session import Session
 

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives import serialization
 
 from config.secrets import hex_key
 from domain.errors import BadInput
-from paper.core.live import Relay
-from paper.core.playback import Spec
 from paper.polymarket.facade import PolymarketConfig
 from paper.server import PaperConfig, PaperServer, serve
+from paper.session.live import Relay
+from paper.session.playback import Spec
 from venues.kalshi.signing import generate_rsa_key
 from venues.polymarket.wallet import Wallet
 from workers.local.layout import write_private

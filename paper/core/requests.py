@@ -5,7 +5,9 @@ A path that ends in `/` stands for every path under it.
 
 from __future__ import annotations
 
-_V2 = "/trade-api/v2"
+KALSHI = "/trade-api/"
+"""What every path of Kalshi's begins with."""
+_V2 = f"{KALSHI}v2"
 _ORDERS = f"{_V2}/portfolio/events/orders"
 
 REQUESTS: dict[tuple[str, str], tuple[str, str]] = {

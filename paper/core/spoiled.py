@@ -19,7 +19,6 @@ from aiohttp import web
 
 from paper.core.fault import Fault
 from paper.core.faults import Faults
-from paper.kalshi import refusals
 
 _INSTEAD = ("status", "html", "error_body", "no_order", "refuse", "busy", "retired")
 """Kinds that answer something of their own."""
@@ -136,7 +135,7 @@ def _standard(venue: str, code: int) -> Any:
     if venue == "polymarket":
         return {"error": "Too Many Requests" if code == 429 else "Internal server error"}
     # Rate limiting has a shape of its own there.
-    return {"error": "too many requests"} if code == 429 else refusals.api(code, "internal_error").body
+    return {"error": "too many requests" if code == 429 else {"code": "internal_error", "message": "internal error"}}
 
 
 def _retry_after(dice: random.Random) -> str:

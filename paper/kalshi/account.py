@@ -21,8 +21,8 @@ import msgspec
 from domain.fees import FeeSchedule
 from domain.money import MICRO, to_micros
 from paper.core.book import ONE
+from paper.core.charges import kalshi_charge, kalshi_trade_fee
 from paper.core.records import AccountView, BookSide, Order, Position
-from paper.kalshi.charges import kalshi_charge, kalshi_trade_fee
 
 _FEE_UNIT = 100  # a trade fee is rounded up to $0.0001
 

@@ -10,17 +10,17 @@ from paper.core.fault import Fault
 from paper.core.faults import Faults
 from paper.core.filling import filling_of
 from paper.core.metrics import Metrics
-from paper.core.paging import answer
+from paper.core.read_lag import lag_micros
+from paper.core.requests import KALSHI
 from paper.core.spoiled import after, before, drop, instead
 from paper.kalshi import refusals, rest
 from paper.kalshi.auth import Keys
 from paper.kalshi.exchange import Exchange
-from paper.kalshi.history import lag_micros
+from paper.kalshi.paging import answer
 from paper.kalshi.request import client_order_id
 from paper.kalshi.request_changes import entries_of
 from paper.kalshi.stream import Streams
 
-VENUE = "/trade-api/"
 OPERATOR = "/paper/"
 WS_PATH = "/trade-api/ws/v2"
 _ORDERS = f"{rest.PREFIX}/portfolio/events/orders"
@@ -46,7 +46,7 @@ def gate(exchange: Exchange, keys: Keys, faults: Faults, streams: Streams, metri
 
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not request.path.startswith(VENUE):
+        if not request.path.startswith(KALSHI):
             return await handler(request)
         body = await request.read() if request.can_read_body else b""
         client_id = client_order_id(body) if body else ""

@@ -7,18 +7,17 @@ service. `order`, `fill` and `position` reads, the create and the cancel want a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
 from paper.core.filling import PLAIN, Filling
 from paper.core.metrics import Metrics
-from paper.core.paging import answer, cursor_of, encode_cursor, integer_of, limit_of, page_of, window_of
-from paper.core.playback import Playback
 from paper.core.records import Order
 from paper.kalshi import refusals, request, wire
 from paper.kalshi.exchange import Exchange
 from paper.kalshi.listing import Listing
+from paper.kalshi.paging import answer, cursor_of, encode_cursor, integer_of, limit_of, page_of, window_of
 from paper.kalshi.placing import create
 from venues.kalshi.frames import count_text, price_text
 
@@ -36,6 +35,13 @@ def is_public(method: str, path: str) -> bool:
     return method == "GET" and path.startswith(PUBLIC) and not path.endswith("/orderbook")
 
 
+class Playing(Protocol):
+    """The session that plays: its first and last moment, in the exchange's microseconds."""
+
+    @property
+    def window(self) -> tuple[int, int]: ...
+
+
 class Routes:
     """`lag` is the configured read lag in microseconds; a fault may set another for one request (`LAG`). `timer` is the
     settlement timer, microseconds too; `since` says from which moment on orders and fills are not history yet,
@@ -44,7 +50,7 @@ class Routes:
     def __init__(  # noqa: PLR0917 - the parts of one server
         self,
         exchange: Exchange,
-        playback: Playback,
+        playback: Playing,
         metrics: Metrics,
         lag: int,
         timer: int,

@@ -11,11 +11,11 @@ from typing import Any
 from aiohttp import web
 
 from paper.core.book import ONE
-from paper.core.paging import answer, cursor_of, limit_of, page_of, window_of
 from paper.core.records import FillRow
 from paper.kalshi import refusals, wire
 from paper.kalshi.exchange import Exchange
 from paper.kalshi.listing import Listing
+from paper.kalshi.paging import answer, cursor_of, limit_of, page_of, window_of
 from venues.kalshi.frames import count_text, price_text
 
 PREFIX = "/trade-api/v2"

@@ -12,10 +12,10 @@ from typing import Any
 from aiohttp import web
 
 from paper.core.metrics import Metrics
-from paper.core.paging import answer
 from paper.core.records import Order
 from paper.kalshi import collateral, placing, refusals, request, request_changes, wire
 from paper.kalshi.exchange import Exchange
+from paper.kalshi.paging import answer
 from paper.kalshi.placing import create
 from venues.kalshi.frames import count_text
 

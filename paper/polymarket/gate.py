@@ -12,9 +12,9 @@ from paper.core.fault import Fault
 from paper.core.faults import Faults
 from paper.core.filling import filling_of
 from paper.core.metrics import Metrics
+from paper.core.read_lag import lag_micros
+from paper.core.requests import KALSHI
 from paper.core.spoiled import after, before, drop, instead
-from paper.kalshi.gate import VENUE
-from paper.kalshi.history import lag_micros
 from paper.polymarket import refusals
 from paper.polymarket.answers import FILLING, KEY, LAG, answer
 from paper.polymarket.desk import Desk
@@ -24,7 +24,7 @@ from paper.polymarket.limits import Limits
 from venues.polymarket import auth
 from venues.polymarket.orders import ORDER_PATH
 
-_OTHERS = (VENUE, "/paper/")
+_OTHERS = (KALSHI, "/paper/")
 _SIGNED = (
     "/order",
     "/orders",

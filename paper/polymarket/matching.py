@@ -16,9 +16,9 @@ from math import gcd
 
 from domain.money import MICRO, plain
 from paper.core.book import ONE
+from paper.core.charges import polymarket_fee
 from paper.core.engine import MarketEngine, Take, cut, own_level, own_side
 from paper.core.filling import PLAIN, Filling, better
-from paper.kalshi.charges import polymarket_fee
 from paper.polymarket import refusals
 from paper.polymarket.conditions import Market
 from paper.polymarket.records import OrderType, Side

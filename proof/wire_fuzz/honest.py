@@ -26,11 +26,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from paper.core.admin import Admin, admin_errors
 from paper.core.faults import Faults
-from paper.core.floor import Floor
 from paper.core.metrics import Metrics
-from paper.core.playback import Playback
 from paper.kalshi.auth import Keys
 from paper.kalshi.exchange import Exchange
 from paper.kalshi.gate import gate
@@ -43,6 +40,9 @@ from paper.kalshi.store import Store
 from paper.kalshi.stream import Streams
 from paper.polymarket.facade import PolymarketConfig, PolymarketSide
 from paper.polymarket.store import ClobStore
+from paper.session.admin import Admin, admin_errors
+from paper.session.floor import Floor
+from paper.session.playback import Playback
 from recording.sources.session import RecordedSession, SessionEvent
 from venues.kalshi.signing import Signer
 from venues.polymarket.wallet import Credentials, Wallet

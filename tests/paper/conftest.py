@@ -12,8 +12,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from paper.core.playback import Spec
 from paper.server import PaperConfig, PaperServer, start
+from paper.session.playback import Spec
 from recording.sources.session import RecordedSession
 from tests.paper.sample import KEY_ID, Client, session
 

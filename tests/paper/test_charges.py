@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.fees import RoundingAccumulator, power_fee, quadratic_fee
-from paper.kalshi.charges import kalshi_charge, kalshi_trade_fee, polymarket_fee
+from paper.core.charges import kalshi_charge, kalshi_trade_fee, polymarket_fee
 
 DOLLAR = 1_000_000
 

@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 
 from domain.errors import BadInput
-from paper.core.floor import Floor
 from paper.core.metrics import Metrics
-from paper.core.playback import Playback, Spec
 from paper.kalshi.exchange import Exchange
 from paper.kalshi.placing import create
 from paper.kalshi.request import parse
@@ -22,6 +20,8 @@ from paper.polymarket.modes import Modes
 from paper.polymarket.settlement import Pace
 from paper.polymarket.store import ClobStore
 from paper.server import PaperConfig, start
+from paper.session.floor import Floor
+from paper.session.playback import Playback, Spec
 from recording.sources.session import BookDelta, BookReset, RecordedSession
 from tests.paper.conftest import Launch
 from tests.paper.sample import AAA, BBB, T0, books, levels, micros, session, spec, ticket, until

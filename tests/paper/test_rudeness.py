@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import BadInput
+from paper.core.charges import kalshi_trade_fee
 from paper.core.engine import Take
 from paper.core.faults import Faults, parse
 from paper.core.filling import Filling, improved, shared, split
 from paper.core.rudeness import HARMLESS, HARSH, habits
-from paper.kalshi.charges import kalshi_trade_fee
 from tests.paper.conftest import Launch
 from tests.paper.sample import AAA, BBB, EVENT, ORDERS, Client
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from domain.errors import BadInput, Unavailable
-from paper.core.playback import Spec
 from paper.server import PaperConfig, start
+from paper.session.playback import Spec
 from tests.paper.conftest import Launch
 from tests.paper.sample import Client, ticket
 

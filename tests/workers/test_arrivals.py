@@ -12,8 +12,8 @@ import aiohttp
 
 from cli.ledger import arrivals
 from domain.market import Venue
-from paper.core.playback import Spec
 from paper.server import PaperConfig, start
+from paper.session.playback import Spec
 from tests.paper.polymarket.clob import Trader, session
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from paper.core.playback import Spec
 from paper.polymarket.facade import PolymarketConfig
 from paper.server import PaperConfig, PaperServer, start
+from paper.session.playback import Spec
 from recording.sources.session import RecordedSession
 from tests.paper.polymarket.clob import Trader, session
 

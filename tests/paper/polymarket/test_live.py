@@ -9,9 +9,9 @@ import pytest
 
 from domain.errors import BadInput, Unavailable
 from domain.orders import TimeInForce
-from paper.core.live import Relay
 from paper.polymarket.facade import PolymarketConfig
 from paper.server import PaperConfig, start
+from paper.session.live import Relay
 from tests.paper.polymarket.clob import NO, OTHER, YES, Trader, until
 from tests.paper.polymarket.conftest import Launch
 

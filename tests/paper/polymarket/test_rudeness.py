@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain.orders import Side, TimeInForce
-from paper.kalshi.charges import polymarket_fee
+from paper.core.charges import polymarket_fee
 from paper.server import PaperServer
 from tests.paper.polymarket.clob import NO, YES, Trader, session, until
 from tests.paper.polymarket.conftest import Launch

@@ -15,10 +15,10 @@ from domain.errors import BadInput, Rejected, Unavailable
 from domain.evidence import OrderStatus, Redemption
 from domain.market import Venue
 from domain.orders import Purpose, Side, TimeInForce, Verdict
-from paper.core.playback import Spec
 from paper.kalshi.listing import NO, YES
 from paper.kalshi.office import Opening
 from paper.server import PaperConfig, PaperServer, start
+from paper.session.playback import Spec
 from tests.paper.sample import AAA, BBB, session
 from tests.venues.kalshi.conftest import KEY_ID
 from tests.venues.kalshi.fake import ticket

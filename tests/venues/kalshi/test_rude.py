@@ -13,8 +13,8 @@ import pytest
 from domain.errors import Unavailable
 from domain.evidence import OrderStatus
 from domain.orders import Side, Verdict
-from paper.core.playback import Spec
 from paper.server import PaperConfig, start
+from paper.session.playback import Spec
 from tests.paper.sample import AAA, session
 from tests.venues.kalshi.conftest import KEY_ID
 from tests.venues.kalshi.fake import ticket

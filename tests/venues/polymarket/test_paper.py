@@ -17,9 +17,9 @@ import pytest
 from domain.evidence import FillStatus, OrderStatus
 from domain.market import Venue
 from domain.orders import OrderTicket, Purpose, Side, SubmitResult, TimeInForce, Verdict
-from paper.core.playback import Spec
 from paper.polymarket.facade import PolymarketConfig
 from paper.server import PaperConfig, PaperServer, start
+from paper.session.playback import Spec
 from tests.paper.polymarket.clob import CONDITION, KEY, NO, OTHER, YES, Trader, session
 from venues.polymarket.checklist import checklist
 from venues.polymarket.client import PolymarketClient

@@ -17,9 +17,9 @@ import pytest
 from domain.errors import Unavailable
 from domain.evidence import OrderStatus
 from domain.orders import Purpose, Side, SubmitResult, TimeInForce, Verdict
-from paper.core.playback import Spec
 from paper.polymarket.facade import PolymarketConfig
 from paper.server import PaperConfig, start
+from paper.session.playback import Spec
 from tests.paper.polymarket.clob import KEY, NO, YES, Trader, session
 from tests.venues.polymarket.test_paper import Desk
 from venues.polymarket.client import PolymarketClient

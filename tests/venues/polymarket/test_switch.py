@@ -12,9 +12,9 @@ import pytest
 
 from domain.market import Venue
 from domain.orders import OrderTicket, Purpose, Side, TimeInForce, Verdict
-from paper.core.playback import Spec
 from paper.polymarket.facade import PolymarketConfig
 from paper.server import PaperConfig, PaperServer, start
+from paper.session.playback import Spec
 from tests.paper.polymarket.clob import KEY, YES, session, until
 from venues.polymarket.client import PolymarketClient
 from venues.polymarket.credentials import credentials_for

@@ -19,14 +19,14 @@ from paper.core import faults as scripted
 from paper.core.fault import PAYOUT
 from paper.core.faults import Faults
 from paper.core.metrics import Metrics
-from paper.core.paging import answer
-from paper.core.playback import Playback, Spec
 from paper.kalshi import refusals
 from paper.kalshi.exchange import Exchange
 from paper.kalshi.listing import NO, YES, Outcome, scalar
+from paper.kalshi.paging import answer
 from paper.kalshi.settlement import Clerk
 from paper.kalshi.stream import Streams
 from paper.polymarket.facade import PolymarketSide
+from paper.session.playback import Playback, Spec
 
 PREFIX = "/paper/v1"
 

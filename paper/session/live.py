@@ -23,8 +23,8 @@ from domain.fees import FeeModel, FeeSchedule
 from domain.market import MarketSpec, PriceRange, Venue
 from domain.money import MICRO
 from paper.core.book import ONE
-from paper.core.floor import LIVE, Floor
 from paper.polymarket.records import Side
+from paper.session.floor import LIVE, Floor
 from recording.sources.session import BookReset, Condition, RecordedSession
 from venues.wire import HttpWire, WireFailure
 

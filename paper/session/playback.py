@@ -23,8 +23,8 @@ import structlog
 from domain.errors import BadInput, SurefootError
 from paper.core.book import ONE
 from paper.core.due import ended
-from paper.core.floor import LIVE, Floor
 from paper.core.metrics import Metrics
+from paper.session.floor import LIVE, Floor
 from recording.sources.session import BookReset, Session, SessionEvent
 from venues.kalshi.frames import COUNT_UNIT, PRICE_UNIT
 

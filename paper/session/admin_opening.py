@@ -8,9 +8,9 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from paper.core.bodies import body_of
-from paper.core.paging import answer
 from paper.kalshi.exchange import Exchange
 from paper.kalshi.office import Notice, Opening, Window
+from paper.kalshi.paging import answer
 
 PREFIX = "/paper/v1"
 _MS = 1_000
