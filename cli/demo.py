@@ -40,8 +40,8 @@ def demo(
     from cli.progress import follow
     from cli.resolve import resolve_known
     from cli.session import declare, opened, with_venues
-    from workers.local import detached, host
     from workers.local.layout import Layout
+    from workers.stack import detached, host
 
     settings = options.load(paper.session_overrides(recording, game, start, end, speed), profile="demo").settings
     if settings.mode != "paper":

@@ -275,7 +275,7 @@ def _opening(stack: Stack, document: dict[str, Any]) -> Check:
 def _free_ports(settings: Settings) -> Check:
     from venues.checklist import Check
     from workers.local.ports import holder, is_free
-    from workers.local.services import wanted_ports
+    from workers.stack.services import wanted_ports
 
     wanted = {name: port for name, port in wanted_ports(settings).items() if port}
     taken = [f"{port} ({name}){holder(port)}" for name, port in wanted.items() if not is_free(port)]

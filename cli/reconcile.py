@@ -181,9 +181,9 @@ async def awaited(stack: Stack, document: Mapping[str, Any]) -> str | None:
 
     `document` is stack.json, which knows when ingest was started.
     """
-    from workers.local import host
     from workers.local.books import open_ledger
     from workers.operator.reconciliation import open_records
+    from workers.stack import host
 
     ingest = next((record for record in host.recorded(document) if record.name == "ingest"), None)
     if ingest is None:

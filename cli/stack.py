@@ -62,9 +62,9 @@ def up(
 
     from cli import paper
     from workers.alerting.delivery import require_command
-    from workers.local import detached, host
     from workers.local.layout import Layout
     from workers.local.locks import AlreadyUp
+    from workers.stack import detached, host
 
     settings = options.load(paper.session_overrides(recording, game, start, end, speed)).settings
     require_command(settings)
@@ -108,8 +108,8 @@ def _halt_first(layout: Layout, reason: str, author: str) -> None:
 async def _foreground(settings: Settings, run_id: str) -> None:
     import asyncio
 
-    from workers.local import host
     from workers.local.layout import Layout, load_stack
+    from workers.stack import host
 
     os.umask(0o077)  # all that this process makes is the state folder's
     layout = Layout(settings.state_dir)
@@ -157,7 +157,7 @@ def _announce(stack: Stack) -> None:
 
 def down() -> None:
     """Stop the stack of the state folder, and nothing else."""
-    from workers.local import host
+    from workers.stack import host
 
     layout = options.layout()
     if not host.down(layout, say):

@@ -7,10 +7,10 @@ from contextlib import suppress
 import psutil
 
 from proof.bench.figures import emit
-from workers.local import host
 from workers.local.layout import Stack, read_stack_file
 from workers.local.locks import SUPERVISOR
 from workers.local.processes import find
+from workers.stack import host
 
 _ME = "bench (ingest's place)"
 

@@ -21,9 +21,9 @@ from config.settings import PaperSession, Settings
 from domain.errors import BadInput, Unavailable
 from recording.sources import session_file
 from recording.sources.session import RecordedSession
-from workers.local import host, services
 from workers.local.layout import Layout, Stack, load_stack, read_stack_file
 from workers.local.processes import ProcessSpec
+from workers.stack import host, services
 
 _READY_S = 120.0
 _SETTINGS = {

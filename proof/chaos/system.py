@@ -17,10 +17,10 @@ import psutil
 from domain.errors import SurefootError, Unavailable
 from domain.trade import DONE_TRADING
 from ledger.store import Ledger
-from workers.local import host
 from workers.local.layout import Layout, Stack, load_stack, read_stack_file
 from workers.local.processes import ProcessRecord, find, wait_ended
-from workers.local.services import get_status
+from workers.stack import host
+from workers.stack.services import get_status
 
 PARTS = ("postgres", "temporal", "paper", "worker", "ingest")
 SUPERVISOR = "supervisor"

@@ -16,9 +16,9 @@ from domain.decisions import Gate
 from proof.chaos.system import System, clear_away, surefoot
 from workers.halt_flag import HaltFlag
 from workers.local.books import open_ledger
-from workers.local.host import SUPERVISOR
 from workers.local.layout import Layout
 from workers.local.presence import running
+from workers.stack.host import SUPERVISOR
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 

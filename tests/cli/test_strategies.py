@@ -16,7 +16,7 @@ from config.settings import Postgres, Settings
 from domain.limits import StrategySpec
 from workers.local.layout import Layout, write_json
 from workers.local.ports import allot
-from workers.local.services import endpoints, wanted_ports
+from workers.stack.services import endpoints, wanted_ports
 
 CALM = "strategy: calm\nname: quiet\nparams: {calmest: '0.004'}\npairs: [KXBTC-]\n"
 

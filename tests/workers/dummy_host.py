@@ -9,10 +9,10 @@ from pathlib import Path
 
 from config.load import load
 from config.settings import Settings
-from workers.local import host
 from workers.local.layout import Layout
 from workers.local.processes import ProcessSpec
 from workers.local.supervisor import RestartPolicy
+from workers.stack import host
 
 SLEEP = "import time\nwhile True: time.sleep(0.05)"
 FAST = RestartPolicy(quick=5, deaths=3, first_wait=0.01, longest_wait=0.02)

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from tests.places import ROOT
-from workers.local import host
 from workers.local.layout import Layout, read_stack_file
 from workers.local.processes import ProcessRecord
+from workers.stack import host
 
 
 class Hosted:

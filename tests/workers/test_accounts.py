@@ -24,7 +24,7 @@ from workers.accounts import chain_access, credentials_of, kalshi_client, polyma
 from workers.local.keys import ensure_paper_keys
 from workers.local.layout import Layout, Stack, load_stack, write_json, write_private
 from workers.local.ports import allot
-from workers.local.services import endpoints, wanted_ports
+from workers.stack.services import endpoints, wanted_ports
 
 BOTH = {"SUREFOOT_VENUES": '["kalshi", "polymarket"]'}
 ADDRESS = "0x" + "12" * 20

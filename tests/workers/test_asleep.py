@@ -16,10 +16,10 @@ from cli.main import main
 from config.load import load
 from config.settings import Settings
 from ledger.migrate import migrate
-from workers.local import host
-from workers.local import services as services_of_stack
 from workers.local.layout import Layout, load_stack
 from workers.local.processes import ProcessSpec
+from workers.stack import host
+from workers.stack import services as services_of_stack
 
 pytestmark = pytest.mark.stack
 

@@ -13,7 +13,7 @@ from domain.errors import BadInput, Unavailable
 from workers.local.keys import ensure_paper_keys
 from workers.local.layout import Layout, load_stack, open_to_others, read_stack_file, write_json, write_private
 from workers.local.ports import allot
-from workers.local.services import endpoints, wanted_ports
+from workers.stack.services import endpoints, wanted_ports
 
 
 def mode(path: Path) -> int:

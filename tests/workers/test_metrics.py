@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from workers import metrics
-from workers.local.services import get_status
+from workers.stack.services import get_status
 
 
 def fetch(server: metrics.MetricsServer, path: str) -> httpx.Response:

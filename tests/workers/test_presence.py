@@ -15,9 +15,10 @@ import pytest
 
 from domain.errors import Unavailable
 from tests.workers.hosted import Hosted
-from workers.local import host, locks, presence
+from workers.local import locks, presence
 from workers.local.layout import Layout
 from workers.local.processes import ProcessRecord, find
+from workers.stack import host
 
 Start = Callable[..., Hosted]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.local.host import run_to_begin
 from workers.local.layout import Layout, write_json
+from workers.stack.host import run_to_begin
 
 
 @pytest.mark.parametrize("phase", ["starting", "ready", "failed"])

@@ -24,13 +24,14 @@ from domain.market import Venue
 from domain.operator import Action, OperatorCommand, is_sealed
 from domain.seal import Seal
 from tests.patience import PATIENCE_S
-from workers.local import host
-from workers.local import services as services_of_stack
-from workers.local.books import open_ledger, record_opening_once
+from workers.local.books import open_ledger
 from workers.local.layout import Layout, Stack, load_stack, read_stack_file
 from workers.local.processes import ProcessSpec
 from workers.local.seals import load_seal_keys
-from workers.local.services import get_status
+from workers.stack import host
+from workers.stack import services as services_of_stack
+from workers.stack.opening import record_opening_once
+from workers.stack.services import get_status
 from workflows.names import SIGNAL_FORCE_FLAT, TRADE_QUEUE, TRADE_WORKFLOW
 
 pytestmark = pytest.mark.stack

@@ -16,10 +16,10 @@ import pytest
 
 from domain.errors import BadInput, Denied, Unavailable
 from tests.patience import PATIENCE_S
-from workers.local import host
 from workers.local.layout import Layout, read_stack_file, write_json
 from workers.local.processes import ProcessRecord, find, stop
 from workers.local.supervisor import Supervisor
+from workers.stack import host
 
 _spec = importlib.util.spec_from_file_location("dummy_host", Path(__file__).with_name("dummy_host.py"))
 assert _spec is not None

@@ -21,10 +21,11 @@ from config.load import load
 from domain.errors import Denied, Unavailable
 from tests.patience import PATIENCE_S
 from tests.workers.hosted import Hosted
-from workers.local import host, presence
+from workers.local import presence
 from workers.local.layout import read_stack_file
 from workers.local.processes import ProcessRecord, ProcessSpec, find, spawn
 from workers.local.supervisor import RestartPolicy, Supervisor
+from workers.stack import host
 
 QUICK = RestartPolicy(quick=5, deaths=3, first_wait=0.01, longest_wait=0.02, patience=0.03)
 SLEEP = "import time\nwhile True: time.sleep(0.05)"

@@ -23,7 +23,6 @@ from tests.patience import PATIENCE_S
 from workers.local.layout import Layout
 from workers.local.ports import allot
 from workers.local.processes import ProcessRecord
-from workers.local.services import get_status
 from workers.local.supervisor import RestartPolicy, Supervisor
 from workers.local.temporal import (
     SEARCH_ATTRIBUTES,
@@ -33,6 +32,7 @@ from workers.local.temporal import (
     search_attributes,
     set_up_namespace,
 )
+from workers.stack.services import get_status
 from workers.ui_door.door import Door
 from workers.ui_door.keys import DoorKeys
 from workers.ui_door.pages import pages_of

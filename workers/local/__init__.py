@@ -1,1 +1,1 @@
-"""Everything on one machine: Postgres, Temporal, paper exchange, worker, ingest; started, watched and stopped."""
+"""The state folder of one machine's stack: what it holds, which ports and processes it names, its two servers."""

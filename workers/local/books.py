@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from domain.errors import SurefootError, Unavailable
+from domain.errors import SurefootError
 from ledger.store import Ledger
 from workers.local.layout import Layout, Stack, load_stack
-
-_PATIENCE = 30.0
 
 
 def now() -> int:
@@ -39,37 +37,6 @@ async def begin_run(layout: Layout) -> None:
     async with open_ledger(stack) as ledger:
         source = "exchange" if stack.live else settings.paper.session.recording or "paper exchange"
         await ledger.start_run(stack.run_id, settings.name, settings.mode, now(), source)
-
-
-def record_opening_once(layout: Layout) -> Callable[[], Awaitable[None]]:
-    """Records each venue's cash before anything of ours can trade; the ledger keeps the first it was ever told.
-
-    The venues must answer within half a minute the first time; later starts of a worker do not depend on them.
-    """
-    recorded = False
-
-    from workers.accounts import venue_clients  # noqa: PLC0415 - every venue's client
-
-    async def record() -> None:
-        nonlocal recorded
-        if recorded:
-            return
-        stack = load_stack(layout.root)
-        deadline = time.monotonic() + _PATIENCE
-        while not recorded:
-            try:
-                async with venue_clients(stack) as clients:
-                    cash = {venue: await client.cash() for venue, client in clients.items()}
-                async with open_ledger(stack) as ledger:
-                    for venue, amount in cash.items():
-                        await ledger.record_opening(venue, amount, now())
-                recorded = True
-            except Unavailable:
-                if time.monotonic() > deadline:
-                    raise
-                await asyncio.sleep(0.5)
-
-    return record
 
 
 async def end_run(layout: Layout) -> None:

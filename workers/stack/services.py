@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from config.settings import Settings
-from workers.local.books import begin_run, record_opening_once
+from workers.local.books import begin_run
 from workers.local.layout import Layout
 from workers.local.ports import HOST
 from workers.local.postgres import EmbeddedPostgres, check_server, stored_dsn
 from workers.local.processes import ProcessSpec
 from workers.local.temporal import TemporalServer, check_cluster, find_binary, set_up_namespace
 from workers.seam import PLAN_VARIABLE
+from workers.stack.opening import record_opening_once
 from workers.ui_door.keys import ensure_door_keys
 
 Say = Callable[[str], None]

@@ -1,6 +1,6 @@
 """One running stack: takes the lock, clears what a killed predecessor left, starts all, watches, stops all.
 
-Run as `python -m workers.local.host` (settings as JSON on stdin) it is the detached form of `surefoot up`.
+Run as `python -m workers.stack.host` (settings as JSON on stdin) it is the detached form of `surefoot up`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from domain.errors import BadInput, Denied, Halted, Rejected, SurefootError, Una
 from ingest.strategies.registry import instances
 from workers.alerting.watch import watching
 from workers.local import presence
-from workers.local import services as services_of_stack
 from workers.local.books import end_run
 from workers.local.keys import ensure_paper_keys
 from workers.local.layout import Layout, load_stack, read_stack_file, write_json, write_private
@@ -31,6 +30,7 @@ from workers.local.noted import Noted
 from workers.local.ports import allot
 from workers.local.processes import ProcessRecord, ProcessSpec, find, marked, stop_all
 from workers.local.supervisor import DEFAULT_POLICY, RestartPolicy, Supervisor
+from workers.stack import services as services_of_stack
 
 Say = Callable[[str], None]
 Services = Callable[[Layout, Settings, Mapping[str, int], Say], Awaitable[list[ProcessSpec]]]

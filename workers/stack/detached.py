@@ -29,7 +29,7 @@ def start(settings: Settings, run_id: str, say: Callable[[str], None]) -> Stack:
     offset = log.stat().st_size if log.exists() else 0
     with open_private(log) as output:
         process = subprocess.Popen(  # noqa: S603 - our own argv, no shell
-            (sys.executable, "-m", "workers.local.host", "--state-dir", str(layout.root)),
+            (sys.executable, "-m", "workers.stack.host", "--state-dir", str(layout.root)),
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

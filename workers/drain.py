@@ -1,6 +1,6 @@
 """An old version's worker, kept beside the new one until its last trade has ended:
 
-    python -m workers.versions.drain --state-dir DIR
+    python -m workers.drain --state-dir DIR
 
 It takes no new trade, opens no port, and ends by itself (exit code 0) once no open trade is pinned to its build. DIR is
 a copy of the state folder's `settings.json`, `stack.json` and keys from before the upgrade; see docs/versions.md.
