@@ -83,7 +83,7 @@ def ended(app: typer.Typer, name: str, arguments: list[str] | None = None) -> in
     except TyperException as error:
         message = error.format_message()
         if message:
-            err.print(f"usage error: {message} Try `{name} --help`.", markup=False, style="red")
+            err.print(f"usage error: {message.rstrip('.')}; try `{name} --help`", markup=False, style="red")
         return exits.USAGE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
