@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 # Where it is set, each of the hundreds of processes that the tests start compiles all of the project anew.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help install check format test demo bench fuzz histories simulate wire-fuzz chaos conformance verify verify-slice requirements clean
+.PHONY: help install check format test test-ladder demo bench fuzz histories simulate wire-fuzz chaos conformance verify verify-slice requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -30,8 +30,11 @@ format: install ## let ruff fix and format the tree
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: install ## every test, on real Temporal servers and Postgres started by the tests, in JOBS= processes (4)
-	$(BIN)/python -m pytest -n $(or $(JOBS),4) --durations=20
+test: install ## the tests, on real Temporal servers and Postgres that they start, in JOBS= processes (4); not the long ones of test-ladder
+	$(BIN)/python -m pytest -n $(or $(JOBS),4) -m 'not ladder' --durations=20
+
+test-ladder: install ## the long tests: whole stacks killed, demos played, broken code noticed
+	$(BIN)/python -m pytest -n $(or $(JOBS),4) -m ladder --durations=20
 
 demo: install ## the whole system once: RECORDING= GAME= FROM= TO= SPEED= choose what is played
 	@$(BIN)/surefoot demo $(if $(RECORDING),--recording '$(RECORDING)') $(if $(GAME),--game '$(GAME)') \

@@ -21,7 +21,7 @@ _PAGE = re.compile(r"[a-z0-9.-]+\.[a-z]{2,}(/[\w./-]*)?: \S.+")
 def _parameter(case: Case) -> Any:
     marks = [pytest.mark.xfail(strict=True, reason=case.awaits)] if case.awaits else []
     if case.probe == "stack":
-        marks += [pytest.mark.stack, pytest.mark.timeout(400)]
+        marks += [pytest.mark.stack, pytest.mark.ladder, pytest.mark.timeout(400)]
     return pytest.param(case, id=case.id, marks=marks)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.ladder, pytest.mark.timeout(300)]
 
 UP = {"SUREFOOT_VENUES": '["kalshi", "polymarket"]', "SUREFOOT_PAPER__POLYMARKET__OPENING_CASH": "5000"}
 

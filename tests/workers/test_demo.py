@@ -15,7 +15,7 @@ import pytest
 
 from recording.sources import session_file, synth
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.ladder, pytest.mark.timeout(600)]
 
 REPORTED = {"intents", "suppressed", "trades", "fills", "fees", "pnl", "unhedged_notional_seconds", "invariants"}
 

@@ -28,7 +28,7 @@ from workers.local.seals import load_seal_keys
 from workers.trading import connect_temporal
 from workflows import names
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.ladder]
 
 ENV = {
     "SUREFOOT_STRATEGY__MARGIN": "0.5",

@@ -15,7 +15,7 @@ import pytest
 
 from proof.chaos.system import Ended, System, clear_away, surefoot, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.ladder, pytest.mark.timeout(300)]
 
 
 class Night:

@@ -13,7 +13,7 @@ from proof.chaos.system import Ended, System, clear_away, surefoot, survivors
 from tests.ledger.samples import D, intent
 from workers.accounts import kalshi_client
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.ladder]
 
 
 @pytest.fixture

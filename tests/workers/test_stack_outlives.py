@@ -19,7 +19,7 @@ from workers.local import presence
 from workers.local.layout import Layout, open_to_others, read_stack_file
 from workers.local.processes import find
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stack, pytest.mark.ladder, pytest.mark.timeout(400)]
 
 ENV = {"SUREFOOT_PAPER__RUDENESS": "0"}
 

@@ -29,7 +29,7 @@ from workers.local.seals import load_seal_keys
 from workers.trading import connect_temporal
 from workflows import names
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stack, pytest.mark.ladder, pytest.mark.timeout(400)]
 
 READS = ("get_order", "list_orders", "list_fills")
 IMPATIENT = replace(paths._POLICY, unknown_deadline_ms=4_000)

@@ -403,6 +403,7 @@ async def survives(site: Site, scenario: Callable[[], Carried]) -> str:
     return "; ".join(wrong)
 
 
+@pytest.mark.ladder
 @pytest.mark.timeout(600)
 async def test_a_bug_at_any_statement_of_a_life_parks_it_and_an_unwind_is_heard_and_done() -> None:
     first = await reached()

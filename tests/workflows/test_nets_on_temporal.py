@@ -27,6 +27,7 @@ from workflows.driver import Driver
 from workflows.repair import Repairs
 
 pytestmark = [
+    pytest.mark.ladder,
     pytest.mark.stack,
     # The SDK leaves the coroutine of a task that failed before it began.
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),

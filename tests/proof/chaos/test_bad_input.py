@@ -24,7 +24,7 @@ from workers.local.keys import ensure_paper_keys
 from workers.local.layout import Layout, read_stack_file, write_json, write_private
 from workers.local.ports import free_port
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.stack, pytest.mark.ladder, pytest.mark.timeout(240)]
 
 
 def told(ended: Ended, code: int, *words: str) -> None:

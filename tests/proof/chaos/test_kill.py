@@ -40,8 +40,14 @@ VICTIMS: dict[str, tuple[str, ...]] = {
 FINAL = {Outcome.HEDGED, Outcome.UNWOUND, Outcome.REDUCED}
 
 
+def _marks(moment: Moment, victim: str) -> list[pytest.MarkDecorator]:
+    """The worst of them is tried by every run of the tests; all of them are the ladder's."""
+    return [] if (moment, victim) == (Moment.BETWEEN, "everything") else [pytest.mark.ladder]
+
+
 @pytest.mark.parametrize(
-    ("moment", "victim"), [pytest.param(m, v, id=f"{m}, then {v} dies") for m in Moment for v in VICTIMS]
+    ("moment", "victim"),
+    [pytest.param(m, v, id=f"{m}, then {v} dies", marks=_marks(m, v)) for m in Moment for v in VICTIMS],
 )
 async def test_every_trade_reaches_its_end(system: System, moment: Moment, victim: str) -> None:
     await system.ready()
@@ -70,6 +76,7 @@ async def test_every_trade_reaches_its_end(system: System, moment: Moment, victi
     assert all(after[client_id] == bodies for client_id, bodies in before.items())
 
 
+@pytest.mark.ladder
 async def test_twenty_trades_decided_by_ingest_outlive_the_death_of_everything(system: System) -> None:
     await system.ready()
     await system.ask("DELETE", "/faults")

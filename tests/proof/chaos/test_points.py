@@ -17,7 +17,7 @@ from proof.chaos.steps import Step
 from workers.local.layout import Stack
 from workers.seam import PLAN_VARIABLE, tapped
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.ladder, pytest.mark.timeout(300)]
 
 _WATCHED = ("hedged", "unwound", "missed", "a-lost-present", "second-lost-present", "cross-void")
 _SELF = (

@@ -11,7 +11,7 @@ from tests.proof.chaos.test_kill import ends_well
 from tests.proof.chaos.trades import Moment, hold_trades
 from workers.trading import connect_temporal
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.ladder, pytest.mark.timeout(300)]
 
 
 async def test_trades_whose_history_is_lost_are_all_taken_up_again_and_the_books_are_true(system: System) -> None:

@@ -13,6 +13,7 @@ from proof.simulate.campaign import run_seeds
 from tests.proof.simulate.mutants import Mutant, evidence, money, parked, people, sends
 
 pytestmark = [
+    pytest.mark.ladder,
     pytest.mark.timeout(600),  # what is broken may go round in circles, with numbers that double
 ]
 

@@ -123,6 +123,7 @@ def test_sums_of_two_tallies_name_each_seed_that_failed() -> None:
 # ------------------------------------------------------------------ what the judge sees
 
 
+@pytest.mark.ladder
 def test_a_count_believed_with_its_minus_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     judged = kalshi.judge_answer
 
