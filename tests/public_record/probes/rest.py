@@ -45,7 +45,7 @@ from venues.wire import Timeouts
 
 Facts = dict[str, Any]
 KALSHI_SIGNER = Signer.from_pem("3d6a1b1e-0000-4000-8000-00000000000a", generate_rsa_key()[0])
-_TIMEOUTS = Timeouts(connect=2.0, submit=0.3, read=0.3)
+_TIMEOUTS = Timeouts(connect=30.0, submit=1.5, read=1.5)
 
 
 async def ask_kalshi(given: Mapping[str, Any]) -> Facts:

@@ -57,7 +57,7 @@ async def carry(given: Mapping[str, Any]) -> dict[str, Any]:
     relayer = _ScriptedRelayer()
     with tempfile.TemporaryDirectory(prefix="record-") as folder:
         async with served(relayer.app()) as origin:
-            wire = HttpWire("the relayer", origin, timeouts=Timeouts(connect=2.0, submit=0.3, read=0.3))
+            wire = HttpWire("the relayer", origin, timeouts=Timeouts(connect=30.0, submit=1.5, read=1.5))
             desk = _Desk(
                 RelayerClient(wire, RelayerKey("a-key", _WALLET.address)), Path(folder), given.get("market", {})
             )

@@ -39,6 +39,6 @@ async def venue() -> AsyncIterator[FakeKalshi]:
 @pytest.fixture
 async def client(venue: FakeKalshi, signer: Signer) -> AsyncIterator[KalshiClient]:
     # Longer than a busy machine takes: what is late there would be taken for what a test is about.
-    timeouts = Timeouts(connect=2.0, submit=1.5, read=1.5)
+    timeouts = Timeouts(connect=30.0, submit=2.0, read=3.0)
     async with KalshiClient(venue.base_url, signer, clock=lambda: NOW, timeouts=timeouts) as ours:
         yield ours

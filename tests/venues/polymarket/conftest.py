@@ -31,7 +31,7 @@ def dead() -> DeadLetters:
 
 @pytest.fixture
 async def client(venue: Scripted, dead: DeadLetters) -> AsyncIterator[PolymarketClient]:
-    timeouts = Timeouts(connect=2.0, submit=0.3, read=0.3)
+    timeouts = Timeouts(connect=30.0, submit=2.0, read=3.0)
     async with PolymarketClient(
         venue.services,
         WALLET,
