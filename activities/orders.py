@@ -143,7 +143,7 @@ class OrderActivities:
             return await self._denied(ticket, Denied(halted.message, halted.code or "halted"), None)
         except (Unavailable, Rejected, BadInput) as refused:  # BadInput: a ledger that refuses us
             return await self._denied(ticket, Denied(refused.message, refused.code or "unavailable"), None)
-        except _Moved as moved:
+        except BookMoved as moved:
             return await self._denied(ticket, Denied(moved.message, moved.code), moved.quote)
         if ticket.purpose.entry and (over := covering(self._flagged(), _intent_of(ticket, opening))):
             return await self._denied(ticket, Denied(str(over[0]), "halted"), quote)
@@ -320,7 +320,7 @@ def _stranger(refused: SurefootError, at: int) -> SubmitResult:
     return SubmitResult(Verdict.DENIED, refused.code or "denied", refused.message, sent=False, at=at)
 
 
-class _Moved(Exception):
+class BookMoved(Exception):
     """The recheck saw a book that a later leg may not be sent into."""
 
     def __init__(self, message: str, code: str, quote: Quote) -> None:
@@ -334,19 +334,19 @@ def _refuse_beyond(why: str) -> None:
 
 
 def _refuse_moved(ticket: OrderTicket, guard: Guard, quote: Quote) -> None:
-    """Raise `_Moved` unless the book is fresh, sound, and deep enough at the ticket's limit."""
+    """Raise `BookMoved` unless the book is fresh, sound, and deep enough at the ticket's limit."""
     age_ms = (quote.answered_at - quote.asked_at) // 1000
     if age_ms > guard.max_quote_age_ms:
-        raise _Moved(f"the book took {age_ms} ms to read, allowed {guard.max_quote_age_ms}", "stale", quote)
+        raise BookMoved(f"the book took {age_ms} ms to read, allowed {guard.max_quote_age_ms}", "stale", quote)
     if quote.bids and quote.asks and quote.bids[0][0] >= quote.asks[0][0]:
-        raise _Moved(f"the book is crossed ({quote.bids[0][0]} bid, {quote.asks[0][0]} asked)", "crossed", quote)
+        raise BookMoved(f"the book is crossed ({quote.bids[0][0]} bid, {quote.asks[0][0]} asked)", "crossed", quote)
     buying = ticket.side is Side.BUY
     levels = quote.asks if buying else quote.bids
     within = [size for price, size in levels if (price <= ticket.limit if buying else price >= ticket.limit)]
     depth = sum(within, Decimal(0))
     if depth < guard.min_depth:
         best = f"best {plain(levels[0][0])}" if levels else "no offers"
-        raise _Moved(
+        raise BookMoved(
             f"{plain(depth)} shares at {plain(ticket.limit)} or better, needed {plain(guard.min_depth)} ({best})",
             "moved",
             quote,

@@ -33,14 +33,10 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from domain.errors import BadInput
 from venues.dial import dial
-from venues.reconnect import full_jitter, hang_up
+from venues.reconnect import ConnectionLost, full_jitter, hang_up
 from venues.wire import LOOPBACK, wall_clock_us
 
 _FATAL = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS})
-
-
-class Lost(Exception):
-    """A connection that is of no more use; the message says why."""
 
 
 class OnFrame(Protocol):
@@ -65,11 +61,11 @@ class Conversation(Protocol):
         """What is said first."""
 
     def hear(self, raw: bytes, received_at_us: int, received_ns: int, /) -> Sequence[bytes]:
-        """Take a frame; what is to be answered. Raises Lost to give the connection up, BadInput if no other can do
-        better."""
+        """Take a frame; what is to be answered. Raises `ConnectionLost` to give the connection up, `BadInput` if no
+        other can do better."""
 
     def due(self, now_ns: int, /) -> Sequence[bytes]:
-        """Asked a few times a second: what is to be said now. Raises Lost when something is overdue."""
+        """Asked a few times a second: what is to be said now. Raises ConnectionLost when something is overdue."""
 
     def closed(self, code: int, /) -> None:
         """The venue closed with this code. Raises BadInput if no other connection can do better."""
@@ -283,7 +279,7 @@ class _Link:
                 if now != was:
                     was = now
                     self._changed.set()
-        except Lost as lost:
+        except ConnectionLost as lost:
             self._end(str(lost))
         except ConnectionClosed as closed:
             self._closed(closed)
@@ -296,7 +292,7 @@ class _Link:
                     await ws.send(words, text=True)
                 if self.conversation.leaving:
                     self._changed.set()
-        except Lost as lost:
+        except ConnectionLost as lost:
             self._end(str(lost))
         except ConnectionClosed as closed:
             self._closed(closed)

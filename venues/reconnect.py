@@ -9,6 +9,10 @@ from collections.abc import Iterable
 from websockets.asyncio.client import ClientConnection
 
 
+class ConnectionLost(Exception):
+    """A connection that is of no more use; the message says why. Ends the connection it is raised in, and no more."""
+
+
 def full_jitter(failures: int, *, first_s: float, most_s: float, rng: random.Random) -> float:
     """Seconds to wait after this many failures in a row: uniform up to `first_s` doubled per failure, at most `most_s`,
     so that many clients cut off at once do not come back at once."""

@@ -23,7 +23,8 @@ from typing import Unpack
 from domain.errors import BadInput
 from domain.spot import SpotKind
 from venues.binance.ticks import BinanceTicks
-from venues.kept_socket import KeptSocket, Lost, SocketOptions
+from venues.kept_socket import KeptSocket, SocketOptions
+from venues.reconnect import ConnectionLost
 from venues.spot import OnDead, OnTick, Unreadable
 
 STREAM_URL = "wss://data-stream.binance.vision"
@@ -138,7 +139,7 @@ class _Talk:
         self._aged = (now_ns - self._opened_ns) / 1e9 > self._rotate_s
         silent = (now_ns - self._heard_ns) / 1e9
         if self.live and silent > self._silence_s:
-            raise Lost(f"no newer quote for {silent:.1f} s")
+            raise ConnectionLost(f"no newer quote for {silent:.1f} s")
         return ()
 
     def closed(self, code: int, /) -> None:

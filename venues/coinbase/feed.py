@@ -24,7 +24,8 @@ import msgspec
 from domain.errors import BadInput
 from venues.coinbase.advanced import AdvancedTicks
 from venues.coinbase.exchange import ExchangeTicks
-from venues.kept_socket import KeptSocket, Lost, SocketOptions
+from venues.kept_socket import KeptSocket, SocketOptions
+from venues.reconnect import ConnectionLost
 from venues.spot import OnDead, OnTick, OutOfStep, SpotDecoder, Unreadable
 
 EXCHANGE_URL = "wss://ws-feed.exchange.coinbase.com"
@@ -122,10 +123,10 @@ class _Talk:
         except Unreadable as wrong:
             self.asked.on_dead(raw, str(wrong), received_at_us)
             if self._books:
-                raise Lost(f"a frame cannot be read ({wrong}) and may have been a change of a book") from None
+                raise ConnectionLost(f"a frame cannot be read ({wrong}) and may have been a change of a book") from None
             return ()
         except OutOfStep as wrong:
-            raise Lost(str(wrong)) from None
+            raise ConnectionLost(str(wrong)) from None
         if self.beats() != beats:
             self._beat_ns = received_ns
             self._beaten = True
@@ -141,7 +142,7 @@ class _Talk:
             self._beat_ns = now_ns
         silent = (now_ns - self._beat_ns) / 1e9
         if silent > self.asked.rules.beat_s:
-            raise Lost(f"no heartbeat for {silent:.1f} s")
+            raise ConnectionLost(f"no heartbeat for {silent:.1f} s")
         return ()
 
     def closed(self, code: int, /) -> None:
@@ -181,7 +182,7 @@ class _Exchange(_Talk):
             if self._ticks.last_trade.get(product, 0) <= trade or trade != told:
                 self._told[product] = trade, count
             elif count - since >= self.asked.rules.frozen_beats:
-                raise Lost(f"{product} trades go on, and no ticker came for {count - since} heartbeats")
+                raise ConnectionLost(f"{product} trades go on, and no ticker came for {count - since} heartbeats")
 
 
 class _Advanced(_Talk):

@@ -52,7 +52,7 @@ from venues.kalshi.messages import Envelope, StreamError, Subscribed
 from venues.kalshi.peek import OfMarket, Peek
 from venues.kalshi.sequence import Arrival
 from venues.kalshi.signing import Signer
-from venues.reconnect import close_socket, full_jitter
+from venues.reconnect import ConnectionLost, close_socket, full_jitter
 from venues.wire import wall_clock_us
 
 BOOK_CHANNEL = "orderbook_delta"
@@ -90,10 +90,6 @@ class StreamTiming:
     backoff_s: float = 0.25
     backoff_cap_s: float = 30.0
     settled_s: float = 10.0
-
-
-class _Lost(Exception):
-    """This connection is of no more use; the message says why."""
 
 
 class KalshiStream:
@@ -220,7 +216,7 @@ class KalshiStream:
             await self._subscribe(link)
             watch = asyncio.create_task(self._watch(link))
             await self._read(link, watch)
-        except _Lost as lost:
+        except ConnectionLost as lost:
             return str(lost)
         except ConnectionClosed as closed:
             return f"connection closed: {closed}"
@@ -297,7 +293,7 @@ class KalshiStream:
             if watch.done() and (failure := watch.exception()) is not None:
                 raise failure from None
             if link.over:
-                raise _Lost(link.over) from None
+                raise ConnectionLost(link.over) from None
             raise
 
     async def _take(self, link: Link, raw: bytes, at: int, at_ns: int) -> None:
@@ -332,9 +328,9 @@ class KalshiStream:
         if refused and peek.sid == link.books:
             await self._renumbered(link, market, peek)
 
-    def _dead(self, raw: bytes, why: Exception) -> _Lost:
+    def _dead(self, raw: bytes, why: Exception) -> ConnectionLost:
         self._on_dead(raw, f"not the venue's JSON: {why}")
-        return _Lost(f"a frame cannot be read ({why}); reconnecting")
+        return ConnectionLost(f"a frame cannot be read ({why}); reconnecting")
 
     @staticmethod
     def _snapshot_of(link: Link, kind: str, raw: bytes) -> str:
@@ -361,7 +357,7 @@ class KalshiStream:
                     f"acknowledgement: check the markets {', '.join(self._markets) or '(none)'} and the key's scope",
                     f"ws_{error.code}",
                 )
-            raise _Lost(f"error {error.code} from the venue ({error.msg}); reconnecting")
+            raise ConnectionLost(f"error {error.code} from the venue ({error.msg}); reconnecting")
         if kind == "subscribed":
             subscribed = msgspec.json.decode(envelope.msg, type=Subscribed)
             link.wanted.pop(envelope.id or 0, None)
@@ -377,17 +373,19 @@ class KalshiStream:
         if peek.sid in link.former:
             return  # its books were given up, and the new subscription brings whole ones
         if peek.sid != link.books:
-            raise _Lost(f"a frame of subscription {peek.sid} is missing before number {peek.seq}; reconnecting")
+            raise ConnectionLost(
+                f"a frame of subscription {peek.sid} is missing before number {peek.seq}; reconnecting"
+            )
         self._on_gap(self._markets)
         if link.awaited:
-            raise _Lost("another gap while snapshots are still awaited; reconnecting")
+            raise ConnectionLost("another gap while snapshots are still awaited; reconnecting")
         await self._ask_snapshot(link, self._markets)
 
     async def _renumbered(self, link: Link, market: str, peek: Peek) -> None:
         """The repair is refused by the very rule it should mend, and would be every time."""
         self._on_gap(self._markets)
         if link.former:
-            raise _Lost(
+            raise ConnectionLost(
                 f"the snapshot of {market} is numbered anew ({peek.seq}) after a new subscription; reconnecting"
             )
         await self._subscribe_anew(link)
@@ -400,7 +398,7 @@ class KalshiStream:
         await self._send(link, "update_subscription", params)
 
     async def _watch(self, link: Link) -> None:
-        """Fails with `_Lost` once the connection owes us something for too long."""
+        """Fails with `ConnectionLost` once the connection owes us something for too long."""
         timing = self._timing
         tick = min(timing.ack_s, timing.snapshot_s, timing.silence_s, timing.probe_s) / 4
         while True:
@@ -408,12 +406,12 @@ class KalshiStream:
             now = time.monotonic()
             if link.wanted and now > link.wanted_by:
                 waiting = ", ".join(link.wanted.values())
-                raise _Lost(f"no acknowledgement of {waiting} within {timing.ack_s:g} s; reconnecting")
+                raise ConnectionLost(f"no acknowledgement of {waiting} within {timing.ack_s:g} s; reconnecting")
             if link.awaited and now > link.awaited_by:
-                raise _Lost(f"no snapshot of {', '.join(sorted(link.awaited))} in time; reconnecting")
+                raise ConnectionLost(f"no snapshot of {', '.join(sorted(link.awaited))} in time; reconnecting")
             quiet = now - link.heard
             if link.probed and quiet > timing.silence_s + timing.probe_s:
-                raise _Lost(f"silent for {quiet:.1f} s and a probe went unanswered; reconnecting")
+                raise ConnectionLost(f"silent for {quiet:.1f} s and a probe went unanswered; reconnecting")
             if quiet > timing.silence_s and not link.probed:
                 link.probed = True
                 await self._send(link, "list_subscriptions")

@@ -30,7 +30,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from domain.errors import BadInput
 from venues.dial import dial
-from venues.reconnect import hang_up
+from venues.reconnect import ConnectionLost, hang_up
 from venues.wire import LOOPBACK
 
 MARKET_PATH = "/ws/market"
@@ -58,10 +58,6 @@ class StreamTiming:
     backoff_cap_s: float = 30.0
     settled_s: float = 30.0
     rotate_s: float = 3_600.0
-
-
-class Lost(Exception):
-    """A connection that is of no more use; the message says why."""
 
 
 class _Row(msgspec.Struct, gc=False):
@@ -129,13 +125,13 @@ class MarketLink:
         return self._lost
 
     async def connect(self) -> None:
-        """Connect and subscribe. Raises Lost."""
+        """Connect and subscribe. Raises ConnectionLost."""
         try:
             self._ws = await dial(self._url, open_s=self._timing.open_s, ping_s=None)  # the venue has pings of its own
         except InvalidStatus as refused:
-            raise Lost(f"handshake refused with HTTP {refused.response.status_code}") from None
+            raise ConnectionLost(f"handshake refused with HTTP {refused.response.status_code}") from None
         except (OSError, TimeoutError, InvalidHandshake) as failure:
-            raise Lost(f"cannot connect: {type(failure).__name__}: {failure}") from None
+            raise ConnectionLost(f"cannot connect: {type(failure).__name__}: {failure}") from None
         now = time.monotonic()
         self._heard = dict.fromkeys(self.assets, now)
         self._any_heard = now
@@ -145,7 +141,7 @@ class MarketLink:
         self._start(self._ping(self._ws))
 
     async def settle(self) -> None:
-        """Wait until every asset has its book, or until `snapshot_s` is over and some have. Raises Lost."""
+        """Wait until every asset has its book, or until `snapshot_s` is over and some have. Raises ConnectionLost."""
         try:
             async with asyncio.timeout(self._timing.snapshot_s):
                 while not self._lost and self.waiting.keys() - self._given_up:
@@ -155,7 +151,7 @@ class MarketLink:
                 self._end(f"no book of any asset within {self._timing.snapshot_s:g} s")
         self.raise_failure()
         if self._lost:
-            raise Lost(self._lost)
+            raise ConnectionLost(self._lost)
         self._start(self._watch())
 
     async def until_over(self) -> None:

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from itertools import count
 
 from domain.errors import BadInput
-from venues.polymarket.market_stream import MARKET_PATH, Lost, MarketLink, OnFrame, StreamTiming, channel_url, dealt
-from venues.reconnect import full_jitter
+from venues.polymarket.market_stream import MARKET_PATH, MarketLink, OnFrame, StreamTiming, channel_url, dealt
+from venues.reconnect import ConnectionLost, full_jitter
 from venues.wire import wall_clock_us
 
 MOST_ASSETS = 200
@@ -221,7 +221,7 @@ class _Place:
             async with self._pool.opening:
                 await new.connect()
             await new.settle()
-        except Lost as lost:
+        except ConnectionLost as lost:
             self._reason = str(lost)
             if self.link is None:
                 self._pool.fell(self._reason)

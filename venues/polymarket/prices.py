@@ -28,8 +28,9 @@ import msgspec
 
 from domain.errors import BadInput
 from domain.spot import SpotKind, SpotSource, SpotTick, price_attos
-from venues.kept_socket import KeptSocket, Lost, SocketOptions
+from venues.kept_socket import KeptSocket, SocketOptions
 from venues.polymarket.wallet import Credentials
+from venues.reconnect import ConnectionLost
 from venues.spot import OnDead, OnTick, OutOfStep, Unreadable, not_ahead
 
 PRICES_URL = "wss://ws-live-v2.polymarket.com/ws"
@@ -272,7 +273,7 @@ class _Talk:
             self._on_dead(raw, str(wrong), received_at_us)
             return ()
         except OutOfStep as wrong:
-            raise Lost(str(wrong)) from None
+            raise ConnectionLost(str(wrong)) from None
         if frame.payload is not None:
             self._unpriced.discard((frame.channel, frame.payload.symbol.lower()))
         for tick in ticks:
@@ -281,7 +282,9 @@ class _Talk:
 
     def _refused(self, frame: _Frame) -> Exception:
         if self._authed:
-            return Lost(f"the venue refuses {frame.channel or 'the subscription'}: {frame.code or 'no reason given'}")
+            return ConnectionLost(
+                f"the venue refuses {frame.channel or 'the subscription'}: {frame.code or 'no reason given'}"
+            )
         return _not_ours(frame.code or "no reason given")
 
     def due(self, now_ns: int, /) -> Sequence[bytes]:
@@ -289,7 +292,7 @@ class _Talk:
             self._heard_ns = now_ns
         silent = (now_ns - self._heard_ns) / 1e9
         if silent > self._rules.silence_s:
-            raise Lost(f"no frame for {silent:.1f} s, not even an answer to a ping")
+            raise ConnectionLost(f"no frame for {silent:.1f} s, not even an answer to a ping")
         if (now_ns - self._pinged_ns) / 1e9 < self._rules.ping_s:
             return ()
         self._pinged_ns = now_ns

@@ -32,9 +32,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from domain.errors import BadInput
 from domain.money import Inexact, decimal
 from venues.dial import dial
-from venues.polymarket.market_stream import Lost, StreamTiming, channel_url
+from venues.polymarket.market_stream import StreamTiming, channel_url
 from venues.polymarket.wallet import Credentials
-from venues.reconnect import full_jitter
+from venues.reconnect import ConnectionLost, full_jitter
 from venues.wire import wall_clock_us
 
 USER_PATH = "/ws/user"
@@ -302,7 +302,7 @@ class UserStream:
             pinging.add_done_callback(lambda task: None if task.cancelled() else ws.transport.abort())
             await self._read(ws)
         except ConnectionClosed as closed:
-            if pinging is not None and pinging.done() and isinstance(lost := pinging.exception(), Lost):
+            if pinging is not None and pinging.done() and isinstance(lost := pinging.exception(), ConnectionLost):
                 return str(lost)
             if not self.acknowledged:
                 return f"closed before its first answer ({closed}); check the API credentials"
@@ -351,4 +351,4 @@ class UserStream:
             await ws.send("PING", text=True)
             await asyncio.sleep(self._timing.ping_s)
             if self._heard < pinged:
-                raise Lost(f"nothing came for {self._timing.ping_s:g} s, not even a PONG")
+                raise ConnectionLost(f"nothing came for {self._timing.ping_s:g} s, not even a PONG")

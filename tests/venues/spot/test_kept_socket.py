@@ -11,7 +11,8 @@ import pytest
 
 from domain.errors import BadInput
 from tests.venues.spot.world import QUICK, Heard, Peer, world
-from venues.kept_socket import KeptSocket, Lost, SocketTiming, checked_url
+from venues.kept_socket import KeptSocket, SocketTiming, checked_url
+from venues.reconnect import ConnectionLost
 
 
 class Words:
@@ -31,7 +32,7 @@ class Words:
             case b'"leave"':
                 self.leaving = "told to"
             case b'"hole"':
-                raise Lost("a hole")
+                raise ConnectionLost("a hole")
             case b'"fatal"':
                 raise BadInput("no use")
             case b'"ask"':
