@@ -49,6 +49,7 @@ def ls(json_output: JsonFlag = False) -> None:
     from rich.table import Column, Table
 
     from domain.claims import crosses
+    from venues.registry import SELLABLE
 
     records = asyncio.run(options.operator().claims.newest())
     if json_output:
@@ -61,7 +62,7 @@ def ls(json_output: JsonFlag = False) -> None:
         Column("claim", no_wrap=True), "status", "title", "worst pays $", "author", "reason", "since", box=None
     )
     for one in records:
-        worst = ", ".join(sorted({plain(pair.worst) for pair in crosses(one)})) or "-"
+        worst = ", ".join(sorted({plain(pair.worst) for pair in crosses(one, SELLABLE)})) or "-"
         status = f"{one.status} (paper only)" if one.paper else one.status
         table.add_row(one.pin, status, one.title, worst, one.author, one.reason, iso(one.at))
     out.print(table)
@@ -72,6 +73,7 @@ def show(claim: Claim, json_output: JsonFlag = False) -> None:
     import asyncio
 
     from domain.claims import crosses
+    from venues.registry import SELLABLE
 
     told = asyncio.run(options.operator().claims.story(claim))
     history, texts = told.versions, told.texts
@@ -85,7 +87,7 @@ def show(claim: Claim, json_output: JsonFlag = False) -> None:
         title = escape(f"{one.venue} {one.market}: {one.meaning} · rules {one.rules_sha256[:12]}")
         out.print(Panel(text, title=title, title_align="left"))
     out.print(payoff_table(newest))
-    for pair in crosses(newest):
+    for pair in crosses(newest, SELLABLE):
         legs = " and ".join(
             f"{side} {newest.instruments[place].venue} {newest.instruments[place].meaning}"
             for place, side in zip(pair.places, pair.sides, strict=True)

@@ -321,21 +321,16 @@ def _venues(stack: Stack) -> Iterator[Check]:
 
 async def _checklists(stack: Stack) -> list[Check]:
     from config.settings import FROM_SESSION
-    from venues.kalshi import checklist as kalshi
-    from venues.kalshi.client import KalshiClient
-    from venues.polymarket import checklist as polymarket
-    from venues.polymarket.client import PolymarketClient
+    from venues.adapter import Account
+    from venues.registry import adapter_of
     from workers.accounts import venue_clients
     from workers.watch import venue_of
 
     found: list[Check] = []
+    account = Account(stack.key_id, stack.settings.polymarket.tier)
     tokens = [] if stack.settings.sets == FROM_SESSION else [m for group in stack.settings.sets for m in group]
     async with venue_clients(stack) as clients:
         for venue, client in clients.items():
             mine = [market for market in tokens if venue_of(market) is venue]
-            if isinstance(client, KalshiClient):
-                found += await kalshi.checklist(client, stack.key_id, mine)
-            elif isinstance(client, PolymarketClient):
-                tier = stack.settings.polymarket.tier
-                found += await polymarket.checklist(client, dict.fromkeys(mine), tier=tier)
+            found += await adapter_of(venue).checklist(client, account, mine)
     return found

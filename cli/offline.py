@@ -11,7 +11,6 @@ from cli import exits
 from cli.options import JsonFlag, options, out, print_json, say
 from cli.stack import From, Game, To
 from domain.errors import BadInput
-from domain.market import Venue
 
 
 def register(app: typer.Typer) -> None:
@@ -102,7 +101,7 @@ def replay_command(
         policy=settings.policy,
         sets=(),
         strategies=strategies_of(settings, sets_of(specs), specs, opened.claims, paper=True),
-        venue_limits={Venue.POLYMARKET: settings.gates_polymarket},
+        venue_limits=settings.venue_gates,
     )
     shown = Shown(
         opened.name, result.events, result.first_at, result.last_at, result.intents,

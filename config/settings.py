@@ -17,7 +17,7 @@ from config.alerts import AlertSettings
 from config.ingest import Firewall, Readiness, Recording
 from config.section import Section
 from config.spot import SpotFeedSettings, WarmCache, trouble_with_spot
-from config.venues import Kalshi, Polymarket, missing_for_live
+from config.venues import Kalshi, Polymarket
 from domain.features.params import FeatureParams
 from domain.intent import LegPolicy
 from domain.limits import CrossParams, GateLimits, SetParams, StrategySpec
@@ -194,10 +194,16 @@ class Settings(Section):
     def in_use(self) -> tuple[Venue, ...]:
         return tuple(Venue(name) for name in self.venues)
 
+    @property
+    def venue_gates(self) -> dict[Venue, GateLimits]:
+        """The limits of each venue that has some of its own; `gates` hold at every other."""
+        return {Venue.POLYMARKET: self.gates_polymarket}
+
     @model_validator(mode="after")
     def _live_is_deliberate(self) -> Self:
         if self.mode != "live":
             return self
+        sections: dict[Venue, Kalshi | Polymarket] = {Venue.KALSHI: self.kalshi, Venue.POLYMARKET: self.polymarket}
         missing = []
         if not self.live.enabled:
             missing.append("live.enabled: true")
@@ -205,7 +211,7 @@ class Settings(Section):
         if "+".join(sorted((self.live.i_accept_the_risk or "").split("+"))) != named:
             missing.append(f'live.i_accept_the_risk: "{named}"')
         for venue in self.in_use:
-            missing += missing_for_live(venue, self.kalshi, self.polymarket)
+            missing += sections[venue].missing_for_live()
         if self.sets == FROM_SESSION:
             missing.append("sets: an explicit list of lists of markets, one of which pays for certain")
         if missing:

@@ -9,7 +9,6 @@ from typing import Literal
 from pydantic import Field
 
 from config.section import Section
-from domain.market import Venue
 
 SignatureType = Literal["eoa", "proxy", "safe", "deposit"]
 
@@ -35,6 +34,15 @@ class Kalshi(Section):
     order_groups: tuple[str, ...] = ()
     connect_timeout_ms: int = Field(default=2_000, gt=0)
     read_timeout_ms: int = Field(default=5_000, gt=0)
+
+    def missing_for_live(self) -> list[str]:
+        """The keys without which no order can be signed here."""
+        missing: list[str] = []
+        if not self.key_id:
+            missing.append("kalshi.key_id")
+        if self.private_key_file is None:
+            missing.append("kalshi.private_key_file (the path of a PEM file)")
+        return missing
 
 
 class Polymarket(Section):
@@ -69,27 +77,20 @@ class Polymarket(Section):
     connect_timeout_ms: int = Field(default=2_000, gt=0)
     read_timeout_ms: int = Field(default=5_000, gt=0)
 
-
-def missing_for_live(venue: Venue, kalshi: Kalshi, polymarket: Polymarket) -> list[str]:
-    """The keys without which no order can be signed at `venue`."""
-    missing: list[str] = []
-    if venue is Venue.KALSHI:
-        if not kalshi.key_id:
-            missing.append("kalshi.key_id")
-        if kalshi.private_key_file is None:
-            missing.append("kalshi.private_key_file (the path of a PEM file)")
-    elif venue is Venue.POLYMARKET:
-        if polymarket.signer_key_file is None:
+    def missing_for_live(self) -> list[str]:
+        """The keys without which no order can be signed here."""
+        missing: list[str] = []
+        if self.signer_key_file is None:
             missing.append("polymarket.signer_key_file (the path of a file with the key in hex)")
-        if polymarket.credentials_file is None:
+        if self.credentials_file is None:
             missing.append("polymarket.credentials_file (the path of a JSON file)")
-        if polymarket.signature_type != "eoa" and polymarket.funder is None:
-            missing.append(f"polymarket.funder (the wallet's address: signature_type is {polymarket.signature_type})")
-        if polymarket.merge and polymarket.signature_type == "eoa":
+        if self.signature_type != "eoa" and self.funder is None:
+            missing.append(f"polymarket.funder (the wallet's address: signature_type is {self.signature_type})")
+        if self.merge and self.signature_type == "eoa":
             missing.append(
                 "polymarket.merge: false, or polymarket.signature_type: proxy, safe or deposit (the relayer carries no "
                 "calls of a key that holds its money itself: an eoa waits for the markets to pay)"
             )
-        elif polymarket.merge and polymarket.relayer_key_file is None:
+        elif self.merge and self.relayer_key_file is None:
             missing.append("polymarket.relayer_key_file (the path of a JSON file; polymarket.merge needs it)")
-    return missing
+        return missing

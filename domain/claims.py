@@ -186,7 +186,7 @@ class Cross:
     in_outcome: str
 
 
-def crosses(record: EquivalenceRecord, sellable: Iterable[Venue] = (Venue.KALSHI,)) -> tuple[Cross, ...]:
+def crosses(record: EquivalenceRecord, sellable: Iterable[Venue]) -> tuple[Cross, ...]:
     """Every two instruments of different venues that can make a profit at some price, on the sides that do.
 
     `sellable` are the venues where an instrument may be sold without holding it. Two legs can make a profit only if

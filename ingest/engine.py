@@ -45,9 +45,8 @@ from ingest.warm import WarmState
 from ingest.watched import Event, OpenTrades, Watch
 from ingest.why import Answer, Reason
 from venues.book_feed import Counters, Feed, Told
-from venues.kalshi.book_feed import KalshiFeed
 from venues.market_events import Doubt, Malformed, News, TickChange
-from venues.polymarket.book_feed import PolymarketFeed
+from venues.registry import ADAPTERS
 
 __all__ = ["Counters", "Engine"]
 
@@ -95,10 +94,10 @@ class Engine:
         self._on_dead = on_dead
         self._now = 0
         self._guard = Guard(firewall)
-        kalshi = KalshiFeed(self.counters, self._told(Venue.KALSHI, on_news), yes_price=yes_price)
-        polymarket = PolymarketFeed(self.counters, self._told(Venue.POLYMARKET, on_news))
-        self.kalshi, self.polymarket = kalshi, polymarket
-        self._feeds: dict[Venue, Feed] = {Venue.KALSHI: kalshi, Venue.POLYMARKET: polymarket}
+        self._feeds: dict[Venue, Feed] = {
+            one.venue: one.book_feed(self.counters, self._told(one.venue, on_news), yes_price=yes_price)
+            for one in ADAPTERS
+        }
         self.spot = SpotSide(features or FeatureParams(), lambda feed, raw, why: on_dead(feed, raw, why, self._now))
         self._following = self._guarding = False
         self._watches: list[Watch] = []
@@ -147,7 +146,7 @@ class Engine:
 
     # -- the feeds ----------------------------------------------------------------------------------------------
 
-    def on_frame(self, raw: bytes, received_at: int, venue: Venue = Venue.KALSHI, link: int = 0) -> None:
+    def on_frame(self, raw: bytes, received_at: int, venue: Venue, link: int = 0) -> None:
         """One frame as it came from the wire of `venue`; `received_at` our wall clock in microseconds, `link` the
         number of the connection where a venue has several. Never raises for input."""
         self.counters.frames += 1
@@ -184,7 +183,7 @@ class Engine:
                 if watch.episode is not None:
                     self._close(watch)
 
-    def on_gap(self, markets: Iterable[str], venue: Venue = Venue.KALSHI, doubt: Doubt = Doubt.LOST) -> None:
+    def on_gap(self, markets: Iterable[str], venue: Venue, doubt: Doubt = Doubt.LOST) -> None:
         """These markets can no longer be believed: distrust their books until the next snapshot of each. `on_gapped`
         hears of each market once; a host whose request for a snapshot failed finds it in `unready`."""
         books = self._feeds[venue].books
@@ -199,11 +198,11 @@ class Engine:
         self._guard.lost(books[market] for market in gapped)
         self._on_gapped(venue, gapped, doubt)
 
-    def on_link_lost(self, link: int) -> None:
-        """One of Polymarket's connections is gone; its markets wait for the snapshot another one brings."""
-        self.polymarket.link_lost(link)
+    def on_link_lost(self, link: int, venue: Venue) -> None:
+        """One of a venue's connections is gone; its markets wait for the snapshot another one brings."""
+        self._feeds[venue].link_lost(link)
 
-    def on_state(self, up: bool, reason: str, venue: Venue = Venue.KALSHI) -> None:
+    def on_state(self, up: bool, reason: str, venue: Venue) -> None:
         """A venue's feed went down or came up. Down, every book of it waits for a snapshot and the next connection
         numbers its messages anew; opportunities that stood are counted as not ready, with `reason`."""
         feed = self._feeds[venue]
@@ -309,7 +308,8 @@ class Engine:
     def on_time(self, at: int) -> None:
         """It is `at` by our clock (µs): called now and then, so that phases change, and books that wait for the rest of
         an instant are doubted, where nothing else happens."""
-        self.polymarket.on_time(at)
+        for feed in self._feeds.values():
+            feed.on_time(at)
         self.readiness.step(at)
 
     def on_stop(self, at: int) -> None:
@@ -377,6 +377,10 @@ class Engine:
         conditions = tuple(replace(condition) for condition in ready.conditions.values())
         changes, phase = tuple(ready.changes), ready.phase_at(now)
         return Answer(now, phase, ready.waits_for(now), conditions, changes, () if brief else self.reasons(now))
+
+    def feed(self, venue: Venue) -> Feed:
+        """The feed of `venue`, to read: its books, and the time of its last event."""
+        return self._feeds[venue]
 
     def books(self, venue: Venue) -> Iterable[Book]:
         """The books of `venue` that are watched."""

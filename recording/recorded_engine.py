@@ -50,7 +50,7 @@ class TapedEngine(Engine):
         self._inside = False
         super().__init__(strategies, limits, intended, refused, **more)
 
-    def on_frame(self, raw: bytes, received_at: int, venue: Venue = Venue.KALSHI, link: int = 0) -> None:
+    def on_frame(self, raw: bytes, received_at: int, venue: Venue, link: int = 0) -> None:
         self._recorder.frame(venue, raw, received_at, time.monotonic_ns(), link)
         self._inside = True
         try:
@@ -66,21 +66,21 @@ class TapedEngine(Engine):
         self._recorder.control(EventType.WARM, state)
         return super().on_warm(state)
 
-    def on_gap(self, markets: Iterable[str], venue: Venue = Venue.KALSHI, doubt: Doubt = Doubt.LOST) -> None:
+    def on_gap(self, markets: Iterable[str], venue: Venue, doubt: Doubt = Doubt.LOST) -> None:
         named = tuple(markets)
         if not self._inside:
             self._recorder.control(EventType.GAP, {"markets": named, "doubt": doubt}, venue=venue)
         super().on_gap(named, venue, doubt)
 
-    def on_link_lost(self, link: int) -> None:
-        self._recorder.control(EventType.LINK_LOST, {"link": link}, venue=Venue.POLYMARKET)
+    def on_link_lost(self, link: int, venue: Venue) -> None:
+        self._recorder.control(EventType.LINK_LOST, {"link": link}, venue=venue)
         self._inside = True
         try:
-            super().on_link_lost(link)
+            super().on_link_lost(link, venue)
         finally:
             self._inside = False
 
-    def on_state(self, up: bool, reason: str, venue: Venue = Venue.KALSHI) -> None:
+    def on_state(self, up: bool, reason: str, venue: Venue) -> None:
         self._recorder.control(EventType.STATE, {"up": up, "reason": reason}, venue=venue)
         super().on_state(up, reason, venue)
 

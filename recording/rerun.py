@@ -185,7 +185,7 @@ def apply(engine: Engine, event: Envelope) -> None:
                 gap = _gap.decode(event.text)
                 engine.on_gap(gap.markets, Venue(event.venue), gap.doubt)
             case EventType.LINK_LOST:
-                engine.on_link_lost(_link.decode(event.text).link)
+                engine.on_link_lost(_link.decode(event.text).link, Venue(event.venue))
             case EventType.HALTS:
                 engine.on_halts(_halts.decode(event.text))
             case EventType.WARM:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import msgspec
 
 from domain.book import Book
 from domain.market import Venue
-from venues.market_events import Doubt, News
+from venues.market_events import Doubt, Malformed, News
 
 
 @dataclass(slots=True)
@@ -68,6 +69,14 @@ class Feed(ABC):
         """The markets a broken frame may have been about: those it names, or, naming none, all."""
         return named_in(raw, self.books) or list(self.books)
 
+    def link_lost(self, link: int) -> None:
+        """Connection `link` is gone, of a venue with several. The books that followed it are distrusted."""
+        del link
+
+    def on_time(self, at: int) -> None:
+        """It is `at` by our clock (µs), where nothing else happens: what has waited too long is doubted."""
+        del at
+
     def down(self) -> None:
         """The feed is gone: every book waits for a snapshot, and the next connection starts afresh."""
         self.up = False
@@ -86,3 +95,17 @@ def named_in(raw: bytes, markets: Iterable[str]) -> list[str]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
     return [market for market in markets if b'"' + market.encode() + b'"' in raw]
+
+
+def take_alone(make: Callable[[Counters, Told], Feed], raw: bytes, at: int) -> None:
+    """Give a frame to a feed that watches nothing. Raises Malformed as the feed does, and for what it calls dead."""
+    said: list[str] = []
+    told = Told(doubt=lambda markets, venue, why: None, news=lambda news: None, dead=lambda raw, why: said.append(why))
+    make(Counters(), told).take(raw, at, 1)
+    if said:
+        raise Malformed(said[0])
+
+
+def counted(events: Iterable[object]) -> str:
+    """`2 Change, 1 BookImage`."""
+    return ", ".join(f"{count} {name}" for name, count in Counter(type(one).__name__ for one in events).items())

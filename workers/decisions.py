@@ -32,10 +32,10 @@ from ingest.readiness import Change, Pauses, Phase
 from ingest.why import Answer
 from recording.recorded_engine import TapedEngine
 from venues.book_feed import Feed
-from venues.kalshi.hours import weekly_pause
 from venues.market_events import Doubt, Resolved, TickChange
 from venues.market_events import News as FeedNews
 from venues.polymarket.user_stream import UserEvent
+from venues.registry import ADAPTERS
 from venues.wire import wall_clock_us
 from workers import conditions, metrics
 from workers.book_repairs import BookRepairs, Step
@@ -45,7 +45,7 @@ from workers.local.layout import Stack
 from workers.news import News
 from workers.recording import firewall_of, recorder_of
 from workers.spot_streams import SpotStreams, made_up_url
-from workers.streams import PauseAt, Stream, streams_of
+from workers.streams import PauseAt, Stream, streams_of, without_asking
 from workers.topics import CONTROL
 from workers.user_channel import is_user_frame
 from workers.warm_keeper import WarmKeeper
@@ -106,7 +106,7 @@ class DecisionThread:
         on_given_up: Callable[[GivenUp], None],
         on_end: OnEnd,
         home: Halting,
-        pause_at: PauseAt = weekly_pause,
+        pause_at: PauseAt = without_asking,
         warm: WarmKeeper | None = None,
     ) -> None:
         settings = stack.settings
@@ -126,7 +126,7 @@ class DecisionThread:
             settings.gates,
             self._intent,
             self._suppressed,
-            venue_limits={Venue.POLYMARKET: settings.gates_polymarket},
+            venue_limits=settings.venue_gates,
             on_gapped=self._gapped,
             on_news=self._news,
             on_dead=self._dead,
@@ -144,8 +144,7 @@ class DecisionThread:
         self._streams = streams_of(stack, watched, self.engine, self, pause_at)
         self._spot = SpotStreams(settings, self.engine, self.spot_state, made_up_url=made_up_url(stack))
         self._save_ticks = settings.warm_cache.save_ms // round(_TICK_S * 1000)
-        gates = {Venue.KALSHI: settings.gates, Venue.POLYMARKET: settings.gates_polymarket}
-        self._hearing = {venue for venue in self._streams if gates[venue].users}
+        self._hearing = {venue for venue in self._streams if settings.venue_gates.get(venue, settings.gates).users}
         self._said = said
         self._conditions.expect(self._streams, self._hearing, self._spot.feeds, said)
         for venue in self._streams:
@@ -153,7 +152,7 @@ class DecisionThread:
         self.up: dict[Venue, bool] = dict.fromkeys(self._streams, False)
         self._last_frame = time.monotonic()
         self._counted = 0
-        self._lags = {Venue.KALSHI: _Lag(self.engine.kalshi), Venue.POLYMARKET: _Lag(self.engine.polymarket)}
+        self._lags = {one.venue: _Lag(self.engine.feed(one.venue)) for one in ADAPTERS}
         self._snapshots: set[asyncio.Task[bool]] = set()
         self._repairs = {venue: BookRepairs() for venue in self._streams}
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -23,8 +23,8 @@ from ingest.gates import Halts
 from ingest.readiness import Pauses
 from ingest.strategies.registry import instances
 from ingest.why import plain
-from venues.kalshi.client import KalshiClient
-from venues.kalshi.hours import Pause, weekly_pause
+from venues.pauses import Pause
+from venues.registry import adapter_of
 from venues.wire import HttpWire, WireFailure
 from workers import metrics
 from workers.alerting.watch import watching
@@ -266,10 +266,9 @@ class IngestHost:
         )
         self._thread.start()
 
-    def _pause_at(self, now: int) -> Pause | None:
+    def _pause_at(self, venue: Venue, now: int) -> Pause | None:
         """Asked from the thread of the decisions: what the client knows already."""
-        kalshi = self._desk.venues.get(Venue.KALSHI)
-        return kalshi.exchange.known_pause(now) if isinstance(kalshi, KalshiClient) else weekly_pause(now)
+        return adapter_of(venue).known_pause(self._desk.venues.get(venue), now)
 
     async def _watched(self, markets: Sequence[str]) -> Watched:
         while True:
@@ -282,9 +281,10 @@ class IngestHost:
 
     async def _look_at_approvals(self, watched: Watched) -> None:
         """Before an opportunity depends on the answer: it takes two reads a token, once."""
-        for token in watched.markets(Venue.POLYMARKET):
+        for spec in watched.specs:
+            token = spec.market
             try:
-                for obstacle in await self._desk.approvals.missing(token):
+                for obstacle in await self._desk.approvals.early(spec.venue, token):
                     log.warning("not approved; trades on it are denied", token=token, why=obstacle.text)
             except SurefootError as away:
                 log.warning("approvals not read yet; the first trade asks", token=token, error=away.message)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from config.ingest import Firewall
 from config.settings import Settings
-from domain.market import Venue
 from domain.money import to_micros
 from ingest.firewall import QuoteLimits
 from ingest.guard import FirewallRules
@@ -25,7 +24,7 @@ def rules_of(settings: Settings) -> Rules:
         strategy=settings.strategy,
         cross=settings.cross,
         gates=settings.gates,
-        venue_gates={Venue.POLYMARKET: settings.gates_polymarket},
+        venue_gates=settings.venue_gates,
         policy=settings.policy,
         settle_ms=settings.readiness.settle_ms,
         firewall=firewall_of(settings.firewall),

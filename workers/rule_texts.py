@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from urllib.parse import quote
 
-import msgspec
 import structlog
 
 from activities.alerts import Alerts
@@ -14,9 +12,8 @@ from domain.claims import InstrumentKey
 from domain.errors import SurefootError, Unavailable
 from domain.market import Venue
 from ledger.port import ClaimLedger
-from venues.kalshi.client import KalshiClient
-from venues.polymarket.client import PolymarketClient
 from venues.port import VenueClient
+from venues.registry import adapter_of
 from venues.wire import wall_clock_us
 from workers.rules_watch import ReadRules, watch_rules
 
@@ -25,29 +22,13 @@ log = structlog.get_logger(__name__)
 _EVERY_S = 300.0
 
 
-class _KalshiRules(msgspec.Struct):
-    rules_primary: str = ""
-    rules_secondary: str = ""
-
-
-class _KalshiMarket(msgspec.Struct):
-    market: _KalshiRules
-
-
 def reader(venues: Mapping[Venue, VenueClient]) -> ReadRules:
-    """Reads texts through these clients: Kalshi's two rule fields in their order, Polymarket's description."""
+    """Reads texts through these clients, each as its venue's adapter does."""
 
     async def read(key: InstrumentKey) -> str:
         venue, market = key
         client = venues.get(venue)
-        text = ""
-        if isinstance(client, KalshiClient):
-            said = (await client.wire.get(f"/markets/{quote(market, safe='')}", _KalshiMarket)).market
-            text = "\n".join(filter(None, (said.rules_primary, said.rules_secondary)))
-        elif isinstance(client, PolymarketClient):
-            async for found in client.discovery.markets(clob_token_ids=market):
-                text = found.rules
-                break
+        text = "" if client is None else await adapter_of(venue).rule_text(client, market)
         if not text:
             raise Unavailable(f"{venue} gives no rule text of {market}; look at its page", "no_rules")
         return text

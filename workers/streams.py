@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -11,12 +12,14 @@ import msgspec
 from domain.errors import BadInput, Unavailable
 from domain.market import Venue
 from ingest.engine import Engine
-from venues.kalshi.hours import Pause, weekly_pause
 from venues.kalshi.stream import KalshiStream
 from venues.market_events import Doubt
+from venues.pauses import Pause
+from venues.polymarket.book_feed import PolymarketFeed
 from venues.polymarket.comparison import BookComparison
 from venues.polymarket.pool import MarketPool
 from venues.polymarket.user_stream import UserEvent, UserStream
+from venues.registry import adapter_of
 from venues.wire import HttpWire, WireFailure
 from workers.accounts import credentials_of, polymarket_ends, signer_of
 from workers.local.layout import Stack
@@ -28,8 +31,13 @@ _LET_IN: set[tuple[str, str]] = set()
 """(address, key) of private channels that let this process in. Streams are made anew whenever what is watched changes;
 an address that was right for the one before is right for the next, however it refuses it at first."""
 
-PauseAt = Callable[[int], Pause | None]
-"""The pause that holds at a time (µs), as far as it is known."""
+PauseAt = Callable[[Venue, int], Pause | None]
+"""The pause of a venue that holds at a time (µs), as far as it is known."""
+
+
+def without_asking(venue: Venue, now: int) -> Pause | None:
+    """A `PauseAt` of what is known of a venue without a client of it."""
+    return adapter_of(venue).known_pause(None, now)
 
 
 class Hooks(Protocol):
@@ -63,11 +71,11 @@ class Stream(Protocol):
 
 
 def streams_of(
-    stack: Stack, watched: Watched, engine: Engine, hooks: Hooks, pause_at: PauseAt = weekly_pause
+    stack: Stack, watched: Watched, engine: Engine, hooks: Hooks, pause_at: PauseAt = without_asking
 ) -> dict[Venue, Stream]:
     """A stream for each venue in use that has something to watch. Raises `BadInput` for keys that are none.
 
-    `pause_at` explains what Kalshi's stream is lost to; it is called on the loop of the streams."""
+    `pause_at` explains what a stream is lost to; it is called on the loop of the streams."""
     made: dict[Venue, Stream] = {}
     for venue in stack.settings.in_use:
         if not watched.markets(venue):
@@ -100,8 +108,8 @@ def _kalshi(stack: Stack, watched: Watched, engine: Engine, hooks: Hooks, pause_
         on_frame=frame,
         markets=list(watched.markets(Venue.KALSHI)),
         on_state=state,
-        pause_at=pause_at,
-        on_gap=engine.on_gap,
+        pause_at=partial(pause_at, Venue.KALSHI),
+        on_gap=lambda markets: engine.on_gap(markets, Venue.KALSHI),
         on_dead=lambda raw, why: hooks.dead(Venue.KALSHI, raw, why),
         let_in=place in _LET_IN,
     )
@@ -123,7 +131,7 @@ class _Polymarket:
             ends.ws_url,
             watched.groups(Venue.POLYMARKET),
             on_frame=frame,
-            on_link_lost=engine.on_link_lost,
+            on_link_lost=lambda link: engine.on_link_lost(link, Venue.POLYMARKET),
             on_silent=silent,
             on_state=lambda up, reason: hooks.state(Venue.POLYMARKET, up, reason),
         )
@@ -144,8 +152,10 @@ class _Polymarket:
             on_dead=lambda raw, why: hooks.dead(Venue.POLYMARKET, raw, why),
         )
         self._rest = HttpWire("Polymarket CLOB", ends.clob_url)
+        feed = engine.feed(Venue.POLYMARKET)
+        assert isinstance(feed, PolymarketFeed)
         self._comparison = BookComparison(
-            engine.polymarket,
+            feed,
             self._books,
             on_doubt=lambda markets, doubt: engine.on_gap(markets, Venue.POLYMARKET, doubt),
             on_quiet=self._pool.vouch,

@@ -15,6 +15,7 @@ from ingest.sets import OutcomeSet, sets_of
 from ingest.strategies.registry import strategies_of
 from ingest.strategy import Strategy
 from venues.port import VenueClient
+from venues.registry import ADAPTERS
 
 log = structlog.get_logger(__name__)
 
@@ -48,8 +49,8 @@ class Watched:
 
 
 def venue_of(market: str) -> Venue:
-    """Where an instrument named without its venue trades: Polymarket's are token ids, which are digits only."""
-    return Venue.POLYMARKET if market.isdecimal() else Venue.KALSHI
+    """Where an instrument named without its venue trades, by the form of its name."""
+    return next(one.venue for one in ADAPTERS if one.names(market))
 
 
 async def watch(

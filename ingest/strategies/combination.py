@@ -24,13 +24,14 @@ from typing import Any
 from domain.book import Book
 from domain.depth import SetTerms, TakerFees, Walk, set_quote
 from domain.intent import BookEvidence, Intent, IntentLeg, LegPolicy, canonical
-from domain.market import MarketSpec, Venue
+from domain.market import MarketSpec
 from domain.money import MICRO, ceil_div, from_micros, from_picos, to_micros
 from domain.orders import Side
 from domain.sequence import best_order
 from ingest.strategies.legging import risk_of
 from ingest.strategy import Proposal
 from ingest.view import View
+from venues.registry import adapter_of
 
 _HOUR_US = 3_600 * MICRO
 _YEAR_HOURS = 8_760
@@ -146,7 +147,7 @@ def least_dust(markets: Sequence[MarketSpec]) -> Decimal:
     """Shares of these markets that no order can ever be for: less than a lot a leg beyond what all legs have, where a
     venue fills in finer parts than its lots, as Polymarket does in millionths. Zero where none does."""
     lots = [spec.size_step for spec in markets]
-    finer = any(spec.venue is Venue.POLYMARKET for spec in markets)
+    finer = any(adapter_of(spec.venue).fills_finer for spec in markets)
     return max(lots) * (len(lots) - 1) if finer else Decimal(0)
 
 

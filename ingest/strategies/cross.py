@@ -19,6 +19,7 @@ from domain.limits import CrossParams, GateLimits
 from domain.market import MarketSpec
 from ingest.strategies.combination import Carry, Combination, CombinationStrategy, Sizing, version_of
 from ingest.strategy import Ground
+from venues.registry import SELLABLE
 
 NAME = "cross"
 
@@ -50,7 +51,7 @@ def cross_strategies(
         CombinationStrategy(_combination(record, pair, known), sizing, policy, name, version, carry)
         for record in claims
         if record.tradable and (paper or not record.paper)
-        for pair in crosses(record)
+        for pair in crosses(record, SELLABLE)
     )
 
 

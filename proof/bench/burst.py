@@ -95,7 +95,7 @@ async def _listen(rate: int) -> list[tuple[int, int]]:
         def frame(raw: bytes, received_at: int, received_ns: int) -> None:
             engine.on_frame(raw, received_at, Venue.KALSHI)
             if raw.startswith(b'{"type":"orderbook_delta"'):
-                seen.append((engine.kalshi.at, wall_clock_us()))
+                seen.append((engine.feed(Venue.KALSHI).at, wall_clock_us()))
 
         layout = Layout(Path(folder))
         layout.prepare()
@@ -156,7 +156,7 @@ def _split() -> dict[str, float]:
             feed.watch(spec.market)
         begun = time.perf_counter()
         for raw in script:
-            engine.on_frame(raw, 1_780_000_000_000_000)
+            engine.on_frame(raw, 1_780_000_000_000_000, Venue.KALSHI)
         between = time.perf_counter()
         for raw in script:
             feed.take(raw, 1_780_000_000_000_000, 0)

@@ -23,6 +23,7 @@ import psutil
 
 from domain.intent import Intent, LegPolicy
 from domain.limits import GateLimits, SetParams
+from domain.market import Venue
 from ingest.engine import Engine
 from ingest.sets import sets_of
 from ingest.strategies.basket import baskets
@@ -195,7 +196,7 @@ def memory(script: Crowd) -> float:
         after = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-    return (after - before) / len(kept.engine.kalshi.books | kept.engine.polymarket.books)
+    return (after - before) / len(kept.engine.feed(Venue.KALSHI).books | kept.engine.feed(Venue.POLYMARKET).books)
 
 
 def burst(spent: Sequence[float], base: int) -> dict[str, float]:

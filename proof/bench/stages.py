@@ -83,7 +83,7 @@ def _stage(name: str, venue: Venue) -> None:
 
 
 def _work(name: str, venue: Venue, engine: Engine) -> Callable[[bytes, int], object]:
-    feed = engine.kalshi if venue is Venue.KALSHI else engine.polymarket
+    feed = engine.feed(venue)
     json: msgspec.json.Decoder[Any] = decode_kalshi._frame if venue is Venue.KALSHI else decode_polymarket._message
     match name:
         case "nothing":

@@ -42,7 +42,7 @@ class _Session:
     dead: list[bytes] = field(default_factory=list)
 
     def agree(self, venue: Venue, frame: bytes) -> None:
-        feed = self.engine.kalshi if venue is Venue.KALSHI else self.engine.polymarket
+        feed = self.engine.feed(venue)
         for market, slow in self.books.items():
             book = feed.books[market]
             if not book.ready or book.gapped or book.unsettled:
@@ -88,12 +88,12 @@ def kalshi(session: bytes) -> None:
         at = T0 + number * STEP_US
         if line == b"D":
             slow.down()
-            run.engine.on_state(False, "lost")
-            run.engine.on_state(True, "back")
+            run.engine.on_state(False, "lost", Venue.KALSHI)
+            run.engine.on_state(True, "back", Venue.KALSHI)
         else:
             refused = run.engine.counters.malformed
             slow.take(line, at)
-            run.engine.on_frame(line, at)
+            run.engine.on_frame(line, at, Venue.KALSHI)
             if run.engine.counters.malformed > refused:
                 slow.refuse(line)  # it may be stricter: of a key said twice, say, it wants both to be right
         run.agree(Venue.KALSHI, line)
@@ -115,7 +115,7 @@ def polymarket(session: bytes) -> None:
             run.engine.on_state(True, "back", Venue.POLYMARKET)
         elif line in (b"L1", b"L2"):
             slow.lost(int(line[1:]))
-            run.engine.on_link_lost(int(line[1:]))
+            run.engine.on_link_lost(int(line[1:]), Venue.POLYMARKET)
         else:
             link, frame = (int(line[:1]), line[1:]) if line[:1] in (b"1", b"2") else (1, line)
             refused = run.engine.counters.malformed

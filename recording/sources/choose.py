@@ -15,6 +15,7 @@ from domain.money import MICRO, to_micros
 from domain.orders import Side
 from recording.sources.instruments import instruments, mirrored
 from recording.sources.session import BookReset, RecordedSession, SessionEvent
+from venues.registry import SELLABLE
 
 LONGEST = 120 * MICRO
 LEAD = 8 * MICRO
@@ -120,7 +121,7 @@ def _sets(markets: Sequence[MarketSpec], books: dict[str, Book]) -> Iterator[_Hu
 def _crosses(session: RecordedSession, specs: dict[str, MarketSpec], books: dict[str, Book]) -> Iterator[_Hunt]:
     params = CrossParams()
     for record in session.claims:
-        for pair in crosses(record):
+        for pair in crosses(record, SELLABLE):
             members = [specs[record.instruments[place].market] for place in pair.places]
             yield _hunt(members, pair.sides, pair.worst, params.margin, (params.min_size, params.max_size), books)
 

@@ -71,7 +71,7 @@ class Feed:
         self.send(frames.price_change(CONDITION, rows, at), at, link)
 
     def of(self, asset: str) -> Book:
-        return self.engine.polymarket.books[asset]
+        return self.engine.feed(Venue.POLYMARKET).books[asset]
 
     def gates(self) -> list[Gate]:
         return [suppression.gate for suppression in self.suppressed]

@@ -69,12 +69,12 @@ class Venues:
         self.seq += 1
         yes = [(bid * 10_000, size * 10**6)]
         no = [((100 - ask) * 10_000, size * 10**6)]
-        self.engine.on_frame(frames.snapshot(1, self.seq, market, yes, no, yes_price=True), at)
+        self.engine.on_frame(frames.snapshot(1, self.seq, market, yes, no, yes_price=True), at, Venue.KALSHI)
 
     def bid(self, market: str, at: int, contracts: int, cents: int = 47, *, lose: int = 0) -> None:
         self.seq += 1 + lose
         raw = frames.delta(1, self.seq, market, "yes", cents * 10_000, contracts * 10**6, at, yes_price=True)
-        self.engine.on_frame(raw, at)
+        self.engine.on_frame(raw, at, Venue.KALSHI)
 
     def spot(self, at: int, price: str = "60000") -> None:
         self.engine.on_spot(SpotFeed.COINBASE, ticker(at, price), at, 1)

@@ -46,7 +46,7 @@ def run(setup: Setup, recorder: Recorder, seed: int = 7) -> None:
     trades = TimedTrades(500)
     engine = taped(setup, recorder, trades)
     engine.on_halts(Halts())
-    engine.on_state(True, "connected")
+    engine.on_state(True, "connected", Venue.KALSHI)
     for number, (raw, at, venue) in enumerate(wire(synth.make(seed))):
         trades.close_due(engine, at)
         engine.on_frame(raw, at, venue)
@@ -57,7 +57,7 @@ def run(setup: Setup, recorder: Recorder, seed: int = 7) -> None:
             engine.on_frame(b"\xff\x00 no frame", at + 1, venue)
             engine.on_gap(["SYNGAME-7-RED"], Venue.KALSHI, Doubt.SILENT)
         if number == 3_000:
-            engine.on_link_lost(3)
-            engine.on_state(False, "closed by the venue")
-            engine.on_state(True, "connected")
+            engine.on_link_lost(3, Venue.POLYMARKET)
+            engine.on_state(False, "closed by the venue", Venue.KALSHI)
+            engine.on_state(True, "connected", Venue.KALSHI)
     engine.finish()

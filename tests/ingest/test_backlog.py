@@ -6,6 +6,7 @@ import random
 
 from domain.decisions import Gate
 from domain.limits import GateLimits
+from domain.market import Venue
 from tests.ingest.test_engine import MS, T0, A, B, Feed
 from venues.kalshi import frames
 
@@ -26,14 +27,16 @@ def burst(seed: int, count: int = 400) -> list[tuple[bytes, int]]:
 
 
 def levels(feed: Feed) -> list[object]:
-    return [(book.market, book.bid_levels(), book.ask_levels()) for book in feed.engine.kalshi.books.values()]
+    return [
+        (book.market, book.bid_levels(), book.ask_levels()) for book in feed.engine.feed(Venue.KALSHI).books.values()
+    ]
 
 
 def test_frames_that_waited_too_long_change_the_books_and_open_nothing() -> None:
     in_time, late = Feed().ready(), Feed().ready()
     for raw, at in burst(7):
-        in_time.engine.on_frame(raw, at + MS)
-        late.engine.on_frame(raw, at + LIMIT + MS)
+        in_time.engine.on_frame(raw, at + MS, Venue.KALSHI)
+        late.engine.on_frame(raw, at + LIMIT + MS, Venue.KALSHI)
     assert in_time.intents
     assert late.intents == []
     assert levels(late) == levels(in_time)
@@ -46,6 +49,6 @@ def test_the_first_frame_that_is_in_time_again_is_decided_on() -> None:
     script = burst(7)
     drained = next(number for number, (_, at) in enumerate(script) if at > T0 + 200 * MS)
     for number, (raw, at) in enumerate(script):
-        feed.engine.on_frame(raw, at + (LIMIT + MS if number < drained else MS))
+        feed.engine.on_frame(raw, at + (LIMIT + MS if number < drained else MS), Venue.KALSHI)
     assert feed.intents
     assert min(intent.decided_at for intent in feed.intents) > T0 + 200 * MS

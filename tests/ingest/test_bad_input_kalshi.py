@@ -50,7 +50,7 @@ class Stream:
             self.snapshot(market, bid, ask)
 
     def send(self, raw: bytes, at: int = T0) -> None:
-        self.engine.on_frame(raw, at)
+        self.engine.on_frame(raw, at, Venue.KALSHI)
 
     def snapshot(self, market: str, bid: int, ask: int, at: int = T0) -> bytes:
         self.seq += 1
@@ -71,7 +71,7 @@ class Stream:
         )
 
     def book(self, market: str) -> Book:
-        return self.engine.kalshi.books[market]
+        return self.engine.feed(Venue.KALSHI).books[market]
 
     def doubted(self) -> tuple[str, ...]:
         return self.engine.doubted(Venue.KALSHI)

@@ -41,7 +41,7 @@ class Cup:
     def book(self, market: str, bid: int, ask: int, size: int = 100, *, at: int = T0) -> None:
         self.seq += 1
         yes, no = [(bid * 10_000, size * 10**6)], [((100 - ask) * 10_000, size * 10**6)]
-        self.engine.on_frame(frames.snapshot(1, self.seq, market, yes, no, yes_price=True), at)
+        self.engine.on_frame(frames.snapshot(1, self.seq, market, yes, no, yes_price=True), at, Venue.KALSHI)
 
 
 def test_three_outcomes_below_a_dollar_after_all_fees_are_bought_in_equal_shares() -> None:

@@ -52,19 +52,19 @@ class Feed:
         self.seq += 1
         yes = [((bid - step) * 10_000, size * 10**6) for step in range(3)]
         no = [((100 - ask - step) * 10_000, size * 10**6) for step in range(3)]
-        self.engine.on_frame(frames.snapshot(1, self.seq, market, yes, no, yes_price=True), at)
+        self.engine.on_frame(frames.snapshot(1, self.seq, market, yes, no, yes_price=True), at, Venue.KALSHI)
 
     def ask(self, market: str, cents: int, change: str, at: int, *, lag: int = 0) -> None:
         """Change the YES ask at `cents` by `change` contracts."""
         self.seq += 1
         size = int(Decimal(change) * 10**6)
         raw = frames.delta(1, self.seq, market, "no", (100 - cents) * 10_000, size, at, yes_price=True)
-        self.engine.on_frame(raw, at + lag)
+        self.engine.on_frame(raw, at + lag, Venue.KALSHI)
 
     def bid(self, market: str, cents: int, change: int, at: int) -> None:
         self.seq += 1
         raw = frames.delta(1, self.seq, market, "yes", cents * 10_000, change * 10**6, at, yes_price=True)
-        self.engine.on_frame(raw, at)
+        self.engine.on_frame(raw, at, Venue.KALSHI)
 
     def ready(self) -> Feed:
         """Both books quoted 47/56 and 44/46: asks add up to 1.02."""
@@ -279,7 +279,7 @@ def test_a_missing_sequence_number_gaps_every_market_of_the_subscription_until_i
 def test_other_messages_of_the_subscription_count_in_its_sequence() -> None:
     feed = Feed().ready()
     feed.seq += 1
-    feed.engine.on_frame(b'{"id":1,"sid":1,"seq":%d,"type":"ok","msg":{}}' % feed.seq, T0)
+    feed.engine.on_frame(b'{"id":1,"sid":1,"seq":%d,"type":"ok","msg":{}}' % feed.seq, T0, Venue.KALSHI)
     feed.ask(A, 58, "1", T0 + 1 * MS)
     assert feed.gapped == []
 
@@ -304,7 +304,7 @@ def test_a_malformed_frame_is_counted_and_gaps_what_it_names_or_else_everything(
     raw: bytes, markets: tuple[str, ...]
 ) -> None:
     feed = Feed().ready()
-    feed.engine.on_frame(raw, T0)
+    feed.engine.on_frame(raw, T0, Venue.KALSHI)
     assert feed.engine.counters.malformed == 1
     assert feed.gapped == [markets]
     assert feed.engine.last_malformed
@@ -317,10 +317,10 @@ def test_after_the_feed_went_down_nothing_is_decided_before_both_books_are_new()
     feed = Feed().ready()
     feed.engine.trade_opened("KXCUP-26")
     feed.snapshot(A, 48, 50)
-    feed.engine.on_state(False, "connection reset")
+    feed.engine.on_state(False, "connection reset", Venue.KALSHI)
     assert [(s.gate, s.detail) for s in feed.suppressed][-1] == (Gate.NOT_READY, "connection reset")
     feed.engine.trade_closed("KXCUP-26")
-    feed.engine.on_state(True, "connected")
+    feed.engine.on_state(True, "connected", Venue.KALSHI)
     feed.seq = 0
     feed.snapshot(A, 48, 50)
     feed.ask(B, 46, "1", T0 + 1 * MS)

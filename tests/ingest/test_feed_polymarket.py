@@ -206,7 +206,7 @@ def rest_of(asset: str, bid: int, ask: int, at: int, *, size: int = 100) -> byte
 
 def judged(feed: Feed, raw: bytes) -> Doubt | None:
     (book,) = read_books(raw)
-    return feed.engine.polymarket.judge(book)
+    return feed.engine.feed(Venue.POLYMARKET).judge(book)
 
 
 def test_a_first_snapshot_with_a_wrong_hash_is_not_believed_once_rest_said_what_is_hashed() -> None:
@@ -259,13 +259,13 @@ def test_a_token_follows_the_youngest_connection_that_brought_its_book() -> None
 def test_a_lost_connection_gaps_what_followed_it_and_any_other_may_bring_the_book() -> None:
     feed = Feed().ready()
     feed.book(YES, 47, 49, link=2)
-    feed.engine.on_link_lost(2)
+    feed.engine.on_link_lost(2, Venue.POLYMARKET)
     assert feed.gapped == [((YES,), Doubt.LINK)]
     feed.change(row(YES, "bid", 46, 1, 47, 49), at=T0 + MS, link=1)
     assert 46 * CENT not in feed.of(YES).bids
     feed.book(YES, 47, 49, T0 + MS, link=1)
     assert feed.engine.unready() == ()
-    feed.engine.on_link_lost(2)
+    feed.engine.on_link_lost(2, Venue.POLYMARKET)
     assert len(feed.gapped) == 1
 
 
@@ -273,7 +273,7 @@ def test_a_feed_that_is_down_has_no_books_and_the_other_venue_goes_on() -> None:
     feed = Feed().ready()
     feed.engine.on_state(False, "connection reset", Venue.POLYMARKET)
     assert feed.engine.unready() == (YES, NO)
-    assert feed.engine.kalshi.up
+    assert feed.engine.feed(Venue.KALSHI).up
     feed.engine.on_state(True, "up", Venue.POLYMARKET)
     feed.ready()
     assert feed.engine.unready() == ()
@@ -296,7 +296,7 @@ def test_a_frame_that_cannot_be_read_gaps_the_tokens_it_names_or_all_of_its_conn
 def test_a_kind_of_message_we_do_not_know_is_kept_and_gaps_nothing() -> None:
     feed = Feed().ready()
     feed.send(b'{"event_type":"weather","asset_id":"1001"}')
-    feed.engine.on_frame(b'{"type":"weather","sid":9,"msg":{}}', T0)
+    feed.engine.on_frame(b'{"type":"weather","sid":9,"msg":{}}', T0, Venue.KALSHI)
     assert [(venue, why) for venue, _, why in feed.dead] == [
         (Venue.POLYMARKET, "unknown event_type 'weather'"),
         (Venue.KALSHI, "unknown message type 'weather'"),

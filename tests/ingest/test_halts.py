@@ -46,12 +46,12 @@ class Feed:
         for market, bid, ask in ((A, 47, 56), (B, 44, 46)):
             self.seq += 1
             yes, no = [(bid * 10_000, 200 * 10**6)], [((100 - ask) * 10_000, 200 * 10**6)]
-            self.engine.on_frame(frames.snapshot(1, self.seq, market, yes, no, yes_price=True), T0)
+            self.engine.on_frame(frames.snapshot(1, self.seq, market, yes, no, yes_price=True), T0, Venue.KALSHI)
 
     def offer(self, at: int, contracts: int = 30) -> None:
         self.seq += 1
         raw = frames.delta(1, self.seq, A, "no", 50 * 10_000, contracts * 10**6, T0 + at, yes_price=True)
-        self.engine.on_frame(raw, T0 + at)
+        self.engine.on_frame(raw, T0 + at, Venue.KALSHI)
 
     def withdraw(self, at: int) -> None:
         self.offer(at, -30)

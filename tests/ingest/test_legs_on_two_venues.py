@@ -32,7 +32,7 @@ def across(sides: tuple[Side, Side] = (Side.BUY, Side.BUY), payoff: str = "1") -
 
 def team_book(feed: Feed, bid: int, ask: int, at: int, seq: int = 1) -> None:
     yes, no = [(bid * CENT, 50 * SHARE)], [((100 - ask) * CENT, 50 * SHARE)]
-    feed.engine.on_frame(kalshi_frames.snapshot(1, seq, TEAM, yes, no, yes_price=True), at)
+    feed.engine.on_frame(kalshi_frames.snapshot(1, seq, TEAM, yes, no, yes_price=True), at, Venue.KALSHI)
 
 
 def test_legs_on_two_venues_are_decided_whichever_of_them_moves() -> None:
@@ -76,7 +76,7 @@ def test_each_venue_has_its_own_age_and_the_most_patient_one_says_how_far_apart_
 
 def test_when_one_of_two_feeds_is_down_its_pairs_are_not_ready() -> None:
     feed = Feed([across()]).ready()
-    feed.engine.on_state(False, "Kalshi is away")
+    feed.engine.on_state(False, "Kalshi is away", Venue.KALSHI)
     feed.engine.on_state(True, "up", Venue.POLYMARKET)
     team_book(feed, 44, 46, T0 + MS)
     feed.engine.finish()

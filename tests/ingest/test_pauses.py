@@ -55,13 +55,13 @@ class Books:
         for market, bid, ask in ((A, 47, 56), (B, 44, 46)):
             self.seq += 1
             yes, no = [(bid * 10_000, SHARES)], [((100 - ask) * 10_000, SHARES)]
-            self.engine.on_frame(frames.snapshot(1, self.seq, market, yes, no, yes_price=True), T0 + at)
+            self.engine.on_frame(frames.snapshot(1, self.seq, market, yes, no, yes_price=True), T0 + at, Venue.KALSHI)
 
     def change(self, at: int, cents: int, contracts: int) -> None:
         """A's ask at `cents`."""
         self.seq += 1
         raw = frames.delta(1, self.seq, A, "no", (100 - cents) * 10_000, contracts * 10**6, T0 + at, yes_price=True)
-        self.engine.on_frame(raw, T0 + at)
+        self.engine.on_frame(raw, T0 + at, Venue.KALSHI)
 
     def offer(self, at: int) -> str:
         """An edge that comes and goes within a millisecond: "traded", or the gate that was shut."""

@@ -80,7 +80,7 @@ class Rebuilt:
 
     @property
     def book(self) -> Book:
-        return self.engine.polymarket.books[self.name]
+        return self.engine.feed(Venue.POLYMARKET).books[self.name]
 
     def play(self) -> tuple[int, int, int]:
         """(frames of changes that came on a believed book, those among them after which its best prices were not yet
@@ -193,7 +193,7 @@ def test_two_views_of_one_market_polled_one_after_the_other_yield_nothing() -> N
             images.append(frames.book(window, side, low, high, at))
         engine = engines[window]
         engine.on_frame(frames.array(*images), at, Venue.POLYMARKET)
-        books = engine.polymarket.books
+        books = engine.feed(Venue.POLYMARKET).books
         asks = books["Up"].best_ask, books["Down"].best_ask
         if asks[0] and asks[1] and asks[0] + asks[1] < 1_000_000:
             false_edges += 1

@@ -159,7 +159,7 @@ class _Watched(Engine):
 
     def on_frame(self, raw: bytes, received_at: int, venue: Venue = Venue.KALSHI, link: int = 0) -> None:
         super().on_frame(raw, received_at, venue, link)
-        self.saw += (numbers(self, market, self.kalshi.at) for market in (UP, DOWN))
+        self.saw += (numbers(self, market, self.feed(Venue.KALSHI).at) for market in (UP, DOWN))
 
 
 class _Taped(TapedEngine, _Watched):

@@ -69,7 +69,7 @@ class Feed:
     def book(self, market: str, bid: int, ask: int, size: int = 100, *, at: int = T0) -> None:
         self.seq += 1
         yes, no = [(bid * 10_000, size * 10**6)], [((100 - ask) * 10_000, size * 10**6)]
-        self.engine.on_frame(frames.snapshot(1, self.seq, market, yes, no, yes_price=True), at)
+        self.engine.on_frame(frames.snapshot(1, self.seq, market, yes, no, yes_price=True), at, Venue.KALSHI)
 
     def cheap(self) -> Feed:
         """0.40 + 0.30 + 0.24: six cents below a dollar, 3.6 of them fees."""

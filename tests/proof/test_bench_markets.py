@@ -27,8 +27,10 @@ def test_the_crowd_contradicts_itself_nowhere_and_holds_something_to_take(script
     assert (counters.gaps, counters.malformed, counters.unknown, counters.duplicates) == (0, 0, 0, 0)
     assert counters.deltas == script.changes
     assert counters.intents > 0
-    assert len(script.markets) == len(run.engine.kalshi.books | run.engine.polymarket.books) == 40
-    books = run.engine.polymarket.books
+    assert (
+        len(script.markets) == len(run.engine.feed(Venue.KALSHI).books | run.engine.feed(Venue.POLYMARKET).books) == 40
+    )
+    books = run.engine.feed(Venue.POLYMARKET).books
     pairs = [(spec.market, spec.complement) for spec in script.markets if spec.venue is Venue.POLYMARKET]
     assert all(mirrored(books[one], books[other]) for one, other in pairs)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from domain.intent import Intent
+from domain.market import Venue
 from ingest.sets import sets_of
 from ingest.strategies.cross import cross_strategies
 from recording.recorder import Recorder
@@ -55,7 +56,7 @@ def test_a_session_of_two_venues_and_a_declared_claim_replays_to_the_same_decisi
         trades.close_due(engine, at)
         engine.on_frame(raw, at, venue, link=1)
         if number == 2_000:
-            engine.on_link_lost(1)
+            engine.on_link_lost(1, Venue.POLYMARKET)
     engine.finish()
     assert recorder.close()
     again = rerun(RecordedEvents(tmp_path))

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from domain.decisions import Gate, Suppression
 from domain.intent import Intent
+from domain.market import Venue
 from ingest.bus import Policy, Topic
 from ingest.gates import Halts
 from ingest.sets import sets_of
@@ -221,7 +222,7 @@ async def test_a_feed_that_numbers_anew_is_believed_again_within_seconds(floor: 
     floor.thread.start()
     began = asyncio.get_running_loop().time()
     async with asyncio.timeout(PATIENCE_S):
-        while floor.thread.engine.kalshi.counters.duplicates == 0:  # noqa: ASYNC110 - it counts on another thread
+        while floor.thread.engine.feed(Venue.KALSHI).counters.duplicates == 0:  # noqa: ASYNC110 - it counts on another thread
             await asyncio.sleep(0.01)
         if deaf:
             floor.books()  # on the connection after

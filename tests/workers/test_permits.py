@@ -47,7 +47,7 @@ async def test_a_lapsed_attestation_bars_what_needs_one(
 ) -> None:
     venue.on("GET", "/api_keys", says(keys(left_s)))
     listed(venue, category)
-    found = await Approvals({Venue.KALSHI: client}, lambda: NOW).unattested([MARKET])
+    found = await Approvals({Venue.KALSHI: client}, lambda: NOW).missing(Venue.KALSHI, [MARKET])
     assert [obstacle.code for obstacle in found] == (["attestation"] if barred else [])
 
 
@@ -59,14 +59,14 @@ async def test_an_attestation_is_asked_for_every_ten_minutes_and_one_that_cannot
     venue.on("GET", "/api_keys", says({"error": {"code": "not_found", "message": "gone"}}, 404))
     permits = Approvals({Venue.KALSHI: client}, lambda: now)
     for _ in range(3):
-        assert await permits.unattested([MARKET]) == ()
+        assert await permits.missing(Venue.KALSHI, [MARKET]) == ()
     assert len(venue.asked("GET", "/api_keys")) == 1
     venue.on("GET", "/api_keys", says(keys(-1)))
     now += _TEN_MINUTES
-    assert len(await permits.unattested([MARKET])) == 1
+    assert len(await permits.missing(Venue.KALSHI, [MARKET])) == 1
 
 
 async def test_nothing_is_asked_where_nothing_trades_there(venue: FakeKalshi, client: KalshiClient) -> None:
-    assert await Approvals({Venue.KALSHI: client}, lambda: NOW).unattested([]) == ()
-    assert await Approvals({}, lambda: NOW).unattested([MARKET]) == ()
+    assert await Approvals({Venue.KALSHI: client}, lambda: NOW).missing(Venue.KALSHI, []) == ()
+    assert await Approvals({}, lambda: NOW).missing(Venue.KALSHI, [MARKET]) == ()
     assert venue.seen == []

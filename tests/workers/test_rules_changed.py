@@ -21,6 +21,7 @@ from tests.workers.test_user_channel import lifecycle_frame
 from venues.market_events import TickChange
 from workers import ingest_host
 from workers.ingest_host import IngestHost
+from workers.permits import Approvals
 from workers.watch import Watched
 
 A, B = "KX-A", "KX-B"
@@ -72,7 +73,8 @@ async def watching(
     threads, venue = Threads(), KeepingVenue()
     monkeypatch.setattr(ingest_host, "DecisionThread", threads)
     stack = started(tmp_path, {"SUREFOOT_SETS": f'[["{A}", "{B}"]]'})
-    desk: Any = SimpleNamespace(client=None, ledger=MemoryLedger(), venues={Venue.KALSHI: venue})
+    venues = {Venue.KALSHI: venue}
+    desk: Any = SimpleNamespace(client=None, ledger=MemoryLedger(), venues=venues, approvals=Approvals(venues))
     host = IngestHost(stack, desk)
     task = asyncio.create_task(host._watch())
     await threads.wait_for(1)

@@ -46,12 +46,13 @@ from domain.errors import BadInput
 from venues.dial import dial
 from venues.kalshi.address import WS_PATH, socket_url
 from venues.kalshi.errors import parse_error
-from venues.kalshi.hours import Pause, weekly_pause
+from venues.kalshi.hours import weekly_pause
 from venues.kalshi.link import Link
 from venues.kalshi.messages import Envelope, StreamError, Subscribed
 from venues.kalshi.peek import OfMarket, Peek
 from venues.kalshi.sequence import Arrival
 from venues.kalshi.signing import Signer
+from venues.pauses import Pause
 from venues.reconnect import ConnectionLost, close_socket, full_jitter
 from venues.wire import wall_clock_us
 

@@ -51,7 +51,7 @@ class Listening:
             f"{server.clob_ws_url}/market",
             [(YES, NO)],
             on_frame=lambda raw, at, _, link: self.engine.on_frame(raw, at, Venue.POLYMARKET, link),
-            on_link_lost=self.engine.on_link_lost,
+            on_link_lost=lambda link: self.engine.on_link_lost(link, Venue.POLYMARKET),
             on_state=lambda up, reason: self.engine.on_state(up, reason, Venue.POLYMARKET),
             timing=TIMING,
         )
@@ -72,7 +72,7 @@ class Listening:
             await asyncio.sleep(0.01)
 
     def bid(self) -> int | None:
-        return self.engine.polymarket.books[YES].best_bid
+        return self.engine.feed(Venue.POLYMARKET).books[YES].best_bid
 
     def _gapped(self, _: Venue, markets: tuple[str, ...], doubt: Doubt) -> None:
         self.doubts.append((markets, doubt))
@@ -90,7 +90,7 @@ async def test_the_exchanges_channel_never_contradicts_itself_and_its_tokens_mir
     async with Listening(server) as heard:
         await trader.order(size="80", limit="0.49")
         await heard.until(lambda: heard.engine.counters.deltas >= 100)
-        books = heard.engine.polymarket.books
+        books = heard.engine.feed(Venue.POLYMARKET).books
         assert heard.doubts == []
         assert heard.dead == []
         assert mirrored(books[YES], books[NO])
@@ -130,7 +130,7 @@ async def test_books_read_over_rest_agree_with_the_stream(launch: Launch, http: 
 
     async with Listening(server) as heard:
         comparison = BookComparison(
-            heard.engine.polymarket,
+            heard.engine.feed(Venue.POLYMARKET),
             read,
             on_doubt=lambda markets, doubt: doubts.append(doubt),
             on_quiet=quiet.extend,

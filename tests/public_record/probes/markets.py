@@ -73,11 +73,11 @@ class _Watched:
         self.news.append(type(news).__name__)
 
     def hear(self, given: Mapping[str, Any], market: str) -> dict[str, Any]:
-        feed = self.engine.polymarket if self.venue is Venue.POLYMARKET else self.engine.kalshi
+        feed = self.engine.feed(self.venue)
         for frame in given["frames"]:
             if "lost" in frame:
                 assert self.venue is Venue.POLYMARKET
-                self.engine.polymarket.link_lost(frame["lost"])
+                self.engine.feed(Venue.POLYMARKET).link_lost(frame["lost"])
                 continue
             text = frame["text"] if "text" in frame else json.dumps(frame["says"])
             link = frame.get("link", given.get("link", 1))

@@ -15,6 +15,7 @@ from recording.sources import session_file
 from recording.sources.instruments import instruments
 from recording.sources.open import open_recording
 from recording.sources.session import BookReset
+from venues.registry import SELLABLE
 
 TICKER = "KXNBAGAME-26FEB22"
 KALSHI = "2026-02-22 17:00:{at} | INFO | Updated order book for Asset ID: {t} | Best Bid: {b} | Best Ask: {a}"
@@ -98,7 +99,7 @@ def test_both_tokens_can_be_traded_and_the_claim_ties_each_to_its_team(folder: P
     (claim,) = session.claims
     assert (claim.status, claim.paper) == (ClaimStatus.APPROVED, True)
     assert {one.key for one in claim.instruments} == {(spec.venue, spec.market) for spec in specs}
-    legs = {(pair.places, pair.sides): pair.worst for pair in crosses(claim)}
+    legs = {(pair.places, pair.sides): pair.worst for pair in crosses(claim, SELLABLE)}
     assert legs == {
         ((0, 3), (Side.BUY, Side.BUY)): 1,
         ((1, 2), (Side.BUY, Side.BUY)): 1,

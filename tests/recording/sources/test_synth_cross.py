@@ -18,6 +18,7 @@ from recording.sources.session import BookDelta
 from recording.sources.synth_cross import make
 from recording.sources.window import Levels
 from recording.sources.winners import winners
+from venues.registry import SELLABLE
 
 
 def test_equal_seeds_give_equal_sessions_and_other_seeds_others() -> None:
@@ -33,7 +34,7 @@ def test_a_game_is_two_kalshi_markets_and_one_condition_that_are_one_claim() -> 
     assert claim.paper
     known = {(spec.venue, spec.market) for spec in instruments(session.markets, session.conditions)}
     assert {one.key for one in claim.instruments} == known
-    assert len(crosses(claim)) >= 4
+    assert len(crosses(claim, SELLABLE)) >= 4
 
 
 @pytest.mark.parametrize("seed", [*range(5), 226])

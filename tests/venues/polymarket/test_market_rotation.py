@@ -95,7 +95,7 @@ async def test_a_rotation_has_the_new_books_before_the_old_connection_goes_and_m
         assert heard.downs == []
         assert made.status()[0].renewals == 1
         book.old_connection_repeats_itself()
-        yes = book.engine.polymarket.books[YES]
+        yes = book.engine.feed(Venue.POLYMARKET).books[YES]
         assert yes.bids == {40 * CENT: 10 * SHARE, 39 * CENT: 5 * SHARE, 38 * CENT: 6 * SHARE}
         assert book.gapped == []
         assert book.engine.unready() == ()

@@ -167,7 +167,7 @@ async def test_after_any_weather_what_is_believed_is_the_venues_own_book(seed: i
             CONDITIONS,
             most_assets=4,
             on_frame=lambda raw, at, _, link: engine.on_frame(raw, at, Venue.POLYMARKET, link),
-            on_link_lost=engine.on_link_lost,
+            on_link_lost=lambda link: engine.on_link_lost(link, Venue.POLYMARKET),
             on_silent=lambda assets: engine.on_gap(assets, Venue.POLYMARKET, Doubt.SILENT),
             on_state=lambda up, reason: engine.on_state(up, reason, Venue.POLYMARKET),
             timing=TIMING,
@@ -179,11 +179,11 @@ async def test_after_any_weather_what_is_believed_is_the_venues_own_book(seed: i
                 await venue.change()
                 await asyncio.sleep(0.002 if step % 5 == 0 else 0)
             venue.stormy = False
-            books = engine.polymarket.books
+            books = engine.feed(Venue.POLYMARKET).books
             while engine.unready() or any(differs(books[token], true) for token, true in venue.books.items()):
                 await asyncio.sleep(0.02)
                 await venue.change()
-            assert engine.polymarket.up
+            assert engine.feed(Venue.POLYMARKET).up
         finally:
             running.cancel()
             with suppress(asyncio.CancelledError):
