@@ -58,6 +58,9 @@ class VenueAdapter(ABC):
     fills_finer = False
     """Whether orders fill in finer parts than `MarketSpec.size_step`."""
 
+    tells_our_ids = False
+    """Whether news of an order carries the id that we gave it; else the venue's own alone."""
+
     @abstractmethod
     def names(self, market: str) -> bool:
         """Whether an instrument named without its venue is one of this venue's, by the form of its name. No two venues
@@ -85,6 +88,10 @@ class VenueAdapter(ABC):
     @abstractmethod
     async def rule_text(self, client: VenueClient, market: str) -> str:
         """The text by which the venue decides `market`; "" if it gives none. Raises as the client's reads do."""
+
+    def is_own(self, raw: bytes) -> bool:
+        """Whether a frame is the account's business, not the books', where both come over one socket."""
+        return False
 
     def permits(self, client: VenueClient, clock: Callable[[], int]) -> Permits:
         """What the account of `client` may not do; `clock` is wall-clock microseconds."""

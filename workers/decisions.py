@@ -47,7 +47,6 @@ from workers.recording import firewall_of, recorder_of
 from workers.spot_streams import SpotStreams, made_up_url
 from workers.streams import PauseAt, Stream, streams_of, without_asking
 from workers.topics import CONTROL
-from workers.user_channel import is_user_frame
 from workers.warm_keeper import WarmKeeper
 from workers.watch import Watched
 
@@ -153,6 +152,7 @@ class DecisionThread:
         self._last_frame = time.monotonic()
         self._counted = 0
         self._lags = {one.venue: _Lag(self.engine.feed(one.venue)) for one in ADAPTERS}
+        self._is_own = {one.venue: one.is_own for one in ADAPTERS}
         self._snapshots: set[asyncio.Task[bool]] = set()
         self._repairs = {venue: BookRepairs() for venue in self._streams}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -264,7 +264,7 @@ class DecisionThread:
     # ------------------------------------------------------------------ what the streams bring
 
     def frame(self, venue: Venue, raw: bytes, received_at_us: int, received_ns: int, link: int = 0) -> None:
-        if venue is Venue.KALSHI and is_user_frame(raw):
+        if self._is_own[venue](raw):
             if self._recorder is not None:
                 self._recorder.user(venue, raw, received_at_us, received_ns)
             self._on_user_news(raw)

@@ -50,6 +50,7 @@ from venues.kalshi.messages import FillMessage, LifecycleMessage, UserOrderMessa
 from venues.kalshi.translate import fill_from_stream
 from venues.market_events import Resolved, TickChange
 from venues.polymarket.user_stream import UserEvent, UserOrder
+from venues.registry import adapter_of
 from workers.news import Look, News
 from workflows import names
 
@@ -67,7 +68,6 @@ class _Type(msgspec.Struct):
     type: str = ""
 
 
-_BOOK = b'{"type":"orderbook_'
 _OUTSIDE = msgspec.json.Decoder(_Type)
 
 
@@ -218,9 +218,9 @@ class UserChannel:
             await self._signal(order.ticket.intent_id, order.client_order_id)
 
     async def _order(self, look: Look) -> OrderFacts | None:
-        if look.venue is Venue.POLYMARKET:
-            return await self._ledger.order_at(look.venue, look.order_id)
-        return await self._ledger.order_outcome(look.order_id)
+        if adapter_of(look.venue).tells_our_ids:
+            return await self._ledger.order_outcome(look.order_id)
+        return await self._ledger.order_at(look.venue, look.order_id)
 
     async def _resolved(self, market: str, what: str) -> None:
         """Wake the open trades that hold this market: it has a result, or has paid."""
@@ -255,14 +255,3 @@ def _is_news(order: OrderFacts, fill: Fill | None) -> bool:
     if fill is None:
         return False
     return fill.status is FillStatus.VOID or fill.at > order.last_sent_at + _LATE_US
-
-
-def is_user_frame(raw: bytes) -> bool:
-    """Whether a frame is the account's business, not the books'. The books' frames, nearly all there are, are told at
-    a glance."""
-    if raw.startswith(_BOOK):
-        return False
-    try:
-        return _OUTSIDE.decode(raw).type in ("fill", "user_order", "market_lifecycle_v2")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False

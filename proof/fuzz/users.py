@@ -9,10 +9,10 @@ import msgspec
 from domain.errors import SurefootError
 from proof.fuzz.feeds import MOST_FRAMES, Wrong
 from proof.fuzz.slow_books import NoText, parsed
+from venues.kalshi.adapter import ADAPTER as KALSHI
 from venues.kalshi.messages import FillMessage, UserOrderMessage
 from venues.kalshi.translate import fill_from_stream
 from venues.polymarket.user_stream import UserOrder, events
-from workers.user_channel import is_user_frame
 
 
 class _Fill(msgspec.Struct):
@@ -55,7 +55,7 @@ def polymarket(session: bytes) -> None:
 
 def kalshi(session: bytes) -> None:
     for line in session.split(b"\n")[:MOST_FRAMES]:
-        is_user_frame(line)
+        KALSHI.is_own(line)
         try:
             fill = fill_from_stream(_fills.decode(line).msg)
         except _UNREADABLE:

@@ -18,9 +18,10 @@ from domain.orders import OrderTicket, SubmitResult, TimeInForce, Verdict
 from domain.trade import OrderRecord, TradeRecord, TradeState
 from testing.ledger.memory import MemoryLedger
 from tests.ledger.samples import START, accepted, body, intent, order_id, ticket
+from venues.kalshi.adapter import ADAPTER as KALSHI
 from venues.market_events import Resolved
 from venues.polymarket.user_stream import MakerPart, UserEvent, UserOrder, UserTrade
-from workers.user_channel import UserChannel, is_user_frame
+from workers.user_channel import UserChannel
 from workflows.names import SIGNAL_ORDER_UPDATE
 
 RUN = "run-1"
@@ -276,11 +277,11 @@ async def test_a_temporal_that_is_away_is_told_to_whoever_tries_again() -> None:
 
 
 def test_frames_of_the_book_are_not_the_user_channels() -> None:
-    assert is_user_frame(fill_frame())
-    assert is_user_frame(b' {"msg":{},"type":"user_order"}')
-    assert is_user_frame(lifecycle_frame("settled"))
-    assert not is_user_frame(b'{"type":"orderbook_delta","sid":1,"seq":2,"msg":{}}')
-    assert not is_user_frame(b"\xff")
+    assert KALSHI.is_own(fill_frame())
+    assert KALSHI.is_own(b' {"msg":{},"type":"user_order"}')
+    assert KALSHI.is_own(lifecycle_frame("settled"))
+    assert not KALSHI.is_own(b'{"type":"orderbook_delta","sid":1,"seq":2,"msg":{}}')
+    assert not KALSHI.is_own(b"\xff")
 
 
 # ---------------------------------------------------------------------- Polymarket's events

@@ -42,12 +42,20 @@ class _Market(msgspec.Struct):
     market: _Rules
 
 
+class _Kind(msgspec.Struct):
+    type: str = ""
+
+
 _frame = msgspec.json.Decoder(_Frame)
+_kind = msgspec.json.Decoder(_Kind)
+_BOOK = b'{"type":"orderbook_'
+_OWN = frozenset({"fill", "user_order", "market_lifecycle_v2"})
 
 
 class KalshiAdapter(VenueAdapter):
     venue = Venue.KALSHI
     sells_short = True
+    tells_our_ids = True
 
     def names(self, market: str) -> bool:
         """Tickers are words."""
@@ -79,6 +87,15 @@ class KalshiAdapter(VenueAdapter):
             return ""
         said = (await client.wire.get(f"/markets/{quote(market, safe='')}", _Market)).market
         return "\n".join(filter(None, (said.rules_primary, said.rules_secondary)))
+
+    def is_own(self, raw: bytes) -> bool:
+        """The books' frames, nearly all there are, are told at a glance."""
+        if raw.startswith(_BOOK):
+            return False
+        try:
+            return _kind.decode(raw).type in _OWN
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
 
     def permits(self, client: VenueClient, clock: Callable[[], int]) -> Permits:
         return Attestation(client, clock) if isinstance(client, KalshiClient) else NoPermits()
