@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import TimeoutError as TookTooLong
 from functools import partial
 from itertools import count
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import structlog
 import uvloop
@@ -46,7 +46,7 @@ from workers.news import News
 from workers.recording import firewall_of, recorder_of
 from workers.spot_streams import SpotStreams, made_up_url
 from workers.streams import PauseAt, Stream, streams_of, without_asking
-from workers.topics import CONTROL
+from workers.topics import CONTROL, ConditionChanged, TradeOver
 from workers.warm_keeper import WarmKeeper
 from workers.watch import Watched
 
@@ -176,7 +176,7 @@ class DecisionThread:
 
     def condition(self, name: str, ok: bool, why: str, pauses: Pauses) -> None:
         """From the trading side: a condition of its own holds or does not."""
-        self._control.put(CONTROL, (name, ok, why, pauses))
+        self._control.put(CONTROL, ConditionChanged(name, ok, why, pauses))
 
     def answer(self, patience_s: float = 2.0, *, brief: bool = False) -> Answer | None:
         """From any other thread: why what is not traded is not. None while the decisions do not answer."""
@@ -195,7 +195,7 @@ class DecisionThread:
 
     def trade_closed(self, pair: str) -> None:
         """From the trading side: a trade of `pair` is over."""
-        self._control.put(CONTROL, pair)
+        self._control.put(CONTROL, TradeOver(pair))
 
     def hear(self, changed: Halts | Load) -> None:
         """From the trading side: other halts are in force, or nobody can say which are; or other trades under way."""
@@ -313,16 +313,18 @@ class DecisionThread:
 
     # ------------------------------------------------------------------ what the trading side says
 
-    def _obey(self, told: Halts | Load | str | tuple[str, bool, str, Pauses]) -> None:
-        """Other halts, what is under way, the pair of a trade that is over, or a condition."""
-        if isinstance(told, str):
-            self.engine.trade_closed(told)
-        elif isinstance(told, Halts):
-            self.engine.on_halts(told)
-        elif isinstance(told, Load):
-            self.engine.on_load(told)
-        else:
-            self._conditions.say(*told)
+    def _obey(self, told: Halts | Load | TradeOver | ConditionChanged) -> None:
+        match told:
+            case Halts():
+                self.engine.on_halts(told)
+            case Load():
+                self.engine.on_load(told)
+            case TradeOver(pair):
+                self.engine.trade_closed(pair)
+            case ConditionChanged(name, ok, why, pauses):
+                self._conditions.say(name, ok, why, pauses)
+            case _:
+                assert_never(told)
 
     def _mind_the_bus(self) -> None:
         halting = self._control.halting or self._bus.halting

@@ -47,7 +47,7 @@ from workers.starter import TradeStarter
 from workers.supervised import unsupervised
 from workers.suppression_log import SuppressionLog
 from workers.temporal_watch import TemporalWatch
-from workers.topics import INTENTS, LOOKS, SUPPRESSIONS, TELEMETRY, USER_NEWS
+from workers.topics import INTENTS, LOOKS, SUPPRESSIONS, TELEMETRY, USER_NEWS, UnusableFrame
 from workers.trading import Trading, trading, wall_clock_us
 from workers.user_channel import UserChannel
 from workers.warm_keeper import warm_keeper_of
@@ -309,7 +309,7 @@ class IngestHost:
         self._bus.put(USER_NEWS, news, market=market_of(news))
 
     def _dead(self, source: str, raw: bytes, why: str, at: int) -> None:
-        self._bus.put(TELEMETRY, (source, raw, why, at), market=source)
+        self._bus.put(TELEMETRY, UnusableFrame(source, raw, why, at), market=source)
 
     def _look_later(self, look: Look) -> None:
         self._bus.put(LOOKS, look, market=look.order_id, key=look.key)

@@ -20,13 +20,11 @@ from ingest.letter_marks import Marks, State
 from venues.wire import wall_clock_us
 from workers.bus import Bus, GivenUp
 from workers.news import pack, unpack
+from workers.topics import UnusableFrame
 
 log = structlog.get_logger(__name__)
 
 _LOOK_S = 1.0
-
-Report = tuple[str, bytes, str, int]
-"""What could not be used: whose it is, the message, why, our wall clock in µs."""
 
 
 class Letters:
@@ -39,11 +37,15 @@ class Letters:
         self._topics = {topic.name: topic for topic in topics}
         self._out: set[str] = set()
 
-    def frame(self, report: Report) -> None:
-        """A message of a feed that could not be used."""
-        source, raw, why, at = report
-        log.warning("a message could not be used and is kept", source=source, why=why, bytes=len(raw))
-        self._store.keep(source, raw, why, at)
+    def frame(self, unusable: UnusableFrame) -> None:
+        """Keep a message of a feed that could not be used."""
+        log.warning(
+            "a message could not be used and is kept",
+            source=unusable.source,
+            why=unusable.why,
+            bytes=len(unusable.raw),
+        )
+        self._store.keep(unusable.source, unusable.raw, unusable.why, unusable.at)
 
     def given_up(self, given_up: GivenUp) -> None:
         """An event whose handler kept failing: a letter, or what became of one."""

@@ -19,7 +19,7 @@ from tests.workers.test_user_channel import fill_frame
 from workers import letters as letters_module
 from workers.bus import Bus, Consumer
 from workers.letters import Letters
-from workers.topics import TELEMETRY, USER_NEWS
+from workers.topics import TELEMETRY, USER_NEWS, UnusableFrame
 
 FRAME = fill_frame(market_ticker="KX-A")
 
@@ -121,7 +121,7 @@ async def test_a_decision_is_not_handed_over_again(tmp_path: Path, topic: str, f
 
 async def test_messages_of_feeds_are_kept_off_the_thread_that_decides(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    desk.bus.put(TELEMETRY, ("coinbase", b"\xff", "no JSON", 7), market="coinbase")
+    desk.bus.put(TELEMETRY, UnusableFrame("coinbase", b"\xff", "no JSON", 7), market="coinbase")
     letter = await desk.kept()
     assert (letter.at, letter.venue, letter.frame, letter.kind) == (7, "coinbase", b"\xff", Kind.FRAME)
     await desk.bus.close()
