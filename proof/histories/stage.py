@@ -73,7 +73,7 @@ class Stage:
         self.client = client
         self.queue = f"{names.TRADE_QUEUE}-{name}"
         self.intent = _intent(name, legs, short=short, policy=replace(_HASTE, **policy))
-        self.venue = FakeVenue(wall_clock_us, {}, word=word)
+        self.venue = FakeVenue(wall_clock_us, {}, word=word, venue=Venue.KALSHI)
         self.ledger: MemoryLedger = MemoryLedger()
         self.cash = Decimal(1_000)
         self.handle: WorkflowHandle[Any, TradeRecord]

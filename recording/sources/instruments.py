@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from domain.market import MarketSpec, Venue
+from domain.market import MarketSpec
 from recording.sources.session import BookReset, Condition, SessionEvent
 
 
@@ -24,7 +24,7 @@ def instruments(markets: Sequence[MarketSpec], conditions: Sequence[Condition] =
     found: list[MarketSpec] = []
     for spec in markets:
         found.append(spec)
-        if spec.venue is Venue.POLYMARKET and spec.complement and spec.complement not in listed:
+        if spec.complement and spec.complement not in listed:
             found.append(_second(spec, about.get(spec.market)))
     return tuple(found)
 

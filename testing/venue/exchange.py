@@ -1,6 +1,6 @@
 """The model exchange: books anybody may set, matching, money, settlement of markets, and faults on demand.
 
-    venue = FakeVenue(clock, {A: MarketSpec(…), B: MarketSpec(…)})
+    venue = FakeVenue(clock, {A: MarketSpec(…), B: MarketSpec(…)}, venue=Venue.KALSHI)
     venue.set_book(A, bids=[("0.38", "50")], asks=[("0.40", "50")])
     venue.script("submit", None, Fault.LOST_AFTER)   # the first submit goes well, the answer of the second is lost
     venue.flow(A, Side.SELL, "3", "0.38")            # somebody else sells into the bids, ours among them
@@ -61,7 +61,7 @@ class FakeVenue:
         specs: Mapping[str, MarketSpec],
         cash: Decimal = Decimal(1000),
         *,
-        venue: Venue = Venue.KALSHI,
+        venue: Venue,
         word: Word | None = None,
         listing: Callable[[tuple[Fill, ...]], tuple[Fill, ...]] | None = None,
         filled: Callable[[Fill], object] = lambda fill: None,

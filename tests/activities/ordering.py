@@ -28,7 +28,7 @@ class Desk:
         self.now = START
         self.busy = ""
         specs = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, PLANNED.legs[0].fees) for m in (A, B)}
-        self.venue = FakeVenue(lambda: self.now, specs)
+        self.venue = FakeVenue(lambda: self.now, specs, venue=Venue.KALSHI)
         self.venue.set_book(A, bids=[("0.38", "10")], asks=[("0.40", "10")])
         self.venue.set_book(B, bids=[("0.53", "10")], asks=[("0.55", "10")])
         self.ledger = MemoryLedger()

@@ -48,7 +48,7 @@ class Desk:
     def __init__(self, ledger: Any, records: Any) -> None:
         self.now = START
         specs = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, PLANNED.legs[0].fees) for m in (A, B)}
-        self.venue = FakeVenue(self.clock, specs)
+        self.venue = FakeVenue(self.clock, specs, venue=Venue.KALSHI)
         self.venue.set_book(A, bids=[("0.38", "100")], asks=[("0.40", "100")])
         self.venue.set_book(B, bids=[("0.53", "100")], asks=[("0.55", "100")])
         self.ledger, self.records, self.trades = ledger, records, Trades()

@@ -29,7 +29,7 @@ class Desk:
     def __init__(self) -> None:
         self.now = START
         specs = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, PLANNED.legs[0].fees) for m in (A, B)}
-        self.venue = FakeVenue(lambda: self.now, specs)
+        self.venue = FakeVenue(lambda: self.now, specs, venue=Venue.KALSHI)
         self.venue.set_book(A, asks=[("0.40", "10")])
         self.venue.set_book(B, asks=[("0.55", "10")])
         self.ledger = MemoryLedger()

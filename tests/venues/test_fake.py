@@ -35,7 +35,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def venue(clock: Clock) -> FakeVenue:
-    made = FakeVenue(clock, {A: MarketSpec(Venue.KALSHI, A, "GAME", A, PLANNED.legs[0].fees)})
+    made = FakeVenue(clock, {A: MarketSpec(Venue.KALSHI, A, "GAME", A, PLANNED.legs[0].fees)}, venue=Venue.KALSHI)
     made.set_book(A, bids=[("0.38", "5")], asks=LEVELS)
     return made
 
@@ -63,7 +63,9 @@ async def test_its_answer_states_what_was_paid_and_charged_exactly(venue: FakeVe
 
 
 async def test_a_venue_that_answers_with_averages_states_no_sum(clock: Clock) -> None:
-    venue = FakeVenue(clock, {A: MarketSpec(Venue.KALSHI, A, "GAME", A, PLANNED.legs[0].fees)}, averages=True)
+    venue = FakeVenue(
+        clock, {A: MarketSpec(Venue.KALSHI, A, "GAME", A, PLANNED.legs[0].fees)}, averages=True, venue=Venue.KALSHI
+    )
     venue.set_book(A, asks=LEVELS)
     result = await venue.submit(ORDER)
     assert result.average_price is not None

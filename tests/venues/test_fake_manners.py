@@ -52,7 +52,7 @@ def manners() -> Rude:
 @pytest.fixture
 def venue(manners: Rude) -> FakeVenue:
     specs = {A: MarketSpec(Venue.KALSHI, A, "GAME", A, POWER)}
-    made = FakeVenue(lambda: START, specs, manners=manners)
+    made = FakeVenue(lambda: START, specs, manners=manners, venue=Venue.KALSHI)
     made.set_book(A, asks=[("0.49", "80"), ("0.50", "50")])
     return made
 

@@ -34,7 +34,7 @@ def clock() -> Clock:
 def venue(clock: Clock) -> FakeVenue:
     fees = PLANNED.legs[0].fees
     specs = {market: MarketSpec(Venue.KALSHI, market, "GAME", market, fees, set_id="set") for market in (A, B)}
-    made = FakeVenue(clock, specs)
+    made = FakeVenue(clock, specs, venue=Venue.KALSHI)
     for market in (A, B):
         made.set_book(market, bids=[("0.38", "20")], asks=[("0.40", "20")])
     return made
@@ -144,7 +144,7 @@ async def test_a_fill_is_provisional_until_the_venues_final_word(clock: Clock, s
         return 500, status
 
     spec = MarketSpec(Venue.KALSHI, A, "GAME", A, PLANNED.legs[0].fees)
-    venue = FakeVenue(clock, {A: spec}, word=word)
+    venue = FakeVenue(clock, {A: spec}, word=word, venue=Venue.KALSHI)
     venue.set_book(A, asks=[("0.40", "20")])
     await venue.submit(IOC)
     first = await venue.evidence(IOC, order_id=None, sent_at=START, grace_ms=0)
@@ -205,7 +205,7 @@ async def test_an_order_placed_by_hand_can_be_looked_up_by_the_venues_id(venue: 
 
 async def test_a_read_may_list_fills_twice_and_they_do_not_explain_the_count(clock: Clock) -> None:
     spec = MarketSpec(Venue.KALSHI, A, "GAME", A, PLANNED.legs[0].fees)
-    venue = FakeVenue(clock, {A: spec}, listing=lambda fills: (*fills, *fills))
+    venue = FakeVenue(clock, {A: spec}, listing=lambda fills: (*fills, *fills), venue=Venue.KALSHI)
     venue.set_book(A, asks=[("0.40", "20")])
     await venue.submit(IOC)
     found = await venue.evidence(IOC, order_id=None, sent_at=START, grace_ms=0)

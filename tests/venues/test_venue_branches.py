@@ -11,8 +11,6 @@ from tests.places import ROOT
 ROOMS = ("domain", "config", "ledger", "workflows", "activities", "ingest", "testing", "recording", "workers", "cli")
 
 KNOWN: dict[str, int] = {
-    "testing/venue/exchange.py": 1,
-    "recording/sources/instruments.py": 1,
     "recording/wire.py": 1,
     "workers/accounts.py": 2,
     "workers/dead_mans_switch.py": 1,

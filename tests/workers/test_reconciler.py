@@ -78,7 +78,7 @@ class Floor:
     def __init__(self, client: Client, queue: str) -> None:
         self.client, self.queue = client, queue
         specs = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, PLANNED.legs[0].fees) for m in (A, B)}
-        self.venue = FakeVenue(now_us, specs)
+        self.venue = FakeVenue(now_us, specs, venue=Venue.KALSHI)
         self.venue.set_book(A, bids=[("0.38", "10")], asks=[("0.40", "10")])
         self.venue.set_book(B, bids=[("0.53", "10")], asks=[("0.55", "10")])
         self.ledger = MemoryLedger()

@@ -91,7 +91,7 @@ class Floor:
         patient = replace(planned.policy, settle_poll_ms=600_000, repair_deadline_ms=200, ladder_wait_ms=50)
         self.intent = replace(planned, decided_at=now_us(), expires_at=now_us() + 20_000_000, policy=patient)
         specs = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, planned.legs[0].fees) for m in (A, B)}
-        self.venue = FakeVenue(now_us, specs)
+        self.venue = FakeVenue(now_us, specs, venue=Venue.KALSHI)
         self.venue.set_book(A, bids=[("0.38", "10")], asks=[("0.40", "10")])
         self.venue.set_book(B, bids=[("0.53", "10")], asks=[("0.55", "10")])
         self.ledger = MemoryLedger()

@@ -82,7 +82,7 @@ class Floor:
         quick = replace(planned.policy, settle_poll_ms=50, settle_slowest_ms=200)
         self.intent: Intent = replace(planned, decided_at=now_us(), expires_at=now_us() + 10_000_000, policy=quick)
         specs = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, planned.legs[0].fees) for m in (A, B)}
-        self.venue = FakeVenue(now_us, specs)
+        self.venue = FakeVenue(now_us, specs, venue=Venue.KALSHI)
         self.venue.set_book(A, bids=[("0.38", "10")], asks=[("0.40", "10")])
         self.venue.set_book(B, bids=[("0.53", "10")], asks=[("0.55", "10")])
         self.ledger = MemoryLedger()

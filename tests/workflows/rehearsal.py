@@ -58,7 +58,7 @@ class Rehearsal:
             )
             for leg in self.intent.legs
         }
-        self.venue = FakeVenue(self._now, specs, D(cash), word=word)
+        self.venue = FakeVenue(self._now, specs, D(cash), word=word, venue=Venue.KALSHI)
         self.opening = D(cash)
         for leg in self.intent.legs:
             worse = leg.limit + (D("-0.02") if leg.side is Side.BUY else D("0.02"))
