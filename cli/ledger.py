@@ -15,12 +15,6 @@ if TYPE_CHECKING:
     from workers.local.layout import Stack
 
 
-async def full_id(stack: Stack, beginning: str) -> str:
-    """The one trade id that starts so. Raises `BadInput` if none or several do, `Unavailable` if Postgres is down."""
-    async with open_ledger(stack) as ledger:
-        return (await ledger.trade(beginning)).intent.id
-
-
 async def venue_sides(stack: Stack) -> dict[Venue, VenueSnapshot | None]:
     """The account at each venue in use as the venue tells it; None for one that could not be asked, or refused."""
     from workers.accounts import venue_clients

@@ -252,9 +252,3 @@ class TradeReads(Protocol):
     async def record_command(self, intent_id: str, command: CommandRecord) -> None:
         """A command given while its trade could not take it; the same content is recorded once."""
         ...
-
-
-class LedgerPort(
-    OrderLedger, DecisionLedger, HaltLedger, FaultLedger, ClaimLedger, CapitalLedger, TradeReads, Protocol
-):
-    """All of it."""

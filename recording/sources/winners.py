@@ -8,7 +8,6 @@ anything else                                                 not known, and nev
 from __future__ import annotations
 
 from domain.money import MICRO
-from recording.sources.open import open_recording
 from recording.sources.session import RecordedSession
 from recording.sources.window import Levels
 
@@ -27,11 +26,6 @@ def winners(session: RecordedSession) -> dict[str, str | None]:
     for spec in session.markets:
         members.setdefault(spec.event, []).append(spec.market)
     return {event: said.get(event) or _shown({m: books[m] for m in markets}) for event, markets in members.items()}
-
-
-def known_winners(source: str, game: str | None = None) -> dict[str, str | None]:
-    """The winners of a recording, read whole. Raises `BadInput` as `open_recording` does."""
-    return winners(open_recording(source, game=game, whole=True))
 
 
 def _shown(books: dict[str, Levels]) -> str | None:

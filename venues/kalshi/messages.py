@@ -362,15 +362,6 @@ class UserOrderMessage(Message, frozen=True):
     created_ts_ms: int | None = None
 
 
-class TradeMessage(Message, frozen=True):
-    trade_id: str
-    market_ticker: str
-    yes_price_dollars: Decimal
-    count_fp: Decimal
-    taker_book_side: str | None = None
-    ts_ms: int | None = None
-
-
 class LifecycleMessage(Message, frozen=True):
     """A market's change of state. `determined` carries the result and, as text, the value of a YES contract;
     `settled` only when it was paid, and it may come several times. Times are whole seconds since the epoch.

@@ -10,9 +10,10 @@ import pytest
 
 from domain.errors import BadInput
 from recording.sources import session_file, synth
+from recording.sources.open import open_recording
 from recording.sources.session import BookReset, RecordedSession, Result
 from recording.sources.tickers import market
-from recording.sources.winners import known_winners, winners
+from recording.sources.winners import winners
 
 E, A, B, C = "KXG-1", "KXG-1-A", "KXG-1-B", "KXG-1-C"
 CENT, LOT = 10_000, 1_000_000
@@ -59,7 +60,6 @@ def test_what_the_source_says_stands_above_what_its_books_show() -> None:
 def test_every_synthetic_event_has_the_winner_its_plan_drew() -> None:
     for seed in (3, 7, 11):
         assert winners(synth.make(seed)) == synth.plan(seed).winners
-    assert known_winners("synth:7") == synth.plan(7).winners
 
 
 def test_results_survive_the_session_file_and_any_window(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_results_survive_the_session_file_and_any_window(tmp_path: Path) -> None
     path.write_bytes(b"".join(session_file.lines(game)))
     assert json.loads(path.read_text().splitlines()[0])["results"] == [{"event": E, "winner": B}]
     assert session_file.read(path) == game
-    assert known_winners(str(path)) == {E: B}
+    assert winners(open_recording(str(path), whole=True)) == {E: B}
 
 
 def test_a_result_for_a_market_that_is_not_the_events_is_refused(tmp_path: Path) -> None:
