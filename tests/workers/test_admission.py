@@ -65,7 +65,7 @@ class Floor:
     def __init__(self, client: Client) -> None:
         self.client = client
         specs = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, intent().legs[0].fees) for m in (A, B)}
-        self.venue = SlowHedges(now_us, specs)
+        self.venue = SlowHedges(now_us, specs, venue=Venue.KALSHI)
         self.venue.door = asyncio.Event()
         self.venue.set_book(A, bids=[("0.38", "90")], asks=[("0.40", "90")])
         self.venue.set_book(B, bids=[("0.53", "90")], asks=[("0.55", "90")])

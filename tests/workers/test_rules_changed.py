@@ -36,7 +36,7 @@ class KeepingVenue(FakeVenue):
     """Keeps the rules it has read until it is told to forget them."""
 
     def __init__(self) -> None:
-        super().__init__(lambda: 0, {A: spec(A, "0.01"), B: spec(B, "0.01")})
+        super().__init__(lambda: 0, {A: spec(A, "0.01"), B: spec(B, "0.01")}, venue=Venue.KALSHI)
         self.kept: dict[str, MarketSpec] = {}
 
     async def market(self, market: str) -> MarketSpec:
