@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cli.recorded import open_ledger
-from domain.errors import BadInput, SurefootError
+from domain.errors import BadInput, SurefootError, Unavailable
 from domain.market import Venue
 
 if TYPE_CHECKING:
     from domain.snapshot import Arrival, VenueSnapshot
     from ledger.report import Report
-    from venues.port import Account
+    from venues.port import Account, VenueClient
     from workers.local.layout import Stack
+
+_TRIES = 3
 
 
 async def venue_sides(stack: Stack) -> dict[Venue, VenueSnapshot | None]:
@@ -22,11 +24,23 @@ async def venue_sides(stack: Stack) -> dict[Venue, VenueSnapshot | None]:
     sides: dict[Venue, VenueSnapshot | None] = dict.fromkeys(stack.settings.in_use)
     async with venue_clients(stack) as clients:
         for venue, client in clients.items():
-            try:
-                sides[venue] = _side(venue, await client.account())
-            except SurefootError:
-                continue
+            sides[venue] = await _asked(venue, client)
     return sides
+
+
+async def _asked(venue: Venue, client: VenueClient) -> VenueSnapshot | None:
+    """A venue that is busy for a moment is asked again, a second later, twice at most: a report is no trade's path."""
+    import asyncio
+
+    for again in range(_TRIES):
+        try:
+            return _side(venue, await client.account())
+        except Unavailable:
+            if again + 1 < _TRIES:
+                await asyncio.sleep(1)
+        except SurefootError:
+            return None
+    return None
 
 
 def _side(venue: Venue, account: Account) -> VenueSnapshot:

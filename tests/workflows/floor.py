@@ -80,7 +80,7 @@ class Floor:
         self.client, self.queue = client, queue
         planned = intent()
         quick = replace(planned.policy, settle_poll_ms=50, settle_slowest_ms=200)
-        self.intent: Intent = replace(planned, decided_at=now_us(), expires_at=now_us() + 10_000_000, policy=quick)
+        self.intent: Intent = replace(planned, decided_at=now_us(), expires_at=now_us() + 60_000_000, policy=quick)
         specs = {m: MarketSpec(Venue.KALSHI, m, "GAME", m, planned.legs[0].fees) for m in (A, B)}
         self.venue = FakeVenue(now_us, specs, venue=Venue.KALSHI)
         self.venue.set_book(A, bids=[("0.38", "10")], asks=[("0.40", "10")])
