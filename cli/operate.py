@@ -113,10 +113,11 @@ def _tell(action: Action, trade: str, author: str, reason: str, *, json_output: 
     import asyncio
 
     from cli import faults
+    from workers.operator.stack import StackOperator
 
     person = person_of(author, reason)
     stack = options.stack()
-    told = asyncio.run(options.operator().trades.tell(trade, action, person, **details))
+    told = asyncio.run(StackOperator(stack, say).trades.tell(trade, action, person, **details))
     for note in told.notes:
         say(note)
     if json_output:
